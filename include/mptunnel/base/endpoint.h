@@ -1,0 +1,56 @@
+// An IP address and a UDP port as a value. It opens nothing and resolves nothing.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace mptunnel {
+
+enum class Family : std::uint8_t { none, ipv4, ipv6 };
+
+/// IPv4 addresses take the first 4 bytes of `address`, the rest is zero. IPv4-mapped IPv6 addresses are never
+/// stored: net turns them into IPv4.
+struct Endpoint {
+  std::array<std::uint8_t, 16> address{};
+  std::uint32_t scope = 0;  ///< interface of a link-local IPv6 address, else 0
+  std::uint16_t port = 0;   ///< host byte order
+  Family family = Family::none;
+
+  friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
+
+  [[nodiscard]] bool is_set() const { return family != Family::none; }
+  /// "127.0.0.1:53", "[::1]:53", "[fe80::1%2]:53", or "-" where unset.
+  [[nodiscard]] std::string to_string() const;
+  /// The address alone, without brackets and port.
+  [[nodiscard]] std::string address_string() const;
+  /// The same address with another port.
+  [[nodiscard]] Endpoint with_port(std::uint16_t other) const;
+  [[nodiscard]] bool is_any() const;
+};
+
+/// An endpoint from a numeric address, without brackets. Nothing where it is a name or malformed.
+std::optional<Endpoint> parse_numeric_endpoint(std::string_view address, std::uint16_t port);
+
+/// The part of an address that one customer usually has, for quotas: /24 of IPv4, /56 of IPv6.
+std::uint64_t source_network(const Endpoint& from);
+
+/// Between which two addresses a datagram travels, as this host sees it. `local` has the address that the
+/// datagram came to (or shall leave from); it may be unset where the socket knows only one.
+struct Route {
+  Endpoint remote;
+  Endpoint local;
+  friend auto operator<=>(const Route&, const Route&) = default;
+};
+
+}  // namespace mptunnel
+
+template <>
+struct std::hash<mptunnel::Endpoint> {
+  std::size_t operator()(const mptunnel::Endpoint& endpoint) const noexcept;
+};

@@ -1,0 +1,160 @@
+// The frames inside DATA and CONTROL packets: their layouts and nothing of what they cause.
+//
+//     0x00 PADDING        |
+//     0x01 DATAGRAM       | flow v | payload to the end of the packet
+//     0x02 DATAGRAM_LEN   | flow v | length v | payload
+//     0x03 FLOW_OPEN      | flow v | hash 8 |
+//     0x04 FLOW_OPENED    | flow v |
+//     0x05 FLOW_CLOSE     | flow v |
+//     0x06 PING           | path 1 | sequence 4 | sent 4 | received 4 | data sealed 4 |
+//     0x07 PONG           | path 1 | sequence 4 | sent 4 | received 4 | data sealed 4 |
+//     0x08 CHALLENGE      | token 8 |
+//     0x09 ECHO           | token 8 |
+//     0x0a CLOSE          | reason 1 |
+//     0x0b CLIENT_HELLO   | identity 16 | process 8 |
+//     0x0c SERVER_HELLO   | resumed 1 |
+//     0x0d to 0x13        reserved: FRAGMENT, ACK, IP, FLOW_OPEN with a target, REPAIR
+//
+// "v" is a variable-length integer of 1 or 2 bytes (RFC 9000, section 16), a number its size in bytes.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <variant>
+
+#include "mptunnel/base/bytes.h"
+#include "mptunnel/base/cursor.h"
+#include "mptunnel/base/ids.h"
+
+namespace mptunnel {
+
+enum class FrameType : std::uint8_t {
+  padding = 0x00,
+  datagram = 0x01,
+  datagram_len = 0x02,
+  flow_open = 0x03,
+  flow_opened = 0x04,
+  flow_close = 0x05,
+  ping = 0x06,
+  pong = 0x07,
+  challenge = 0x08,
+  echo = 0x09,
+  close = 0x0a,
+  client_hello = 0x0b,
+  server_hello = 0x0c,
+};
+
+/// The frames that this implementation understands, as the handshake announces them: bit i is frame type i.
+inline constexpr std::uint64_t kKnownFrames = (std::uint64_t{1} << 0x0dU) - 1;
+
+/// A datagram of the application, or for it. DATAGRAM and DATAGRAM_LEN decode to the same. The payload is a
+/// view into the packet.
+struct DatagramFrame {
+  FlowId flow;
+  ConstBytes payload;
+};
+
+/// Client to server: this flow id stands for this application. The hash is that of the application's address,
+/// keyed by the client's identity; the server knows the flow by it.
+struct FlowOpenFrame {
+  FlowId flow;
+  std::uint64_t hash = 0;
+};
+
+/// Server to client: FLOW_OPEN need not ride along any more.
+struct FlowOpenedFrame {
+  FlowId flow;
+};
+
+/// Either way: the flow is gone here. To the client it says: open it again before you use it.
+struct FlowCloseFrame {
+  FlowId flow;
+};
+
+/// What both ends count of one path under one key epoch. All numbers are of this epoch and wrap at 2^32.
+struct PathReport {
+  PathId path;
+  std::uint32_t sequence = 0;     ///< PING: the client's own; PONG: of the PING that it answers
+  std::uint32_t sent = 0;         ///< DATA and CONTROL packets that the sender's kernel took for this path
+  std::uint32_t received = 0;     ///< DATA and CONTROL packets that arrived at the sender on this path
+  std::uint32_t data_sealed = 0;  ///< DATA packets sealed: the next DATA number
+};
+struct PingFrame {
+  PathReport report;
+};
+struct PongFrame {
+  PathReport report;
+};
+
+/// Whoever can read this at the address under test sends the same token back in an ECHO.
+struct ChallengeFrame {
+  std::uint64_t token = 0;
+};
+struct EchoFrame {
+  std::uint64_t token = 0;
+};
+
+enum class CloseReason : std::uint8_t {
+  shutdown = 0,  ///< the peer's program ended
+  no_room = 1,   ///< the server's tables are full
+};
+/// The name for a log line; "unknown" for a value of a later version.
+const char* name_of(CloseReason reason);
+
+/// The sender ends the session; the receiver forgets its keys.
+struct CloseFrame {
+  CloseReason reason{};
+};
+
+using ClientIdentity = std::array<std::uint8_t, 16>;
+using ProcessId = std::uint64_t;
+
+/// Who the client is: first in its first CONTROL packets under a new key, until SERVER_HELLO comes.
+struct ClientHelloFrame {
+  ClientIdentity identity{};
+  ProcessId process = 0;  ///< random for each process: tells a rekey from a restart
+};
+
+/// The server's answer to it: the key is confirmed.
+struct ServerHelloFrame {
+  bool resumed = false;  ///< the session's flows are still known
+};
+
+using Frame =
+    std::variant<DatagramFrame, FlowOpenFrame, FlowOpenedFrame, FlowCloseFrame, PingFrame, PongFrame,
+                 ChallengeFrame, EchoFrame, CloseFrame, ClientHelloFrame, ServerHelloFrame>;
+
+enum class FrameError : std::uint8_t { none, truncated, unknown, invalid };
+
+/// Walks the frames of an opened packet. Padding is skipped.
+class FrameReader {
+ public:
+  explicit FrameReader(ConstBytes frames) : reader_(frames) {}
+
+  /// The next frame. Nothing at the end of the packet, and at the first frame that can't be read: then
+  /// error() says why, and the whole packet counts as unread.
+  std::optional<Frame> next();
+  [[nodiscard]] FrameError error() const { return error_; }
+
+ private:
+  std::optional<Frame> read(FrameType type);
+
+  ByteReader reader_;
+  FrameError error_ = FrameError::none;
+};
+
+/// Bytes in front of the payload of a DATAGRAM frame: 2 while the flow id is below 64, else 3.
+constexpr std::size_t datagram_prefix_bytes(FlowId flow) {
+  return 1 + varint_bytes(flow.value);
+}
+/// Bytes of a FLOW_OPEN frame, at most 11.
+constexpr std::size_t flow_open_bytes(FlowId flow) {
+  return 1 + varint_bytes(flow.value) + 8;
+}
+
+/// Writes type and flow of a DATAGRAM frame; the payload follows, to the end of the packet.
+void encode_datagram_prefix(FlowId flow, ByteWriter& out);
+/// Writes any other frame. A DatagramFrame is written as DATAGRAM_LEN.
+void encode_frame(const Frame& frame, ByteWriter& out);
+
+}  // namespace mptunnel

@@ -1,0 +1,195 @@
+#include "mptunnel/wire/frame.h"
+
+#include <algorithm>
+
+namespace mptunnel {
+namespace {
+
+/// Gathers the optional results of several reads, so that a decoder reads like the layout.
+class FieldReader {
+ public:
+  explicit FieldReader(ByteReader& reader) : reader_(reader) {}
+
+  std::uint8_t u8() { return take(reader_.u8()); }
+  std::uint32_t u32() { return take(reader_.u32()); }
+  std::uint64_t u64() { return take(reader_.u64()); }
+  std::uint16_t varint() { return take(reader_.varint()); }
+  FlowId flow() { return FlowId{varint()}; }
+  ConstBytes bytes(std::size_t count) { return take(reader_.bytes(count)); }
+
+  [[nodiscard]] bool complete() const { return complete_; }
+
+ private:
+  template <typename T>
+  T take(std::optional<T> value) {
+    complete_ = complete_ && value.has_value();
+    return value.value_or(T{});
+  }
+
+  ByteReader& reader_;
+  bool complete_ = true;
+};
+
+PathReport read_report(FieldReader& fields) {
+  PathReport report;
+  report.path = PathId{fields.u8()};
+  report.sequence = fields.u32();
+  report.sent = fields.u32();
+  report.received = fields.u32();
+  report.data_sealed = fields.u32();
+  return report;
+}
+
+ClientHelloFrame read_client_hello(FieldReader& fields) {
+  ClientHelloFrame hello;
+  const ConstBytes identity = fields.bytes(hello.identity.size());
+  std::copy(identity.begin(), identity.end(), hello.identity.begin());
+  hello.process = fields.u64();
+  return hello;
+}
+
+void write_type(FrameType type, ByteWriter& out) {
+  out.u8(static_cast<std::uint8_t>(type));
+}
+
+void write_flow(FrameType type, FlowId flow, ByteWriter& out) {
+  write_type(type, out);
+  out.varint(flow.value);
+}
+
+void write_report(FrameType type, const PathReport& report, ByteWriter& out) {
+  write_type(type, out);
+  out.u8(report.path.value);
+  out.u32(report.sequence);
+  out.u32(report.sent);
+  out.u32(report.received);
+  out.u32(report.data_sealed);
+}
+
+void write_token(FrameType type, std::uint64_t token, ByteWriter& out) {
+  write_type(type, out);
+  out.u64(token);
+}
+
+struct FrameWriter {
+  ByteWriter& out;
+
+  void operator()(const DatagramFrame& frame) const {
+    write_flow(FrameType::datagram_len, frame.flow, out);
+    MPT_ASSERT(frame.payload.size() <= kMaxVarint);
+    out.varint(static_cast<std::uint16_t>(frame.payload.size()));
+    out.bytes(frame.payload);
+  }
+  void operator()(const FlowOpenFrame& frame) const {
+    write_flow(FrameType::flow_open, frame.flow, out);
+    out.u64(frame.hash);
+  }
+  void operator()(const FlowOpenedFrame& frame) const { write_flow(FrameType::flow_opened, frame.flow, out); }
+  void operator()(const FlowCloseFrame& frame) const { write_flow(FrameType::flow_close, frame.flow, out); }
+  void operator()(const PingFrame& frame) const { write_report(FrameType::ping, frame.report, out); }
+  void operator()(const PongFrame& frame) const { write_report(FrameType::pong, frame.report, out); }
+  void operator()(const ChallengeFrame& frame) const { write_token(FrameType::challenge, frame.token, out); }
+  void operator()(const EchoFrame& frame) const { write_token(FrameType::echo, frame.token, out); }
+  void operator()(const CloseFrame& frame) const {
+    write_type(FrameType::close, out);
+    out.u8(static_cast<std::uint8_t>(frame.reason));
+  }
+  void operator()(const ClientHelloFrame& frame) const {
+    write_type(FrameType::client_hello, out);
+    out.bytes(frame.identity);
+    out.u64(frame.process);
+  }
+  void operator()(const ServerHelloFrame& frame) const {
+    write_type(FrameType::server_hello, out);
+    out.u8(frame.resumed ? 1 : 0);
+  }
+};
+
+}  // namespace
+
+const char* name_of(CloseReason reason) {
+  switch (reason) {
+    case CloseReason::shutdown:
+      return "the program ended";
+    case CloseReason::no_room:
+      return "no room for another session";
+  }
+  return "unknown reason";
+}
+
+std::optional<Frame> FrameReader::next() {
+  if (error_ != FrameError::none) return std::nullopt;
+  while (const auto type = reader_.u8()) {
+    if (static_cast<FrameType>(*type) != FrameType::padding) return read(static_cast<FrameType>(*type));
+  }
+  return std::nullopt;
+}
+
+std::optional<Frame> FrameReader::read(FrameType type) {
+  FieldReader fields(reader_);
+  Frame frame;
+  switch (type) {
+    case FrameType::datagram: {
+      const FlowId flow = fields.flow();
+      frame = DatagramFrame{flow, fields.bytes(reader_.rest().size())};
+      break;
+    }
+    case FrameType::datagram_len: {
+      const FlowId flow = fields.flow();
+      const std::uint16_t length = fields.varint();
+      frame = DatagramFrame{flow, fields.bytes(length)};
+      break;
+    }
+    case FrameType::flow_open: {
+      const FlowId flow = fields.flow();
+      frame = FlowOpenFrame{flow, fields.u64()};
+      break;
+    }
+    case FrameType::flow_opened:
+      frame = FlowOpenedFrame{fields.flow()};
+      break;
+    case FrameType::flow_close:
+      frame = FlowCloseFrame{fields.flow()};
+      break;
+    case FrameType::ping:
+      frame = PingFrame{read_report(fields)};
+      break;
+    case FrameType::pong:
+      frame = PongFrame{read_report(fields)};
+      break;
+    case FrameType::challenge:
+      frame = ChallengeFrame{fields.u64()};
+      break;
+    case FrameType::echo:
+      frame = EchoFrame{fields.u64()};
+      break;
+    case FrameType::close:
+      frame = CloseFrame{static_cast<CloseReason>(fields.u8())};
+      break;
+    case FrameType::client_hello:
+      frame = read_client_hello(fields);
+      break;
+    case FrameType::server_hello: {
+      const std::uint8_t resumed = fields.u8();
+      if (resumed > 1) error_ = FrameError::invalid;
+      frame = ServerHelloFrame{resumed == 1};
+      break;
+    }
+    default:
+      error_ = FrameError::unknown;
+      return std::nullopt;
+  }
+  if (!fields.complete()) error_ = FrameError::truncated;
+  if (error_ != FrameError::none) return std::nullopt;
+  return frame;
+}
+
+void encode_datagram_prefix(FlowId flow, ByteWriter& out) {
+  write_flow(FrameType::datagram, flow, out);
+}
+
+void encode_frame(const Frame& frame, ByteWriter& out) {
+  std::visit(FrameWriter{out}, frame);
+}
+
+}  // namespace mptunnel

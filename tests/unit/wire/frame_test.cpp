@@ -1,0 +1,292 @@
+#include "mptunnel/wire/frame.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "mptunnel/wire/limits.h"
+#include "support/test_random.h"
+
+namespace mptunnel {
+namespace {
+
+using Octets = std::vector<std::uint8_t>;
+
+Octets encoded(const Frame& frame) {
+  Octets bytes(2 * kMaxVarint);
+  ByteWriter writer(bytes);
+  encode_frame(frame, writer);
+  bytes.resize(writer.written());
+  return bytes;
+}
+
+/// All frames up to the end or the first error, encoded again one after the other.
+struct ReadAll {
+  std::vector<Frame> frames;
+  FrameError error;
+};
+ReadAll read_all(ConstBytes bytes) {
+  ReadAll all{};
+  FrameReader reader(bytes);
+  while (auto frame = reader.next()) all.frames.push_back(*frame);
+  all.error = reader.error();
+  return all;
+}
+
+const Octets kPayload{'h', 'i'};
+
+struct Row {
+  std::string name;
+  Frame frame;
+  Octets bytes;
+};
+
+/// Each frame that stands for itself, that is all but DATAGRAM; for each, numbers whose bytes all differ.
+std::vector<Row> rows() {
+  const PathReport report{PathId{0x1f}, 0x01020304, 0x05060708, 0x090a0b0c, 0x0d0e0f10};
+  ClientHelloFrame hello;
+  for (std::size_t i = 0; i < hello.identity.size(); ++i)
+    hello.identity[i] = static_cast<std::uint8_t>(0xa0 + i);
+  hello.process = 0x0102030405060708;
+  return {
+      {"DATAGRAM_LEN", DatagramFrame{FlowId{5}, kPayload}, {2, 5, 2, 'h', 'i'}},
+      {"DATAGRAM_LEN empty", DatagramFrame{FlowId{5}, {}}, {2, 5, 0}},
+      {"DATAGRAM_LEN long flow", DatagramFrame{FlowId{64}, kPayload}, {2, 0x40, 0x40, 2, 'h', 'i'}},
+      {"FLOW_OPEN",
+       FlowOpenFrame{FlowId{63}, 0x1112131415161718},
+       {3, 0x3f, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18}},
+      {"FLOW_OPEN largest", FlowOpenFrame{FlowId{16383}, 1}, {3, 0x7f, 0xff, 0, 0, 0, 0, 0, 0, 0, 1}},
+      {"FLOW_OPENED", FlowOpenedFrame{FlowId{300}}, {4, 0x41, 0x2c}},
+      {"FLOW_CLOSE", FlowCloseFrame{FlowId{0}}, {5, 0}},
+      {"PING", PingFrame{report}, {6, 0x1f, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}},
+      {"PONG", PongFrame{report}, {7, 0x1f, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}},
+      {"CHALLENGE", ChallengeFrame{0xf1f2f3f4f5f6f7f8}, {8, 0xf1, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0xf8}},
+      {"ECHO", EchoFrame{0xf1f2f3f4f5f6f7f8}, {9, 0xf1, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0xf8}},
+      {"CLOSE", CloseFrame{CloseReason::no_room}, {10, 1}},
+      {"CLOSE of a later version", CloseFrame{static_cast<CloseReason>(0xfe)}, {10, 0xfe}},
+      {"CLIENT_HELLO", hello, {11,   0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8, 0xa9, 0xaa, 0xab,
+                               0xac, 0xad, 0xae, 0xaf, 1,    2,    3,    4,    5,    6,    7,    8}},
+      {"SERVER_HELLO new", ServerHelloFrame{false}, {12, 0}},
+      {"SERVER_HELLO resumed", ServerHelloFrame{true}, {12, 1}},
+  };
+}
+
+TEST(Frame, HasTheLayoutOfTheProtocol) {
+  for (const Row& row : rows()) EXPECT_EQ(encoded(row.frame), row.bytes) << row.name;
+}
+
+TEST(Frame, IsReadAsItWasWritten) {
+  for (const Row& row : rows()) {
+    SCOPED_TRACE(row.name);
+    const ReadAll all = read_all(row.bytes);
+    EXPECT_EQ(all.error, FrameError::none);
+    ASSERT_EQ(all.frames.size(), 1U);
+    EXPECT_EQ(all.frames.front().index(), row.frame.index());
+    // The layout of what is written is known, so this compares every field.
+    EXPECT_EQ(encoded(all.frames.front()), row.bytes);
+  }
+}
+
+TEST(Frame, IsRefusedAsTruncatedFromEveryPrefix) {
+  for (const Row& row : rows()) {
+    for (std::size_t size = 1; size < row.bytes.size(); ++size) {
+      const ReadAll all = read_all(ConstBytes(row.bytes).first(size));
+      EXPECT_TRUE(all.frames.empty()) << row.name << " " << size;
+      EXPECT_EQ(all.error, FrameError::truncated) << row.name << " " << size;
+    }
+  }
+}
+
+TEST(Frame, AnnouncedSizesAreTheWrittenOnes) {
+  for (const std::uint16_t flow :
+       {std::uint16_t{0}, std::uint16_t{63}, std::uint16_t{64}, std::uint16_t{16383}}) {
+    const FlowId id{flow};
+    EXPECT_EQ(encoded(FlowOpenFrame{id, 7}).size(), flow_open_bytes(id)) << flow;
+    Octets bytes(8);
+    ByteWriter writer(bytes);
+    encode_datagram_prefix(id, writer);
+    EXPECT_EQ(writer.written(), datagram_prefix_bytes(id)) << flow;
+  }
+  EXPECT_EQ(datagram_prefix_bytes(FlowId{63}), 2U);
+  EXPECT_EQ(datagram_prefix_bytes(FlowId{64}), 3U);
+  EXPECT_EQ(flow_open_bytes(FlowId{16383}), 11U);
+}
+
+TEST(Frame, KnownFramesAreTheBitsOfTheTypes) {
+  std::uint64_t types = 1;  // PADDING
+  types |= std::uint64_t{1} << static_cast<unsigned>(FrameType::datagram);
+  for (const Row& row : rows()) types |= std::uint64_t{1} << row.bytes.front();
+  EXPECT_EQ(types, kKnownFrames);
+}
+
+TEST(DatagramFrame, TakesTheRestOfThePacket) {
+  const Octets packet{5, 9, 1, 0x41, 0x2c, 0x00, 0x06, 0xff};
+  FrameReader reader(packet);
+  ASSERT_TRUE(std::holds_alternative<FlowCloseFrame>(*reader.next()));
+  const auto frame = reader.next();
+  ASSERT_TRUE(frame);
+  const auto& datagram = std::get<DatagramFrame>(*frame);
+  EXPECT_EQ(datagram.flow, FlowId{300});
+  EXPECT_EQ(datagram.payload.data(), packet.data() + 5) << "a view into the packet";
+  EXPECT_EQ(datagram.payload.size(), 3U);
+  EXPECT_FALSE(reader.next());
+  EXPECT_EQ(reader.error(), FrameError::none);
+}
+
+TEST(DatagramFrame, CutShortHasAShorterPayloadOrIsRefused) {
+  Octets packet(64 + 3, 'x');
+  ByteWriter writer(packet);
+  encode_datagram_prefix(FlowId{64}, writer);
+  EXPECT_EQ(Octets(packet.begin(), packet.begin() + 3), (Octets{1, 0x40, 0x40}));
+  for (std::size_t size = 0; size <= packet.size(); ++size) {
+    SCOPED_TRACE(size);
+    const ReadAll all = read_all(ConstBytes(packet).first(size));
+    if (size < 3) {
+      EXPECT_TRUE(all.frames.empty());
+      EXPECT_EQ(all.error, size == 0 ? FrameError::none : FrameError::truncated);
+    } else {
+      ASSERT_EQ(all.frames.size(), 1U);
+      EXPECT_EQ(std::get<DatagramFrame>(all.frames.front()).payload.size(), size - 3);
+    }
+  }
+}
+
+TEST(DatagramFrame, MayBeEmpty) {
+  const ReadAll all = read_all(Octets{1, 0});
+  ASSERT_EQ(all.frames.size(), 1U);
+  EXPECT_TRUE(std::get<DatagramFrame>(all.frames.front()).payload.empty());
+  EXPECT_EQ(all.error, FrameError::none);
+}
+
+TEST(DatagramFrame, OfALengthPastTheEndIsRefused) {
+  for (const Octets& packet :
+       {Octets{2, 0, 3, 'h', 'i'}, Octets{2, 0, 0x7f, 0xff, 'h', 'i'}, Octets{2, 0, 1}}) {
+    const ReadAll all = read_all(packet);
+    EXPECT_TRUE(all.frames.empty());
+    EXPECT_EQ(all.error, FrameError::truncated);
+  }
+}
+
+TEST(DatagramFrame, OfTheLongestLengthIsRead) {
+  const Octets payload(kMaxVarint, 'y');
+  const Octets bytes = encoded(DatagramFrame{FlowId{1}, payload});
+  EXPECT_EQ(bytes.size(), 1U + 1 + 2 + kMaxVarint);
+  const ReadAll all = read_all(bytes);
+  ASSERT_EQ(all.frames.size(), 1U);
+  EXPECT_EQ(std::get<DatagramFrame>(all.frames.front()).payload.size(), kMaxVarint);
+}
+
+TEST(FrameReader, RefusesVariableLengthIntegersOfMoreThanTwoBytes) {
+  for (const std::uint8_t first : {std::uint8_t{0x80}, std::uint8_t{0xc0}, std::uint8_t{0xff}}) {
+    Octets packet(16, 0);
+    for (const FrameType type : {FrameType::datagram, FrameType::datagram_len, FrameType::flow_open,
+                                 FrameType::flow_opened, FrameType::flow_close}) {
+      packet[0] = static_cast<std::uint8_t>(type);
+      packet[1] = first;
+      const ReadAll all = read_all(packet);
+      EXPECT_TRUE(all.frames.empty());
+      EXPECT_EQ(all.error, FrameError::truncated) << static_cast<int>(packet[0]);
+    }
+    EXPECT_EQ(read_all(Octets{2, 0, first, 0, 0, 0, 0, 0, 0, 0}).error, FrameError::truncated);
+  }
+}
+
+TEST(FrameReader, StopsAtAnUnknownFrame) {
+  for (unsigned type = 0x0d; type < 256; ++type) {
+    Octets packet{5, 1, static_cast<std::uint8_t>(type), 5, 2};
+    FrameReader reader(packet);
+    EXPECT_TRUE(reader.next());
+    EXPECT_EQ(reader.error(), FrameError::none);
+    EXPECT_FALSE(reader.next()) << type;
+    EXPECT_EQ(reader.error(), FrameError::unknown) << type;
+    EXPECT_FALSE(reader.next()) << "and stays there";
+    EXPECT_EQ(reader.error(), FrameError::unknown) << type;
+  }
+}
+
+TEST(FrameReader, StaysAtATruncatedFrame) {
+  // What is left behind the length that runs past the end looks like a frame, but is none.
+  const Octets packet{2, 0, 9, 5, 1};
+  FrameReader reader(packet);
+  EXPECT_FALSE(reader.next());
+  EXPECT_FALSE(reader.next());
+  EXPECT_EQ(reader.error(), FrameError::truncated);
+}
+
+TEST(FrameReader, RefusesAnAnswerThatIsNeitherYesNorNo) {
+  for (unsigned value = 2; value < 256; ++value) {
+    const ReadAll all = read_all(Octets{12, static_cast<std::uint8_t>(value)});
+    EXPECT_TRUE(all.frames.empty()) << value;
+    EXPECT_EQ(all.error, FrameError::invalid) << value;
+  }
+}
+
+TEST(FrameReader, SkipsPadding) {
+  EXPECT_TRUE(read_all({}).frames.empty());
+  const ReadAll only = read_all(Octets(1200, 0));
+  EXPECT_TRUE(only.frames.empty());
+  EXPECT_EQ(only.error, FrameError::none);
+
+  const ReadAll around = read_all(Octets{0, 0, 5, 1, 0, 4, 2, 0, 0});
+  EXPECT_EQ(around.error, FrameError::none);
+  ASSERT_EQ(around.frames.size(), 2U);
+  EXPECT_EQ(std::get<FlowCloseFrame>(around.frames[0]).flow, FlowId{1});
+  EXPECT_EQ(std::get<FlowOpenedFrame>(around.frames[1]).flow, FlowId{2});
+}
+
+TEST(FrameReader, ReadsARowOfAllFramesAndEachPrefixOfIt) {
+  Octets packet;
+  std::vector<std::size_t> ends{0};
+  for (const Row& row : rows()) {
+    packet.insert(packet.end(), row.bytes.begin(), row.bytes.end());
+    ends.push_back(packet.size());
+  }
+  std::size_t whole = 0;
+  for (std::size_t size = 0; size <= packet.size(); ++size) {
+    SCOPED_TRACE(size);
+    if (whole + 1 < ends.size() && size >= ends[whole + 1]) ++whole;
+    const ReadAll all = read_all(ConstBytes(packet).first(size));
+    EXPECT_EQ(all.frames.size(), whole);
+    EXPECT_EQ(all.error, size == ends[whole] ? FrameError::none : FrameError::truncated);
+  }
+  EXPECT_EQ(whole, rows().size());
+}
+
+TEST(FrameReader, ReadsRandomBytesWithoutHarm) {
+  test::TestRandom random(20);
+  std::array<int, 4> errors{};
+  for (int round = 0; round < 50000; ++round) {
+    Octets packet(random.below(80));
+    random.fill(packet);
+    // Mostly small numbers, as types are: else nearly all would be unknown at once.
+    for (std::uint8_t& byte : packet) {
+      if (random.below(3) != 0) byte %= 0x0e;
+    }
+    const ReadAll all = read_all(packet);
+    ++errors.at(static_cast<std::size_t>(all.error));
+    for (const Frame& frame : all.frames) {
+      const Octets bytes = encoded(frame);
+      const ReadAll again = read_all(bytes);
+      ASSERT_EQ(again.frames.size(), 1U);
+      ASSERT_EQ(encoded(again.frames.front()), bytes);
+    }
+  }
+  for (const int count : errors) EXPECT_GT(count, 0) << "each outcome is among them";
+}
+
+TEST(FrameDeathTest, APayloadThatNoLengthCanSayIsABug) {
+  const Octets payload(std::size_t{kMaxVarint} + 1);
+  EXPECT_DEATH(encoded(DatagramFrame{FlowId{1}, payload}), "assertion");
+  EXPECT_DEATH(encoded(FlowCloseFrame{FlowId{16384}}), "assertion");
+}
+
+TEST(CloseReason, HasANameForPeople) {
+  EXPECT_STREQ(name_of(CloseReason::shutdown), "the program ended");
+  EXPECT_STREQ(name_of(CloseReason::no_room), "no room for another session");
+  EXPECT_STREQ(name_of(static_cast<CloseReason>(2)), "unknown reason");
+}
+
+}  // namespace
+}  // namespace mptunnel
