@@ -1,0 +1,42 @@
+// Everything that is derived from a secret, each with a purpose of its own, so that no two uses share bytes.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "mptunnel/base/endpoint.h"
+#include "mptunnel/crypto/aead.h"
+#include "mptunnel/wire/frame.h"
+#include "mptunnel/wire/handshake.h"
+
+namespace mptunnel {
+
+/// BLAKE2s-256 (RFC 7693).
+std::array<std::uint8_t, 32> blake2s(ConstBytes data);
+
+/// HKDF (RFC 5869) with HMAC-BLAKE2s: fills `out`, at most 255 * 32 bytes.
+void hkdf(ConstBytes secret, ConstBytes salt, ConstBytes info, Bytes out);
+
+/// The name of a pre-shared key under a handshake's salt: tells a server with several keys which one is
+/// meant, and tells nobody else anything. HKDF(key, salt, info = "mptunnel key id").
+KeyId derive_key_id(const SecretKey& key, const HandshakeSalt& salt);
+
+/// Who a client is across restarts: HKDF(key or 32 zero bytes, salt = "mptunnel client identity", info = the
+/// parts, each with its 4-byte length before it).
+ClientIdentity derive_client_identity(const SecretKey* key, std::string_view machine_id,
+                                      std::string_view listen_address, std::string_view configuration_path);
+/// The same from a word that the user chose (`client-id WORD`): salt = "mptunnel client id", info = the word,
+/// with its 4-byte length before it.
+ClientIdentity derive_client_identity(const SecretKey* key, std::string_view word);
+
+/// 64 bits that stand for an application's address: HKDF(identity, salt = "mptunnel flow", info = family (1
+/// byte: 4 or 6), address (16, IPv4 in the first 4), scope (4), port (2)).
+std::uint64_t derive_flow_hash(const ClientIdentity& identity, const Endpoint& application);
+
+/// A source port to try first, the same after a restart: in [10240, 32768), below Linux's range of ephemeral
+/// ports (net.ipv4.ip_local_port_range). 10240 + HKDF(secret, salt = "mptunnel port", info = purpose), 4
+/// bytes, modulo 22528.
+std::uint16_t derive_port(ConstBytes secret, std::string_view purpose);
+
+}  // namespace mptunnel

@@ -1,0 +1,91 @@
+#include "mptunnel/crypto/kdf.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "hash.h"
+#include "mptunnel/base/cursor.h"
+
+namespace mptunnel {
+namespace {
+
+constexpr std::uint16_t kFirstPort = 10240;
+constexpr std::uint16_t kEndPort = 32768;
+
+/// Parts one after the other, each with its length before it, so that no two lists give the same bytes.
+std::vector<std::uint8_t> join(std::initializer_list<ConstBytes> parts) {
+  std::vector<std::uint8_t> joined;
+  for (const ConstBytes part : parts) {
+    std::array<std::uint8_t, 4> size{};
+    ByteWriter(size).u32(static_cast<std::uint32_t>(part.size()));
+    joined.insert(joined.end(), size.begin(), size.end());
+    joined.insert(joined.end(), part.begin(), part.end());
+  }
+  return joined;
+}
+
+ClientIdentity identity_of(const SecretKey* key, std::string_view salt, ConstBytes info) {
+  const SecretKey none;
+  ClientIdentity identity{};
+  hkdf(key == nullptr ? none.bytes : key->bytes, bytes_of(salt), info, identity);
+  return identity;
+}
+
+}  // namespace
+
+std::array<std::uint8_t, 32> blake2s(ConstBytes data) {
+  Hash hash;
+  hash.update(data);
+  return hash.finish();
+}
+
+void hkdf(ConstBytes secret, ConstBytes salt, ConstBytes info, Bytes out) {
+  MPT_ASSERT(out.size() <= 255 * kHashBytes);
+  const SecretKey key = hmac(salt, {secret});
+  SecretKey block;
+  std::uint8_t counter = 0;
+  for (std::size_t at = 0; at < out.size();) {
+    ++counter;
+    const ConstBytes previous = ConstBytes(block.bytes).first(counter == 1 ? 0 : kHashBytes);
+    block = hmac(key.bytes, {previous, info, ConstBytes(&counter, 1)});
+    const std::size_t count = std::min(kHashBytes, out.size() - at);
+    std::copy_n(block.bytes.begin(), count, out.begin() + static_cast<std::ptrdiff_t>(at));
+    at += count;
+  }
+}
+
+KeyId derive_key_id(const SecretKey& key, const HandshakeSalt& salt) {
+  KeyId id{};
+  hkdf(key.bytes, salt, bytes_of("mptunnel key id"), id);
+  return id;
+}
+
+ClientIdentity derive_client_identity(const SecretKey* key, std::string_view machine_id,
+                                      std::string_view listen_address, std::string_view configuration_path) {
+  return identity_of(key, "mptunnel client identity",
+                     join({bytes_of(machine_id), bytes_of(listen_address), bytes_of(configuration_path)}));
+}
+
+ClientIdentity derive_client_identity(const SecretKey* key, std::string_view word) {
+  return identity_of(key, "mptunnel client id", join({bytes_of(word)}));
+}
+
+std::uint64_t derive_flow_hash(const ClientIdentity& identity, const Endpoint& application) {
+  std::array<std::uint8_t, 1 + 16 + 4 + 2> info{};
+  ByteWriter writer(info);
+  writer.u8(application.family == Family::ipv4 ? 4 : 6);
+  writer.bytes(application.address);
+  writer.u32(application.scope);
+  writer.u16(application.port);
+  std::array<std::uint8_t, 8> hash{};
+  hkdf(identity, bytes_of("mptunnel flow"), info, hash);
+  return *ByteReader(hash).u64();
+}
+
+std::uint16_t derive_port(ConstBytes secret, std::string_view purpose) {
+  std::array<std::uint8_t, 4> bytes{};
+  hkdf(secret, bytes_of("mptunnel port"), bytes_of(purpose), bytes);
+  return static_cast<std::uint16_t>(kFirstPort + *ByteReader(bytes).u32() % (kEndPort - kFirstPort));
+}
+
+}  // namespace mptunnel
