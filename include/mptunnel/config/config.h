@@ -1,0 +1,92 @@
+// What mpclient.conf and mpserver.conf say, as values. Text comes in; a value, or the list of all mistakes,
+// goes out. What it is not: a reader of files, a resolver of names or a loader of keys. It opens nothing.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "mptunnel/base/endpoint.h"
+#include "mptunnel/base/log.h"
+#include "mptunnel/config/address.h"
+
+namespace mptunnel {
+
+/// Paths of one session: an id of a path is 0 to 31.
+inline constexpr std::size_t kMaxBridges = 32;
+/// Endpoints to listen on, counted after "localhost" and "*" have become two each.
+inline constexpr std::size_t kMaxListenAddresses = 16;
+/// A path of the file system has at most 4096 bytes on Linux (PATH_MAX); no other word is as long.
+inline constexpr std::size_t kMaxConfigLineBytes = 4096;
+inline constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20U;
+/// Mistakes that are told one by one; the rest of them are counted.
+inline constexpr std::size_t kMaxConfigErrors = 100;
+
+/// Where mpclient listens unless told otherwise.
+inline constexpr std::uint16_t kDefaultClientPort = 3000;
+
+struct ConfigError {
+  std::string file;
+  int line = 1;        ///< from 1; the last line where something is missing from the whole file
+  std::string reason;  ///< what is wrong, and what would be right
+};
+
+/// "FILE:LINE: what is wrong, and what would be right"
+std::string to_string(const ConfigError& error);
+
+/// One path, as its line describes it.
+struct BridgeConfig {
+  HostPort remote;
+  /// As given, else "HOST:PORT", with "@INTERFACE" and "@ADDRESS" behind it where `dev` and `bind` are given.
+  /// No two bridges have the same.
+  std::string name;
+  std::optional<Endpoint> bind;  ///< the address to send from; its port is 0 where any will do
+  std::string device;            ///< the interface to send from; empty where routing decides
+  int line = 0;
+};
+
+/// The statements that both programs know.
+struct CommonConfig {
+  std::string key_file;  ///< relative to where the configuration's own name is relative to; empty: none
+  int key_file_line = 0;
+  std::optional<bool> encrypt;
+  int encrypt_line = 0;
+  std::optional<LogLevel> log_level;
+};
+
+struct ClientConfig {
+  std::vector<ListenAddress> listen;  ///< at least one; localhost:3000 for both families where none is given
+  std::vector<BridgeConfig> bridges;  ///< 1 to kMaxBridges, in the order of the file
+  std::string client_id;              ///< empty: made from the machine and the configuration
+  CommonConfig common;
+};
+
+struct ServerConfig {
+  std::vector<ListenAddress> listen;  ///< at least one
+  HostPort target;
+  CommonConfig common;
+};
+
+/// Says what is wrong with a key file, or nothing where it is good. The programs give one, so that a bad key
+/// file is told among all the other mistakes; an empty function checks nothing.
+using KeyFileCheck = std::function<std::optional<std::string>(const std::string& path)>;
+
+template <typename T>
+using ConfigResult = tl::expected<T, std::vector<ConfigError>>;
+
+/// `file_name` is the name that mistakes are told under, and what a relative `key-file` is relative to. The
+/// errors are in the order of their lines, and at least one where there is no value.
+ConfigResult<ClientConfig> parse_client_config(std::string_view text, std::string_view file_name,
+                                               const KeyFileCheck& check_key_file = {});
+ConfigResult<ServerConfig> parse_server_config(std::string_view text, std::string_view file_name,
+                                               const KeyFileCheck& check_key_file = {});
+
+/// What is wrong with handing datagrams to `target` while listening on `listen`; nothing where it is fine.
+std::optional<std::string> loop_error(const HostPort& target, const std::vector<ListenAddress>& listen,
+                                      std::string_view what);
+
+}  // namespace mptunnel

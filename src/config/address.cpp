@@ -1,0 +1,271 @@
+#include "mptunnel/config/address.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "mptunnel/config/text.h"
+
+namespace mptunnel {
+namespace {
+
+/// RFC 1035, section 2.3.4; without the root's dot.
+constexpr std::size_t kMaxNameBytes = 253;
+constexpr std::size_t kMaxLabelBytes = 63;
+/// IFNAMSIZ of Linux, less its final zero.
+constexpr std::size_t kMaxInterfaceBytes = 15;
+
+constexpr std::string_view kHostForms = "write a name, an IPv4 address or an IPv6 address";
+
+/// The two halves of "HOST:PORT"; brackets stay. No port where there is none, and where more than one colon
+/// without brackets makes the whole an IPv6 address.
+struct SplitAddress {
+  std::string_view host;
+  std::optional<std::string_view> port;
+};
+
+SplitAddress split_address(std::string_view word) {
+  if (word.starts_with('[')) {
+    const std::size_t close = word.find(']');
+    if (close == std::string_view::npos || close + 1 == word.size()) return {word, std::nullopt};
+    if (word[close + 1] != ':') return {word, std::nullopt};
+    return {word.substr(0, close + 1), word.substr(close + 2)};
+  }
+  const std::size_t colon = word.find(':');
+  if (colon == std::string_view::npos || colon != word.rfind(':')) return {word, std::nullopt};
+  return {word.substr(0, colon), word.substr(colon + 1)};
+}
+
+/// What stands between brackets, or the word as it is. Nothing where a bracket has no partner.
+std::optional<std::string_view> without_brackets(std::string_view word) {
+  if (word.starts_with('[') && word.ends_with(']')) word = word.substr(1, word.size() - 2);
+  if (word.find_first_of("[]") != std::string_view::npos) return std::nullopt;
+  return word;
+}
+
+bool is_bracketed(std::string_view word) {
+  return word.starts_with('[');
+}
+
+bool is_name_letter(char letter) {
+  return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+         (letter >= '0' && letter <= '9') || letter == '-' || letter == '_';
+}
+
+/// RFC 1123, section 2.1, and the underscore that real names have.
+bool is_host_name(std::string_view word) {
+  if (word.ends_with('.')) word.remove_suffix(1);
+  if (word.empty() || word.size() > kMaxNameBytes) return false;
+  while (!word.empty()) {
+    const std::string_view label = word.substr(0, word.find('.'));
+    if (label.empty() || label.size() > kMaxLabelBytes) return false;
+    if (label.front() == '-' || label.back() == '-') return false;
+    if (!std::all_of(label.begin(), label.end(), is_name_letter)) return false;
+    if (word.size() == label.size() + 1) return false;
+    word.remove_prefix(std::min(label.size() + 1, word.size()));
+  }
+  return true;
+}
+
+/// No name ends in a label of digits alone (RFC 3696, section 2): such a word was meant to be an address.
+bool ends_like_ipv4(std::string_view word) {
+  const std::size_t dot = word.rfind('.');
+  return is_digits(dot == std::string_view::npos ? word : word.substr(dot + 1));
+}
+
+/// IPv6 with an interface by name, "fe80::1%eth0": the resolver turns the name into a number.
+bool is_ipv6_with_interface_name(std::string_view word) {
+  const std::size_t percent = word.find('%');
+  if (percent == std::string_view::npos) return false;
+  const auto address = parse_numeric_endpoint(word.substr(0, percent), 0);
+  return address && address->family == Family::ipv6 && parse_interface(word.substr(percent + 1));
+}
+
+tl::unexpected<std::string> wrong_host(std::string_view word) {
+  const SplitAddress split = split_address(word);
+  const bool has_port = split.port && is_digits(*split.port) && !split.host.empty();
+  if (has_port) {
+    return tl::make_unexpected(fmt::format("{} is a host and a port in one word: write them as two, {}",
+                                           quote_word(word),
+                                           quote_word(fmt::format("{} {}", split.host, *split.port))));
+  }
+  if (word.find_first_of(":[]") != std::string_view::npos) {
+    return tl::make_unexpected(fmt::format("{} is not an IPv6 address: {}", quote_word(word), kHostForms));
+  }
+  if (ends_like_ipv4(word)) {
+    return tl::make_unexpected(
+        fmt::format("{} is not an IPv4 address: write four numbers from 0 to 255 with dots between them",
+                    quote_word(word)));
+  }
+  const bool foreign = std::any_of(word.begin(), word.end(),
+                                   [](char letter) { return static_cast<unsigned char>(letter) >= 128; });
+  if (foreign) {
+    return tl::make_unexpected(
+        fmt::format("{} is not a host name: write names of other than English letters in their 'xn--' form",
+                    quote_word(word)));
+  }
+  return tl::make_unexpected(fmt::format("{} is not a host: {}", quote_word(word), kHostForms));
+}
+
+/// A numeric address with or without brackets, to listen on or to send from.
+tl::expected<Endpoint, std::string> parse_own_address(std::string_view word, std::uint16_t port,
+                                                      std::string_view forms) {
+  const auto bare = without_brackets(word);
+  const auto endpoint = bare ? parse_numeric_endpoint(*bare, port) : std::nullopt;
+  if (endpoint && (endpoint->family == Family::ipv6 || !is_bracketed(word))) return *endpoint;
+  if (bare && is_ipv6_with_interface_name(*bare)) {
+    return tl::make_unexpected(fmt::format(
+        "{} names its interface: write the interface's number after the '%', as 'ip link' shows it",
+        quote_word(word)));
+  }
+  return tl::make_unexpected(fmt::format("{} is not an address: write {}", quote_word(word), forms));
+}
+
+ListenAddress listen_on(std::string_view address, std::uint16_t port, bool may_be_missing = false) {
+  return {.endpoint = parse_numeric_endpoint(address, port).value(), .may_be_missing = may_be_missing};
+}
+
+bool is_loopback(const Endpoint& endpoint) {
+  if (endpoint.family == Family::ipv4) return endpoint.address[0] == 127;
+  return endpoint.address == parse_numeric_endpoint("::1", 0)->address;
+}
+
+}  // namespace
+
+std::string to_string(const HostPort& address) {
+  const bool is_ipv6 = address.host.find(':') != std::string::npos;
+  return is_ipv6 ? fmt::format("[{}]:{}", address.host, address.port)
+                 : fmt::format("{}:{}", address.host, address.port);
+}
+
+tl::expected<std::uint16_t, std::string> parse_port(std::string_view word) {
+  if (!is_digits(word)) {
+    return tl::make_unexpected(
+        fmt::format("{} is not a port: write a number from 1 to 65535", quote_word(word)));
+  }
+  std::uint16_t port = 0;
+  const auto parsed = std::from_chars(word.data(), word.data() + word.size(), port);
+  if (parsed.ec != std::errc{} || port == 0) {
+    return tl::make_unexpected(
+        fmt::format("port {} is out of range: write a number from 1 to 65535", quote_word(word)));
+  }
+  return port;
+}
+
+tl::expected<std::string, std::string> parse_host(std::string_view word) {
+  const auto bare = without_brackets(word);
+  if (!bare) return wrong_host(word);
+  if (const auto endpoint = parse_numeric_endpoint(*bare, 0)) {
+    if (is_bracketed(word) && bare->find(':') == std::string_view::npos) {
+      return tl::make_unexpected(fmt::format("{} has brackets, which are for IPv6 alone: write {}",
+                                             quote_word(word), quote_word(*bare)));
+    }
+    if (endpoint->is_any()) {
+      return tl::make_unexpected(
+          fmt::format("{} is no address that can be sent to: {}", quote_word(word), kHostForms));
+    }
+    return std::string(*bare);
+  }
+  if (is_ipv6_with_interface_name(*bare)) return std::string(*bare);
+  if (is_bracketed(word) || ends_like_ipv4(word) || !is_host_name(word)) return wrong_host(word);
+  return std::string(word);
+}
+
+tl::expected<HostPort, std::string> parse_host_port(std::string_view word) {
+  const SplitAddress split = split_address(word);
+  if (!split.port) {
+    if (is_digits(word)) {
+      return tl::make_unexpected(fmt::format("{} has no host: write HOST:PORT", quote_word(word)));
+    }
+    if (word.find(':') != std::string_view::npos && !is_bracketed(word)) {
+      return tl::make_unexpected(
+          fmt::format("{} has several colons: write an IPv6 address in brackets, as in [2001:db8::1]:1194",
+                      quote_word(word)));
+    }
+    return tl::make_unexpected(fmt::format("{} has no port: write HOST:PORT", quote_word(word)));
+  }
+  auto host = parse_host(split.host);
+  if (!host) return tl::make_unexpected(host.error());
+  const auto port = parse_port(*split.port);
+  if (!port) return tl::make_unexpected(port.error());
+  return HostPort{.host = std::move(*host), .port = *port};
+}
+
+tl::expected<std::vector<ListenAddress>, std::string> parse_listen_address(std::string_view word,
+                                                                           std::uint16_t port) {
+  if (word == "*") return std::vector{listen_on("0.0.0.0", port), listen_on("::", port, true)};
+  if (lower_case(word) == "localhost") {
+    return std::vector{listen_on("127.0.0.1", port), listen_on("::1", port, true)};
+  }
+  const auto endpoint =
+      parse_own_address(word, port, "an IPv4 or IPv6 address of this host, 'localhost', or '*' for all");
+  if (!endpoint) return tl::make_unexpected(endpoint.error());
+  return std::vector{ListenAddress{.endpoint = *endpoint}};
+}
+
+tl::expected<std::vector<ListenAddress>, std::string> parse_listen(std::string_view word,
+                                                                   ListenDefault without_host) {
+  const SplitAddress split = split_address(word);
+  if (split.port) {
+    const auto port = parse_port(*split.port);
+    if (!port) return tl::make_unexpected(port.error());
+    return parse_listen_address(split.host, *port);
+  }
+  if (is_digits(word)) {
+    const auto port = parse_port(word);
+    if (!port) return tl::make_unexpected(port.error());
+    return parse_listen_address(without_host == ListenDefault::all ? "*" : "localhost", *port);
+  }
+  if (word.find(':') != std::string_view::npos && !is_bracketed(word)) {
+    return tl::make_unexpected(fmt::format(
+        "{} has several colons: write an IPv6 address in brackets, as in [::1]:3000", quote_word(word)));
+  }
+  return tl::make_unexpected(fmt::format("{} has no port: write ADDRESS:PORT", quote_word(word)));
+}
+
+tl::expected<Endpoint, std::string> parse_bind(std::string_view word) {
+  const SplitAddress split = split_address(word);
+  std::uint16_t port = 0;
+  if (split.port) {
+    const auto parsed = parse_port(*split.port);
+    if (!parsed) return tl::make_unexpected(parsed.error());
+    port = *parsed;
+  }
+  return parse_own_address(split.host, port,
+                           "an IPv4 or IPv6 address of this host, and :PORT after it or nothing");
+}
+
+tl::expected<std::string, std::string> parse_interface(std::string_view word) {
+  const auto allowed = [](char letter) {
+    return letter > ' ' && letter <= '~' && letter != '/' && letter != ':';
+  };
+  const bool valid = !word.empty() && word.size() <= kMaxInterfaceBytes && word != "." && word != ".." &&
+                     std::all_of(word.begin(), word.end(), allowed);
+  if (valid) return std::string(word);
+  return tl::make_unexpected(fmt::format(
+      "{} is not the name of a network interface: write one of up to 15 characters that 'ip link' shows",
+      quote_word(word)));
+}
+
+bool overlap(const Endpoint& one, const Endpoint& other) {
+  if (one.port != other.port || one.family != other.family) return false;
+  return one == other || one.is_any() || other.is_any();
+}
+
+bool leads_to(const HostPort& target, const Endpoint& listen) {
+  if (target.port != listen.port) return false;
+  if (lower_case(target.host) == "localhost") return listen.is_any() || is_loopback(listen);
+  const auto endpoint = parse_numeric_endpoint(target.host, target.port);
+  if (!endpoint || endpoint->family != listen.family) return false;
+  return *endpoint == listen || (listen.is_any() && is_loopback(*endpoint));
+}
+
+std::string canonical_text(const HostPort& address) {
+  if (const auto endpoint = parse_numeric_endpoint(address.host, address.port)) return endpoint->to_string();
+  std::string host = lower_case(address.host);
+  if (host.ends_with('.')) host.pop_back();
+  return to_string(HostPort{.host = host, .port = address.port});
+}
+
+}  // namespace mptunnel

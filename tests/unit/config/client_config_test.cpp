@@ -1,0 +1,424 @@
+#include <gtest/gtest.h>
+
+#include "mptunnel/config/config.h"
+
+namespace mptunnel {
+namespace {
+
+ClientConfig parsed(std::string_view text, std::string_view file = "mpclient.conf") {
+  auto config = parse_client_config(text, file);
+  if (!config) {
+    ADD_FAILURE() << to_string(config.error().front());
+    return {};
+  }
+  return std::move(*config);
+}
+
+std::vector<std::string> errors_of(std::string_view text, const KeyFileCheck& check = {}) {
+  std::vector<std::string> lines;
+  const auto config = parse_client_config(text, "c", check);
+  if (!config) {
+    for (const ConfigError& error : config.error()) lines.push_back(to_string(error));
+  }
+  return lines;
+}
+
+std::string repeated(std::string_view text, int times) {
+  std::string result;
+  for (int i = 0; i < times; ++i) result += text;
+  return result;
+}
+
+/// `count` bridges, all of them different.
+std::string many_bridges(int count) {
+  std::string text;
+  for (int i = 0; i < count; ++i) text += "host " + std::to_string(4000 + i) + "\n";
+  return text;
+}
+
+TEST(ClientConfig, ReadsTheFileOfTheToolItSucceeds) {
+  const ClientConfig config = parsed("1.1.1.1 4000\nbridge1.myhost.com 4000\nbridge2.myhost.com 4000\n");
+  ASSERT_EQ(config.bridges.size(), 3U);
+  EXPECT_EQ(config.bridges[0].remote, (HostPort{"1.1.1.1", 4000}));
+  EXPECT_EQ(config.bridges[1].remote, (HostPort{"bridge1.myhost.com", 4000}));
+  EXPECT_EQ(config.bridges[2].remote, (HostPort{"bridge2.myhost.com", 4000}));
+  EXPECT_EQ(config.bridges[2].name, "bridge2.myhost.com:4000");
+  EXPECT_EQ(config.bridges[2].line, 3);
+  EXPECT_FALSE(config.bridges[0].bind);
+  EXPECT_EQ(config.bridges[0].device, "");
+}
+
+TEST(ClientConfig, ListensOnLocalhostUnlessTold) {
+  const ClientConfig config = parsed("h 1\n");
+  ASSERT_EQ(config.listen.size(), 2U);
+  EXPECT_EQ(config.listen[0].endpoint.to_string(), "127.0.0.1:3000");
+  EXPECT_FALSE(config.listen[0].may_be_missing);
+  EXPECT_EQ(config.listen[1].endpoint.to_string(), "[::1]:3000");
+  EXPECT_TRUE(config.listen[1].may_be_missing);
+  EXPECT_EQ(config.client_id, "");
+  EXPECT_EQ(config.common.key_file, "");
+  EXPECT_FALSE(config.common.encrypt);
+  EXPECT_FALSE(config.common.log_level);
+}
+
+TEST(ClientConfig, ReadsEveryStatement) {
+  const ClientConfig config = parsed(
+      "listen 10.0.0.1:3000\nlisten [::1]:3001\nkey-file keys/tunnel.key\nencrypt no\n"
+      "log-level debug\nclient-id office-1\nbridge listen 4000\nbridge bridge 4000\n");
+  ASSERT_EQ(config.listen.size(), 2U);
+  EXPECT_EQ(config.listen[0].endpoint.to_string(), "10.0.0.1:3000");
+  EXPECT_EQ(config.listen[1].endpoint.to_string(), "[::1]:3001");
+  EXPECT_EQ(config.listen[1].line, 2);
+  EXPECT_EQ(config.common.key_file, "keys/tunnel.key");
+  EXPECT_EQ(config.common.key_file_line, 3);
+  EXPECT_EQ(config.common.encrypt, false);
+  EXPECT_EQ(config.common.encrypt_line, 4);
+  EXPECT_EQ(config.common.log_level, LogLevel::debug);
+  EXPECT_EQ(config.client_id, "office-1");
+  ASSERT_EQ(config.bridges.size(), 2U);
+  EXPECT_EQ(config.bridges[0].remote.host, "listen");
+  EXPECT_EQ(config.bridges[1].remote.host, "bridge");
+}
+
+TEST(ClientConfig, ReadsBridgeOptions) {
+  const ClientConfig config = parsed(
+      "h 1 bind=10.0.0.1\nh 1 bind=10.0.0.1:5000 dev=eth0 name=dsl\nh 1 dev=wwan0\n"
+      "[2001:db8::1] 1 bind=[2001:db8::2]:5000\n2001:db8::1 2\n");
+  ASSERT_EQ(config.bridges.size(), 5U);
+  EXPECT_EQ(config.bridges[0].bind->to_string(), "10.0.0.1:0");
+  EXPECT_EQ(config.bridges[0].name, "h:1@10.0.0.1");
+  EXPECT_EQ(config.bridges[1].bind->to_string(), "10.0.0.1:5000");
+  EXPECT_EQ(config.bridges[1].device, "eth0");
+  EXPECT_EQ(config.bridges[1].name, "dsl");
+  EXPECT_EQ(config.bridges[2].name, "h:1@wwan0");
+  EXPECT_EQ(config.bridges[3].name, "[2001:db8::1]:1@[2001:db8::2]:5000");
+  EXPECT_EQ(config.bridges[4].name, "[2001:db8::1]:2");
+  EXPECT_EQ(config.bridges[4].remote.host, "2001:db8::1");
+}
+
+TEST(ClientConfig, TakesCrlfCommentsTabsByteOrderMarkAndMissingNewline) {
+  const ClientConfig config =
+      parsed("\xef\xbb\xbf# first\r\n\r\n\t1.1.1.1\t4000 # one\r\n  h 5#two\r\nlisten 3001");
+  ASSERT_EQ(config.bridges.size(), 2U);
+  EXPECT_EQ(config.bridges[1].remote.port, 5);
+  EXPECT_EQ(config.bridges[1].line, 4);
+  EXPECT_EQ(config.listen.front().endpoint.port, 3001);
+}
+
+TEST(ClientConfig, TakesHostsThatResembleStatements) {
+  const ClientConfig config = parsed("listn 4000\ntarget 4000\nkey 4000\nbridge1 4000\nbind 4000\n");
+  EXPECT_EQ(config.bridges.size(), 5U);
+}
+
+TEST(ClientConfig, ResolvesKeyFileAgainstFolderOfTheFile) {
+  const std::string text = "h 1\nkey-file k\n";
+  EXPECT_EQ(parsed(text, "c").common.key_file, "k");
+  EXPECT_EQ(parsed(text, "/c").common.key_file, "/k");
+  EXPECT_EQ(parsed(text, "/etc/mptunnel/c").common.key_file, "/etc/mptunnel/k");
+  EXPECT_EQ(parsed(text, "../x/c").common.key_file, "../x/k");
+  EXPECT_EQ(parsed("h 1\nkey-file /run/k\n", "/etc/c").common.key_file, "/run/k");
+}
+
+TEST(ClientConfig, TakesAsManyBridgesAsThereArePaths) {
+  EXPECT_EQ(parsed(many_bridges(32)).bridges.size(), 32U);
+}
+
+struct ErrorRow {
+  const char* name;
+  std::string text;
+  std::vector<std::string> errors;
+};
+
+void PrintTo(const ErrorRow& row, std::ostream* out) {
+  *out << row.name;
+}
+
+class ClientConfigErrors : public testing::TestWithParam<ErrorRow> {};
+
+TEST_P(ClientConfigErrors, SayWhatIsWrongAndWhatWouldBeRight) {
+  EXPECT_EQ(errors_of(GetParam().text), GetParam().errors);
+}
+
+std::string error_row_name(const testing::TestParamInfo<ErrorRow>& info) {
+  return info.param.name;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Bridges, ClientConfigErrors,
+    testing::Values(
+        ErrorRow{"Empty", "", {"c:1: there is no bridge: write at least one line 'HOST PORT'"}},
+        ErrorRow{
+            "CommentsOnly", "# a\n# b\n\n", {"c:3: there is no bridge: write at least one line 'HOST PORT'"}},
+        ErrorRow{
+            "PortMissing", "1.1.1.1\n", {"c:1: bridge '1.1.1.1' has no port: write a bridge as 'HOST PORT'"}},
+        ErrorRow{"PortMissingBeforeOption",
+                 "h name=x\n",
+                 {"c:1: bridge 'h' has no port: write a bridge as 'HOST PORT'"}},
+        ErrorRow{"HostMissing", "4000\n", {"c:1: port '4000' has no host: write a bridge as 'HOST PORT'"}},
+        ErrorRow{"OneWord",
+                 "1.1.1.1:4000\n",
+                 {"c:1: '1.1.1.1:4000' is a host and a port in one word: write them as two, '1.1.1.1 4000'"}},
+        ErrorRow{"OneWordWithOption",
+                 "h:4000 name=x\n",
+                 {"c:1: 'h:4000' is a host and a port in one word: write them as two, 'h 4000'"}},
+        ErrorRow{"OneWordAndWord",
+                 "h:4000 name\n",
+                 {"c:1: 'h:4000' is a host and a port in one word: write them as two, 'h 4000'"}},
+        ErrorRow{"Swapped", "4000 1.1.1.1\n", {"c:1: the port stands before the host: write '1.1.1.1 4000'"}},
+        ErrorRow{"PortIsNoNumber",
+                 "1.1.1.1 openvpn\n",
+                 {"c:1: 'openvpn' is not a port: write a number from 1 to 65535"}},
+        ErrorRow{"PortOutOfRange",
+                 "1.1.1.1 70000\n",
+                 {"c:1: port '70000' is out of range: write a number from 1 to 65535"}},
+        ErrorRow{"PortZero", "h 0\n", {"c:1: port '0' is out of range: write a number from 1 to 65535"}},
+        ErrorRow{
+            "BadHostAndBadPortAndBadOption",
+            "1.1.1 0 nmae=x\n",
+            {"c:1: '1.1.1' is not an IPv4 address: write four numbers from 0 to 255 with dots between them",
+             "c:1: port '0' is out of range: write a number from 1 to 65535",
+             "c:1: 'nmae=x' is not a known option: did you mean 'name='?"}},
+        ErrorRow{"UnknownOption",
+                 "h 1 colour=red\n",
+                 {"c:1: 'colour=red' is not a known option: a bridge has bind=, dev= and name="}},
+        ErrorRow{
+            "OptionWithoutEquals",
+            "h 1 bind 10.0.0.1\n",
+            {"c:1: option 'bind' says nothing: write it in one word without blanks, bind=ADDRESS or "
+             "bind=ADDRESS:PORT",
+             "c:1: '10.0.0.1' is one word too much: write a bridge as 'HOST PORT', with bind=, dev= or name= "
+             "after it"}},
+        ErrorRow{"OptionWithoutValue",
+                 "h 1 dev=\n",
+                 {"c:1: option 'dev' says nothing: write it in one word without blanks, dev=INTERFACE"}},
+        ErrorRow{"OptionTwice",
+                 "h 1 name=a name=b\n",
+                 {"c:1: option 'name' stands twice on this line: keep one of the two"}},
+        ErrorRow{"BadName",
+                 "h 1 name=a/b\n",
+                 {"c:1: 'a/b' is not a name: write up to 64 letters, digits and . _ - : @"}},
+        ErrorRow{
+            "BadDevice",
+            "h 1 dev=a/b\n",
+            {"c:1: 'a/b' is not the name of a network interface: write one of up to 15 characters that 'ip "
+             "link' shows"}},
+        ErrorRow{"BadBind",
+                 "h 1 bind=eth0\n",
+                 {"c:1: 'eth0' is not an address: write an IPv4 or IPv6 address of this host, and :PORT "
+                  "after it or "
+                  "nothing"}},
+        ErrorRow{
+            "BindOfOtherFamily",
+            "1.1.1.1 4000 bind=::1\n",
+            {"c:1: an IPv4 bridge can't be reached from the IPv6 address ::1: bind to an address of the same "
+             "kind"}},
+        ErrorRow{"Duplicate",
+                 "Host 1\nother 1\nhost 1\n",
+                 {"c:3: bridge host:1 stands on line 1 already: keep one of the two, or let them differ in "
+                  "bind= or "
+                  "dev="}},
+        ErrorRow{"DuplicateOfOtherSpelling",
+                 "::1 1\n[0:0::1] 1 name=x\n",
+                 {"c:2: bridge [0:0::1]:1 stands on line 1 already: keep one of the two, or let them differ "
+                  "in bind= "
+                  "or dev="}},
+        ErrorRow{"DuplicateName",
+                 "h 1 name=a\nh 2 name=a\n",
+                 {"c:2: the bridge on line 1 is called 'a' already: write another name="}},
+        ErrorRow{"NameOfAnother",
+                 "h 1\nh 2 name=h:1\n",
+                 {"c:2: the bridge on line 1 is called 'h:1' already: write another name="}},
+        ErrorRow{
+            "BindTwice",
+            "h 1 bind=10.0.0.1:5\nh 2 bind=10.0.0.1:5\n",
+            {"c:2: 10.0.0.1:5 is bound to by the bridge on line 1 already: give each its own port, or none"}},
+        ErrorRow{
+            "BindToListen",
+            "h 1 bind=127.0.0.1:3000\n",
+            {"c:1: bind=127.0.0.1:3000 is where this program listens for applications: take another port"}},
+        ErrorRow{"Loop",
+                 "localhost 3000\n",
+                 {"c:1: bridge localhost:3000 is where this program itself listens: write the address of the "
+                  "other "
+                  "end"}},
+        ErrorRow{"TooMany", many_bridges(34), {"c:33: this is bridge 33: write at most 32"}},
+        ErrorRow{"BridgeAlone", "bridge\n", {"c:1: 'bridge' says nothing: write a bridge as 'HOST PORT'"}},
+        ErrorRow{"BridgeWithPortAlone",
+                 "bridge 4000\n",
+                 {"c:1: port '4000' has no host: write a bridge as 'HOST PORT'"}}),
+    error_row_name);
+
+INSTANTIATE_TEST_SUITE_P(
+    Statements, ClientConfigErrors,
+    testing::Values(
+        ErrorRow{"Misspelt",
+                 "h 1\nlissten x:3000\n",
+                 {"c:2: 'lissten' is not a known statement: did you mean "
+                  "'listen'?"}},
+        ErrorRow{"MisspeltBeforeNoPort",
+                 "h 1\nencript 0\n",
+                 {"c:2: 'encript' is not a known statement: did you mean "
+                  "'encrypt'?"}},
+        ErrorRow{"OtherLetterCase",
+                 "h 1\nListen 3000\n",
+                 {"c:2: 'Listen' is not known: write 'listen' in small "
+                  "letters"}},
+        ErrorRow{"EqualsSign",
+                 "h 1\nlog-level=info\n",
+                 {"c:2: 'log-level=info' has a '=' behind 'log-level': write a "
+                  "blank instead"}},
+        ErrorRow{"Colon",
+                 "h 1\nencrypt: no\n",
+                 {"c:2: 'encrypt:' has a ':' behind 'encrypt': write a blank instead"}},
+        ErrorRow{"EqualsSignAlone",
+                 "h 1\nencrypt = no\n",
+                 {"c:2: 'encrypt' takes no '=': write 'encrypt yes' or "
+                  "'encrypt no'"}},
+        ErrorRow{"ServersStatement",
+                 "h 1\ntarget 127.0.0.1:1194\n",
+                 {"c:2: 'target' belongs into mpserver.conf: "
+                  "mpclient is given bridges, as 'HOST PORT'"}},
+        ErrorRow{"ListenAlone", "h 1\nlisten\n", {"c:2: 'listen' says nothing: write 'listen ADDRESS:PORT'"}},
+        ErrorRow{"ListenInTwoWords",
+                 "h 1\nlisten 127.0.0.1 3000\n",
+                 {"c:2: 'listen' takes one word, and '3000' is too "
+                  "much: write 'listen ADDRESS:PORT'"}},
+        ErrorRow{"ListenBad",
+                 "h 1\nlisten 0\n",
+                 {"c:2: port '0' is out of range: write a number from 1 to 65535"}},
+        ErrorRow{"ListenTwice",
+                 "h 1\nlisten 3000\nlisten 127.0.0.1:3000\n",
+                 {"c:3: 127.0.0.1:3000 is taken by "
+                  "'listen' on line 2 already: keep one "
+                  "of the two"}},
+        ErrorRow{"ListenCovered",
+                 "h 1\nlisten 0.0.0.0:3000\nlisten 10.0.0.1:3000\n",
+                 {"c:3: 10.0.0.1:3000 is taken "
+                  "by 'listen' on line 2 "
+                  "already: keep one of the "
+                  "two"}},
+        ErrorRow{"EncryptWord",
+                 "h 1\nencrypt true\n",
+                 {"c:2: 'true' is neither yes nor no: write 'encrypt yes' or "
+                  "'encrypt no'"}},
+        ErrorRow{"EncryptTwice",
+                 "h 1\nencrypt yes\nencrypt yes\n",
+                 {"c:3: 'encrypt' stands on line 2 already: keep "
+                  "one of the two"}},
+        ErrorRow{"LogLevel",
+                 "h 1\nlog-level loud\n",
+                 {"c:2: 'loud' is not a log level: write debug, info, warning or "
+                  "error"}},
+        ErrorRow{"LogLevelTwice",
+                 "h 1\nlog-level info\nlog-level info\n",
+                 {"c:3: 'log-level' stands on line 2 "
+                  "already: keep one of the two"}},
+        ErrorRow{"ClientId",
+                 "h 1\nclient-id a/b\n",
+                 {"c:2: 'a/b' is not a client-id: write up to 64 letters, digits "
+                  "and . _ - : @"}},
+        ErrorRow{"ClientIdTwice",
+                 "h 1\nclient-id a\nclient-id b\n",
+                 {"c:3: 'client-id' stands on line 2 already: "
+                  "keep one of the two"}},
+        ErrorRow{"KeyFileAlone", "h 1\nkey-file\n", {"c:2: 'key-file' says nothing: write 'key-file FILE'"}},
+        ErrorRow{"KeyFileTwice",
+                 "h 1\nkey-file a\nkey-file b\n",
+                 {"c:3: 'key-file' stands on line 2 already: keep "
+                  "one of the two"}},
+        ErrorRow{"KeyFileWithTilde",
+                 "h 1\nkey-file ~/k\n",
+                 {"c:2: '~/k' starts with a '~', which has no meaning "
+                  "here: write the plain path"}},
+        ErrorRow{"KeyFileQuoted",
+                 "h 1\nkey-file \"k\"\n",
+                 {"c:2: '\"k\"' starts with a '\"', which has no meaning "
+                  "here: write the plain path"}},
+        ErrorRow{
+            "KeyInPlaceOfFile",
+            "h 1\nkey-file " + std::string(43, 'A') + "=\n",
+            {"c:2: 'key-file' is followed by a key itself: put the key in a file that only you can read, and "
+             "write that file's name here"}},
+        ErrorRow{
+            "KeyStatement",
+            "h 1\nkey " + std::string(43, 'A') + "=\n",
+            {"c:2: a key never stands in a configuration: put it in a file that only you can read, and write "
+             "'key-file FILE'"}},
+        ErrorRow{
+            "KeyWithEquals",
+            "h 1\nPSK=" + std::string(43, 'A') + "=\n",
+            {"c:2: a key never stands in a configuration: put it in a file that only you can read, and write "
+             "'key-file FILE'"}},
+        ErrorRow{
+            "KeyAlone",
+            "h 1\n" + std::string(43, 'A') + "=\n",
+            {"c:2: a key never stands in a configuration: put it in a file that only you can read, and write "
+             "'key-file FILE'"}}),
+    error_row_name);
+
+INSTANTIATE_TEST_SUITE_P(
+    Files, ClientConfigErrors,
+    testing::Values(ErrorRow{"Nul",
+                             std::string("h 1\nh\0 2\n", 9),
+                             {"c:2: byte 2 of the line is 0x00, which is no text: write a "
+                              "plain text file"}},
+                    ErrorRow{"Escape",
+                             "h 1\n# \x1b[2J\n",
+                             {"c:2: byte 3 of the line is 0x1b, which is no text: write a plain "
+                              "text file"}},
+                    ErrorRow{"CarriageReturnInside",
+                             "h 1\rh 2\n",
+                             {"c:1: byte 4 of the line is 0x0d, which is no text: write a "
+                              "plain text file"}},
+                    ErrorRow{"Utf16",
+                             std::string("\xff\xfeh\0", 4),
+                             {"c:1: the file is UTF-16: save it as plain text or UTF-8"}},
+                    ErrorRow{"LongLine",
+                             "h 1\n#" + std::string(4096, 'x'),
+                             {"c:2: the line has 4097 bytes: write at most 4096"}},
+                    ErrorRow{"HugeFile",
+                             std::string((1U << 20U) + 1, '\n'),
+                             {"c:1: the file has 1048577 bytes: a configuration has at most 1048576"}},
+                    ErrorRow{"AllAtOnceInOrderOfLines",
+                             "h 1\nh 1\nlisten x\nh 0\nencrypt 5\n",
+                             {"c:2: bridge h:1 stands on line 1 already: keep one of the two, or let them "
+                              "differ in bind= or dev=",
+                              "c:3: 'x' has no port: write ADDRESS:PORT",
+                              "c:4: port '0' is out of range: write a number from 1 to 65535",
+                              "c:5: '5' is neither yes nor no: write 'encrypt yes' or 'encrypt no'"}}),
+    error_row_name);
+
+TEST(ClientConfig, TakesALineOfTheLargestLength) {
+  EXPECT_TRUE(errors_of("h 1\n#" + std::string(4095, 'x') + "\r\n").empty());
+}
+
+TEST(ClientConfig, CountsMistakesBeyondTheFirstHundred) {
+  const auto errors = errors_of(repeated("x\n", 250));
+  ASSERT_EQ(errors.size(), 101U);
+  EXPECT_EQ(errors[99], "c:100: bridge 'x' has no port: write a bridge as 'HOST PORT'");
+  EXPECT_EQ(errors[100], "c:100: and 150 more mistakes: correct the ones above first");
+}
+
+TEST(ClientConfig, LimitsAddressesToListenOn) {
+  std::string text = "h 1\n";
+  for (int i = 0; i < 16; ++i) text += "listen 127.0.0.1:" + std::to_string(5000 + i) + "\n";
+  EXPECT_TRUE(errors_of(text).empty());
+  const auto errors = errors_of(text + "listen 127.0.0.1:6000\n");
+  ASSERT_EQ(errors.size(), 1U);
+  EXPECT_EQ(errors[0], "c:18: 127.0.0.1:6000 is one too many: listen on at most 16 addresses, or on '*'");
+}
+
+TEST(ClientConfig, TellsABadKeyFileAmongTheOtherMistakes) {
+  std::vector<std::string> asked;
+  const KeyFileCheck check = [&asked](const std::string& path) -> std::optional<std::string> {
+    asked.push_back(path);
+    return "others may read it: chmod 600 k";
+  };
+  const auto errors = errors_of("key-file k\nh 0\n", check);
+  EXPECT_EQ(asked, (std::vector<std::string>{"k"}));
+  ASSERT_EQ(errors.size(), 2U);
+  EXPECT_EQ(errors[0], "c:1: others may read it: chmod 600 k");
+}
+
+}  // namespace
+}  // namespace mptunnel

@@ -1,0 +1,111 @@
+#include <gtest/gtest.h>
+
+#include "mptunnel/config/config.h"
+
+namespace mptunnel {
+namespace {
+
+std::vector<std::string> errors_of(std::string_view text) {
+  std::vector<std::string> lines;
+  const auto config = parse_server_config(text, "s");
+  if (!config) {
+    for (const ConfigError& error : config.error()) lines.push_back(to_string(error));
+  }
+  return lines;
+}
+
+TEST(ServerConfig, ReadsEveryStatement) {
+  const auto config = parse_server_config(
+      "listen 2000\nlisten [::1]:2001\ntarget vpn.lan:1194\nkey-file k\nencrypt yes\nlog-level error\n",
+      "/etc/s");
+  ASSERT_TRUE(config);
+  ASSERT_EQ(config->listen.size(), 3U);
+  EXPECT_EQ(config->listen[0].endpoint.to_string(), "0.0.0.0:2000");
+  EXPECT_EQ(config->listen[1].endpoint.to_string(), "[::]:2000");
+  EXPECT_TRUE(config->listen[1].may_be_missing);
+  EXPECT_EQ(config->listen[2].endpoint.to_string(), "[::1]:2001");
+  EXPECT_EQ(config->target, (HostPort{"vpn.lan", 1194}));
+  EXPECT_EQ(config->common.key_file, "/etc/k");
+  EXPECT_EQ(config->common.encrypt, true);
+  EXPECT_EQ(config->common.log_level, LogLevel::error);
+}
+
+struct ErrorRow {
+  const char* name;
+  std::string text;
+  std::vector<std::string> errors;
+};
+
+void PrintTo(const ErrorRow& row, std::ostream* out) {
+  *out << row.name;
+}
+
+class ServerConfigErrors : public testing::TestWithParam<ErrorRow> {};
+
+TEST_P(ServerConfigErrors, SayWhatIsWrongAndWhatWouldBeRight) {
+  EXPECT_EQ(errors_of(GetParam().text), GetParam().errors);
+}
+
+std::string error_row_name(const testing::TestParamInfo<ErrorRow>& info) {
+  return info.param.name;
+}
+
+constexpr std::string_view kGood = "listen 2000\ntarget h:1\n";
+
+std::string after_good(std::string_view line) {
+  return std::string(kGood) + std::string(line);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, ServerConfigErrors,
+    testing::Values(
+        ErrorRow{"Empty",
+                 "",
+                 {"s:1: there is no 'listen': write 'listen PORT' or 'listen ADDRESS:PORT'",
+                  "s:1: there is no 'target': write 'target HOST:PORT'"}},
+        ErrorRow{"NoTarget", "listen 2000\n", {"s:1: there is no 'target': write 'target HOST:PORT'"}},
+        ErrorRow{"MistakenOnesAreNotMissing",
+                 "listen 0\ntarget h\n",
+                 {"s:1: port '0' is out of range: write a number from 1 to 65535",
+                  "s:2: 'h' has no port: write HOST:PORT"}},
+        ErrorRow{"TargetInTwoWords",
+                 "listen 2000\ntarget ::1 1194\n",
+                 {"s:2: 'target' takes host and port in one word: write 'target [::1]:1194'"}},
+        ErrorRow{"TargetTwice",
+                 after_good("target h:2"),
+                 {"s:3: 'target' stands on line 2 already: keep one of the two"}},
+        ErrorRow{
+            "TargetAlone", "listen 1\ntarget\n", {"s:2: 'target' says nothing: write 'target HOST:PORT'"}},
+        ErrorRow{"Loop",
+                 "listen 2000\ntarget 127.0.0.1:2000\n",
+                 {"s:2: target 127.0.0.1:2000 is where this program itself listens: write the address of the "
+                  "other "
+                  "end"}},
+        ErrorRow{"Bridge",
+                 after_good("1.1.1.1 4000"),
+                 {"s:3: bridges belong into mpclient.conf: mpserver is given 'listen PORT' and 'target "
+                  "HOST:PORT'"}},
+        ErrorRow{"BridgeStatement",
+                 after_good("bridge h 4000"),
+                 {"s:3: bridges belong into mpclient.conf: mpserver is given 'listen PORT' and 'target "
+                  "HOST:PORT'"}},
+        ErrorRow{"ClientId",
+                 after_good("client-id x"),
+                 {"s:3: 'client-id' belongs into mpclient.conf: mpserver has no use for it"}},
+        ErrorRow{"Misspelt",
+                 after_good("traget h:1"),
+                 {"s:3: 'traget' is not a known statement: did you mean 'target'?"}},
+        ErrorRow{"Unknown",
+                 after_good("foo bar"),
+                 {"s:3: 'foo' is not a known statement: write one of listen, target, key-file, encrypt, "
+                  "log-level"}},
+        ErrorRow{"CommandLineInAFile",
+                 "2000 127.0.0.1 1194\n",
+                 {"s:1: '2000' is not a known statement: write one of listen, target, key-file, encrypt, "
+                  "log-level",
+                  "s:1: there is no 'listen': write 'listen PORT' or 'listen ADDRESS:PORT'",
+                  "s:1: there is no 'target': write 'target HOST:PORT'"}}),
+    error_row_name);
+
+}  // namespace
+}  // namespace mptunnel
