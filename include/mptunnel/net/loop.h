@@ -1,0 +1,116 @@
+// The event loop and what it watches: deadlines, sockets, signals, calls from other threads. A thin cover
+// over libev. What it is not: a place for protocol. It reads no socket and keeps no time of its own.
+//
+// Rules for all watchers:
+// - They belong to the thread that runs the loop, and go before their loop does. Only Wakeup::notify() may be
+// called
+//   from elsewhere.
+// - They watch from construction on. Destroying one ends it at once, even from inside its own callback.
+// - Callbacks must not throw: an exception ends the process. They do a bounded amount of work and return; a
+// socket
+//   that still has datagrams is reported again in the next turn, after all others had theirs.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "mptunnel/base/time.h"
+
+struct ev_loop;
+
+namespace mptunnel {
+
+using LoopCallback = std::function<void()>;
+
+/// One libev loop. Make it after a fork, not before: its kernel objects would be shared.
+class Loop {
+ public:
+  Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+  /// All watchers must be gone.
+  ~Loop();
+
+  /// Calls back until stop() is called or no watcher is left that could fire.
+  void run();
+  /// Makes run() return after the callbacks of this turn. From the loop's thread only.
+  void stop();
+
+  /// For the watchers in this layer.
+  [[nodiscard]] struct ev_loop* handle() const { return handle_; }
+  void count_watcher(int change) { watchers_ += change; }
+
+ private:
+  struct ev_loop* handle_;
+  int watchers_ = 0;
+};
+
+/// Calls back once when a deadline has passed, never before it; the delay is up to a millisecond (epoll's
+/// grain).
+class Timer {
+ public:
+  Timer(Loop& loop, LoopCallback callback);
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+  ~Timer();
+
+  /// Replaces the deadline. One in the past fires in the next turn; kNever cancels. A later deadline than the
+  /// one set costs next to nothing, so that it may be moved with every batch.
+  void set(TimePoint deadline);
+  void cancel() { set(kNever); }
+  /// kNever where nothing is set.
+  [[nodiscard]] TimePoint deadline() const;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+/// Calls back in each turn in which `fd` has something to read or an error to report (level-triggered). The
+/// descriptor stays the caller's, and must stay open for as long as this watches.
+class ReadWatcher {
+ public:
+  ReadWatcher(Loop& loop, int fd, LoopCallback callback);
+  ReadWatcher(const ReadWatcher&) = delete;
+  ReadWatcher& operator=(const ReadWatcher&) = delete;
+  ~ReadWatcher();
+
+  /// Stops and starts the reports; nothing is lost in between but what the kernel's buffer can't hold.
+  void pause();
+  void resume();
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+/// Calls back on the loop when the process gets `signal`. One watcher per signal and process.
+class SignalWatcher {
+ public:
+  SignalWatcher(Loop& loop, int signal, LoopCallback callback);
+  SignalWatcher(const SignalWatcher&) = delete;
+  SignalWatcher& operator=(const SignalWatcher&) = delete;
+  ~SignalWatcher();
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+/// Lets another thread have a callback run on the loop. Several notifications before it runs become one call.
+class Wakeup {
+ public:
+  Wakeup(Loop& loop, LoopCallback callback);
+  Wakeup(const Wakeup&) = delete;
+  Wakeup& operator=(const Wakeup&) = delete;
+  ~Wakeup();
+
+  /// From any thread, as long as this object lives.
+  void notify();
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace mptunnel

@@ -1,0 +1,97 @@
+// A non-blocking UDP socket that moves datagrams in batches: recvmmsg and UDP_GRO in, sendmmsg and
+// UDP_SEGMENT out. What it is not: a queue. It never waits; what the kernel does not take is lost, counted
+// and reported.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <tl/expected.hpp>
+
+#include "mptunnel/base/endpoint.h"
+#include "mptunnel/net/udp_batch.h"
+
+namespace mptunnel {
+
+struct SocketError {
+  int error = 0;     ///< errno
+  std::string what;  ///< a sentence for people, with address or interface
+};
+
+struct UdpSocketOptions {
+  /// Its family decides the socket's; the any-address and port 0 are the kernel's choice. Unset: the family
+  /// of `connect`, else IPv6 with `dual_stack` and IPv4 without.
+  Endpoint bind;
+  std::optional<Endpoint> connect;
+  std::string device;            ///< send and receive by this interface only (SO_BINDTODEVICE); empty: any
+  bool dual_stack = false;       ///< an IPv6 socket that takes IPv4 too, and shows it as IPv4
+  bool packet_info = false;      ///< learn and choose local addresses (IP_PKTINFO, both families)
+  bool reuse_address = false;    ///< SO_REUSEADDR
+  bool offload = true;           ///< UDP_SEGMENT and UDP_GRO where the kernel has them
+  bool allow_fragments = true;   ///< let IP fragment what exceeds the MTU; else it is EMSGSIZE (DF set)
+  std::size_t buffer_bytes = 0;  ///< wanted size of each kernel buffer; 0: the system's default
+};
+
+namespace detail {
+
+/// What the socket's parts share. Not for users.
+struct UdpSocketState {
+  int fd = -1;
+  bool ipv6 = false;  ///< AF_INET6; IPv4 goes as mapped addresses
+  bool connected = false;
+  bool packet_info = false;
+  bool offload = false;          ///< UDP_SEGMENT may be used
+  std::uint16_t port = 0;        ///< local, host byte order
+  std::uint32_t last_drops = 0;  ///< the kernel's own drop counter, as last seen
+  SocketCounters counters;
+};
+
+}  // namespace detail
+
+class UdpSocket {
+ public:
+  /// Opens, sets options, binds and connects. On an error nothing stays open.
+  static tl::expected<UdpSocket, SocketError> open(const UdpSocketOptions& options);
+
+  UdpSocket(const UdpSocket&) = delete;
+  UdpSocket& operator=(const UdpSocket&) = delete;
+  UdpSocket(UdpSocket&& other) noexcept;
+  UdpSocket& operator=(UdpSocket&& other) noexcept;
+  ~UdpSocket();
+
+  /// Turns to another peer. The local port stays (unless another program takes it in that very moment); a
+  /// local address that nobody asked for is chosen anew. On an error the socket is connected to nobody, and
+  /// stays usable for another connect().
+  tl::expected<void, SocketError> connect(const Endpoint& remote);
+
+  /// One recvmmsg: at most `max_batches` batches of up to 64 datagrams. Never blocks. Call it until `more` is
+  /// false or the wake-up's budget is spent.
+  ReceiveResult receive(ReceiveBuffers& buffers,
+                        std::size_t max_batches = std::numeric_limits<std::size_t>::max());
+
+  /// Sends all runs, in order, and fills `outcomes`, which has as many elements. EAGAIN ends the call: the
+  /// rest is lost. Any other error ends its run only.
+  void send(std::span<const SendRun> runs, std::span<SendOutcome> outcomes);
+  SendOutcome send(const SendRun& run);
+  /// Sends datagrams that lie scattered to one destination; each piece is one datagram, an empty one too.
+  SendOutcome send_pieces(std::span<const ConstBytes> datagrams, const Route& to);
+
+  /// Asked from the kernel: after connect() it has the address that datagrams leave from.
+  [[nodiscard]] Endpoint local_endpoint() const;
+  [[nodiscard]] int fd() const { return state_.fd; }
+  [[nodiscard]] const SocketCounters& counters() const { return state_.counters; }
+  /// Whether runs leave segmented by the kernel. It ends when a device proves unable to.
+  [[nodiscard]] bool offloads() const { return state_.offload; }
+  /// What the kernel gave of the wanted buffer sizes, bytes.
+  [[nodiscard]] std::size_t receive_buffer_bytes() const;
+  [[nodiscard]] std::size_t send_buffer_bytes() const;
+
+ private:
+  UdpSocket() = default;
+  detail::UdpSocketState state_;
+};
+
+}  // namespace mptunnel

@@ -1,0 +1,158 @@
+// The receiving half of UdpSocket.
+#include <netinet/udp.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "mptunnel/base/assert.h"
+#include "mptunnel/net/socket_address.h"
+#include "mptunnel/net/udp_socket.h"
+
+namespace mptunnel {
+namespace {
+
+// Local address, segment size and drop counter of one batch.
+constexpr std::size_t kControlBytes =
+    CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(std::uint32_t));
+
+struct alignas(cmsghdr) Control {
+  std::array<std::uint8_t, kControlBytes> bytes;
+};
+
+template <typename T>
+T value_of(const cmsghdr& header) {
+  T value{};
+  std::memcpy(&value, CMSG_DATA(&header), sizeof value);
+  return value;
+}
+
+// What the kernel says beside the bytes.
+struct Notes {
+  Endpoint local;
+  std::size_t segment_bytes = 0;  // 0: not a batch
+};
+
+void note_drops(detail::UdpSocketState& state, std::uint32_t drops) {
+  state.counters.kernel_drops += static_cast<std::uint32_t>(drops - state.last_drops);
+  state.last_drops = drops;
+}
+
+Notes read_notes(detail::UdpSocketState& state, msghdr& message) {
+  Notes notes;
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level == SOL_UDP && header->cmsg_type == UDP_GRO) {
+      notes.segment_bytes = static_cast<std::size_t>(std::max(0, value_of<int>(*header)));
+    } else if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
+      // The address to answer from: that of the datagram, unless that was a broadcast or multicast.
+      notes.local = from_address(value_of<in_pktinfo>(*header).ipi_spec_dst);
+    } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO) {
+      const auto info = value_of<in6_pktinfo>(*header);
+      if (!IN6_IS_ADDR_MULTICAST(&info.ipi6_addr))
+        notes.local = from_address(info.ipi6_addr, info.ipi6_ifindex);
+    } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SO_RXQ_OVFL) {
+      note_drops(state, value_of<std::uint32_t>(*header));
+    }
+  }
+  if (notes.local.is_set()) notes.local.port = state.port;
+  return notes;
+}
+
+}  // namespace
+
+struct ReceiveBuffers::Impl {
+  Impl(std::size_t slots, std::size_t slot_bytes)
+      : bytes(std::make_unique_for_overwrite<std::uint8_t[]>(slots * slot_bytes)),
+        vectors(slots),
+        controls(slots),
+        addresses(slots),
+        messages(slots),
+        received(slots) {
+    for (std::size_t i = 0; i < slots; ++i) {
+      vectors[i] = {bytes.get() + i * slot_bytes, slot_bytes};
+      messages[i].msg_hdr.msg_iov = &vectors[i];
+      messages[i].msg_hdr.msg_iovlen = 1;
+      messages[i].msg_hdr.msg_name = &addresses[i];
+      messages[i].msg_hdr.msg_control = &controls[i];
+    }
+    used = slots;
+  }
+
+  // The kernel writes the lengths of what it filled: only those need to be set back.
+  void make_ready() {
+    for (std::size_t i = 0; i < used; ++i) {
+      messages[i].msg_hdr.msg_namelen = sizeof(SocketAddress);
+      messages[i].msg_hdr.msg_controllen = sizeof(Control);
+    }
+    used = 0;
+  }
+
+  // One recvmmsg. Returns the number of messages, or -1 with errno set.
+  int read(int fd, std::size_t limit) {
+    make_ready();
+    int count = 0;
+    do {
+      count = recvmmsg(fd, messages.data(), static_cast<unsigned>(limit), MSG_DONTWAIT, nullptr);
+    } while (count < 0 && errno == EINTR);
+    used = static_cast<std::size_t>(std::max(0, count));
+    return count;
+  }
+
+  std::unique_ptr<std::uint8_t[]> bytes;
+  std::vector<iovec> vectors;
+  std::vector<Control> controls;
+  std::vector<SocketAddress> addresses;
+  std::vector<mmsghdr> messages;
+  std::vector<Received> received;
+  std::size_t used = 0;  // messages that the last call filled
+};
+
+ReceiveBuffers::ReceiveBuffers(std::size_t slots, std::size_t slot_bytes) {
+  MPT_ASSERT(slots >= 1 && slots <= UIO_MAXIOV && slot_bytes >= 1);
+  impl_ = std::make_unique<Impl>(slots, slot_bytes);
+}
+
+ReceiveBuffers::~ReceiveBuffers() = default;
+
+ReceiveResult UdpSocket::receive(ReceiveBuffers& buffers, std::size_t max_batches) {
+  ReceiveBuffers::Impl& room = *buffers.impl_;
+  const std::size_t limit = std::min(room.messages.size(), max_batches);
+  ReceiveResult result;
+  if (limit == 0) return result;
+
+  int count = room.read(state_.fd, limit);
+  if (count < 0 && errno != EAGAIN) {
+    // The error of an earlier send stood before the datagrams, and is gone by being told.
+    result.error = errno;
+    if (result.error == ECONNREFUSED) ++state_.counters.refused;
+    count = room.read(state_.fd, limit);
+  }
+  if (count <= 0) return result;
+
+  std::size_t kept = 0;
+  SocketCounters& counters = state_.counters;
+  for (std::size_t i = 0; i < room.used; ++i) {
+    mmsghdr& message = room.messages[i];
+    const Notes notes = read_notes(state_, message.msg_hdr);
+    if ((message.msg_hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+      ++counters.truncated;
+      continue;
+    }
+    const std::size_t length = message.msg_len;
+    const bool many = notes.segment_bytes > 0 && notes.segment_bytes < length;
+    Received& received = room.received[kept++];
+    received.batch.bytes = {static_cast<std::uint8_t*>(room.vectors[i].iov_base), length};
+    received.batch.stride = many ? notes.segment_bytes : std::max<std::size_t>(1, length);
+    received.route = {from_socket_address(room.addresses[i]), notes.local};
+    counters.received += many ? (length + notes.segment_bytes - 1) / notes.segment_bytes : 1;
+    counters.received_bytes += length;
+  }
+  result.batches = {room.received.data(), kept};
+  result.more = room.used == limit;
+  return result;
+}
+
+}  // namespace mptunnel

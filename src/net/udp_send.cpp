@@ -1,0 +1,366 @@
+// The sending half of UdpSocket.
+//
+// A job is what the caller wants sent to one destination: a run, or pieces. Jobs are cut into messages, each
+// one datagram or a series that the kernel segments; up to kMessagesPerCall messages leave with one sendmmsg.
+// When the kernel refuses a series, its job goes on datagram by datagram ("plain").
+#include <netinet/udp.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "mptunnel/base/assert.h"
+#include "mptunnel/base/log.h"
+#include "mptunnel/net/socket_address.h"
+#include "mptunnel/net/udp_socket.h"
+
+namespace mptunnel {
+namespace {
+
+using detail::UdpSocketState;
+
+constexpr std::size_t kMaxSegments = 64;        // UDP_MAX_SEGMENTS before Linux 6.9, which has 128
+constexpr std::size_t kMaxSeriesBytes = 65000;  // below 65,535 minus the headers of either family
+constexpr std::size_t kMessagesPerCall = 64;  // sendmmsg takes up to UIO_MAXIOV; more than this gains nothing
+constexpr std::size_t kVectorsPerCall = 256;
+constexpr std::size_t kControlBytes = CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(std::uint16_t));
+
+class Job {
+ public:
+  Job(const SendRun& run, SendOutcome& outcome)
+      : bytes_(run.bytes), stride_(run.stride), to_(&run.to), outcome_(&outcome) {
+    MPT_ASSERT(bytes_.empty() || (stride_ >= 1 && stride_ <= UINT16_MAX));
+    count_ = bytes_.empty() ? 1 : (bytes_.size() + stride_ - 1) / stride_;
+  }
+  Job(std::span<const ConstBytes> pieces, const Route& to, SendOutcome& outcome)
+      : pieces_(pieces), count_(pieces.size()), to_(&to), outcome_(&outcome) {}
+
+  [[nodiscard]] std::size_t count() const { return count_; }
+  [[nodiscard]] bool in_pieces() const { return !pieces_.empty(); }
+  [[nodiscard]] const Route& to() const { return *to_; }
+  [[nodiscard]] SendOutcome& outcome() const { return *outcome_; }
+
+  [[nodiscard]] ConstBytes datagram(std::size_t i) const {
+    if (in_pieces()) return pieces_[i];
+    const std::size_t at = i * stride_;
+    return bytes_.subspan(at, std::min(stride_, bytes_.size() - at));
+  }
+
+  // How many datagrams from `first` on can leave as one series: of one size, but for a shorter last one.
+  [[nodiscard]] std::size_t series_from(std::size_t first, std::size_t limit) const {
+    const std::size_t size = datagram(first).size();
+    if (size == 0 || size > UINT16_MAX) return 1;
+    limit = std::min({limit, count_ - first, kMaxSeriesBytes / size});
+    if (!in_pieces()) return std::max<std::size_t>(1, limit);
+    std::size_t count = 1;
+    while (count < limit) {
+      const std::size_t next = pieces_[first + count].size();
+      if (next == 0 || next > size) break;
+      ++count;
+      if (next < size) break;
+    }
+    return count;
+  }
+
+  // The first datagram after `from` that is smaller than that one.
+  [[nodiscard]] std::size_t next_smaller(std::size_t from) const {
+    const std::size_t size = datagram(from).size();
+    if (!in_pieces()) return datagram(count_ - 1).size() < size ? count_ - 1 : count_;
+    std::size_t i = from + 1;
+    while (i < count_ && pieces_[i].size() >= size) ++i;
+    return i;
+  }
+
+ private:
+  ConstBytes bytes_;
+  std::size_t stride_ = 0;
+  std::span<const ConstBytes> pieces_;
+  std::size_t count_ = 0;
+  const Route* to_;
+  SendOutcome* outcome_;
+};
+
+// One call's messages, and what they stand for.
+struct Batch {
+  struct Entry {
+    const Job* job;
+    std::size_t first;      // the message's first datagram, as counted in its job
+    std::size_t datagrams;  // more than 1: a series for UDP_SEGMENT
+    std::size_t bytes;
+  };
+  struct alignas(cmsghdr) Control {
+    std::array<std::uint8_t, kControlBytes> bytes;
+  };
+
+  std::array<mmsghdr, kMessagesPerCall> messages;
+  std::array<Entry, kMessagesPerCall> entries;
+  std::array<SocketAddress, kMessagesPerCall> addresses;
+  std::array<Control, kMessagesPerCall> controls;
+  std::array<iovec, kVectorsPerCall> vectors;
+  std::size_t count = 0;
+  std::size_t vectors_used = 0;
+
+  [[nodiscard]] bool full() const { return count == messages.size() || vectors_used == vectors.size(); }
+};
+
+template <typename T>
+void append_note(msghdr& message, int level, int type, const T& value) {
+  auto* header =
+      reinterpret_cast<cmsghdr*>(static_cast<std::uint8_t*>(message.msg_control) + message.msg_controllen);
+  header->cmsg_level = level;
+  header->cmsg_type = type;
+  header->cmsg_len = CMSG_LEN(sizeof value);
+  std::memcpy(CMSG_DATA(header), &value, sizeof value);
+  message.msg_controllen += CMSG_SPACE(sizeof value);
+}
+
+void append_local_address(msghdr& message, const UdpSocketState& state, const Endpoint& local) {
+  if (state.ipv6) {
+    in6_pktinfo info{};
+    info.ipi6_addr = to_in6_addr(local);
+    info.ipi6_ifindex = local.scope;
+    append_note(message, IPPROTO_IPV6, IPV6_PKTINFO, info);
+  } else if (local.family == Family::ipv4) {
+    in_pktinfo info{};
+    std::memcpy(&info.ipi_spec_dst, local.address.data(), sizeof info.ipi_spec_dst);
+    append_note(message, IPPROTO_IP, IP_PKTINFO, info);
+  }
+}
+
+// An ICMP answer to an earlier datagram shows as one of these, once, in place of the send that meets it.
+bool may_be_old_news(int error) {
+  switch (error) {
+    case ECONNREFUSED:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case ENONET:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// What a kernel or device says to a series that it can never segment: EIO means no checksum offload, or
+// IPsec.
+bool is_unable_to_segment(int error) {
+  return error == EIO || error == ENOPROTOOPT || error == EOPNOTSUPP;
+}
+
+// The same, or its stride is beyond the MTU: EINVAL, on newer kernels EMSGSIZE.
+bool may_be_segmentation(int error) {
+  return error == EINVAL || error == EMSGSIZE || is_unable_to_segment(error);
+}
+
+class Sender {
+ public:
+  // No job may be empty.
+  Sender(UdpSocketState& state, Batch& batch, std::span<const Job> jobs)
+      : state_(state), batch_(batch), jobs_(jobs) {}
+
+  void run() {
+    while (job_ < jobs_.size()) {
+      fill();
+      send_batch();
+    }
+  }
+
+ private:
+  // Cuts messages from the current position on, until the batch is full or all is in it.
+  void fill() {
+    batch_.count = 0;
+    batch_.vectors_used = 0;
+    bool plain = plain_;
+    std::size_t next = next_;
+    for (std::size_t i = job_; i < jobs_.size(); ++i, next = 0, plain = false) {
+      while (next < jobs_[i].count()) {
+        if (batch_.full()) return;
+        next += add_message(jobs_[i], next, plain || !state_.offload);
+      }
+    }
+  }
+
+  std::size_t add_message(const Job& job, std::size_t first, bool plain) {
+    const std::size_t room = job.in_pieces() ? batch_.vectors.size() - batch_.vectors_used : kMaxSegments;
+    const std::size_t datagrams = plain ? 1 : job.series_from(first, std::min(room, kMaxSegments));
+    const std::size_t index = batch_.count++;
+    msghdr& message = batch_.messages[index].msg_hdr;
+    message = msghdr{};
+    Batch::Entry& entry = batch_.entries[index];
+    entry = {&job, first, datagrams, 0};
+
+    message.msg_iov = &batch_.vectors[batch_.vectors_used];
+    if (job.in_pieces()) {
+      for (std::size_t i = 0; i < datagrams; ++i) add_vector(message, entry, job.datagram(first + i));
+    } else {
+      const ConstBytes head = job.datagram(first);
+      const ConstBytes last = job.datagram(first + datagrams - 1);
+      add_vector(message, entry,
+                 {head.data(), static_cast<std::size_t>(last.data() - head.data()) + last.size()});
+    }
+    address(message, index, job.to());
+    if (datagrams > 1) {
+      append_note(message, SOL_UDP, UDP_SEGMENT, static_cast<std::uint16_t>(job.datagram(first).size()));
+    }
+    if (message.msg_controllen == 0) message.msg_control = nullptr;
+    return datagrams;
+  }
+
+  void add_vector(msghdr& message, Batch::Entry& entry, ConstBytes bytes) {
+    // The kernel only reads through it.
+    batch_.vectors[batch_.vectors_used++] = {const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
+    ++message.msg_iovlen;
+    entry.bytes += bytes.size();
+  }
+
+  void address(msghdr& message, std::size_t index, const Route& to) {
+    message.msg_control = &batch_.controls[index];
+    if (state_.connected) return;
+    message.msg_name = &batch_.addresses[index];
+    message.msg_namelen = to_socket_address(to.remote, state_.ipv6, batch_.addresses[index]);
+    if (to.local.is_set()) append_local_address(message, state_, to.local);
+  }
+
+  // Until the batch is done, or an error asks for another one.
+  void send_batch() {
+    std::size_t done = 0;
+    while (done < batch_.count) {
+      const int taken = sendmmsg(state_.fd, &batch_.messages[done],
+                                 static_cast<unsigned>(batch_.count - done), MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (taken <= 0) {
+        if (failed(batch_.entries[done], taken == 0 ? EAGAIN : errno)) continue;
+        return;
+      }
+      for (const std::size_t end = done + static_cast<std::size_t>(taken); done < end; ++done) {
+        accept(batch_.entries[done]);
+      }
+    }
+  }
+
+  void accept(const Batch::Entry& entry) {
+    retried_ = false;
+    entry.job->outcome().accepted += static_cast<std::uint32_t>(entry.datagrams);
+    state_.counters.sent += entry.datagrams;
+    state_.counters.sent_bytes += entry.bytes;
+    move_to(entry.first + entry.datagrams);
+  }
+
+  // Whether the same messages shall be tried again. Else the position has been moved to where to go on.
+  bool failed(const Batch::Entry& entry, int error) {
+    if (error == EINTR) return true;
+    if (error == EAGAIN) {
+      give_up_everything();
+      return false;
+    }
+    if (may_be_old_news(error) && !retried_) {
+      retried_ = true;
+      entry.job->outcome().error = error;
+      if (error == ECONNREFUSED) ++state_.counters.refused;
+      return true;
+    }
+    retried_ = false;
+    if (entry.datagrams > 1 && may_be_segmentation(error)) {
+      if (is_unable_to_segment(error)) turn_offload_off();
+      plain_ = true;
+      return false;
+    }
+    // A smaller datagram may pass where this one was too big; other reasons hold for the rest of the job.
+    give_up(error, error == EMSGSIZE ? entry.job->next_smaller(next_) : entry.job->count());
+    return false;
+  }
+
+  void turn_offload_off() {
+    state_.offload = false;
+    log_info("port {}: the network device can't segment UDP, datagrams go out one by one", state_.port);
+  }
+
+  // Loses the datagrams of the current job from the current one to `end`.
+  void give_up(int error, std::size_t end) {
+    SocketCounters& counters = state_.counters;
+    const std::size_t lost = end - next_;
+    switch (error) {
+      case EAGAIN:
+        counters.would_block += lost;
+        break;
+      case ENOBUFS:
+      case ENOMEM:
+        counters.no_buffers += lost;
+        break;
+      case EMSGSIZE:
+        counters.too_big += lost;
+        break;
+      default:
+        counters.other_errors += lost;
+        break;
+    }
+    jobs_[job_].outcome().error = error;
+    move_to(end);
+  }
+
+  void give_up_everything() {
+    while (job_ < jobs_.size()) give_up(EAGAIN, jobs_[job_].count());
+  }
+
+  // Goes on with this datagram of the current job, or with the next job where there is none.
+  void move_to(std::size_t next) {
+    next_ = next;
+    if (next_ < jobs_[job_].count()) return;
+    ++job_;
+    next_ = 0;
+    plain_ = false;
+  }
+
+  UdpSocketState& state_;
+  Batch& batch_;
+  std::span<const Job> jobs_;
+  std::size_t job_ = 0;   // the position: all before this job,
+  std::size_t next_ = 0;  // and before this datagram of it, are sent or lost
+  bool plain_ = false;    // the current job goes datagram by datagram
+  bool retried_ = false;  // the next message was tried before
+};
+
+// Reused by all sockets of a thread, so that a send allocates nothing.
+struct Scratch {
+  Batch batch;
+  std::vector<Job> jobs;
+};
+
+Scratch& scratch() {
+  thread_local Scratch instance;
+  return instance;
+}
+
+}  // namespace
+
+void UdpSocket::send(std::span<const SendRun> runs, std::span<SendOutcome> outcomes) {
+  MPT_ASSERT(runs.size() == outcomes.size());
+  auto& [batch, jobs] = scratch();
+  jobs.clear();
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    outcomes[i] = {};
+    jobs.emplace_back(runs[i], outcomes[i]);
+  }
+  Sender(state_, batch, jobs).run();
+}
+
+SendOutcome UdpSocket::send(const SendRun& run) {
+  SendOutcome outcome;
+  send({&run, 1}, {&outcome, 1});
+  return outcome;
+}
+
+SendOutcome UdpSocket::send_pieces(std::span<const ConstBytes> datagrams, const Route& to) {
+  SendOutcome outcome;
+  if (datagrams.empty()) return outcome;
+  const Job job(datagrams, to, outcome);
+  Sender(state_, scratch().batch, {&job, 1}).run();
+  return outcome;
+}
+
+}  // namespace mptunnel

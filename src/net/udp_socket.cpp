@@ -1,0 +1,226 @@
+#include "mptunnel/net/udp_socket.h"
+
+#include <fmt/format.h>
+#include <netinet/udp.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "mptunnel/net/socket_address.h"
+
+namespace mptunnel {
+namespace {
+
+using detail::UdpSocketState;
+
+// Well-known ports need a capability (ip_unprivileged_port_start, 1024 by default).
+constexpr std::uint16_t kFirstUnprivilegedPort = 1024;
+
+std::string text_of(int error) {
+  return std::generic_category().message(error);
+}
+
+tl::unexpected<SocketError> failure(int error, std::string what) {
+  return tl::make_unexpected(SocketError{error, std::move(what)});
+}
+
+bool set_option(int fd, int level, int name, int value) {
+  return setsockopt(fd, level, name, &value, sizeof value) == 0;
+}
+
+int get_option(int fd, int level, int name) {
+  int value = 0;
+  socklen_t length = sizeof value;
+  return getsockopt(fd, level, name, &value, &length) == 0 ? value : -1;
+}
+
+std::string why_no_socket(int error, bool ipv6) {
+  switch (error) {
+    case EAFNOSUPPORT:
+      return fmt::format("this system has no {}", ipv6 ? "IPv6" : "IPv4");
+    case EMFILE:
+    case ENFILE:
+      return "no socket could be opened: too many files are open already";
+    default:
+      return fmt::format("no socket could be opened: {}", text_of(error));
+  }
+}
+
+std::string why_not_bound(int error, const Endpoint& address) {
+  switch (error) {
+    case EADDRINUSE:
+      return fmt::format("{} is in use by another program", address.to_string());
+    case EADDRNOTAVAIL:
+      return fmt::format("{} is not an address of this host", address.address_string());
+    case EACCES:
+      if (address.port != 0 && address.port < kFirstUnprivilegedPort) {
+        return fmt::format("no permission to use {}: ports below {} are for root", address.to_string(),
+                           kFirstUnprivilegedPort);
+      }
+      [[fallthrough]];
+    default:
+      return fmt::format("{} can't be used: {}", address.to_string(), text_of(error));
+  }
+}
+
+std::string why_no_device(int error, const std::string& device) {
+  switch (error) {
+    case ENODEV:
+      return fmt::format("there is no interface named {}", device);
+    case EPERM:
+      return fmt::format("no permission to bind to the interface {}", device);
+    default:
+      return fmt::format("the interface {} can't be used: {}", device, text_of(error));
+  }
+}
+
+std::string why_not_connected(int error, const Endpoint& remote) {
+  switch (error) {
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+      return fmt::format("there is no route to {}", remote.to_string());
+    case EADDRNOTAVAIL:
+      return fmt::format("no local address or port is left to reach {}", remote.to_string());
+    default:
+      return fmt::format("{} can't be reached: {}", remote.to_string(), text_of(error));
+  }
+}
+
+bool wants_ipv6(const UdpSocketOptions& options) {
+  if (options.bind.is_set()) return options.bind.family == Family::ipv6;
+  if (options.dual_stack) return true;
+  return options.connect && options.connect->family == Family::ipv6;
+}
+
+// An IPv6 socket gets the IPv4 options as well, for the mapped addresses.
+void set_fragmentation(const UdpSocketState& state, bool allow) {
+  set_option(state.fd, IPPROTO_IP, IP_MTU_DISCOVER, allow ? IP_PMTUDISC_DONT : IP_PMTUDISC_PROBE);
+  if (!state.ipv6) return;
+  set_option(state.fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, allow ? IPV6_PMTUDISC_DONT : IPV6_PMTUDISC_PROBE);
+  set_option(state.fd, IPPROTO_IPV6, IPV6_DONTFRAG, allow ? 0 : 1);
+}
+
+// The FORCE forms go beyond the system's limit, and need CAP_NET_ADMIN.
+void set_buffer(int fd, int forced, int plain, std::size_t bytes) {
+  const int wanted = static_cast<int>(std::min<std::size_t>(bytes, std::numeric_limits<int>::max() / 2));
+  if (!set_option(fd, SOL_SOCKET, forced, wanted)) set_option(fd, SOL_SOCKET, plain, wanted);
+}
+
+void set_up(UdpSocketState& state, const UdpSocketOptions& options) {
+  set_fragmentation(state, options.allow_fragments);
+  set_option(state.fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
+  if (options.reuse_address) set_option(state.fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (options.packet_info) {
+    state.packet_info = state.ipv6 ? set_option(state.fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
+                                   : set_option(state.fd, IPPROTO_IP, IP_PKTINFO, 1);
+  }
+  if (options.offload) {
+    // Asked first: a kernel older than 4.18 ignores the request and sends the run as one datagram.
+    state.offload = get_option(state.fd, SOL_UDP, UDP_SEGMENT) >= 0;
+    set_option(state.fd, SOL_UDP, UDP_GRO, 1);
+  }
+  if (options.buffer_bytes > 0) {
+    set_buffer(state.fd, SO_RCVBUFFORCE, SO_RCVBUF, options.buffer_bytes);
+    set_buffer(state.fd, SO_SNDBUFFORCE, SO_SNDBUF, options.buffer_bytes);
+  }
+}
+
+int bind_to(const UdpSocketState& state, const Endpoint& local) {
+  SocketAddress address{};
+  const socklen_t length = to_socket_address(local, state.ipv6, address);
+  if (length == 0) return EAFNOSUPPORT;
+  return ::bind(state.fd, &address.any, length) == 0 ? 0 : errno;
+}
+
+Endpoint name_of_socket(int fd) {
+  SocketAddress address{};
+  socklen_t length = sizeof address;
+  if (getsockname(fd, &address.any, &length) != 0) return {};
+  return from_socket_address(address);
+}
+
+Endpoint any_address(bool ipv6) {
+  Endpoint any;
+  any.family = ipv6 ? Family::ipv6 : Family::ipv4;
+  return any;
+}
+
+}  // namespace
+
+tl::expected<UdpSocket, SocketError> UdpSocket::open(const UdpSocketOptions& options) {
+  UdpSocket made;
+  UdpSocketState& state = made.state_;
+  state.ipv6 = wants_ipv6(options);
+  state.fd =
+      ::socket(state.ipv6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
+  if (state.fd < 0) return failure(errno, why_no_socket(errno, state.ipv6));
+  if (state.ipv6 && !set_option(state.fd, IPPROTO_IPV6, IPV6_V6ONLY, options.dual_stack ? 0 : 1)) {
+    return failure(errno, why_no_socket(errno, state.ipv6));
+  }
+  set_up(state, options);
+
+  const std::string& device = options.device;
+  if (!device.empty() && setsockopt(state.fd, SOL_SOCKET, SO_BINDTODEVICE, device.data(),
+                                    static_cast<socklen_t>(device.size())) != 0) {
+    return failure(errno, why_no_device(errno, device));
+  }
+  const Endpoint local = options.bind.is_set() ? options.bind : any_address(state.ipv6);
+  if (const int error = bind_to(state, local); error != 0) return failure(error, why_not_bound(error, local));
+  state.port = made.local_endpoint().port;
+  if (options.connect) {
+    if (auto connected = made.connect(*options.connect); !connected) {
+      return tl::make_unexpected(std::move(connected.error()));
+    }
+  }
+  return made;
+}
+
+tl::expected<void, SocketError> UdpSocket::connect(const Endpoint& remote) {
+  if (state_.connected) {
+    // Only a disconnected socket chooses its local address anew. It gives up a port that the kernel chose.
+    sockaddr nobody{};
+    nobody.sa_family = AF_UNSPEC;
+    static_cast<void>(::connect(state_.fd, &nobody, sizeof nobody));
+    state_.connected = false;
+    const Endpoint local = local_endpoint();
+    // Where another program was quicker, connecting chooses a new port.
+    if (local.port == 0) static_cast<void>(bind_to(state_, local.with_port(state_.port)));
+  }
+  SocketAddress address{};
+  const socklen_t length = remote.is_set() ? to_socket_address(remote, state_.ipv6, address) : 0;
+  const int error = length == 0 ? EAFNOSUPPORT : ::connect(state_.fd, &address.any, length) == 0 ? 0 : errno;
+  if (error != 0) return failure(error, why_not_connected(error, remote));
+  state_.connected = true;
+  state_.port = local_endpoint().port;
+  return {};
+}
+
+UdpSocket::UdpSocket(UdpSocket&& other) noexcept
+    : state_(std::exchange(other.state_, detail::UdpSocketState{})) {}
+
+UdpSocket& UdpSocket::operator=(UdpSocket&& other) noexcept {
+  std::swap(state_, other.state_);
+  return *this;
+}
+
+UdpSocket::~UdpSocket() {
+  if (state_.fd >= 0) ::close(state_.fd);
+}
+
+Endpoint UdpSocket::local_endpoint() const {
+  return name_of_socket(state_.fd);
+}
+
+// The kernel doubles what it is asked for, for its own bookkeeping, and reports the double: socket(7).
+std::size_t UdpSocket::receive_buffer_bytes() const {
+  return static_cast<std::size_t>(std::max(0, get_option(state_.fd, SOL_SOCKET, SO_RCVBUF))) / 2;
+}
+
+std::size_t UdpSocket::send_buffer_bytes() const {
+  return static_cast<std::size_t>(std::max(0, get_option(state_.fd, SOL_SOCKET, SO_SNDBUF))) / 2;
+}
+
+}  // namespace mptunnel
