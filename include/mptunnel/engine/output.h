@@ -1,0 +1,124 @@
+// What an engine wants done: packets to send, payloads to deliver, things to say. Values only; the program
+// that drives the engine carries them out, reports back with on_sent(), and clears the object before it is
+// used again.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "mptunnel/base/bytes.h"
+#include "mptunnel/base/drop.h"
+#include "mptunnel/base/endpoint.h"
+#include "mptunnel/base/ids.h"
+#include "mptunnel/base/time.h"
+#include "mptunnel/session/probed_path.h"
+#include "mptunnel/wire/frame.h"
+#include "mptunnel/wire/handshake.h"
+
+namespace mptunnel {
+
+/// Packets that lie back to back in the arena, each `stride` bytes, the last `tail` bytes. The very same
+/// bytes go to each path of `paths`. A run is at most 64 packets and 65,000 bytes (what one UDP_SEGMENT call
+/// takes), or one packet.
+struct PacketRun {
+  std::size_t offset = 0;
+  std::size_t stride = 0;
+  std::size_t tail = 0;
+  std::uint32_t count = 0;
+  PathMask paths = 0;
+  SessionHandle session;  ///< server only
+  /// Our index of the key epoch that the packets are of, for on_sent(); kNoEpoch for handshakes.
+  SessionIndex epoch;
+
+  [[nodiscard]] std::size_t bytes() const { return stride * (count - 1) + tail; }
+};
+inline constexpr SessionIndex kNoEpoch{0xffffffff};
+
+/// One packet to an address that is no path (yet): server only.
+struct DirectPacket {
+  std::size_t offset = 0;
+  std::size_t size = 0;
+  Route route;
+};
+
+/// Datagrams for one flow, in order: pieces[first] to pieces[first + count - 1].
+struct Delivery {
+  FlowHandle flow;
+  std::size_t first = 0;
+  std::size_t count = 0;
+};
+
+/// Server only: the program opens a socket to the target for a new flow, and closes that of an ended one.
+/// Openings come before the deliveries of the same output, endings after them.
+struct FlowChange {
+  FlowHandle flow;
+  std::uint64_t hash = 0;  ///< of the application: the source port to try is derived from it
+  bool opened = false;     ///< false: ended
+};
+
+enum class EventKind : std::uint8_t {
+  session_started,      ///< client: cipher, resumed. server: session, identity, cipher, route
+  session_lost,         ///< client: no path has answered for a while; handshakes go on
+  session_ended,        ///< reason; server: session, identity
+  session_refused,      ///< client: refusal, or reason where the server closed it at once
+  session_silent,       ///< server: dormant for lack of any answer
+  taken_over,           ///< server: session, identity: another process with this identity has it now
+  identities_clash,     ///< server: both processes with this identity are alive
+  handshake_refused,    ///< server: refusal, route: said once a minute at most
+  handshake_other_key,  ///< server: route: said once a minute at most
+  no_answer,            ///< client: handshakes went out for a while and nothing came back
+  path_changed,  ///< path, state, was; rtt where it has one. server: first validation of a path is `up`
+  path_moved,    ///< server: path, from `old_route` to `route`
+  path_stayed,   ///< server: path: the old address still answers, the new one is not used
+  tables_full,   ///< a limit refused something: drop; said once a minute at most
+};
+
+struct Event {
+  EventKind kind{};
+  SessionHandle session;
+  ClientIdentity identity{};
+  PathId path;
+  PathState state{};
+  PathState was{};
+  Duration rtt{};
+  Cipher cipher{};
+  bool resumed = false;
+  Refusal refusal = Refusal::none;
+  CloseReason reason{};
+  Drop drop{};
+  Route route;
+  Route old_route;
+};
+
+struct Output {
+  std::vector<std::uint8_t> arena;
+  std::vector<PacketRun> runs;
+  std::vector<DirectPacket> direct;
+  std::vector<Delivery> deliveries;
+  std::vector<ConstBytes> pieces;  ///< views into the batches that were given in: valid as long as those are
+  std::vector<FlowChange> flow_changes;
+  std::vector<Event> events;
+
+  /// Empties everything and keeps the memory.
+  void clear();
+  [[nodiscard]] bool empty() const;
+
+  /// Room for one packet of `size` bytes at the end of the arena; valid until the next call.
+  Bytes make_packet(std::size_t size);
+  /// Takes back what make_packet() gave last.
+  void discard_packet(std::size_t size);
+  /// The last make_packet() of `size` bytes is complete and goes to these paths.
+  void send(std::size_t size, PathMask paths, SessionHandle session, SessionIndex epoch);
+  /// The same, to one address.
+  void send_direct(std::size_t size, const Route& route);
+  void deliver(FlowHandle flow, ConstBytes payload);
+
+  [[nodiscard]] ConstBytes bytes_of(const PacketRun& run) const {
+    return ConstBytes(arena).subspan(run.offset, run.bytes());
+  }
+  [[nodiscard]] ConstBytes bytes_of(const DirectPacket& packet) const {
+    return ConstBytes(arena).subspan(packet.offset, packet.size);
+  }
+};
+
+}  // namespace mptunnel

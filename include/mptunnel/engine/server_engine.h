@@ -1,0 +1,139 @@
+// mpserver's protocol, whole and without I/O: packets of the network and datagrams of the target go in,
+// packets, deliveries, changes of flows, events and a deadline come out.
+//
+// Nothing that is not authenticated changes a session, a flow or a path. A client exists from the first
+// CONTROL packet that opens under a key that a handshake made; until then it is a row in the table of pending
+// handshakes.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "mptunnel/base/drop.h"
+#include "mptunnel/base/random.h"
+#include "mptunnel/engine/output.h"
+#include "mptunnel/engine/server_session.h"
+#include "mptunnel/session/copy_check.h"
+#include "mptunnel/session/handshake.h"
+
+namespace mptunnel {
+
+struct ServerSettings {
+  HandshakeSettings handshake;
+  std::size_t max_sessions = 1024;
+  std::size_t max_sessions_of_network = 256;  ///< of one source network: /24 of IPv4, /56 of IPv6
+  std::size_t max_flows = 16384;              ///< of all sessions together: each has a socket
+};
+
+class ServerEngine {
+ public:
+  /// `random` outlives the engine.
+  ServerEngine(const ServerSettings& settings, RandomSource& random);
+
+  /// What arrived from the network. Decrypted in place: deliveries point into `batch`.
+  void on_network(DatagramBatch batch, const Route& route, Output& out, TimePoint now);
+  /// Datagrams that the target sent to the socket of this flow.
+  void on_target(FlowHandle flow, DatagramBatch batch, Output& out, TimePoint now);
+  void on_deadline(Output& out, TimePoint now);
+  [[nodiscard]] TimePoint deadline() const { return next_tick_; }
+  /// How many of a run's packets the kernel took for one of its paths; `drop` says why not the others.
+  void on_sent(PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop);
+  /// Tells all clients that this process ends.
+  void close(Output& out, TimePoint now);
+
+  /// Where a session's path leads; nothing where either is gone.
+  [[nodiscard]] const Route* route_of(SessionHandle session, PathId path) const;
+  [[nodiscard]] const ServerSession* session(SessionHandle handle) const;
+  [[nodiscard]] const std::map<SessionHandle, std::unique_ptr<ServerSession>>& sessions() const {
+    return sessions_;
+  }
+  [[nodiscard]] const DropCounters& drops() const { return drops_; }
+  [[nodiscard]] std::size_t flows() const { return flows_.size(); }
+  [[nodiscard]] std::size_t pending() const { return pending_.size(); }
+
+ private:
+  /// How often sessions and pending handshakes are looked through.
+  static constexpr Duration kTick = 1s;
+  /// How late a datagram that waits may be found to have expired.
+  static constexpr Duration kQueueTick = 100ms;
+
+  struct EpochRef {
+    ServerSession* session = nullptr;
+    KeyEpoch* keys = nullptr;
+    std::uint32_t order = 0;
+  };
+  /// One packet on its way through the engine.
+  struct Arrival {
+    PacketHeader header;
+    Bytes packet;
+    const Route& route;
+    Output& out;
+    TimePoint now;
+  };
+
+  // server_engine.cpp
+  void on_packet(const Arrival& arrival);
+  void on_handshake1(const Arrival& arrival);
+  void on_data(EpochRef epoch, const Arrival& arrival);
+  void check_copy(EpochRef epoch, const Arrival& arrival);
+  void heard(ServerSession& session, bool control, const Arrival& arrival);
+  void flush_queue(ServerSession& session, Output& out, TimePoint now);
+  tl::expected<void, Drop> seal_to_client(ServerSession& session, FlowId flow, ConstBytes payload,
+                                          PathMask paths, Output& out, TimePoint now);
+
+  // server_control.cpp
+  struct ControlVisitor;
+  /// What a CONTROL packet is answered with, and on which path.
+  struct Reply {
+    std::vector<Frame> frames;
+    std::optional<PathId> path;
+  };
+  void on_control(EpochRef epoch, const Arrival& arrival);
+  void on_first_control(const Arrival& arrival);
+  void handle_control(EpochRef epoch, Bytes frames, const Arrival& arrival);
+  void on_ping(EpochRef epoch, const PathReport& report, Reply& reply, const Arrival& arrival);
+  void on_echo(ServerSession& session, std::uint64_t token, std::optional<PathId> sent_by,
+               const Arrival& arrival);
+  void on_flow_open(ServerSession& session, const FlowOpenFrame& open, const Arrival& arrival);
+  void deliver(ServerSession& session, const DatagramFrame& datagram, const Arrival& arrival);
+  void send_reply(EpochRef epoch, PathId path, const std::vector<Frame>& reply, const Arrival& arrival);
+  void send_control(ServerSession& session, KeyEpoch& keys, const std::vector<Frame>& frames, PathMask paths,
+                    Output& out, TimePoint now);
+  void send_control_direct(KeyEpoch& keys, const std::vector<Frame>& frames, const Route& route, Output& out,
+                           TimePoint now);
+
+  // server_sessions.cpp
+  /// Whether the client has a newer key already: then this packet was under way for long, and the process
+  /// that made it has given its key up, or is gone. It could not open what the server would seal.
+  [[nodiscard]] bool is_late(const ClientHelloFrame& hello, const KeyEpoch& keys) const;
+  ServerSession* session_for(const ClientHelloFrame& hello, const Arrival& arrival, bool& resumed);
+  ServerSession& new_session(const ClientHelloFrame& hello, const Arrival& arrival);
+  void take_over(ServerSession& from, ServerSession& to, const Arrival& arrival);
+  bool make_room(const Route& route, bool for_takeover, Output& out, TimePoint now);
+  void end_session(SessionHandle handle, std::optional<CloseReason> reason, Output& out, TimePoint now);
+  void close_flows(const std::vector<FlowHandle>& closed, Output& out);
+  void tick_session(ServerSession& session, Output& out, TimePoint now);
+  void note_limit(Drop drop, Output& out, TimePoint now);
+  void wake_by(TimePoint time);
+  static bool once_a_minute(std::optional<TimePoint>& said, TimePoint now);
+
+  ServerSettings settings_;
+  RandomSource& random_;
+  PendingHandshakes pending_;
+  std::map<SessionHandle, std::unique_ptr<ServerSession>> sessions_;
+  std::unordered_map<SessionIndex, EpochRef> epochs_;
+  std::unordered_map<FlowHandle, SessionHandle> flows_;
+  DropCounters drops_;
+  CopyCheck copy_checks_;
+  std::uint32_t next_session_ = 1;
+  std::uint32_t next_flow_ = 1;
+  TimePoint next_tick_ = kNever;
+  std::optional<TimePoint> said_limit_;
+  std::optional<TimePoint> said_other_key_;
+  std::optional<TimePoint> said_refused_;
+};
+
+}  // namespace mptunnel

@@ -1,0 +1,51 @@
+// Datagrams that wait, for at most kQueueLife, for a session, a path or a flow. Bounded in bytes and count.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "mptunnel/base/bytes.h"
+#include "mptunnel/base/ids.h"
+#include "mptunnel/base/time.h"
+
+namespace mptunnel {
+
+class DatagramQueue {
+ public:
+  struct Item {
+    FlowHandle flow;
+    std::vector<std::uint8_t> payload;
+    TimePoint expires;
+  };
+
+  /// Copies `payload`. False where the queue is full: the datagram is not taken.
+  bool push(FlowHandle flow, ConstBytes payload, TimePoint now);
+  /// Drops what waited too long; returns how many.
+  std::size_t expire(TimePoint now);
+  /// Offers each datagram in order to `send(const Item&)`, which says whether it is done with it. The others
+  /// stay.
+  template <typename Send>
+  void drain(Send send) {
+    std::deque<Item> kept;
+    while (!items_.empty()) {
+      Item item = std::move(items_.front());
+      items_.pop_front();
+      bytes_ -= item.payload.size();
+      if (!send(item)) {
+        bytes_ += item.payload.size();
+        kept.push_back(std::move(item));
+      }
+    }
+    items_ = std::move(kept);
+  }
+  [[nodiscard]] bool empty() const { return items_.empty(); }
+  /// When the first datagram expires, or kNever.
+  [[nodiscard]] TimePoint deadline() const { return items_.empty() ? kNever : items_.front().expires; }
+
+ private:
+  std::deque<Item> items_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace mptunnel

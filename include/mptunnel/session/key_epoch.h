@@ -1,0 +1,134 @@
+// One key epoch of a session: its keys, its packet numbers, what was received under it, how much it was used.
+// What it is not: a session. Which epoch seals, and when a new one is made, is decided by its owner.
+//
+// Security: a number is used once under a key; nothing is inserted, counted or believed before its tag has
+// verified.
+#pragma once
+
+#include <array>
+#include <tl/expected.hpp>
+
+#include "mptunnel/base/drop.h"
+#include "mptunnel/base/ids.h"
+#include "mptunnel/base/time.h"
+#include "mptunnel/crypto/traffic_keys.h"
+#include "mptunnel/session/received_set.h"
+#include "mptunnel/wire/header.h"
+#include "mptunnel/wire/limits.h"
+
+namespace mptunnel {
+
+/// What this end and the peer count of one path under one epoch.
+struct PathCounters {
+  std::uint32_t sent = 0;           ///< packets that the kernel took for this path
+  std::uint32_t received = 0;       ///< packets of this epoch that came by this path, copies included
+  std::uint32_t peer_sent = 0;      ///< as the peer last said
+  std::uint32_t peer_received = 0;  ///< as the peer last said
+  std::uint32_t received_then = 0;  ///< `received` when the peer last said it
+  std::uint32_t sent_then = 0;      ///< `sent` when the peer last said it
+  bool voided = false;              ///< a forged copy was found: `received` says nothing any more
+};
+
+class KeyEpoch {
+ public:
+  /// `local` is what the peer calls this epoch by, `remote` what we call it by towards the peer.
+  /// `peer_frames` as HandshakePayload::frames.
+  KeyEpoch(SessionIndex local, SessionIndex remote, TrafficKeys keys, std::uint64_t peer_frames,
+           TimePoint created);
+
+  [[nodiscard]] SessionIndex local_index() const { return local_; }
+  [[nodiscard]] SessionIndex remote_index() const { return remote_; }
+  [[nodiscard]] Cipher cipher() const { return keys_.cipher; }
+  [[nodiscard]] bool is_clear() const { return keys_.cipher == Cipher::none; }
+  [[nodiscard]] TimePoint created() const { return created_; }
+  [[nodiscard]] bool peer_knows(std::uint8_t frame_type) const {
+    return (peer_frames_ >> frame_type & 1U) != 0;
+  }
+
+  /// Bytes that a DATA packet has besides its frames: 24 sealed, 16 clear.
+  [[nodiscard]] std::size_t data_overhead() const {
+    return kHeaderBytes + (is_clear() ? kClearCheckBytes : kTagBytes);
+  }
+  static constexpr std::size_t kControlOverhead = kHeaderBytes + kTagBytes;
+
+  /// Writes one DATA packet with the frame bytes `head` and `body` to `out`, which is data_overhead() larger
+  /// than both together. Clear packets carry one DATAGRAM frame: `head` is its prefix. Errors: key_expired,
+  /// number_limit; then `out` is not written.
+  tl::expected<void, Drop> seal_data(ConstBytes head, ConstBytes body, Bytes out, TimePoint now);
+  /// The same for one CONTROL packet, always sealed, kControlOverhead larger than its frames.
+  tl::expected<PacketNumber, Drop> seal_control(ConstBytes head, ConstBytes body, Bytes out, TimePoint now);
+
+  /// Opens a DATA packet in place and returns its frames. A number that was seen is not decrypted.
+  /// Errors: truncated, copy, open_failed, number_limit, key_expired, clear_check, clear_reach.
+  tl::expected<Bytes, Drop> open_data(const PacketHeader& header, Bytes packet, TimePoint now);
+  /// Opens a CONTROL packet in place and returns its frames. Errors as above, without the clear ones.
+  tl::expected<Bytes, Drop> open_control(const PacketHeader& header, Bytes packet, TimePoint now);
+  /// Decrypts a copy of a DATA packet that was seen, only to learn whether it is genuine. Clear packets: the
+  /// check.
+  bool is_genuine_copy(const PacketHeader& header, Bytes packet);
+
+  /// Whether the number is above all that were opened or announced. Only such a packet shows that the peer is
+  /// alive: any other may have been held back on its way.
+  [[nodiscard]] bool is_news(const PacketHeader& header) const {
+    const Usage& usage = header.type == PacketType::data ? data_receive_ : control_receive_;
+    return header.number.value >= usage.packets;
+  }
+
+  /// The peer said in a sealed packet that it has sealed this many DATA packets.
+  void announce_data(std::uint32_t sealed);
+  [[nodiscard]] std::uint32_t data_sealed() const { return data_send_.packets; }
+  [[nodiscard]] const ReceivedSet& data_received() const { return data_seen_; }
+
+  /// Time, packets or blocks in either direction ask for a new epoch.
+  [[nodiscard]] bool wants_rekey(TimePoint now) const;
+  /// When wants_rekey() comes true by time alone.
+  [[nodiscard]] TimePoint rekey_time() const { return created_ + kRekeyAfter; }
+  /// Whether it may still seal and open.
+  [[nodiscard]] bool is_usable(TimePoint now) const;
+  /// Closes what lies behind in the received sets.
+  void age(TimePoint now);
+
+  PathCounters& path(PathId id) { return paths_[id.value]; }
+  [[nodiscard]] const PathCounters& path(PathId id) const { return paths_[id.value]; }
+
+  /// For tests of the limits: as if this many packets and blocks had been sealed already.
+  void pretend_sealed(std::uint32_t packets, std::uint64_t blocks);
+
+ private:
+  /// How much one key was used.
+  struct Usage {
+    std::uint32_t packets = 0;  ///< sealed; or the highest number opened, and one
+    std::uint64_t blocks = 0;   ///< of 16 bytes, sealed or opened
+    [[nodiscard]] bool wants_rekey() const {
+      return packets >= kRekeyAfterPackets || blocks >= kRekeyAfterBlocks;
+    }
+    [[nodiscard]] bool is_spent() const {
+      return packets >= kRejectAfterPackets || blocks >= kRejectAfterBlocks;
+    }
+    void opened(PacketNumber number, std::size_t bytes);
+    void sealed(std::size_t bytes);
+  };
+
+  /// Whether the DATAGRAM prefix is written as this implementation writes it.
+  static bool is_shortest_prefix(ConstBytes frames);
+  [[nodiscard]] std::uint64_t clear_check(std::uint64_t token, ConstBytes header, ConstBytes frames) const;
+  tl::expected<Bytes, Drop> open_clear(const PacketHeader& header, Bytes packet, TimePoint now);
+  static tl::expected<Bytes, Drop> open_sealed(Aead& key, Usage& usage, ReceivedSet& seen,
+                                               const PacketHeader& header, Bytes packet, TimePoint now);
+
+  SessionIndex local_;
+  SessionIndex remote_;
+  TrafficKeys keys_;
+  std::uint64_t peer_frames_;
+  TimePoint created_;
+  Usage data_send_;
+  Usage data_receive_;
+  Usage control_send_;
+  Usage control_receive_;
+  ReceivedSet data_seen_;
+  ReceivedSet control_seen_;
+  std::uint32_t announced_ = 0;
+  std::array<PathCounters, kMaxPaths> paths_{};
+};
+
+}  // namespace mptunnel

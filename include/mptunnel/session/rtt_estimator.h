@@ -1,0 +1,40 @@
+// Round-trip time of one path (RFC 9002, section 5; there is no acknowledgement delay here).
+#pragma once
+
+#include <algorithm>
+
+#include "mptunnel/base/time.h"
+
+namespace mptunnel {
+
+class RttEstimator {
+ public:
+  [[nodiscard]] bool has_sample() const { return has_sample_; }
+  [[nodiscard]] Duration smoothed() const { return smoothed_; }
+  [[nodiscard]] Duration variation() const { return variation_; }
+  [[nodiscard]] Duration minimum() const { return minimum_; }
+  [[nodiscard]] Duration latest() const { return latest_; }
+
+  void add(Duration sample) {
+    latest_ = sample;
+    if (!has_sample_) {
+      has_sample_ = true;
+      minimum_ = smoothed_ = sample;
+      variation_ = sample / 2;
+      return;
+    }
+    minimum_ = std::min(minimum_, sample);
+    const Duration deviation = smoothed_ > sample ? smoothed_ - sample : sample - smoothed_;
+    variation_ = (3 * variation_ + deviation) / 4;
+    smoothed_ = (7 * smoothed_ + sample) / 8;
+  }
+
+ private:
+  Duration latest_{};
+  Duration smoothed_{};
+  Duration variation_{};
+  Duration minimum_{};
+  bool has_sample_ = false;
+};
+
+}  // namespace mptunnel

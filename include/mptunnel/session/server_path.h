@@ -1,0 +1,79 @@
+// One path as the server sees it: which address it has, and whether that address has proved that it hears us.
+//
+//     first PING of the id -> unvalidated --- ECHO from there ---> validated
+//     PING with the highest number of the id, from another address, while validated:
+//        CHALLENGE to the new address and to the old
+//          the new one echoes  -> the path moves; if the old one echoes soon after, it moves back
+//          the old one echoes  -> the path stays, and that new address is not tried again for a while
+//
+// So who copies a packet and sends it from elsewhere gains nothing, and a NAT that changes its mind is
+// followed.
+#pragma once
+
+#include <optional>
+
+#include "mptunnel/base/endpoint.h"
+#include "mptunnel/base/random.h"
+#include "mptunnel/base/time.h"
+#include "mptunnel/session/rtt_estimator.h"
+
+namespace mptunnel {
+
+class ServerPath {
+ public:
+  ServerPath(const Route& route, bool validated, RandomSource& random, TimePoint now);
+
+  [[nodiscard]] const Route& route() const { return route_; }
+  [[nodiscard]] bool is_validated() const { return validated_; }
+  [[nodiscard]] const RttEstimator& rtt() const { return rtt_; }
+  /// Validated, and CONTROL was heard from there lately.
+  [[nodiscard]] bool carries_data(TimePoint now) const;
+
+  /// What a PING calls for.
+  struct PingVerdict {
+    bool answer = false;                         ///< PONG to route(), wherever the PING came from
+    std::optional<std::uint64_t> challenge;      ///< together with that PONG
+    std::optional<std::uint64_t> challenge_new;  ///< alone, to where the PING came from
+    std::optional<std::uint64_t> challenge_old;  ///< alone, to route()
+  };
+  /// `order` grows with the key epoch and the packet number; `bytes` is the size of the packet. A challenge
+  /// to a new address is called for only while no more than `challenge_bytes` each would exceed what came
+  /// from there.
+  PingVerdict on_ping(const Route& from, std::uint64_t order, std::size_t bytes, std::size_t challenge_bytes,
+                      RandomSource& random, TimePoint now);
+
+  enum class EchoVerdict : std::uint8_t { none, validated, moved, stayed };
+  EchoVerdict on_echo(std::uint64_t token, const Route& from, TimePoint now);
+
+ private:
+  struct Candidate {
+    Route route;
+    std::uint64_t token = 0;      ///< sent to the candidate
+    std::uint64_t old_token = 0;  ///< sent to the address that the path has
+    std::size_t bytes_from = 0;
+    std::size_t bytes_to = 0;
+  };
+  struct Former {
+    Route route;
+    std::uint64_t token = 0;
+    TimePoint until;
+  };
+  struct Refused {
+    Route route;
+    TimePoint until;
+  };
+
+  Route route_;
+  bool validated_;
+  std::uint64_t token_;
+  unsigned challenges_ = 0;  ///< sent to route_ while it was not validated
+  TimePoint challenged_{};
+  std::uint64_t highest_order_ = 0;
+  TimePoint last_control_;
+  RttEstimator rtt_;
+  std::optional<Candidate> candidate_;
+  std::optional<Former> former_;
+  std::optional<Refused> refused_;
+};
+
+}  // namespace mptunnel

@@ -1,0 +1,137 @@
+#include "mptunnel/engine/client_engine.h"
+
+#include <algorithm>
+
+#include "mptunnel/base/assert.h"
+
+namespace mptunnel {
+
+ClientEngine::ClientEngine(const ClientSettings& settings, RandomSource& random)
+    : settings_(settings),
+      random_(random),
+      process_(random.u64()),
+      paths_(settings.paths),
+      flows_(settings.identity, settings.max_flows),
+      handshake_(settings.handshake, random) {
+  MPT_ASSERT(settings.paths <= kMaxPaths);
+}
+
+void ClientEngine::set_path_available(PathId path, bool available, Output& out, TimePoint now) {
+  MPT_ASSERT(path.value < paths_.size());
+  if (paths_[path.value].is_available() == available) return;
+  paths_[path.value].set_available(available);
+  if (next_housekeeping_ == kNever) next_housekeeping_ = now;
+  if (available) {
+    if (!current_ && !is_handshaking_ && !next_) start_handshake(false, now);
+    if (is_handshaking_) next_handshake_ = now;
+  }
+  note_all_down(out, now);
+}
+
+void ClientEngine::on_application(DatagramBatch batch, const Route& application, Output& out, TimePoint now) {
+  last_application_ = now;
+  update_moving(now);
+  std::vector<FlowId> closed;
+  const auto flow = flows_.use(application, closed, now);
+  if (!closed.empty()) close_flows(closed, out, now);
+  const PathMask paths = data_paths(now);
+  if (!can_send(paths, now)) hurry_handshake();
+  for_each_datagram(batch, [&](ConstBytes payload) {
+    ++datagrams_in_;
+    if (flow) {
+      take_datagram(**flow, payload, paths, out, now);
+    } else {
+      drops_.add(flow.error());
+      note_limit(flow.error(), out, now);
+    }
+  });
+}
+
+void ClientEngine::on_path(PathId path, DatagramBatch batch, Output& out, TimePoint now) {
+  MPT_ASSERT(path.value < paths_.size());
+  for_each_datagram(batch, [&](Bytes packet) {
+    const auto header = decode_header(packet);
+    if (!header) {
+      drops_.add(packet.size() < kHeaderBytes ? Drop::truncated : Drop::unknown_type);
+      return;
+    }
+    if (header->type == PacketType::handshake2) {
+      on_handshake2(packet, out, now);
+      return;
+    }
+    if (header->type != PacketType::data && header->type != PacketType::control) {
+      drops_.add(Drop::unknown_type);
+      return;
+    }
+    KeyEpoch* epoch = find_epoch(header->index);
+    if (epoch == nullptr) {
+      drops_.add(Drop::unknown_index);
+    } else if (header->type == PacketType::data) {
+      on_data(*epoch, path, *header, packet, out, now);
+    } else {
+      on_control(*epoch, path, *header, packet, out, now);
+    }
+  });
+  update_moving(now);
+}
+
+void ClientEngine::on_sent(PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop) {
+  if (KeyEpoch* epoch = find_epoch(run.epoch)) epoch->path(path).sent += accepted;
+  if (accepted < run.count) drops_.add(drop, run.count - accepted);
+}
+
+void ClientEngine::close(Output& out, TimePoint now) {
+  for (KeyEpoch* epoch : {current_.get(), next_.get()}) {
+    if (epoch != nullptr)
+      send_control(*epoch, {CloseFrame{CloseReason::shutdown}}, available_paths(), out, now);
+  }
+}
+
+const Route* ClientEngine::application_of(FlowHandle flow) {
+  const ClientFlow* found = flows_.find(FlowId{static_cast<std::uint16_t>(flow.value)});
+  return found == nullptr ? nullptr : &found->application;
+}
+
+PathMask ClientEngine::available_paths() const {
+  PathMask mask = 0;
+  for (std::size_t i = 0; i < paths_.size(); ++i) {
+    if (paths_[i].is_available()) mask |= PathMask{1} << i;
+  }
+  return mask;
+}
+
+KeyEpoch* ClientEngine::find_epoch(SessionIndex index) {
+  if (current_ && current_->local_index() == index) return current_.get();
+  if (next_ && next_->local_index() == index) return next_.get();
+  for (const OldEpoch& old : old_) {
+    if (old.epoch->local_index() == index) return old.epoch.get();
+  }
+  return nullptr;
+}
+
+SessionIndex ClientEngine::free_index() {
+  SessionIndex index;
+  do {
+    index = SessionIndex{static_cast<std::uint32_t>(random_.u64() >> (64 - kSessionIndexBits))};
+  } while (find_epoch(index) != nullptr);
+  return index;
+}
+
+void ClientEngine::update_moving(TimePoint now) {
+  const auto is_recent = [now](const std::optional<TimePoint>& time) {
+    return time && now - *time < kDataMovesFor;
+  };
+  is_application_sending_ = is_recent(last_application_);
+  is_moving_ = is_application_sending_ || is_recent(last_data_);
+}
+
+void ClientEngine::note_limit(Drop drop, Output& out, TimePoint now) {
+  if (said_limit_ && now - *said_limit_ < 1min) return;
+  said_limit_ = now;
+  Event event;
+  event.kind = EventKind::tables_full;
+  event.drop = drop;
+  out.events.push_back(event);
+}
+
+}  // namespace mptunnel

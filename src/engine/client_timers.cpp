@@ -1,0 +1,214 @@
+// What the client does because time passes: handshakes, probes, path states, clean-up. The list of timers is
+// at the top of client_engine.h.
+
+#include <algorithm>
+
+#include "mptunnel/engine/client_engine.h"
+
+namespace mptunnel {
+namespace {
+
+constexpr Duration kHelloRepeat = 100ms;
+/// How long the server may take to confirm before the handshake starts over: 3 RTT, or three times what the
+/// handshake took, and longer each time that this was too short. A server that died in between is not waited
+/// for long.
+constexpr Duration kHelloLifeMin = 300ms;
+constexpr Duration kHelloLifeMax = 5s;
+/// How long handshakes go unanswered before a line says so.
+constexpr Duration kNoAnswerAfter = 3s;
+constexpr Duration kHousekeeping = 1s;
+constexpr std::size_t kMaxOldEpochs = 4;
+
+}  // namespace
+
+TimePoint ClientEngine::deadline() const {
+  TimePoint first = std::min(next_housekeeping_, queue_.deadline());
+  if (is_handshaking_) first = std::min(first, next_handshake_);
+  if (next_) first = std::min(first, next_hello_);
+  if (current_ && !is_handshaking_ && !next_)
+    first = std::min({first, current_->rekey_time(), silence_deadline()});
+  if (current_) {
+    for (const ProbedPath& path : paths_) {
+      first = std::min({first, path.next_probe(is_moving_), path.next_change()});
+    }
+  }
+  return first;
+}
+
+void ClientEngine::on_deadline(Output& out, TimePoint now) {
+  update_moving(now);
+  drops_.add(Drop::queue_expired, queue_.expire(now));
+  run_path_timers(out, now);
+  run_handshake_timers(out, now);
+  if (now >= next_housekeeping_) run_housekeeping(out, now);
+}
+
+TimePoint ClientEngine::silence_deadline() const {
+  if (!is_moving_ || !unanswered_since_) return kNever;
+  return *unanswered_since_ + std::max(kSilentAfter, 3 * fastest_rtt().value_or(Duration{}));
+}
+
+std::optional<Duration> ClientEngine::fastest_rtt() const {
+  std::optional<Duration> fastest;
+  for (const ProbedPath& path : paths_) {
+    if (!path.is_available() || !path.rtt().has_sample()) continue;
+    fastest = std::min(fastest.value_or(Duration::max()), path.rtt().smoothed());
+  }
+  return fastest;
+}
+
+void ClientEngine::run_path_timers(Output& out, TimePoint now) {
+  if (!current_) return;
+  for (std::size_t i = 0; i < paths_.size(); ++i) {
+    const PathId id{static_cast<std::uint8_t>(i)};
+    ProbedPath& path = paths_[i];
+    const PathState was = path.state();
+    if (path.update(now)) {
+      Event event;
+      event.kind = EventKind::path_changed;
+      event.path = id;
+      event.was = was;
+      event.state = path.state();
+      out.events.push_back(event);
+    }
+    if (now >= path.next_probe(is_moving_)) send_probe(*current_, id, std::nullopt, out, now);
+  }
+  note_all_down(out, now);
+}
+
+void ClientEngine::note_all_down(Output& out, TimePoint now) {
+  const bool any_up =
+      std::any_of(paths_.begin(), paths_.end(), [](const ProbedPath& p) { return p.carries_data(); });
+  if (any_up || !current_) {
+    all_down_since_.reset();
+    return;
+  }
+  if (!all_down_since_) all_down_since_ = now;
+  if (!is_handshaking_ && !next_) start_handshake(true, now);
+  if (said_lost_) return;
+  said_lost_ = true;
+  Event event;
+  event.kind = EventKind::session_lost;
+  out.events.push_back(event);
+}
+
+void ClientEngine::run_handshake_timers(Output& out, TimePoint now) {
+  if (current_ && !is_handshaking_ && !next_) {
+    if (current_->wants_rekey(now)) {
+      start_handshake(false, now);
+    } else if (now >= silence_deadline()) {
+      start_handshake(true, now);
+    }
+  }
+  if (is_handshaking_ && now >= next_handshake_) send_handshake(out, now);
+  if (next_ && now >= next_hello_) send_hellos(out, now);
+}
+
+void ClientEngine::start_handshake(bool for_silence, TimePoint now) {
+  is_handshaking_ = true;
+  is_for_silence_ = for_silence;
+  handshaking_since_ = now;
+  handshake_backoff_ = kHandshakeRepeat;
+  next_handshake_ = now;
+  if (next_housekeeping_ == kNever) next_housekeeping_ = now + kHousekeeping;
+}
+
+void ClientEngine::hurry_handshake() {
+  if (!is_handshaking_ || !last_handshake_ || said_refused_) return;
+  handshake_backoff_ = kHandshakeRepeat;
+  next_handshake_ = std::min(next_handshake_, *last_handshake_ + kHandshakeRepeat);
+}
+
+void ClientEngine::send_handshake(Output& out, TimePoint now) {
+  if (!handshake_.has_attempt() || now - handshake_.begun() >= kHandshakeAttemptLife) {
+    handshake_.begin(free_index(), now);
+  }
+  const ConstBytes message = handshake_.message();
+  const Bytes packet = out.make_packet(message.size());
+  std::copy(message.begin(), message.end(), packet.begin());
+  out.send(message.size(), available_paths(), SessionHandle{}, kNoEpoch);
+
+  last_handshake_ = now;
+  Duration interval = kHandshakeRepeat;
+  if (!is_application_sending_) {
+    interval = handshake_backoff_;
+    handshake_backoff_ = std::min(2 * handshake_backoff_, Duration{kHandshakeRepeatMax});
+  }
+  // Jitter keeps many clients of a restarted server apart.
+  next_handshake_ =
+      now + interval -
+      Duration{static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(interval.count() / 8)))};
+  if (!said_no_answer_ && available_paths() != 0 && now - *handshaking_since_ >= kNoAnswerAfter) {
+    said_no_answer_ = true;
+    Event event;
+    event.kind = EventKind::no_answer;
+    out.events.push_back(event);
+  }
+}
+
+void ClientEngine::on_handshake2(ConstBytes packet, Output& out, TimePoint now) {
+  if (!is_handshaking_) {
+    drops_.add(Drop::handshake_stale);
+    return;
+  }
+  const Duration took = handshake_.has_attempt() ? now - handshake_.begun() : Duration{};
+  auto epoch = handshake_.read(packet, now);
+  if (epoch) {
+    hello_life_ = std::clamp<Duration>(3 * fastest_rtt().value_or(took),
+                                       std::max<Duration>(hello_life_min_, kHelloLifeMin), kHelloLifeMax);
+    next_ = std::move(*epoch);
+    next_since_ = now;
+    is_handshaking_ = false;
+    send_hellos(out, now);
+    return;
+  }
+  drops_.add(epoch.error().drop);
+  if (epoch.error().refusal == Refusal::none) return;
+  // The answer would be the same again: ask seldom, until somebody has changed a setting.
+  next_handshake_ = now + kHandshakeRepeatMax;
+  handshaking_since_ = next_handshake_;
+  if (said_refused_) return;
+  said_refused_ = true;
+  Event event;
+  event.kind = EventKind::session_refused;
+  event.refusal = epoch.error().refusal;
+  out.events.push_back(event);
+}
+
+void ClientEngine::send_hellos(Output& out, TimePoint now) {
+  if (now - *next_since_ >= hello_life_) {
+    hello_life_min_ = std::min<Duration>(2 * hello_life_, kHelloLifeMax);
+    // The server may have heard us and seal with this key already: another has to follow it, even if the
+    // present one turns out to be alive.
+    retire(next_, now);
+    next_hello_ = kNever;
+    start_handshake(false, now);
+    return;
+  }
+  const ClientHelloFrame hello{settings_.identity, process_};
+  for (std::size_t i = 0; i < paths_.size(); ++i) {
+    if (paths_[i].is_available()) send_probe(*next_, PathId{static_cast<std::uint8_t>(i)}, hello, out, now);
+  }
+  next_hello_ = now + kHelloRepeat;
+}
+
+void ClientEngine::retire(EpochPtr& epoch, TimePoint now) {
+  if (!epoch) return;
+  if (old_.size() >= kMaxOldEpochs) old_.erase(old_.begin());
+  old_.push_back({std::move(epoch), now + kOldKeyOpensFor});
+}
+
+void ClientEngine::run_housekeeping(Output& out, TimePoint now) {
+  next_housekeeping_ = now + kHousekeeping;
+  std::erase_if(old_, [now](const OldEpoch& old) { return now >= old.until; });
+  std::vector<FlowId> closed;
+  flows_.expire(closed, now);
+  close_flows(closed, out, now);
+  if (current_) {
+    current_->age(now);
+    if (!current_->is_usable(now)) retire(current_, now);
+  }
+  if (!current_ && !is_handshaking_ && !next_) start_handshake(false, now);
+}
+
+}  // namespace mptunnel

@@ -1,0 +1,69 @@
+#include "mptunnel/engine/output.h"
+
+#include "mptunnel/base/assert.h"
+
+namespace mptunnel {
+namespace {
+
+// What one send with UDP_SEGMENT takes: UDP_MAX_SEGMENTS of Linux, and one IP packet of payload.
+constexpr std::uint32_t kMaxRunPackets = 64;
+constexpr std::size_t kMaxRunBytes = 65000;
+
+}  // namespace
+
+void Output::clear() {
+  arena.clear();
+  runs.clear();
+  direct.clear();
+  deliveries.clear();
+  pieces.clear();
+  flow_changes.clear();
+  events.clear();
+}
+
+bool Output::empty() const {
+  return runs.empty() && direct.empty() && deliveries.empty() && flow_changes.empty() && events.empty();
+}
+
+Bytes Output::make_packet(std::size_t size) {
+  const std::size_t offset = arena.size();
+  arena.resize(offset + size);
+  return Bytes(arena).subspan(offset);
+}
+
+void Output::discard_packet(std::size_t size) {
+  MPT_ASSERT(size <= arena.size());
+  arena.resize(arena.size() - size);
+}
+
+void Output::send(std::size_t size, PathMask paths, SessionHandle session, SessionIndex epoch) {
+  if (paths == 0) {
+    discard_packet(size);
+    return;
+  }
+  const std::size_t offset = arena.size() - size;
+  if (!runs.empty()) {
+    PacketRun& last = runs.back();
+    const bool same_way = last.paths == paths && last.session == session && last.epoch == epoch;
+    const bool fits = last.tail == last.stride && size <= last.stride && last.count < kMaxRunPackets &&
+                      last.bytes() + size <= kMaxRunBytes && last.offset + last.bytes() == offset;
+    if (same_way && fits) {
+      ++last.count;
+      last.tail = size;
+      return;
+    }
+  }
+  runs.push_back({offset, size, size, 1, paths, session, epoch});
+}
+
+void Output::send_direct(std::size_t size, const Route& route) {
+  direct.push_back({arena.size() - size, size, route});
+}
+
+void Output::deliver(FlowHandle flow, ConstBytes payload) {
+  if (deliveries.empty() || deliveries.back().flow != flow) deliveries.push_back({flow, pieces.size(), 0});
+  pieces.push_back(payload);
+  ++deliveries.back().count;
+}
+
+}  // namespace mptunnel

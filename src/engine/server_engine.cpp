@@ -1,0 +1,215 @@
+#include "mptunnel/engine/server_engine.h"
+
+#include <algorithm>
+
+#include "mptunnel/base/assert.h"
+#include "mptunnel/base/cursor.h"
+#include "mptunnel/engine/control_packet.h"
+
+namespace mptunnel {
+
+ServerEngine::ServerEngine(const ServerSettings& settings, RandomSource& random)
+    : settings_(settings), random_(random), pending_(settings.handshake, random) {}
+
+void ServerEngine::on_network(DatagramBatch batch, const Route& route, Output& out, TimePoint now) {
+  for_each_datagram(batch, [&](Bytes packet) {
+    const auto header = decode_header(packet);
+    if (header) {
+      on_packet({*header, packet, route, out, now});
+    } else {
+      drops_.add(packet.size() < kHeaderBytes ? Drop::truncated : Drop::unknown_type);
+    }
+  });
+}
+
+void ServerEngine::on_packet(const Arrival& arrival) {
+  switch (arrival.header.type) {
+    case PacketType::handshake1:
+      on_handshake1(arrival);
+      return;
+    case PacketType::data:
+    case PacketType::control:
+      break;
+    case PacketType::handshake2:
+    case PacketType::cookie:
+      drops_.add(Drop::unknown_type);
+      return;
+  }
+  const auto epoch = epochs_.find(arrival.header.index);
+  if (epoch != epochs_.end()) {
+    if (arrival.header.type == PacketType::data) {
+      on_data(epoch->second, arrival);
+    } else {
+      on_control(epoch->second, arrival);
+    }
+  } else if (arrival.header.type == PacketType::control) {
+    on_first_control(arrival);
+  } else {
+    drops_.add(Drop::unknown_index);
+  }
+}
+
+void ServerEngine::on_handshake1(const Arrival& arrival) {
+  const auto is_free = [this](SessionIndex index) { return !epochs_.contains(index); };
+  const auto answer = pending_.answer(arrival.packet, arrival.route.remote, is_free, arrival.now);
+  if (!answer) {
+    drops_.add(answer.error());
+    if (answer.error() == Drop::handshake_key && once_a_minute(said_other_key_, arrival.now)) {
+      Event event;
+      event.kind = EventKind::handshake_other_key;
+      event.route = arrival.route;
+      arrival.out.events.push_back(event);
+    }
+    return;
+  }
+  wake_by(arrival.now + kTick);
+  const Bytes packet = arrival.out.make_packet(answer->response.size());
+  std::copy(answer->response.begin(), answer->response.end(), packet.begin());
+  arrival.out.send_direct(packet.size(), arrival.route);
+  if (answer->refusal != Refusal::none && answer->is_new && once_a_minute(said_refused_, arrival.now)) {
+    Event event;
+    event.kind = EventKind::handshake_refused;
+    event.refusal = answer->refusal;
+    event.route = arrival.route;
+    arrival.out.events.push_back(event);
+  }
+}
+
+void ServerEngine::on_data(EpochRef epoch, const Arrival& arrival) {
+  const bool is_news = epoch.keys->is_news(arrival.header);
+  const auto opened = epoch.keys->open_data(arrival.header, arrival.packet, arrival.now);
+  if (!opened) {
+    drops_.add(opened.error());
+    if (opened.error() == Drop::copy) check_copy(epoch, arrival);
+    return;
+  }
+  ServerSession& session = *epoch.session;
+  if (const auto path = session.path_at(arrival.route)) ++epoch.keys->path(*path).received;
+  if (is_news && !epoch.keys->is_clear()) heard(session, false, arrival);
+  if (session.superseded) {
+    drops_.add(Drop::superseded);
+    return;
+  }
+  if (const auto error = check_frames(*opened)) {
+    drops_.add(*error);
+    return;
+  }
+  FrameReader reader(*opened);
+  while (const auto frame = reader.next()) {
+    if (const auto* datagram = std::get_if<DatagramFrame>(&*frame)) {
+      deliver(session, *datagram, arrival);
+    } else if (const auto* open = std::get_if<FlowOpenFrame>(&*frame);
+               open != nullptr && !epoch.keys->is_clear()) {
+      on_flow_open(session, *open, arrival);
+    } else {
+      drops_.add(Drop::unexpected_frame);
+      return;
+    }
+  }
+}
+
+void ServerEngine::check_copy(EpochRef epoch, const Arrival& arrival) {
+  const auto path = epoch.session->path_at(arrival.route);
+  if (!path) return;
+  PathCounters& counters = epoch.keys->path(*path);
+  ++counters.received;
+  if (copy_checks_.draw(random_) && !epoch.keys->is_genuine_copy(arrival.header, arrival.packet)) {
+    counters.voided = true;
+  }
+}
+
+void ServerEngine::heard(ServerSession& session, bool control, const Arrival& arrival) {
+  session.last_heard = arrival.now;
+  session.dormant = false;
+  if (!session.superseded || !control || arrival.now - *session.superseded < kTakeoverGrace) return;
+  // Both processes are alive: the one that lost its flows opens them again, and has sockets of its own from
+  // now on.
+  session.superseded.reset();
+  Event event;
+  event.kind = EventKind::identities_clash;
+  event.session = session.handle;
+  event.identity = session.identity;
+  event.route = arrival.route;
+  arrival.out.events.push_back(event);
+}
+
+void ServerEngine::on_target(FlowHandle handle, DatagramBatch batch, Output& out, TimePoint now) {
+  const auto owner = flows_.find(handle);
+  const auto datagrams = batch.bytes.empty() ? 1 : (batch.bytes.size() + batch.stride - 1) / batch.stride;
+  if (owner == flows_.end()) {
+    drops_.add(Drop::flow_unknown, datagrams);
+    return;
+  }
+  ServerSession& session = *sessions_.at(owner->second);
+  ServerFlow& flow = *session.flows.find(handle);
+  if (session.dormant) {
+    drops_.add(Drop::no_path, datagrams);
+    return;
+  }
+  flow.last_used = now;
+  session.datagrams_out += datagrams;
+  const PathMask paths = session.data_paths(now);
+  const bool can_send = paths != 0 && flow.id && session.sealing().is_usable(now);
+  for_each_datagram(batch, [&](ConstBytes payload) {
+    if (can_send) {
+      const auto sealed = seal_to_client(session, *flow.id, payload, paths, out, now);
+      if (!sealed) drops_.add(sealed.error());
+    } else if (!session.queue.push(handle, payload, now)) {
+      drops_.add(Drop::queue_full);
+    }
+  });
+  if (!can_send) wake_by(now + kQueueTick);
+}
+
+tl::expected<void, Drop> ServerEngine::seal_to_client(ServerSession& session, FlowId flow, ConstBytes payload,
+                                                      PathMask paths, Output& out, TimePoint now) {
+  KeyEpoch& keys = session.sealing();
+  std::array<std::uint8_t, 4> head{};
+  ByteWriter writer(head);
+  encode_datagram_prefix(flow, writer);
+  const std::size_t size = keys.data_overhead() + writer.written() + payload.size();
+  if (size > kMaxPacketBytes) return tl::unexpected(Drop::too_large);
+  auto sealed = keys.seal_data(ConstBytes(head).first(writer.written()), payload, out.make_packet(size), now);
+  if (!sealed) {
+    out.discard_packet(size);
+    return sealed;
+  }
+  out.send(size, paths, session.handle, keys.local_index());
+  return {};
+}
+
+void ServerEngine::flush_queue(ServerSession& session, Output& out, TimePoint now) {
+  const PathMask paths = session.data_paths(now);
+  if (session.queue.empty() || paths == 0 || !session.sealing().is_usable(now)) return;
+  session.queue.drain([&](const DatagramQueue::Item& item) {
+    const ServerFlow* flow = session.flows.find(item.flow);
+    if (flow == nullptr) {
+      drops_.add(Drop::flow_unknown);
+      return true;
+    }
+    if (!flow->id) return false;
+    const auto sealed = seal_to_client(session, *flow->id, item.payload, paths, out, now);
+    if (!sealed) drops_.add(sealed.error());
+    return true;
+  });
+}
+
+void ServerEngine::on_sent(PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop) {
+  const auto epoch = epochs_.find(run.epoch);
+  if (epoch != epochs_.end()) epoch->second.keys->path(path).sent += accepted;
+  if (accepted < run.count) drops_.add(drop, run.count - accepted);
+}
+
+const Route* ServerEngine::route_of(SessionHandle session, PathId path) const {
+  const auto found = sessions_.find(session);
+  if (found == sessions_.end() || path.value >= kMaxPaths || !found->second->paths[path.value])
+    return nullptr;
+  return &found->second->paths[path.value]->route();
+}
+
+const ServerSession* ServerEngine::session(SessionHandle handle) const {
+  const auto found = sessions_.find(handle);
+  return found == sessions_.end() ? nullptr : found->second.get();
+}
+
+}  // namespace mptunnel

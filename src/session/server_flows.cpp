@@ -1,0 +1,98 @@
+#include "mptunnel/session/server_flows.h"
+
+#include <algorithm>
+
+#include "mptunnel/base/assert.h"
+#include "mptunnel/base/cursor.h"
+
+namespace mptunnel {
+namespace {
+
+constexpr Duration kEvictableAfter = 10s;
+/// The client ends flows; the server only cleans up behind a client that could not say so.
+constexpr Duration kServerFlowIdle = kFlowIdle + 30s;
+
+}  // namespace
+
+tl::expected<ServerFlows::Opened, Drop> ServerFlows::open(FlowId id, std::uint64_t hash, FlowHandle handle,
+                                                          std::vector<FlowHandle>& closed, TimePoint now) {
+  MPT_ASSERT(id.value <= kMaxVarint);
+  ServerFlow* named = find(id);
+  if (named != nullptr && named->hash != hash) closed.push_back(*close(id));
+  const auto known = by_hash_.find(hash);
+  const bool is_new = known == by_hash_.end();
+  if (is_new && by_hash_.size() >= limit_ && !make_room(closed, now)) return tl::unexpected(Drop::flow_limit);
+  ServerFlow& flow = is_new ? by_hash_[hash] : known->second;
+  if (is_new) {
+    flow.handle = handle;
+    flow.hash = hash;
+    by_handle_.emplace(handle, hash);
+  }
+  if (flow.id && flow.id != id) by_id_[flow.id->value] = nullptr;
+  if (by_id_.size() <= id.value) by_id_.resize(std::size_t{id.value} + 1, nullptr);
+  by_id_[id.value] = &flow;
+  flow.id = id;
+  flow.last_used = now;
+  return Opened{&flow, is_new};
+}
+
+ServerFlow* ServerFlows::find(FlowId id) {
+  return id.value < by_id_.size() ? by_id_[id.value] : nullptr;
+}
+
+ServerFlow* ServerFlows::find(FlowHandle handle) {
+  const auto found = by_handle_.find(handle);
+  return found == by_handle_.end() ? nullptr : &by_hash_.at(found->second);
+}
+
+std::optional<FlowHandle> ServerFlows::close(FlowId id) {
+  const ServerFlow* flow = find(id);
+  if (flow == nullptr) return std::nullopt;
+  const FlowHandle handle = flow->handle;
+  erase(flow->hash);
+  return handle;
+}
+
+void ServerFlows::erase(std::uint64_t hash) {
+  const auto found = by_hash_.find(hash);
+  if (found->second.id) by_id_[found->second.id->value] = nullptr;
+  by_handle_.erase(found->second.handle);
+  by_hash_.erase(found);
+}
+
+void ServerFlows::expire(std::vector<FlowHandle>& closed, TimePoint now) {
+  std::vector<std::uint64_t> idle;
+  for (const auto& [hash, flow] : by_hash_) {
+    if (now - flow.last_used < kServerFlowIdle) continue;
+    idle.push_back(hash);
+    closed.push_back(flow.handle);
+  }
+  for (const std::uint64_t hash : idle) erase(hash);
+}
+
+void ServerFlows::forget_ids() {
+  by_id_.clear();
+  for (auto& [hash, flow] : by_hash_) {
+    flow.id.reset();
+    flow.acknowledged.reset();
+  }
+}
+
+void ServerFlows::close_all(std::vector<FlowHandle>& closed) {
+  for (const auto& [hash, flow] : by_hash_) closed.push_back(flow.handle);
+  by_hash_.clear();
+  by_handle_.clear();
+  by_id_.clear();
+}
+
+bool ServerFlows::make_room(std::vector<FlowHandle>& closed, TimePoint now) {
+  const auto oldest = std::min_element(by_hash_.begin(), by_hash_.end(), [](const auto& a, const auto& b) {
+    return a.second.last_used < b.second.last_used;
+  });
+  if (oldest == by_hash_.end() || now - oldest->second.last_used < kEvictableAfter) return false;
+  closed.push_back(oldest->second.handle);
+  erase(oldest->first);
+  return true;
+}
+
+}  // namespace mptunnel

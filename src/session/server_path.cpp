@@ -1,0 +1,92 @@
+#include "mptunnel/session/server_path.h"
+
+#include <algorithm>
+
+#include "mptunnel/wire/limits.h"
+
+namespace mptunnel {
+namespace {
+
+/// After a move, how long the old address may still prove that it is alive.
+constexpr Duration kFormerAtLeast = 1s;
+/// How long an address that lost against the old one is not tried again.
+constexpr Duration kRefusedFor = 5s;
+
+}  // namespace
+
+ServerPath::ServerPath(const Route& route, bool validated, RandomSource& random, TimePoint now)
+    : route_(route), validated_(validated), token_(random.u64()), last_control_(now) {}
+
+bool ServerPath::carries_data(TimePoint now) const {
+  return validated_ && now - last_control_ <= kServerPathLife;
+}
+
+ServerPath::PingVerdict ServerPath::on_ping(const Route& from, std::uint64_t order, std::size_t bytes,
+                                            std::size_t challenge_bytes, RandomSource& random,
+                                            TimePoint now) {
+  PingVerdict verdict;
+  const bool is_newest = order >= highest_order_;
+  highest_order_ = std::max(highest_order_, order);
+  if (from != route_ && is_newest && !validated_) {
+    route_ = from;
+    token_ = random.u64();
+    challenges_ = 0;
+  }
+  if (from == route_) {
+    if (is_newest) candidate_.reset();
+    last_control_ = now;
+    verdict.answer = true;
+    if (!validated_) {
+      verdict.challenge = token_;
+      ++challenges_;
+      challenged_ = now;
+    }
+    return verdict;
+  }
+  // The old address may be alive, and is where the answer is safe: whoever copies PINGs and is faster than
+  // the path must not silence it.
+  verdict.answer = validated_;
+  if (!is_newest || (refused_ && refused_->route == from && now < refused_->until)) return verdict;
+  if (!candidate_ || candidate_->route != from) {
+    candidate_ = Candidate{from, random.u64(), random.u64(), 0, 0};
+    verdict.challenge_old = candidate_->old_token;
+  }
+  candidate_->bytes_from += bytes;
+  if (candidate_->bytes_to + challenge_bytes <= candidate_->bytes_from) {
+    candidate_->bytes_to += challenge_bytes;
+    verdict.challenge_new = candidate_->token;
+  }
+  return verdict;
+}
+
+ServerPath::EchoVerdict ServerPath::on_echo(std::uint64_t token, const Route& from, TimePoint now) {
+  if (!validated_ && token == token_ && from == route_) {
+    validated_ = true;
+    last_control_ = now;
+    if (challenges_ == 1) rtt_.add(now - challenged_);
+    return EchoVerdict::validated;
+  }
+  if (candidate_ && token == candidate_->token && from == candidate_->route) {
+    former_ = Former{route_, candidate_->old_token, now + std::max(kFormerAtLeast, 3 * rtt_.smoothed())};
+    route_ = from;
+    last_control_ = now;
+    candidate_.reset();
+    return EchoVerdict::moved;
+  }
+  if (candidate_ && token == candidate_->old_token) {
+    refused_ = Refused{candidate_->route, now + kRefusedFor};
+    candidate_.reset();
+    last_control_ = now;
+    return EchoVerdict::stayed;
+  }
+  if (former_ && token == former_->token && now < former_->until) {
+    refused_ = Refused{route_, now + kRefusedFor};
+    route_ = former_->route;
+    former_.reset();
+    last_control_ = now;
+    return EchoVerdict::stayed;
+  }
+  return EchoVerdict::none;
+}
+
+}  // namespace mptunnel

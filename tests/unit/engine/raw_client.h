@@ -1,0 +1,100 @@
+// A client by hand: handshakes and CONTROL packets with whatever frames a test wants, from any address.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+
+#include "tunnel.h"
+
+namespace mptunnel::test {
+
+class RawClient {
+ public:
+  RawClient(ServerEngine& server, RandomSource& random, const Route& route,
+            const HandshakeSettings& settings = {})
+      : server_(server), random_(random), handshake_(settings, random), route_(route) {}
+
+  /// HANDSHAKE 1, and the answer to it: true where it gave an epoch.
+  bool shake(TimePoint now) {
+    handshake_.begin(SessionIndex{static_cast<std::uint32_t>(random_.below(1U << kSessionIndexBits))}, now);
+    const Output out = send(Packet(handshake_.message().begin(), handshake_.message().end()), now);
+    if (out.direct.size() != 1) return false;
+    auto made = handshake_.read(out.bytes_of(out.direct[0]), now);
+    if (made) epoch_ = std::move(*made);
+    return made.has_value();
+  }
+  Packet control(const std::vector<Frame>& frames, TimePoint now) {
+    return seal(true, frame_bytes(frames), now);
+  }
+  Packet data(const std::vector<Frame>& frames, TimePoint now) {
+    return seal(false, frame_bytes(frames), now);
+  }
+  /// PING of path 0, padded as a client of ours pads it: room for an answer to an address that proved
+  /// nothing.
+  Packet ping(TimePoint now) {
+    Packet frames = frame_bytes({PingFrame{}});
+    frames.resize(32);
+    return seal(true, frames, now);
+  }
+  /// CLIENT_HELLO and PING of path 0, as a client of ours would send them.
+  Packet hello(std::uint8_t identity, ProcessId process, TimePoint now) {
+    ClientHelloFrame frame;
+    frame.identity.fill(identity);
+    frame.process = process;
+    return control({frame, PingFrame{}}, now);
+  }
+  /// What the server makes of this packet. Events of the server are kept.
+  Output send(Packet packet, TimePoint now) {
+    Output out;
+    server_.on_network({packet, packet.size()}, route_, out, now);
+    events.insert(events.end(), out.events.begin(), out.events.end());
+    return out;
+  }
+  /// Handshake and hello: true where the server then has a session that answers.
+  bool connect(std::uint8_t identity, ProcessId process, TimePoint now) {
+    return shake(now) && !send(hello(identity, process, now), now).runs.empty();
+  }
+  /// The frames of a packet of the server, or nothing where it does not open.
+  std::vector<Frame> read(ConstBytes packet, TimePoint now) {
+    Packet copy(packet.begin(), packet.end());
+    std::vector<Frame> frames;
+    const auto opened = epoch_->open_control(*decode_header(copy), copy, now);
+    EXPECT_TRUE(opened);
+    if (!opened) return frames;
+    FrameReader reader(*opened);
+    while (const auto frame = reader.next()) frames.push_back(*frame);
+    return frames;
+  }
+  [[nodiscard]] KeyEpoch& epoch() { return *epoch_; }
+  void set_route(const Route& route) { route_ = route; }
+
+  std::vector<Event> events;
+
+ private:
+  Packet seal(bool is_control, const Packet& frames, TimePoint now) {
+    Packet packet((is_control ? KeyEpoch::kControlOverhead : epoch_->data_overhead()) + frames.size());
+    if (is_control) {
+      EXPECT_TRUE(epoch_->seal_control(frames, {}, packet, now));
+    } else {
+      EXPECT_TRUE(epoch_->seal_data(frames, {}, packet, now));
+    }
+    return packet;
+  }
+
+  ServerEngine& server_;
+  RandomSource& random_;
+  ClientHandshake handshake_;
+  Route route_;
+  std::unique_ptr<KeyEpoch> epoch_;
+};
+
+/// A client's address: `network` is its /24.
+inline Route raw_route(std::uint8_t network, std::uint16_t port = 4000) {
+  Route route{*parse_numeric_endpoint("10.1.0.9", port), *parse_numeric_endpoint("203.0.113.1", 2000)};
+  route.remote.address[2] = network;
+  return route;
+}
+
+}  // namespace mptunnel::test

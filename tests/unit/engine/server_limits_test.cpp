@@ -1,0 +1,276 @@
+// ServerEngine: what peers may cost it, and what it tells of that.
+
+#include <gtest/gtest.h>
+
+#include "raw_client.h"
+
+namespace mptunnel {
+namespace {
+
+using test::Packet;
+using test::raw_route;
+using test::RawClient;
+
+class ServerLimits : public testing::Test {
+ protected:
+  void make_server(const ServerSettings& settings) {
+    server_ = std::make_unique<ServerEngine>(settings, random_);
+  }
+  RawClient client(const Route& route) { return {*server_, client_random_, route}; }
+  bool connect(std::uint8_t identity, const Route& route) {
+    RawClient made = client(route);
+    const bool connected = made.connect(identity, identity, now_);
+    events_.insert(events_.end(), made.events.begin(), made.events.end());
+    return connected;
+  }
+  [[nodiscard]] std::size_t count(EventKind kind) const { return test::Tunnel::count(events_, kind); }
+  /// Calls the server's timers each second until then.
+  void advance(Duration span) {
+    for (const TimePoint end = now_ + span; now_ < end;) {
+      now_ += 1s;
+      Output out;
+      server_->on_deadline(out, now_);
+      events_.insert(events_.end(), out.events.begin(), out.events.end());
+    }
+  }
+
+  TimePoint now_{1000s};
+  test::TestRandom random_{1};
+  test::TestRandom client_random_{2};
+  std::unique_ptr<ServerEngine> server_;
+  std::vector<Event> events_;
+};
+
+TEST_F(ServerLimits, FullSessionTableTellsTheNewcomer) {
+  ServerSettings settings;
+  settings.max_sessions = 2;
+  make_server(settings);
+  ASSERT_TRUE(connect(1, raw_route(1)));
+  ASSERT_TRUE(connect(2, raw_route(2)));
+  RawClient third = client(raw_route(3));
+  ASSERT_TRUE(third.shake(now_));
+  const Packet hello = third.hello(3, 3, now_);
+  const Output out = third.send(hello, now_);
+  EXPECT_TRUE(out.runs.empty());
+  ASSERT_EQ(out.direct.size(), 1U);
+  EXPECT_EQ(out.direct[0].route, raw_route(3));
+  EXPECT_LE(out.direct[0].size, hello.size());
+  const auto frames = third.read(out.bytes_of(out.direct[0]), now_);
+  ASSERT_EQ(frames.size(), 1U);
+  EXPECT_EQ(std::get<CloseFrame>(frames[0]).reason, CloseReason::no_room);
+  EXPECT_EQ(server_->drops()[Drop::session_limit], 1U);
+  EXPECT_EQ(server_->sessions().size(), 2U);
+  ASSERT_EQ(third.events.size(), 1U);
+  EXPECT_EQ(third.events[0].kind, EventKind::tables_full);
+  EXPECT_EQ(third.events[0].drop, Drop::session_limit);
+}
+
+TEST_F(ServerLimits, FullTableIsSaidOnceAMinute) {
+  ServerSettings settings;
+  settings.max_sessions = 1;
+  make_server(settings);
+  RawClient first = client(raw_route(1));
+  ASSERT_TRUE(first.connect(1, 1, now_));
+  for (int i = 0; i < 70; ++i) {
+    EXPECT_FALSE(connect(2, raw_route(2)));
+    first.send(first.ping(now_), now_);
+    advance(1s);
+  }
+  EXPECT_EQ(count(EventKind::tables_full), 2U);
+  EXPECT_EQ(server_->drops()[Drop::session_limit], 70U);
+}
+
+TEST_F(ServerLimits, DormantSessionMakesRoomAndALiveOneDoesNot) {
+  ServerSettings settings;
+  settings.max_sessions = 2;
+  make_server(settings);
+  RawClient live = client(raw_route(1));
+  ASSERT_TRUE(live.connect(1, 1, now_));
+  ASSERT_TRUE(connect(2, raw_route(2)));
+  for (int i = 0; i < 61; ++i) {
+    EXPECT_FALSE(connect(3, raw_route(3)));
+    live.send(live.ping(now_), now_);
+    if (i < 59) {
+      EXPECT_EQ(server_->sessions().size(), 2U);
+    }
+    advance(1s);
+    if (server_->sessions().rbegin()->second->dormant) break;
+  }
+  EXPECT_TRUE(connect(3, raw_route(3)));
+  EXPECT_EQ(server_->sessions().size(), 2U);
+  EXPECT_EQ(count(EventKind::session_silent), 1U);
+  // The one that was heard all the time is there still.
+  EXPECT_FALSE(live.send(live.ping(now_), now_).runs.empty());
+}
+
+TEST_F(ServerLimits, SourceNetworkHasAQuota) {
+  ServerSettings settings;
+  settings.max_sessions_of_network = 2;
+  make_server(settings);
+  EXPECT_TRUE(connect(1, raw_route(1, 1)));
+  EXPECT_TRUE(connect(2, raw_route(1, 2)));
+  EXPECT_FALSE(connect(3, raw_route(1, 3)));
+  EXPECT_TRUE(connect(4, raw_route(2, 1)));
+  EXPECT_EQ(server_->sessions().size(), 3U);
+  EXPECT_EQ(server_->drops()[Drop::session_limit], 1U);
+}
+
+TEST_F(ServerLimits, RestartedClientIsLetIntoAFullTable) {
+  ServerSettings settings;
+  settings.max_sessions = 1;
+  settings.max_sessions_of_network = 1;
+  make_server(settings);
+  ASSERT_TRUE(connect(1, raw_route(1)));
+  RawClient restarted = client(raw_route(1, 4001));
+  EXPECT_TRUE(restarted.connect(1, 99, now_));
+  EXPECT_EQ(test::Tunnel::count(restarted.events, EventKind::taken_over), 1U);
+}
+
+TEST_F(ServerLimits, RestartsInARowStayWithinTwiceTheLimit) {
+  ServerSettings settings;
+  settings.max_sessions = 3;
+  make_server(settings);
+  for (std::uint8_t identity = 1; identity <= 3; ++identity)
+    ASSERT_TRUE(connect(identity, raw_route(identity)));
+  for (ProcessId process = 100; process < 150; ++process) {
+    RawClient restarted = client(raw_route(1));
+    EXPECT_TRUE(restarted.connect(1, process, now_));
+    EXPECT_LE(server_->sessions().size(), 6U);
+    if (process % 3 == 0) advance(1s);
+  }
+  advance(11s);
+  EXPECT_EQ(server_->sessions().size(), 3U);
+}
+
+TEST_F(ServerLimits, FlowsOfAllSessionsTogetherHaveALimit) {
+  ServerSettings settings;
+  settings.max_flows = 3;
+  make_server(settings);
+  RawClient one = client(raw_route(1));
+  RawClient two = client(raw_route(2));
+  ASSERT_TRUE(one.connect(1, 1, now_));
+  ASSERT_TRUE(two.connect(2, 2, now_));
+  for (std::uint16_t id = 0; id < 2; ++id) {
+    EXPECT_EQ(one.send(one.data({FlowOpenFrame{FlowId{id}, id}}, now_), now_).flow_changes.size(), 1U);
+    two.send(two.data({FlowOpenFrame{FlowId{id}, id}}, now_), now_);
+  }
+  EXPECT_EQ(server_->flows(), 3U);
+  EXPECT_EQ(server_->drops()[Drop::flow_limit], 1U);
+  ASSERT_EQ(test::Tunnel::count(two.events, EventKind::tables_full), 1U);
+  // A flow that is open already is not refused.
+  EXPECT_TRUE(one.send(one.data({FlowOpenFrame{FlowId{0}, 0}}, now_), now_).events.empty());
+  EXPECT_EQ(server_->drops()[Drop::flow_limit], 1U);
+  // Room again, once one has gone.
+  one.send(one.control({FlowCloseFrame{FlowId{0}}}, now_), now_);
+  EXPECT_EQ(two.send(two.data({FlowOpenFrame{FlowId{1}, 1}}, now_), now_).flow_changes.size(), 1U);
+}
+
+TEST_F(ServerLimits, SameHashOfTwoClientsIsTwoFlows) {
+  make_server({});
+  RawClient one = client(raw_route(1));
+  RawClient two = client(raw_route(2));
+  ASSERT_TRUE(one.connect(1, 1, now_));
+  ASSERT_TRUE(two.connect(2, 2, now_));
+  const Output first = one.send(one.data({FlowOpenFrame{FlowId{0}, 7}}, now_), now_);
+  const Output second = two.send(two.data({FlowOpenFrame{FlowId{0}, 7}}, now_), now_);
+  ASSERT_TRUE(first.flow_changes.size() == 1 && second.flow_changes.size() == 1);
+  EXPECT_NE(first.flow_changes[0].flow, second.flow_changes[0].flow);
+}
+
+TEST_F(ServerLimits, HandshakesBeyondTheBudgetAreCountedAndNotAnswered) {
+  make_server({});
+  RawClient raw = client(raw_route(1));
+  int answered = 0;
+  for (int i = 0; i < 250; ++i) answered += raw.shake(now_) ? 1 : 0;
+  EXPECT_EQ(answered, 200);
+  EXPECT_EQ(server_->drops()[Drop::handshake_rate], 50U);
+}
+
+TEST_F(ServerLimits, EpochsOfOneSessionAreBounded) {
+  make_server({});
+  RawClient raw = client(raw_route(1));
+  std::vector<SessionIndex> indices;
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_TRUE(raw.connect(1, 1, now_));
+    EXPECT_LE(server_->sessions().begin()->second->epochs.size(), 4U);
+    now_ += 100ms;
+  }
+  EXPECT_EQ(server_->sessions().size(), 1U);
+}
+
+/// Whoever forges a source address must not make the server a louder one.
+class ServerAmplification : public ServerLimits {
+ protected:
+  struct Balance {
+    std::size_t from = 0;
+    std::size_t to = 0;
+  };
+  void exchange(RawClient& raw, Packet packet, const Route& route, Balance& balance) {
+    const std::size_t size = packet.size();
+    const std::size_t before = balance.to;
+    balance.from += size;
+    const Output out = raw.send(std::move(packet), now_);
+    for (const DirectPacket& sent : out.direct) balance.to += sent.route == route ? sent.size : 0;
+    for (const PacketRun& run : out.runs) {
+      for (std::uint8_t i = 0; i < kMaxPaths; ++i) {
+        if ((run.paths & mask_of(PathId{i})) == 0) continue;
+        if (*server_->route_of(run.session, PathId{i}) == route) balance.to += run.bytes();
+      }
+    }
+    EXPECT_LE(balance.to - before, size);
+    EXPECT_LE(balance.to, balance.from);
+  }
+};
+
+TEST_F(ServerAmplification, UnvalidatedAddressNeverGetsMoreThanCameFromIt) {
+  make_server({});
+  const Route route = raw_route(1);
+  RawClient raw = client(route);
+  Balance balance;
+  ClientHandshake handshake({}, client_random_);
+  handshake.begin(SessionIndex{1}, now_);
+  for (int i = 0; i < 20; ++i) {
+    exchange(raw, Packet(handshake.message().begin(), handshake.message().end()), route, balance);
+  }
+  EXPECT_GT(balance.to, 0U);
+  ASSERT_TRUE(raw.shake(now_));
+  balance = {};
+  // Frames as small as they can be, of many paths, with flows that are opened and targets that answer.
+  exchange(raw, raw.hello(1, 1, now_), route, balance);
+  for (std::uint8_t i = 0; i < 100; ++i) {
+    PingFrame ping;
+    ping.report.path = PathId{static_cast<std::uint8_t>(i % 32)};
+    exchange(raw, raw.control({ping}, now_), route, balance);
+    exchange(raw, raw.control({ClientHelloFrame{}}, now_), route, balance);
+    exchange(raw, raw.control({ClientHelloFrame{}, ping, ping, ping}, now_), route, balance);
+    exchange(raw, raw.data({FlowOpenFrame{FlowId{i}, i}, DatagramFrame{FlowId{i}, {}}}, now_), route,
+             balance);
+    exchange(raw, raw.data({DatagramFrame{FlowId{1000}, {}}}, now_), route, balance);
+    Packet reply(1000);
+    Output out;
+    server_->on_target(FlowHandle{1U + i}, {reply, 1000}, out, now_);
+    EXPECT_TRUE(out.runs.empty() && out.direct.empty());
+    now_ += 20ms;
+  }
+  EXPECT_GT(balance.to, 0U);
+}
+
+TEST_F(ServerAmplification, NewAddressOfAPathNeverGetsMoreThanCameFromIt) {
+  make_server({});
+  RawClient raw = client(raw_route(1));
+  ASSERT_TRUE(raw.connect(1, 1, now_));
+  const Output out = raw.send(raw.ping(now_), now_);
+  ASSERT_EQ(out.runs.size(), 1U);
+  const auto frames = raw.read(out.bytes_of(out.runs[0]), now_);
+  raw.send(raw.control({EchoFrame{std::get<ChallengeFrame>(frames.back()).token}}, now_), now_);
+  ASSERT_NE(server_->sessions().begin()->second->data_paths(now_), 0U);
+  const Route elsewhere = raw_route(9);
+  raw.set_route(elsewhere);
+  Balance balance;
+  for (int i = 0; i < 100; ++i) exchange(raw, raw.control({PingFrame{}}, now_), elsewhere, balance);
+  EXPECT_GT(balance.to, 0U);
+  EXPECT_EQ(*server_->route_of(server_->sessions().begin()->first, PathId{0}), raw_route(1));
+}
+
+}  // namespace
+}  // namespace mptunnel

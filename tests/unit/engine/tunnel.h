@@ -1,0 +1,122 @@
+// A client engine and a server engine joined in memory: what one sends arrives at the other at once, unless a
+// filter takes it away. It is no simulation of a network; time passes only in advance().
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mptunnel/engine/client_engine.h"
+#include "mptunnel/engine/server_engine.h"
+#include "support/test_random.h"
+
+namespace mptunnel::test {
+
+using Packet = std::vector<std::uint8_t>;
+
+/// One packet on its way.
+struct Wire {
+  bool to_server = false;
+  PathId path;          ///< at the client
+  bool direct = false;  ///< the server's: to an address, not to a path
+  Route route;          ///< as the server sees it
+  Packet bytes;
+  [[nodiscard]] std::optional<PacketType> type() const {
+    const auto header = decode_header(bytes);
+    return header ? std::optional(header->type) : std::nullopt;
+  }
+};
+
+struct Delivered {
+  FlowHandle flow;         ///< at the server
+  std::uint16_t port = 0;  ///< of the application, at the client
+  std::string payload;
+};
+
+struct TunnelSettings {
+  HandshakeSettings client;
+  HandshakeSettings server;
+  std::size_t paths = 3;
+  std::size_t max_flows = kMaxFlows;
+  ServerSettings limits;  ///< `handshake` is taken from `server`
+};
+
+class Tunnel {
+ public:
+  explicit Tunnel(const TunnelSettings& settings = {});
+
+  /// Makes all paths available and carries what follows.
+  void start();
+  /// Another process on either end: it knows nothing.
+  void restart_client();
+  void restart_server();
+
+  /// A datagram, or several, of the application at this port; carried to the end.
+  void application_sends(std::uint16_t port, std::string_view payload);
+  /// A datagram of the target to the socket of this flow.
+  void target_sends(FlowHandle flow, std::string_view payload);
+  /// Puts a packet before the server or the client, as if it came by this path.
+  void to_server(const Packet& packet, const Route& route);
+  void to_server(const Packet& packet, PathId path = PathId{0}) { to_server(packet, route(path)); }
+  void to_client(const Packet& packet, PathId path = PathId{0});
+  /// Lets time pass, and whatever is due in it happen.
+  void advance(Duration span);
+  /// Carries what lies in `out`.
+  void carry();
+  void carry_server();
+
+  /// A packet under the client's or the server's present key with these frame bytes.
+  Packet seal_as_client(PacketType type, ConstBytes frames);
+  Packet seal_as_server(PacketType type, ConstBytes frames);
+  [[nodiscard]] const ServerSession& session() const { return *server->sessions().rbegin()->second; }
+
+  [[nodiscard]] const Route& route(PathId path) const { return routes_.at(path.value); }
+  /// The client's path comes from another address from now on.
+  void rebind(PathId path, std::uint16_t port);
+  /// How often this happened at either end.
+  [[nodiscard]] static std::size_t count(const std::vector<Event>& events, EventKind kind);
+  [[nodiscard]] std::uint64_t client_drops(Drop drop) const { return client->drops()[drop]; }
+  [[nodiscard]] std::uint64_t server_drops(Drop drop) const { return server->drops()[drop]; }
+
+  TunnelSettings settings;
+  TestRandom client_random{1};
+  TestRandom server_random{2};
+  std::unique_ptr<ClientEngine> client;
+  std::unique_ptr<ServerEngine> server;
+  TimePoint now{std::chrono::hours(1)};
+  Output out;         ///< of the client
+  Output server_out;  ///< of the server
+
+  /// Whether a packet arrives; all do where there is none.
+  std::function<bool(const Wire&)> arrives;
+  std::vector<Wire> wires;  ///< all that was sent, in order
+  std::vector<Delivered> at_target;
+  std::vector<Delivered> at_application;
+  std::vector<FlowChange> flow_changes;
+  std::vector<Event> client_events;
+  std::vector<Event> server_events;
+
+ private:
+  void send(Wire wire);
+  void run_queue();
+  void receive(Wire wire);
+  void collect_client();
+  void collect_server();
+  void send_run(const PacketRun& run, const Output& from, bool to_server);
+  [[nodiscard]] std::optional<PathId> path_of(const Route& route) const;
+
+  std::deque<Wire> queue_;
+  bool running_ = false;
+  std::vector<Route> routes_;
+};
+
+/// The address of an application of this host.
+Route application_at(std::uint16_t port);
+/// Frames as bytes.
+Packet frame_bytes(const std::vector<Frame>& frames);
+SecretKey make_key(std::uint8_t fill);
+
+}  // namespace mptunnel::test

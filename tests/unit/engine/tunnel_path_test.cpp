@@ -1,0 +1,173 @@
+// Both engines together: paths come, go and move.
+
+#include <gtest/gtest.h>
+
+#include "tunnel.h"
+
+namespace mptunnel {
+namespace {
+
+using test::Packet;
+using test::Tunnel;
+using test::Wire;
+
+class TunnelPath : public testing::Test {
+ protected:
+  TunnelPath() {
+    tunnel_.start();
+    tunnel_.application_sends(1, "first");
+    flow_ = tunnel_.at_target.at(0).flow;
+    tunnel_.advance(10ms);
+    tunnel_.application_sends(1, "second");
+    tunnel_.client_events.clear();
+    tunnel_.server_events.clear();
+  }
+  void move_data(Duration span) {
+    for (const TimePoint end = tunnel_.now + span; tunnel_.now < end;) {
+      tunnel_.application_sends(1, "x");
+      tunnel_.advance(10ms);
+    }
+  }
+  [[nodiscard]] PathMask server_paths() const { return tunnel_.session().data_paths(tunnel_.now); }
+  [[nodiscard]] static bool is_control(const Wire& wire) { return wire.type() == PacketType::control; }
+
+  Tunnel tunnel_;
+  FlowHandle flow_;
+};
+
+TEST_F(TunnelPath, ReboundPathIsFollowedAndLosesNothingOfTheOthers) {
+  tunnel_.rebind(PathId{1}, 5555);
+  tunnel_.at_target.clear();
+  move_data(300ms);
+  ASSERT_EQ(tunnel_.server_events.size(), 1U);
+  EXPECT_EQ(tunnel_.server_events[0].kind, EventKind::path_moved);
+  EXPECT_EQ(tunnel_.server_events[0].path, PathId{1});
+  EXPECT_EQ(tunnel_.server_events[0].old_route.remote.port, 4001);
+  EXPECT_EQ(tunnel_.server_events[0].route.remote.port, 5555);
+  EXPECT_EQ(server_paths(), 0b111U);
+  EXPECT_EQ(tunnel_.at_target.size(), 30U);
+}
+
+TEST_F(TunnelPath, NewAddressGetsNoDataBeforeItHasProvedItself) {
+  tunnel_.rebind(PathId{1}, 5555);
+  tunnel_.arrives = [](const Wire& wire) { return wire.to_server || wire.route.remote.port != 5555; };
+  move_data(500ms);
+  for (int i = 0; i < 10; ++i) tunnel_.target_sends(flow_, std::string(100, 'y'));
+  std::size_t challenges = 0;
+  for (const Wire& wire : tunnel_.wires) {
+    if (wire.to_server || wire.route.remote.port != 5555) continue;
+    EXPECT_TRUE(wire.direct);
+    EXPECT_EQ(wire.bytes.size(), 33U);
+    ++challenges;
+  }
+  EXPECT_GE(challenges, 3U);
+  EXPECT_TRUE(tunnel_.server_events.empty());
+}
+
+TEST_F(TunnelPath, CopiedPingFromElsewhereMovesNothing) {
+  // Somebody on the way sends each PING of path 1 from an address of its own, ahead of the original.
+  Route thief = tunnel_.route(PathId{1});
+  thief.remote.port = 6666;
+  tunnel_.arrives = [&](const Wire& wire) {
+    if (!wire.to_server || wire.path != PathId{1} || !is_control(wire)) return true;
+    Packet copy = wire.bytes;
+    tunnel_.server->on_network({copy, copy.size()}, thief, tunnel_.server_out, tunnel_.now);
+    return true;
+  };
+  tunnel_.at_target.clear();
+  move_data(3s);
+  EXPECT_EQ(tunnel_.at_target.size(), 300U);
+  EXPECT_EQ(*tunnel_.server->route_of(tunnel_.session().handle, PathId{1}), tunnel_.route(PathId{1}));
+  EXPECT_GE(Tunnel::count(tunnel_.server_events, EventKind::path_stayed), 1U);
+  EXPECT_EQ(Tunnel::count(tunnel_.server_events, EventKind::path_moved), 0U);
+}
+
+TEST_F(TunnelPath, DeadPathIsSuspectedThenDownAndIsBackAtItsFirstAnswer) {
+  tunnel_.arrives = [](const Wire& wire) { return wire.path != PathId{2}; };
+  tunnel_.at_target.clear();
+  move_data(2s);
+  ASSERT_EQ(tunnel_.client_events.size(), 2U);
+  EXPECT_EQ(tunnel_.client_events[0].kind, EventKind::path_changed);
+  EXPECT_EQ(tunnel_.client_events[0].state, PathState::suspect);
+  EXPECT_EQ(tunnel_.client_events[1].was, PathState::suspect);
+  EXPECT_EQ(tunnel_.client_events[1].state, PathState::down);
+  EXPECT_EQ(tunnel_.client_events[1].path, PathId{2});
+  // Only probes go there now, one a second.
+  const std::size_t sent = tunnel_.wires.size();
+  move_data(2s);
+  std::size_t to_dead = 0;
+  for (std::size_t i = sent; i < tunnel_.wires.size(); ++i)
+    to_dead += tunnel_.wires[i].path == PathId{2} ? 1 : 0;
+  EXPECT_LE(to_dead, 3U);
+  EXPECT_GE(to_dead, 1U);
+  tunnel_.arrives = nullptr;
+  move_data(1200ms);
+  ASSERT_EQ(tunnel_.client_events.size(), 3U);
+  EXPECT_EQ(tunnel_.client_events[2].was, PathState::down);
+  EXPECT_EQ(tunnel_.client_events[2].state, PathState::up);
+  EXPECT_EQ(tunnel_.at_target.size(), 520U);
+}
+
+TEST_F(TunnelPath, AllDownIsSaidOnceAndCopiesStopAfterFiveSeconds) {
+  tunnel_.arrives = [](const Wire& /*wire*/) { return false; };
+  move_data(4s);
+  EXPECT_EQ(Tunnel::count(tunnel_.client_events, EventKind::session_lost), 1U);
+  std::size_t sent = tunnel_.wires.size();
+  move_data(1s);
+  EXPECT_GE(tunnel_.wires.size() - sent, 300U);
+  move_data(2s);
+  sent = tunnel_.wires.size();
+  move_data(2s);
+  // Handshakes five times a second on three paths, and probes.
+  EXPECT_LE(tunnel_.wires.size() - sent, 2 * (6 * 3 + 3) + 6U);
+  for (std::size_t i = sent; i < tunnel_.wires.size(); ++i) {
+    EXPECT_NE(tunnel_.wires[i].type(), PacketType::data);
+  }
+  EXPECT_EQ(Tunnel::count(tunnel_.client_events, EventKind::session_lost), 1U);
+  tunnel_.arrives = nullptr;
+  tunnel_.at_target.clear();
+  move_data(1500ms);
+  EXPECT_GE(tunnel_.at_target.size(), 130U);
+}
+
+TEST_F(TunnelPath, SessionThatStartsOverAfterAllWereDownIsNotLostAgain) {
+  tunnel_.arrives = [](const Wire& /*wire*/) { return false; };
+  move_data(8s);
+  tunnel_.restart_server();
+  tunnel_.arrives = nullptr;
+  tunnel_.client_events.clear();
+  move_data(2s);
+  EXPECT_EQ(Tunnel::count(tunnel_.client_events, EventKind::session_started), 1U);
+  EXPECT_EQ(Tunnel::count(tunnel_.client_events, EventKind::session_lost), 0U);
+}
+
+TEST_F(TunnelPath, PathThatGoesAwayGetsNothing) {
+  tunnel_.client->set_path_available(PathId{0}, false, tunnel_.out, tunnel_.now);
+  tunnel_.carry();
+  const std::size_t sent = tunnel_.wires.size();
+  move_data(2s);
+  for (std::size_t i = sent; i < tunnel_.wires.size(); ++i) {
+    if (tunnel_.wires[i].to_server) {
+      EXPECT_NE(tunnel_.wires[i].path, PathId{0});
+    }
+  }
+  tunnel_.client->set_path_available(PathId{0}, true, tunnel_.out, tunnel_.now);
+  tunnel_.carry();
+  move_data(100ms);
+  EXPECT_EQ(tunnel_.client->path(PathId{0}).state(), PathState::up);
+}
+
+TEST_F(TunnelPath, CountersOfBothEndsMeetInPingAndPong) {
+  move_data(1s);
+  tunnel_.advance(200ms);
+  const PathCounters& client = tunnel_.client->epoch()->path(PathId{1});
+  const PathCounters& server = tunnel_.session().sealing().path(PathId{1});
+  EXPECT_GT(client.sent, 100U);
+  // Each PONG was written before it was counted as sent, each PING before it was counted as arrived.
+  EXPECT_NEAR(client.peer_received, client.sent, 2);
+  EXPECT_NEAR(server.peer_sent, server.received, 2);
+  EXPECT_FALSE(client.voided || server.voided);
+}
+
+}  // namespace
+}  // namespace mptunnel

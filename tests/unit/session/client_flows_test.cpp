@@ -1,0 +1,174 @@
+#include "mptunnel/session/client_flows.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "mptunnel/crypto/kdf.h"
+
+namespace mptunnel {
+namespace {
+
+constexpr TimePoint kStart{1000s};
+constexpr ClientIdentity kIdentity{1, 2, 3};
+
+Route application(std::uint16_t port, const char* local = "127.0.0.1") {
+  return {*parse_numeric_endpoint("127.0.0.1", port), *parse_numeric_endpoint(local, 3000)};
+}
+
+class ClientFlowsTest : public testing::Test {
+ protected:
+  ClientFlow* use(ClientFlows& flows, std::uint16_t port, Duration after = {}) {
+    closed_.clear();
+    const auto flow = flows.use(application(port), closed_, kStart + after);
+    return flow ? *flow : nullptr;
+  }
+  std::vector<FlowId> closed_;
+};
+
+TEST_F(ClientFlowsTest, OneFlowForEachApplication) {
+  ClientFlows flows(kIdentity);
+  EXPECT_EQ(use(flows, 1)->id, FlowId{0});
+  EXPECT_EQ(use(flows, 2)->id, FlowId{1});
+  EXPECT_EQ(use(flows, 1)->id, FlowId{0});
+  EXPECT_EQ(flows.size(), 2U);
+  EXPECT_EQ(flows.find(FlowId{1})->application, application(2));
+  EXPECT_EQ(flows.find(FlowId{2}), nullptr);
+  EXPECT_FALSE(flows.find(FlowId{0})->opened);
+}
+
+TEST_F(ClientFlowsTest, RepliesComeFromWhereTheApplicationLastSentTo) {
+  ClientFlows flows(kIdentity);
+  use(flows, 1);
+  const auto flow = flows.use(application(1, "127.0.0.2"), closed_, kStart);
+  EXPECT_EQ((*flow)->id, FlowId{0});
+  EXPECT_EQ((*flow)->application.local, application(1, "127.0.0.2").local);
+}
+
+TEST_F(ClientFlowsTest, HashIsOfTheIdentityAndTheAddressAlone) {
+  ClientFlows flows(kIdentity);
+  ClientFlows again(kIdentity);
+  ClientFlows other(ClientIdentity{9});
+  use(again, 7);
+  const std::uint64_t hash = use(flows, 1)->hash;
+  EXPECT_EQ(hash, derive_flow_hash(kIdentity, application(1).remote));
+  // Another process, other ids, the same hash: it finds its flow again.
+  EXPECT_EQ(use(again, 1)->id, FlowId{1});
+  EXPECT_EQ(use(again, 1)->hash, hash);
+  EXPECT_NE(use(other, 1)->hash, hash);
+  EXPECT_NE(use(flows, 2)->hash, hash);
+}
+
+TEST_F(ClientFlowsTest, ForgetOpenedLetsEachFlowBeOpenedAgain) {
+  ClientFlows flows(kIdentity);
+  use(flows, 1)->opened = true;
+  use(flows, 2)->opened = true;
+  flows.forget_opened();
+  EXPECT_FALSE(use(flows, 1)->opened);
+  EXPECT_FALSE(use(flows, 2)->opened);
+}
+
+TEST_F(ClientFlowsTest, ExpiresAfterItsIdleTime) {
+  ClientFlows flows(kIdentity);
+  use(flows, 1);
+  use(flows, 2, 1s);
+  std::vector<FlowId> closed;
+  flows.expire(closed, kStart + kFlowIdle - 1ns);
+  EXPECT_TRUE(closed.empty());
+  flows.expire(closed, kStart + kFlowIdle);
+  EXPECT_EQ(closed, std::vector{FlowId{0}});
+  EXPECT_EQ(flows.find(FlowId{0}), nullptr);
+  EXPECT_EQ(flows.size(), 1U);
+}
+
+TEST_F(ClientFlowsTest, IdRestsAMinuteBeforeItNamesAnother) {
+  ClientFlows flows(kIdentity);
+  use(flows, 1);
+  std::vector<FlowId> closed;
+  flows.expire(closed, kStart + kFlowIdle);
+  EXPECT_EQ(use(flows, 2, kFlowIdle)->id, FlowId{1});
+  EXPECT_EQ(use(flows, 3, kFlowIdle + kFlowIdRest - 1ns)->id, FlowId{2});
+  EXPECT_EQ(use(flows, 4, kFlowIdle + kFlowIdRest)->id, FlowId{0});
+}
+
+TEST_F(ClientFlowsTest, LowestFreeIdIsTakenFirst) {
+  ClientFlows flows(kIdentity);
+  for (std::uint16_t port = 1; port <= 5; ++port) use(flows, port);
+  std::vector<FlowId> closed;
+  flows.expire(closed, kStart + kFlowIdle);
+  const Duration later = kFlowIdle + kFlowIdRest;
+  for (std::uint16_t port = 11; port <= 15; ++port) {
+    EXPECT_EQ(use(flows, port, later)->id.value, port - 11);
+  }
+}
+
+TEST_F(ClientFlowsTest, FullTableRefusesWhileAllAreInUse) {
+  ClientFlows flows(kIdentity, 2);
+  use(flows, 1);
+  use(flows, 2, 1s);
+  const auto refused = flows.use(application(3), closed_, kStart + 10s - 1ns);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error(), Drop::flow_limit);
+  EXPECT_EQ(flows.size(), 2U);
+  EXPECT_NE(use(flows, 1, 10s - 1ns), nullptr);
+}
+
+TEST_F(ClientFlowsTest, RefusalUsesUpNoId) {
+  ClientFlows flows(kIdentity, 2);
+  use(flows, 1);
+  use(flows, 2);
+  for (std::uint16_t port = 3; port < 20'000; ++port) ASSERT_EQ(use(flows, port), nullptr);
+  const ClientFlow* flow = use(flows, 3, 10s);
+  ASSERT_NE(flow, nullptr);
+  EXPECT_EQ(flow->id, FlowId{2});
+}
+
+TEST_F(ClientFlowsTest, FullTableGivesUpTheLeastRecentlyUsed) {
+  ClientFlows flows(kIdentity, 2);
+  use(flows, 1);
+  use(flows, 2, 1s);
+  use(flows, 1, 2s);
+  const ClientFlow* flow = use(flows, 3, 11s);
+  ASSERT_NE(flow, nullptr);
+  EXPECT_EQ(closed_, std::vector{FlowId{1}});
+  // Its id rests: the newcomer has another one.
+  EXPECT_EQ(flow->id, FlowId{2});
+  EXPECT_EQ(flows.size(), 2U);
+  EXPECT_NE(flows.find(FlowId{0}), nullptr);
+}
+
+TEST_F(ClientFlowsTest, HoldsAsManyAsTheLimitSays) {
+  ClientFlows flows(kIdentity);
+  for (std::size_t i = 0; i < kMaxFlows; ++i) {
+    ASSERT_NE(use(flows, static_cast<std::uint16_t>(1000 + i)), nullptr);
+  }
+  EXPECT_EQ(use(flows, 999), nullptr);
+  EXPECT_EQ(flows.size(), kMaxFlows);
+}
+
+TEST_F(ClientFlowsTest, IdsStayWithinThePacketFormatHoweverFastFlowsChange) {
+  // Each round replaces all flows before any id has rested; at the end there is none left.
+  ClientFlows flows(kIdentity, 4096);
+  std::set<FlowId> seen;
+  int refused = 0;
+  for (std::uint32_t round = 0; round < 5; ++round) {
+    for (std::uint32_t i = 0; i < 4096; ++i) {
+      const Endpoint from =
+          *parse_numeric_endpoint("127.0.0." + std::to_string(round + 1), static_cast<std::uint16_t>(i + 1));
+      const auto flow = flows.use({from, {}}, closed_, kStart + 10s * round);
+      if (!flow) {
+        ++refused;
+        continue;
+      }
+      ASSERT_LE((*flow)->id.value, 16383);
+      seen.insert((*flow)->id);
+    }
+  }
+  EXPECT_EQ(seen.size(), 16384U);
+  EXPECT_EQ(refused, 4096);
+  // No flow was given up for one that got no id.
+  EXPECT_EQ(flows.size(), 4096U);
+}
+
+}  // namespace
+}  // namespace mptunnel

@@ -1,0 +1,264 @@
+#include "mptunnel/session/probed_path.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "mptunnel/wire/limits.h"
+
+namespace mptunnel {
+namespace {
+
+constexpr TimePoint kStart{100s};
+constexpr Duration kRtt = 20ms;
+// 20 ms and a first variation of 10 ms: (20 + 4 * 10) * 1.5.
+constexpr Duration kSuspectAfterFirst = 90ms;
+
+/// A path, and the time that it lives in.
+struct Path {
+  ProbedPath path;
+  TimePoint now = kStart;
+
+  Path() { path.set_available(true); }
+
+  /// A PING that is answered after `rtt`.
+  std::optional<PathState> exchange(Duration rtt = kRtt) {
+    const std::uint32_t sequence = path.probe(now);
+    now += rtt;
+    return path.answered(sequence, now);
+  }
+  /// PINGs every 100 ms that nothing answers, until the path has this state or a minute is over.
+  void silence_until(PathState wanted) {
+    for (int i = 0; i < 600 && path.state() != wanted; ++i) {
+      path.probe(now);
+      now += 100ms;
+      while (path.update(now) && path.state() != wanted) {
+      }
+    }
+  }
+  void bring_to(PathState wanted) {
+    if (wanted == PathState::fresh) return;
+    if (wanted != PathState::down) exchange();
+    if (wanted != PathState::up) silence_until(wanted);
+    ASSERT_EQ(path.state(), wanted);
+  }
+};
+
+enum class Happening { answer, wait_50_ms, wait_2_s_two_probes, wait_2_s_three_probes, loss_of_address };
+
+struct TransitionRow {
+  const char* name;
+  PathState from;
+  Happening happening;
+  PathState to;
+};
+class ProbedPathTransition : public testing::TestWithParam<TransitionRow> {};
+
+TEST_P(ProbedPathTransition, LeadsTo) {
+  const TransitionRow& row = GetParam();
+  Path p;
+  p.bring_to(row.from);
+  const auto probe_and_wait = [&p](int probes) {
+    if (p.path.state() == PathState::up || p.path.state() == PathState::fresh) {
+      for (int i = 0; i < probes; ++i) p.path.probe(p.now);
+    }
+    p.now += 2s;
+    while (p.path.update(p.now)) {
+    }
+  };
+  switch (row.happening) {
+    case Happening::answer:
+      EXPECT_EQ(p.exchange(), row.from);
+      break;
+    case Happening::wait_50_ms:
+      p.now += 50ms;
+      EXPECT_FALSE(p.path.update(p.now));
+      break;
+    case Happening::wait_2_s_two_probes:
+      probe_and_wait(2);
+      break;
+    case Happening::wait_2_s_three_probes:
+      probe_and_wait(3);
+      break;
+    case Happening::loss_of_address:
+      p.path.set_available(false);
+      EXPECT_FALSE(p.path.carries_data());
+      break;
+  }
+  EXPECT_STREQ(name_of(p.path.state()), name_of(row.to));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, ProbedPathTransition,
+    testing::Values(
+        TransitionRow{"NewAnswered", PathState::fresh, Happening::answer, PathState::up},
+        TransitionRow{"NewWaits", PathState::fresh, Happening::wait_50_ms, PathState::fresh},
+        TransitionRow{"NewSilentToTwo", PathState::fresh, Happening::wait_2_s_two_probes, PathState::fresh},
+        TransitionRow{"NewSilentToThree", PathState::fresh, Happening::wait_2_s_three_probes,
+                      PathState::down},
+        TransitionRow{"NewGone", PathState::fresh, Happening::loss_of_address, PathState::fresh},
+        TransitionRow{"UpAnswered", PathState::up, Happening::answer, PathState::up},
+        TransitionRow{"UpWaits", PathState::up, Happening::wait_50_ms, PathState::up},
+        TransitionRow{"UpSilentToTwo", PathState::up, Happening::wait_2_s_two_probes, PathState::suspect},
+        TransitionRow{"UpSilentToThree", PathState::up, Happening::wait_2_s_three_probes, PathState::down},
+        TransitionRow{"UpGone", PathState::up, Happening::loss_of_address, PathState::fresh},
+        TransitionRow{"SuspectAnswered", PathState::suspect, Happening::answer, PathState::up},
+        TransitionRow{"SuspectWaits", PathState::suspect, Happening::wait_50_ms, PathState::suspect},
+        TransitionRow{"SuspectGone", PathState::suspect, Happening::loss_of_address, PathState::fresh},
+        TransitionRow{"DownAnswered", PathState::down, Happening::answer, PathState::up},
+        TransitionRow{"DownWaits", PathState::down, Happening::wait_2_s_three_probes, PathState::down},
+        TransitionRow{"DownGone", PathState::down, Happening::loss_of_address, PathState::fresh}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+TEST(ProbedPath, CarriesDataInEachStateButDown) {
+  for (const PathState state : {PathState::fresh, PathState::up, PathState::suspect, PathState::down}) {
+    Path p;
+    p.bring_to(state);
+    EXPECT_EQ(p.path.carries_data(), state != PathState::down) << name_of(state);
+  }
+  const ProbedPath unavailable;
+  EXPECT_FALSE(unavailable.carries_data());
+}
+
+TEST(ProbedPath, TurnsSuspectAtTheVeryMomentItAnnounces) {
+  Path p;
+  p.exchange();
+  p.path.probe(p.now);
+  EXPECT_EQ(p.path.next_change(), p.now + kSuspectAfterFirst);
+  EXPECT_FALSE(p.path.update(p.now + kSuspectAfterFirst - 1ns));
+  EXPECT_TRUE(p.path.update(p.now + kSuspectAfterFirst));
+  EXPECT_EQ(p.path.state(), PathState::suspect);
+}
+
+TEST(ProbedPath, SuspectsNoSoonerThan50Milliseconds) {
+  Path p;
+  for (int i = 0; i < 200; ++i) p.exchange(100us);
+  p.path.probe(p.now);
+  EXPECT_EQ(p.path.next_change(), p.now + 50ms);
+}
+
+TEST(ProbedPath, IsDownNoSoonerThanASecondAndThreeProbes) {
+  Path p;
+  p.exchange();
+  const TimePoint first = p.now;
+  p.path.probe(first);
+  ASSERT_TRUE(p.path.update(first + kSuspectAfterFirst));
+  EXPECT_EQ(p.path.next_change(), kNever);
+  p.path.probe(first + 100ms);
+  EXPECT_EQ(p.path.next_change(), kNever);
+  p.path.probe(first + 200ms);
+  EXPECT_EQ(p.path.next_change(), first + kDownAfter);
+  EXPECT_FALSE(p.path.update(first + kDownAfter - 1ns));
+  EXPECT_TRUE(p.path.update(first + kDownAfter));
+  EXPECT_EQ(p.path.state(), PathState::down);
+  EXPECT_EQ(p.path.next_change(), kNever);
+}
+
+TEST(ProbedPath, SlowPathIsDownAfterThreeRoundTrips) {
+  Path p;
+  for (int i = 0; i < 200; ++i) p.exchange(600ms);
+  ASSERT_EQ(p.path.rtt().smoothed(), 600ms);
+  const TimePoint first = p.now;
+  for (int i = 0; i < 3; ++i) p.path.probe(first);
+  ASSERT_TRUE(p.path.update(p.path.next_change()));
+  EXPECT_EQ(p.path.state(), PathState::suspect);
+  EXPECT_EQ(p.path.next_change(), first + 1800ms);
+}
+
+TEST(ProbedPath, AnswerCountsOnlyOnce) {
+  Path p;
+  const std::uint32_t sequence = p.path.probe(p.now);
+  EXPECT_EQ(p.path.answered(sequence, p.now + kRtt), PathState::fresh);
+  EXPECT_FALSE(p.path.answered(sequence, p.now + 2 * kRtt));
+  EXPECT_EQ(p.path.rtt().latest(), kRtt);
+  EXPECT_EQ(p.path.last_answer(), p.now + kRtt);
+}
+
+TEST(ProbedPath, AnswerToNoPingIsIgnored) {
+  Path p;
+  EXPECT_FALSE(p.path.answered(0, p.now));
+  const std::uint32_t sequence = p.path.probe(p.now);
+  for (const std::uint32_t wrong : {sequence + 1, sequence + 64, sequence - 64, 0xffffffffU}) {
+    EXPECT_FALSE(p.path.answered(wrong, p.now)) << wrong;
+  }
+  EXPECT_EQ(p.path.state(), PathState::fresh);
+  EXPECT_FALSE(p.path.rtt().has_sample());
+}
+
+TEST(ProbedPath, RemembersTheLast64Pings) {
+  Path p;
+  std::vector<std::uint32_t> sequences;
+  for (int i = 0; i < 65; ++i) sequences.push_back(p.path.probe(p.now));
+  EXPECT_FALSE(p.path.answered(sequences[0], p.now + kRtt));
+  EXPECT_TRUE(p.path.answered(sequences[1], p.now + kRtt));
+}
+
+TEST(ProbedPath, SilenceCountsFromTheFirstPingAfterTheAnsweredOne) {
+  Path p;
+  p.exchange();
+  const TimePoint first = p.now;
+  p.path.probe(first);
+  const std::uint32_t second = p.path.probe(first + 10ms);
+  p.path.probe(first + 30ms);
+  ASSERT_TRUE(p.path.answered(second, first + 30ms));
+  // (20 + 4 * 7.5) * 1.5 = 75 ms after the PING that left at 30 ms.
+  EXPECT_EQ(p.path.next_change(), first + 30ms + 75ms);
+}
+
+TEST(ProbedPath, NothingChangesWhileNothingWasAsked) {
+  Path p;
+  p.exchange();
+  EXPECT_EQ(p.path.next_change(), kNever);
+  EXPECT_FALSE(p.path.update(p.now + 24h));
+  EXPECT_EQ(p.path.state(), PathState::up);
+}
+
+struct IntervalRow {
+  PathState state;
+  Duration moving;
+  Duration idle;
+};
+
+TEST(ProbedPath, ProbesAtTheIntervalOfItsState) {
+  for (const IntervalRow& row :
+       {IntervalRow{PathState::fresh, kProbeWhileMoving, kProbeWhileMoving},
+        IntervalRow{PathState::up, kProbeWhileMoving, kProbeWhileIdle},
+        IntervalRow{PathState::suspect, 50ms, 50ms}, IntervalRow{PathState::down, kProbeWhileDown, 5s}}) {
+    Path p;
+    p.bring_to(row.state);
+    p.path.probe(p.now);
+    EXPECT_EQ(p.path.next_probe(true) - p.now, row.moving) << name_of(row.state);
+    EXPECT_EQ(p.path.next_probe(false) - p.now, row.idle) << name_of(row.state);
+  }
+}
+
+TEST(ProbedPath, FirstProbeIsDueAtOnceAndNoneWithoutAnAddress) {
+  ProbedPath path;
+  EXPECT_EQ(path.next_probe(true), kNever);
+  path.set_available(true);
+  EXPECT_LT(path.next_probe(false), kStart);
+}
+
+TEST(ProbedPath, NewAddressStartsAfreshAndOldAnswersMeanNothing) {
+  Path p;
+  p.exchange();
+  const std::uint32_t before = p.path.probe(p.now);
+  p.path.set_available(false);
+  EXPECT_FALSE(p.path.answered(before, p.now));
+  EXPECT_EQ(p.path.next_change(), kNever);
+  p.path.set_available(true);
+  EXPECT_EQ(p.path.state(), PathState::fresh);
+  EXPECT_FALSE(p.path.rtt().has_sample());
+  EXPECT_FALSE(p.path.answered(before, p.now));
+  EXPECT_GT(p.path.probe(p.now), before);
+}
+
+TEST(ProbedPath, RepeatedNewsOfAvailabilityChangesNothing) {
+  Path p;
+  p.exchange();
+  p.path.set_available(true);
+  EXPECT_EQ(p.path.state(), PathState::up);
+}
+
+}  // namespace
+}  // namespace mptunnel
