@@ -1,0 +1,61 @@
+#include "sim/bench.h"
+
+#include <algorithm>
+
+namespace mptunnel::sim {
+
+BenchOptions clean_bench(Duration delay) {
+  BenchOptions options;
+  options.client.up.delay = delay;
+  options.client.down.delay = delay;
+  return options;
+}
+
+Bench::Bench(const BenchOptions& options)
+    : world({options.seed, false, options.server}),
+      client(world.add_client(options.client)),
+      application(client.add_application(options.traffic)) {}
+
+Bench::~Bench() {
+  world.finish();
+  for (const std::string& failure : world.journal().first_failures()) ADD_FAILURE() << failure;
+}
+
+void Bench::begin() {
+  world.server().start();
+  client.start();
+  run(1s);
+  EXPECT_TRUE(client.engine().has_session());
+  world.traffic().start(application);
+}
+
+void Bench::settle() {
+  world.traffic().stop_all();
+  run(2s);
+}
+
+Tally Bench::tally(bool replies, TimePoint since) {
+  Tally tally;
+  for (const Record& record : world.context().oracle.ledger().records()) {
+    if (record.is_reply != replies || record.offered < since) continue;
+    ++tally.offered;
+    if (record.delivered) ++tally.delivered;
+  }
+  return tally;
+}
+
+std::size_t Bench::count(const std::vector<Event>& events, EventKind kind) const {
+  return static_cast<std::size_t>(
+      std::count_if(events.begin(), events.end(), [kind](const Event& event) { return event.kind == kind; }));
+}
+
+PathState Bench::state(std::size_t path) {
+  return client.engine().path(PathId{static_cast<std::uint8_t>(path)}).state();
+}
+
+Duration resumed_after(const Application& application, TimePoint since) {
+  const auto first = application.first_answer_to(since);
+  return first ? *first - since : Duration{1min};
+}
+
+}  // namespace mptunnel::sim

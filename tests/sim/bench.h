@@ -1,0 +1,55 @@
+// What most named tests begin with: one server, one client with three clean paths, one application.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include "sim/world.h"
+
+namespace mptunnel::sim {
+
+struct BenchOptions {
+  std::uint64_t seed = 1;
+  ServerOptions server;
+  ClientOptions client;
+  TrafficOptions traffic;
+};
+
+/// Paths that lose nothing and take this long each way.
+BenchOptions clean_bench(Duration delay = 10ms);
+
+/// What was offered in a span of time and what came of it.
+struct Tally {
+  std::uint64_t offered = 0;
+  std::uint64_t delivered = 0;
+  [[nodiscard]] std::uint64_t lost() const { return offered - delivered; }
+};
+
+class Bench {
+ public:
+  explicit Bench(const BenchOptions& options);
+  Bench(const Bench&) = delete;
+  Bench& operator=(const Bench&) = delete;
+  /// Adds a failure for each invariant that broke.
+  ~Bench();
+
+  World world;
+  ClientHost& client;
+  Application& application;
+
+  /// Starts both programs, runs until the session stands and all paths are up, then starts the traffic.
+  void begin();
+  ServerHost& server() { return world.server(); }
+  void run(Duration time) { world.run_for(time); }
+  /// Stops the traffic and lets everything arrive.
+  void settle();
+
+  /// Datagrams of all applications, or replies, offered since then.
+  [[nodiscard]] Tally tally(bool replies, TimePoint since = kStart);
+  [[nodiscard]] std::size_t count(const std::vector<Event>& events, EventKind kind) const;
+  [[nodiscard]] PathState state(std::size_t path);
+};
+
+/// How long after `since` the first answer came to what was asked after it; a minute where none came.
+Duration resumed_after(const Application& application, TimePoint since);
+
+}  // namespace mptunnel::sim

@@ -1,0 +1,193 @@
+#include "sim/observer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "mptunnel/base/assert.h"
+#include "mptunnel/crypto/noise.h"
+
+namespace mptunnel::sim {
+namespace {
+
+constexpr std::size_t kSecretsKept = 4;
+
+/// Gives away one secret that is known already.
+class KnownSecret final : public RandomSource {
+ public:
+  explicit KnownSecret(const SecretKey& secret) : secret_(secret) {}
+  void fill(Bytes out) override {
+    MPT_ASSERT(out.size() == secret_.bytes.size());
+    std::copy(secret_.bytes.begin(), secret_.bytes.end(), out.begin());
+  }
+
+ private:
+  const SecretKey& secret_;
+};
+
+std::size_t slot_of(Side side) {
+  return side == Side::client ? 0 : 1;
+}
+
+struct FrameText {
+  std::string operator()(const DatagramFrame& f) const {
+    return fmt::format("DATAGRAM flow {} {} bytes", f.flow.value, f.payload.size());
+  }
+  std::string operator()(const FlowOpenFrame& f) const {
+    return fmt::format("FLOW_OPEN {} {:016x}", f.flow.value, f.hash);
+  }
+  std::string operator()(const FlowOpenedFrame& f) const {
+    return fmt::format("FLOW_OPENED {}", f.flow.value);
+  }
+  std::string operator()(const FlowCloseFrame& f) const { return fmt::format("FLOW_CLOSE {}", f.flow.value); }
+  std::string operator()(const PingFrame& f) const { return "PING" + report(f.report); }
+  std::string operator()(const PongFrame& f) const { return "PONG" + report(f.report); }
+  std::string operator()(const ChallengeFrame& f) const { return fmt::format("CHALLENGE {:016x}", f.token); }
+  std::string operator()(const EchoFrame& f) const { return fmt::format("ECHO {:016x}", f.token); }
+  std::string operator()(const CloseFrame& f) const { return fmt::format("CLOSE: {}", name_of(f.reason)); }
+  std::string operator()(const ClientHelloFrame& f) const {
+    return fmt::format("CLIENT_HELLO {:x}", f.process);
+  }
+  std::string operator()(const ServerHelloFrame& f) const {
+    return f.resumed ? "SERVER_HELLO resumed" : "SERVER_HELLO new";
+  }
+
+  static std::string report(const PathReport& r) {
+    return fmt::format(" path {} #{} sent {} received {} data {}", r.path.value, r.sequence, r.sent,
+                       r.received, r.data_sealed);
+  }
+};
+
+}  // namespace
+
+void RecordingRandom::fill(Bytes out) {
+  inner_.fill(out);
+  if (out.size() != kKeyBytes) return;
+  SecretKey& secret = secrets_.emplace_back();
+  std::copy(out.begin(), out.end(), secret.bytes.begin());
+  if (secrets_.size() > kSecretsKept) secrets_.pop_front();
+}
+
+std::optional<SecretKey> RecordingRandom::private_key_of(ConstBytes public_key) const {
+  for (auto secret = secrets_.rbegin(); secret != secrets_.rend(); ++secret) {
+    const auto candidate = x25519_public(*secret);
+    if (std::equal(candidate.begin(), candidate.end(), public_key.begin(), public_key.end())) return *secret;
+  }
+  return std::nullopt;
+}
+
+bool Observer::on_handshake1(ProcessNumber client, const ClientIdentity& identity, ConstBytes message,
+                             const RecordingRandom& random, const std::optional<SecretKey>& key) {
+  const auto prefix = decode_handshake_prefix(message);
+  if (!prefix || prefix->type != PacketType::handshake1 || message.size() != kHandshake1Bytes) return false;
+  const auto known = attempts_.find(prefix->salt);
+  if (known != attempts_.end()) {
+    // A repeat is the same, byte for byte.
+    return std::equal(message.begin(), message.end(), known->second.message.begin(),
+                      known->second.message.end());
+  }
+  const auto secret = random.private_key_of(message.subspan(kHandshakePrefixBytes, kKeyBytes));
+  if (!secret) return false;
+  attempts_.emplace(prefix->salt,
+                    Attempt{client, identity, *prefix, {message.begin(), message.end()}, *secret, key});
+  return true;
+}
+
+std::pair<bool, std::shared_ptr<Epoch>> Observer::on_handshake2(ProcessNumber server, ConstBytes message,
+                                                                TimePoint now) {
+  const auto prefix = decode_handshake_prefix(message);
+  if (!prefix || prefix->type != PacketType::handshake2) return {false, nullptr};
+  const auto found = attempts_.find(prefix->salt);
+  if (found == attempts_.end()) return {false, nullptr};
+  if (!answers_.emplace(message.begin(), message.end()).second) return {true, nullptr};
+
+  const Attempt& attempt = found->second;
+  const auto prologue = handshake_prologue(attempt.prefix);
+  const SecretKey* key = attempt.key ? &*attempt.key : nullptr;
+  KnownSecret random(attempt.secret);
+  NoiseHandshake reader(NoiseHandshake::Role::responder, prologue, key, random);
+  const auto offer = reader.read_message(ConstBytes(attempt.message).subspan(kHandshakePrefixBytes));
+  if (!offer) return {false, nullptr};
+  NoiseHandshake noise(NoiseHandshake::Role::initiator, prologue, key, random);
+  if (!noise.write_message(*offer)) return {false, nullptr};
+  const auto answer = noise.read_message(message.subspan(kHandshakePrefixBytes));
+  if (!answer) return {false, nullptr};
+  const auto payload = decode_handshake_payload(*answer);
+  if (!payload) return {false, nullptr};
+  if (payload->refusal != Refusal::none) return {true, nullptr};
+  if (!payload->server_index || payload->ciphers.size() != 1) return {false, nullptr};
+
+  const Cipher cipher = payload->ciphers.front();
+  const NoiseSplit split = noise.split();
+  auto epoch = std::make_shared<Epoch>(derive_traffic_keys(split, kProtocolVersion, cipher, Role::client),
+                                       derive_traffic_keys(split, kProtocolVersion, cipher, Role::server));
+  epoch->client = attempt.client;
+  epoch->server = server;
+  epoch->client_index = attempt.prefix.index;
+  epoch->server_index = *payload->server_index;
+  epoch->identity = attempt.identity;
+  epoch->answered = now;
+  epochs_.push_back(epoch);
+  by_sender_[{attempt.client, epoch->server_index}].push_back(epoch);
+  by_sender_[{server, epoch->client_index}].push_back(epoch);
+  return {true, epoch};
+}
+
+bool Observer::open(Packet& packet, Epoch& epoch) {
+  const bool is_data = packet.type == PacketType::data;
+  TrafficKeys& keys = packet.sender == Side::client ? epoch.as_server : epoch.as_client;
+  const ConstBytes all(packet.bytes);
+  if (is_data && epoch.is_clear()) {
+    if (!epoch.accepted || all.size() < kHeaderBytes + kClearCheckBytes) return false;
+    packet.plain.assign(all.begin() + kHeaderBytes + kClearCheckBytes, all.end());
+    return true;
+  }
+  if (all.size() < kHeaderBytes + kTagBytes) return false;
+  packet.plain.assign(all.begin() + kHeaderBytes, all.end());
+  Aead& key = is_data ? *keys.data_open : keys.control_open;
+  if (!key.open(packet_nonce(PacketNumber{packet.number}), all.first(kHeaderBytes), packet.plain))
+    return false;
+  packet.plain.resize(packet.plain.size() - kTagBytes);
+  return true;
+}
+
+std::optional<std::string> Observer::read(Packet& packet) {
+  const auto header = decode_header(packet.bytes);
+  if (!header) return "a packet without a header";
+  packet.type = header->type;
+  packet.number = header->number.value;
+  const auto& candidates = by_sender_[{packet.process, header->index}];
+  if (candidates.empty()) return "a packet for an unknown key epoch";
+  const auto opened = std::find_if(candidates.rbegin(), candidates.rend(),
+                                   [&](const std::shared_ptr<Epoch>& epoch) { return open(packet, *epoch); });
+  if (opened == candidates.rend()) return "a packet that does not open";
+  packet.epoch = *opened;
+  Epoch& epoch = *packet.epoch;
+
+  const bool is_data = packet.type == PacketType::data;
+  auto& highest = epoch.highest.at(slot_of(packet.sender)).at(is_data ? 0 : 1);
+  const std::uint32_t expected = highest ? *highest + 1 : 0;
+  if (packet.number < expected) return "a packet number is used again";
+  if (is_data && packet.number != expected && !epoch.numbers_may_jump) return "a DATA number is left out";
+  highest = packet.number;
+
+  FrameReader reader(packet.plain);
+  while (const auto frame = reader.next()) packet.frames.push_back(*frame);
+  if (reader.error() != FrameError::none) return "a packet with a frame that can't be read";
+  return std::nullopt;
+}
+
+std::string describe(const Packet& packet) {
+  if (packet.type == PacketType::handshake1) return "HANDSHAKE 1";
+  if (packet.type == PacketType::handshake2) return "HANDSHAKE 2";
+  if (!packet.epoch) return fmt::format("{} bytes of nothing", packet.bytes.size());
+  std::string text = fmt::format(
+      "{} {:06x}/{}", packet.type == PacketType::data ? "DATA" : "CONTROL",
+      (packet.sender == Side::client ? packet.epoch->server_index : packet.epoch->client_index).value,
+      packet.number);
+  for (const Frame& frame : packet.frames) text += ", " + std::visit(FrameText{}, frame);
+  return text;
+}
+
+}  // namespace mptunnel::sim

@@ -1,0 +1,237 @@
+#include "sim/oracle.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "mptunnel/wire/limits.h"
+
+namespace mptunnel::sim {
+namespace {
+
+/// What an engine may take to notice that a key is over.
+constexpr Duration kCleanUp = 4s;
+/// Both ends keep few replaced epochs: a client that makes more within their lives loses the oldest.
+constexpr int kReplacedKept = 3;
+/// How long a client waits for the server to confirm a key, at most.
+constexpr Duration kUnconfirmedLife = 5s;
+
+}  // namespace
+
+void Oracle::name_flow(ProcessNumber client, std::uint64_t hash, std::uint16_t application) {
+  applications_[{client, hash}] = application;
+}
+
+PacketPtr Oracle::emitted(const Emitter& by, ConstBytes bytes) {
+  auto packet = std::make_shared<Packet>();
+  packet->bytes.assign(bytes.begin(), bytes.end());
+  packet->sender = by.side;
+  packet->process = by.process;
+  packet->made = events_.now();
+  const auto header = decode_header(bytes);
+  packet->type = header ? header->type : PacketType{};
+  if (packet->type == PacketType::handshake1 && by.side == Side::client) {
+    if (!observer_.on_handshake1(by.process, *by.identity, bytes, *by.random, *by.key))
+      journal_.fail("a HANDSHAKE 1 that can't be read, or that differs from its repeats");
+  } else if (packet->type == PacketType::handshake2 && by.side == Side::server) {
+    if (!observer_.on_handshake2(by.process, bytes, events_.now()).first && !is_handshake1_forged_)
+      journal_.fail("a HANDSHAKE 2 that can't be read");
+    if (bytes.size() > kHandshake1Bytes) journal_.fail("a HANDSHAKE 2 of {} bytes", bytes.size());
+  } else if (const auto error = observer_.read(*packet)) {
+    journal_.fail("process {} made {} of {} bytes", by.process, *error, bytes.size());
+    packet->epoch.reset();
+  } else {
+    if (by.side == Side::client && !packet->epoch->accepted) client_accepted(*packet->epoch);
+    read_datagram(*packet);
+  }
+  return packet;
+}
+
+void Oracle::client_accepted(Epoch& accepted) {
+  accepted.accepted = events_.now();
+  for (const auto& epoch : observer_.epochs()) {
+    if (epoch->client == accepted.client && epoch->accepted) ++epoch->newer_at_client;
+  }
+  accepted.newer_at_client = 0;
+}
+
+void Oracle::read_datagram(Packet& packet) {
+  for (const Frame& frame : packet.frames) {
+    const ProcessNumber client = packet.epoch->client;
+    if (const auto* open = std::get_if<FlowOpenFrame>(&frame)) {
+      packet.opens_flow = true;
+      const auto application = applications_.find({client, open->hash});
+      if (application == applications_.end()) {
+        journal_.fail("a flow is opened for no application");
+      } else {
+        flows_[{client, open->flow}] = application->second;
+      }
+    } else if (const auto* datagram = std::get_if<DatagramFrame>(&frame)) {
+      const auto application = flows_.find({client, datagram->flow});
+      const auto record = application == flows_.end()
+                              ? std::nullopt
+                              : ledger_.sealed(datagram->payload, application->second, packet.process);
+      if (!record) {
+        journal_.fail("a datagram of {} bytes is sealed that nobody offered, or for the second time: {}",
+                      datagram->payload.size(), describe(packet));
+        return;
+      }
+      ++accounts_[packet.process].sealed;
+      packet.datagram = Content{datagram->flow, datagram->payload, *record, application->second};
+    }
+  }
+}
+
+std::optional<ConstBytes> Oracle::readable(const Copy& copy) {
+  const Packet& packet = *copy.packet;
+  if (!copy.altered) return packet.datagram->payload;
+  if (packet.type != PacketType::data || !packet.epoch->is_clear()) return std::nullopt;
+  // In the clear, what the network alters behind the checked head is delivered as it came.
+  const std::size_t head = packet.clear_head();
+  const std::vector<std::uint8_t>& bytes = *copy.altered;
+  if (bytes.size() < head ||
+      !std::equal(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(head), packet.bytes.begin())) {
+    return std::nullopt;
+  }
+  return ConstBytes(bytes).subspan(head);
+}
+
+void Oracle::expect(const Copy& copy, Side side, ProcessNumber process, bool has_session) {
+  if (!copy.packet || !copy.packet->epoch || copy.packet->sender == side) return;
+  Packet& packet = *copy.packet;
+  Epoch& epoch = *packet.epoch;
+  if (process != (side == Side::server ? epoch.server : epoch.client)) return;
+  if (side == Side::client && copy.is_genuine() && !packet.frames.empty() &&
+      std::holds_alternative<CloseFrame>(packet.frames.front())) {
+    epoch.closed_to_client = true;
+  }
+  if (!packet.datagram || packet.came || packet.delivered) return;
+  const auto payload = readable(copy);
+  if (!payload) return;
+  Duty duty = side == Side::server ? duty_of_server(epoch, has_session) : duty_of_client(epoch);
+  if (duty == Duty::must && (events_.now() - packet.made >= kReorderAge || epoch.numbers_may_jump)) {
+    duty = Duty::may;
+  }
+  if (duty == Duty::none) return;
+  packet.came = duty == Duty::must;
+  expected_.push_back({copy.packet, {payload->begin(), payload->end()}, duty});
+}
+
+Oracle::Duty Oracle::duty_of_server(const Epoch& epoch, bool has_session) const {
+  const TimePoint now = events_.now();
+  if (!epoch.adopted || !has_session || now - epoch.answered >= kRejectAfter) return Duty::none;
+  if (!epoch.server_replaced || now - *epoch.server_replaced < kOldKeyOpensFor) {
+    return epoch.newer_at_server > kReplacedKept ? Duty::may : Duty::must;
+  }
+  return now - *epoch.server_replaced > kOldKeyOpensFor + kCleanUp ? Duty::none : Duty::may;
+}
+
+Oracle::Duty Oracle::duty_of_client(const Epoch& epoch) const {
+  const TimePoint now = events_.now();
+  if (!epoch.accepted || now - *epoch.accepted >= kRejectAfter) return Duty::none;
+  if (epoch.newer_at_client > kReplacedKept || (!epoch.confirmed && epoch.closed_to_client)) return Duty::may;
+  if (epoch.confirmed && !epoch.client_replaced) return Duty::must;
+  const TimePoint since = epoch.confirmed ? *epoch.client_replaced : *epoch.accepted;
+  if (now - since < kOldKeyOpensFor) return Duty::must;
+  return now - since > kOldKeyOpensFor + kUnconfirmedLife + kCleanUp ? Duty::none : Duty::may;
+}
+
+std::vector<PacketPtr> Oracle::delivered(const std::vector<ConstBytes>& payloads, std::uint64_t excuses) {
+  std::vector<PacketPtr> packets;
+  std::uint64_t skipped = 0;
+  auto next = expected_.begin();
+  for (const ConstBytes payload : payloads) {
+    const auto is_it = [&](const Expected& expected) {
+      return !expected.packet->delivered &&
+             std::equal(payload.begin(), payload.end(), expected.payload.begin(), expected.payload.end());
+    };
+    const auto found = std::find_if(next, expected_.end(), is_it);
+    if (found == expected_.end()) {
+      journal_.fail("a datagram of {} bytes is delivered that did not come, came before, or was altered",
+                    payload.size());
+      packets.push_back(nullptr);
+      continue;
+    }
+    skipped += static_cast<std::uint64_t>(
+        std::count_if(next, found, [](const Expected& e) { return e.duty == Duty::must; }));
+    found->packet->delivered = true;
+    ledger_[found->packet->datagram->record].delivered = true;
+    packets.push_back(found->packet);
+    next = std::next(found);
+  }
+  skipped += static_cast<std::uint64_t>(
+      std::count_if(next, expected_.end(), [](const Expected& e) { return e.duty == Duty::must; }));
+  if (skipped > excuses) {
+    journal_.fail("{} datagrams came and were not delivered, {} are accounted for; one is {}", skipped,
+                  excuses, next == expected_.end() ? "?" : describe(*next->packet));
+  }
+  excused_ += std::min(skipped, excuses);
+  expected_.clear();
+  return packets;
+}
+
+void Oracle::client_uses(ProcessNumber client, std::optional<SessionIndex> index) {
+  std::shared_ptr<Epoch>& current = current_[client];
+  if (index ? current && current->client_index == *index : !current) return;
+  if (current) current->client_replaced = events_.now();
+  current.reset();
+  if (!index) return;
+  for (const auto& epoch : observer_.epochs()) {
+    if (epoch->client == client && epoch->client_index == *index) current = epoch;
+  }
+  if (current) {
+    current->confirmed = events_.now();
+  } else {
+    journal_.fail("a client uses a key that no handshake made");
+  }
+}
+
+void Oracle::allow_jump(ProcessNumber sender, SessionIndex receiver_index) {
+  for (const auto& epoch : observer_.epochs()) {
+    const bool is_it = (epoch->client == sender && epoch->server_index == receiver_index) ||
+                       (epoch->server == sender && epoch->client_index == receiver_index);
+    if (is_it) epoch->numbers_may_jump = true;
+  }
+}
+
+void Oracle::server_adopted(Epoch& adopted, SessionHandle session) {
+  adopted.adopted = events_.now();
+  adopted.session = session;
+  for (const auto& epoch : observer_.epochs()) {
+    if (epoch.get() == &adopted || epoch->server != adopted.server || !epoch->adopted) continue;
+    if (epoch->session != session) continue;
+    if (!epoch->server_replaced) epoch->server_replaced = events_.now();
+    ++epoch->newer_at_server;
+  }
+}
+
+void Oracle::counted(Side side, ProcessNumber process, const DropCounters& before, const DropCounters& after,
+                     bool is_offer) {
+  const auto since = [&](Drop reason) { return after[reason] - before[reason]; };
+  if (journal_.is_tracing()) {
+    for (std::size_t i = 0; i < kDropReasons; ++i) {
+      const auto reason = static_cast<Drop>(i);
+      if (since(reason) > 0)
+        journal_.trace("    process {} drops {}: {}", process, since(reason), name_of(reason));
+    }
+  }
+  Account& account = accounts_[process];
+  account.dropped += since(Drop::too_large) + since(Drop::queue_full) + since(Drop::queue_expired);
+  if (side == Side::client) account.dropped += since(Drop::flow_limit);
+  if (is_offer) {
+    account.dropped += since(Drop::no_path) + since(Drop::flow_unknown);
+  } else {
+    account.maybe_dropped += since(Drop::flow_unknown);
+  }
+  account.maybe_dropped += since(Drop::key_expired) + since(Drop::number_limit);
+}
+
+void Oracle::close_books(ProcessNumber process, std::size_t unknown) {
+  const Account& account = accounts_[process];
+  const std::uint64_t gone = account.offered - account.sealed;
+  if (gone < account.dropped || gone > account.dropped + account.maybe_dropped + unknown) {
+    journal_.fail("of {} datagrams process {} sealed {} and counted {} as dropped (and at most {} more)",
+                  account.offered, process, account.sealed, account.dropped, account.maybe_dropped + unknown);
+  }
+}
+
+}  // namespace mptunnel::sim

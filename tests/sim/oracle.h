@@ -1,0 +1,110 @@
+// What must come of each packet: follows every datagram from where it is offered to where it is delivered,
+// and says what went wrong.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "mptunnel/base/drop.h"
+#include "sim/event_queue.h"
+#include "sim/journal.h"
+#include "sim/observer.h"
+#include "sim/payload.h"
+
+namespace mptunnel::sim {
+
+/// An engine, as the oracle needs to know it.
+struct Emitter {
+  Side side{};
+  ProcessNumber process = 0;
+  // Of a client only.
+  const ClientIdentity* identity = nullptr;
+  const RecordingRandom* random = nullptr;
+  const std::optional<SecretKey>* key = nullptr;
+};
+
+/// What became of the datagrams that one process was given.
+struct Account {
+  std::uint64_t offered = 0;
+  std::uint64_t sealed = 0;
+  std::uint64_t dropped = 0;        ///< by a counter that counts nothing else
+  std::uint64_t maybe_dropped = 0;  ///< by one that counts packets of the network as well
+};
+
+class Oracle {
+ public:
+  Oracle(const EventQueue& events, Journal& journal) : events_(events), journal_(journal) {}
+
+  Ledger& ledger() { return ledger_; }
+
+  /// This hash in a client's FLOW_OPEN means this application.
+  void name_flow(ProcessNumber client, std::uint64_t hash, std::uint16_t application);
+
+  /// In the present call a server reads a HANDSHAKE 1 that the network made: its answer is for nobody.
+  void forgive_handshake2(bool is_forged) { is_handshake1_forged_ = is_forged; }
+  /// An engine made this packet.
+  PacketPtr emitted(const Emitter& by, ConstBytes bytes);
+
+  // What a call of an engine must deliver.
+
+  /// This copy is given to the process in the present call. `has_session`: server only: whether the epoch's
+  /// session is in its table.
+  void expect(const Copy& copy, Side side, ProcessNumber process, bool has_session);
+  /// The call delivered these payloads, and counted `excuses` datagrams that came and could not be delivered.
+  /// Returns the packet of each.
+  std::vector<PacketPtr> delivered(const std::vector<ConstBytes>& payloads, std::uint64_t excuses);
+
+  // The lives of key epochs.
+
+  /// The epoch that the client seals with now, after a call.
+  void client_uses(ProcessNumber client, std::optional<SessionIndex> index);
+  /// A test made this process's numbers towards that index jump.
+  void allow_jump(ProcessNumber sender, SessionIndex receiver_index);
+  /// The server has it in this session now.
+  void server_adopted(Epoch& epoch, SessionHandle session);
+
+  // The books.
+
+  /// Datagrams went into a process.
+  void offered(ProcessNumber process, std::size_t count) { accounts_[process].offered += count; }
+  /// What a process counted during one call. `is_offer`: the call gave it datagrams of the application.
+  void counted(Side side, ProcessNumber process, const DropCounters& before, const DropCounters& after,
+               bool is_offer);
+  /// The process ends: its books must balance. `unknown` datagrams may have waited in its queue.
+  void close_books(ProcessNumber process, std::size_t unknown);
+
+  [[nodiscard]] std::uint64_t lost_to_excuses() const { return excused_; }
+
+ private:
+  enum class Duty : std::uint8_t { none, may, must };
+  struct Expected {
+    PacketPtr packet;
+    std::vector<std::uint8_t> payload;
+    Duty duty = Duty::none;
+  };
+
+  void read_datagram(Packet& packet);
+  void client_accepted(Epoch& accepted);
+  [[nodiscard]] Duty duty_of_server(const Epoch& epoch, bool has_session) const;
+  [[nodiscard]] Duty duty_of_client(const Epoch& epoch) const;
+  static std::optional<ConstBytes> readable(const Copy& copy);
+
+  const EventQueue& events_;
+  Journal& journal_;
+  Ledger ledger_;
+  Observer observer_;
+  std::map<std::pair<ProcessNumber, std::uint64_t>, std::uint16_t> applications_;
+  /// What a client's flow ids stand for, as its FLOW_OPENs said last.
+  std::map<std::pair<ProcessNumber, FlowId>, std::uint16_t> flows_;
+  std::map<ProcessNumber, std::shared_ptr<Epoch>> current_;
+  std::map<ProcessNumber, Account> accounts_;
+  std::vector<Expected> expected_;
+  bool is_handshake1_forged_ = false;
+  std::uint64_t excused_ = 0;
+};
+
+}  // namespace mptunnel::sim

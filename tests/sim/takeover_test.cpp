@@ -1,0 +1,128 @@
+#include <gtest/gtest.h>
+
+#include "sim/bench.h"
+
+namespace mptunnel::sim {
+namespace {
+
+/// A second machine with the identity of the first.
+ClientHost& add_twin(Bench& bench) {
+  return bench.world.add_client(bench.client.options());
+}
+
+TEST(Takeover, RestartedClientKeepsItsSocketToTheTarget) {
+  for (const bool new_ports : {false, true}) {
+    Bench bench(clean_bench());
+    bench.begin();
+    bench.run(1s);
+    for (int i = 0; i < 5; ++i) {
+      bench.client.kill();
+      if (new_ports) bench.world.new_sockets(bench.client);
+      bench.run(i * 200ms);
+      bench.client.start();
+      bench.run(1s);
+    }
+    EXPECT_EQ(bench.server().sockets_opened(), 1U);
+    EXPECT_EQ(bench.count(bench.server().events(), EventKind::taken_over), 5U);
+    EXPECT_EQ(bench.count(bench.server().events(), EventKind::identities_clash), 0U);
+    EXPECT_EQ(bench.server().engine().flows(), 1U);
+  }
+}
+
+TEST(Takeover, FormerSessionIsGoneAfterTenSeconds) {
+  Bench bench(clean_bench());
+  bench.begin();
+  bench.run(1s);
+  bench.client.kill();
+  bench.client.start();
+  bench.run(2s);
+  EXPECT_EQ(bench.server().engine().sessions().size(), 2U);
+  bench.run(10s);
+  EXPECT_EQ(bench.server().engine().sessions().size(), 1U);
+}
+
+TEST(Takeover, RepliesToTheFormerProcessReachNoOtherApplication) {
+  BenchOptions options = clean_bench();
+  options.traffic = {.interval = 10ms, .push_interval = 5ms};
+  Bench bench(options);
+  Application& other = bench.client.add_application({.interval = 10ms});
+  bench.begin();
+  bench.run(1s);
+  // The new process knows only the other application, which gets the flow id that the first one had.
+  bench.application.traffic.interval = 1h;
+  bench.client.kill();
+  bench.run(100ms);
+  bench.client.start();
+  bench.world.traffic().start(other);
+  const std::uint64_t before = bench.application.received;
+  const std::uint64_t expired = bench.server().drops(Drop::queue_expired);
+  bench.run(5s);
+  EXPECT_GT(other.round_trips.size(), 200U);
+  EXPECT_EQ(bench.application.received, before);
+  // The target sent to it all the time.
+  EXPECT_GT(bench.server().drops(Drop::queue_expired), expired + 500);
+}
+
+TEST(Takeover, TwoLiveProcessesAreSeparatedAfterTwoSeconds) {
+  Bench bench(clean_bench());
+  bench.begin();
+  bench.run(1s);
+  ClientHost& twin = add_twin(bench);
+  Application& application = twin.add_application({});
+  twin.start();
+  const TimePoint began = bench.world.now();
+  bench.world.traffic().start(application);
+  bench.run(1900ms);
+  EXPECT_LE(resumed_after(application, began), 300ms);
+  EXPECT_EQ(bench.count(bench.server().events(), EventKind::identities_clash), 0U);
+  bench.run(300ms);
+  EXPECT_EQ(bench.count(bench.server().events(), EventKind::identities_clash), 1U);
+  const TimePoint separated = bench.world.now();
+  bench.run(10s);
+  EXPECT_LE(resumed_after(bench.application, separated), 200ms);
+  EXPECT_LE(resumed_after(application, separated), 200ms);
+  EXPECT_EQ(bench.server().engine().sessions().size(), 2U);
+  EXPECT_EQ(bench.count(bench.server().events(), EventKind::identities_clash), 1U);
+  EXPECT_EQ(bench.server().sockets_opened(), 3U);
+}
+
+TEST(Takeover, SeparatedProcessesLoseNothingAnyMore) {
+  Bench bench(clean_bench());
+  bench.begin();
+  ClientHost& twin = add_twin(bench);
+  twin.start();
+  bench.world.traffic().start(twin.add_application({}));
+  bench.run(5s);
+  // Through three rekeys of both.
+  const TimePoint separated = bench.world.now();
+  bench.run(400s);
+  bench.settle();
+  EXPECT_EQ(bench.tally(false, separated).lost(), 0U);
+  EXPECT_EQ(bench.tally(true, separated).lost(), 0U);
+}
+
+TEST(Takeover, HelloThatComesLateTakesNothingOver) {
+  Bench bench(clean_bench());
+  bench.begin();
+  // The last words of the first process before it was killed are held back on path 0.
+  std::vector<Copy> held;
+  bench.client.lane(0).up->set_tap([&](const Copy& copy) { held.push_back(copy); });
+  bench.client.lane(0).up->set_filter([](const Copy&) { return false; });
+  bench.server().kill();
+  bench.server().start();
+  bench.run(2s);
+  bench.client.kill();
+  bench.client.start();
+  bench.run(1s);
+  bench.client.lane(0).up->set_tap(nullptr);
+  const std::size_t before = bench.count(bench.server().events(), EventKind::taken_over);
+  for (const Copy& copy : held) bench.client.lane(0).up->inject(copy, 1ms);
+  const TimePoint released = bench.world.now();
+  bench.run(1s);
+  EXPECT_GT(held.size(), 100U);
+  EXPECT_EQ(bench.count(bench.server().events(), EventKind::taken_over), before);
+  EXPECT_LE(resumed_after(bench.application, released), 100ms);
+}
+
+}  // namespace
+}  // namespace mptunnel::sim
