@@ -1,0 +1,61 @@
+// mpclient: joins the client's engine to the loop and its sockets.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "mptunnel/apps/bridge.h"
+#include "mptunnel/apps/io.h"
+#include "mptunnel/apps/listen_sockets.h"
+#include "mptunnel/apps/program.h"
+#include "mptunnel/config/config.h"
+#include "mptunnel/crypto/system_random.h"
+#include "mptunnel/engine/client_engine.h"
+#include "mptunnel/net/loop.h"
+#include "mptunnel/net/resolver.h"
+
+namespace mptunnel {
+
+class ClientApp final : public App {
+ public:
+  ClientApp(const ClientConfig& config, const ClientSettings& settings);
+
+  /// Opens the sockets to listen on and starts looking up the bridges. The error is for people.
+  tl::expected<void, std::string> start() override;
+  /// Until SIGTERM or SIGINT; then the server is told.
+  void run() override;
+
+ private:
+  void on_application(UdpSocket& socket);
+  void on_path(PathId path);
+  void on_deadline();
+  void on_stop();
+  /// Carries out what the engine wants, and sets the timer.
+  void flush();
+  void send_runs();
+  void deliver();
+  void act_on(const Event& event);
+  void log_summary();
+
+  const ClientConfig config_;
+  Loop loop_;
+  SystemRandom random_;
+  ClientEngine engine_;
+  Output out_;
+  Resolver resolver_;
+  ReceiveBuffers buffers_;
+  RunSender sender_;
+  std::vector<const PacketRun*> runs_;
+  std::vector<std::unique_ptr<Bridge>> bridges_;
+  ListenSockets listeners_;
+  Timer timer_;
+  SignalWatcher on_term_;
+  SignalWatcher on_int_;
+  DropCounters drops_;  ///< what the sockets towards applications refused
+  bool is_flushing_ = false;
+};
+
+}  // namespace mptunnel

@@ -1,0 +1,68 @@
+// The command lines of mpclient and mpserver, and the environment, as values or as the list of all mistakes.
+// What it is not: a reader of files; see start.h, which joins this with the configuration.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "mptunnel/base/log.h"
+#include "mptunnel/config/config.h"
+
+namespace mptunnel {
+
+/// Exit codes of both programs.
+inline constexpr int kExitUsage = 2;   ///< command line, environment, configuration, key
+inline constexpr int kExitSystem = 1;  ///< what the system refused
+
+/// What both programs read of the environment; nothing where a variable is not set.
+struct Environment {
+  std::optional<std::string> encrypt;   ///< MPTUNNEL_ENCRYPT
+  std::optional<std::string> key;       ///< MPTUNNEL_KEY
+  std::optional<std::string> key_file;  ///< MPTUNNEL_KEY_FILE
+};
+
+/// This process's environment.
+Environment read_environment();
+
+/// Where the key comes from.
+struct KeySource {
+  enum class Kind : std::uint8_t { none, text, file };
+  Kind kind = Kind::none;
+  std::string value;   ///< the key itself, never to be printed, or the file's name
+  std::string origin;  ///< for messages: "--key-file", "MPTUNNEL_KEY", "mpclient.conf:7"
+};
+
+enum class Action : std::uint8_t { run, check, genkey, version, help };
+
+struct CommandLine {
+  Action action = Action::run;
+  std::string text;                        ///< what version and help print, with its last newline
+  std::string config_path;                 ///< empty in mpserver's form without a file
+  std::optional<ServerConfig> positional;  ///< mpserver's PORT TARGET_HOST TARGET_PORT
+  KeySource key;                           ///< of the command line, else of the environment
+  std::optional<bool> encrypt;             ///< MPTUNNEL_ENCRYPT
+  std::optional<LogLevel> log_level;
+  bool daemon = false;
+  std::string pid_file;  ///< empty: none
+};
+
+/// Why a program does not start.
+struct StartError {
+  int exit_code = kExitUsage;
+  std::vector<std::string> lines;  ///< for standard error, one for each mistake
+};
+
+/// `version` is printed by --version. Every mistake is in the error; a command line without arguments gives
+/// the usage.
+/// --help and --version count, whatever stands beside them.
+tl::expected<CommandLine, StartError> parse_mpclient_command_line(int argc, const char* const* argv,
+                                                                  const Environment& environment,
+                                                                  std::string_view version);
+tl::expected<CommandLine, StartError> parse_mpserver_command_line(int argc, const char* const* argv,
+                                                                  const Environment& environment,
+                                                                  std::string_view version);
+
+}  // namespace mptunnel

@@ -1,0 +1,59 @@
+// mpserver: joins the server's engine to the loop and its sockets.
+#pragma once
+
+#include <string>
+#include <tl/expected.hpp>
+#include <unordered_map>
+#include <vector>
+
+#include "mptunnel/apps/io.h"
+#include "mptunnel/apps/listen_sockets.h"
+#include "mptunnel/apps/program.h"
+#include "mptunnel/apps/target.h"
+#include "mptunnel/config/config.h"
+#include "mptunnel/crypto/system_random.h"
+#include "mptunnel/engine/server_engine.h"
+#include "mptunnel/net/loop.h"
+#include "mptunnel/net/resolver.h"
+
+namespace mptunnel {
+
+class ServerApp final : public App {
+ public:
+  ServerApp(const ServerConfig& config, const ServerSettings& settings);
+
+  /// Opens the sockets to listen on and starts looking up the target. The error is for people.
+  tl::expected<void, std::string> start() override;
+  /// Until SIGTERM or SIGINT; then the clients are told.
+  void run() override;
+
+ private:
+  void on_network(UdpSocket& socket);
+  void on_target(FlowHandle flow);
+  void on_deadline();
+  void on_stop();
+  /// Carries out what the engine wants, and sets the timer.
+  void flush();
+  void send_runs();
+  void send_direct();
+  void deliver();
+  void log_summary() const;
+
+  const ServerConfig config_;
+  Loop loop_;
+  SystemRandom random_;
+  ServerEngine engine_;
+  Output out_;
+  Resolver resolver_;
+  ReceiveBuffers buffers_;
+  RunSender sender_;
+  std::vector<const PacketRun*> runs_;
+  Target target_;
+  ListenSockets listeners_;
+  Timer timer_;
+  SignalWatcher on_term_;
+  SignalWatcher on_int_;
+  DropCounters drops_;  ///< what the sockets towards the target refused
+};
+
+}  // namespace mptunnel

@@ -1,0 +1,57 @@
+// What a program runs with: the command line, the environment, the configuration and the key, joined.
+// It reads the configuration and the key file, and nothing else; no name is looked up and no socket opened.
+//
+// Who wins: the key of the command line, then of the environment, then of the configuration; MPTUNNEL_ENCRYPT
+// before `encrypt`; --log-level before `log-level`.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <tl/expected.hpp>
+
+#include "mptunnel/apps/command_line.h"
+#include "mptunnel/base/log.h"
+#include "mptunnel/config/config.h"
+#include "mptunnel/crypto/key.h"
+
+namespace mptunnel {
+
+/// What both programs have.
+struct StartOptions {
+  KeySource key_source;
+  std::optional<SecretKey> key;  ///< set by load_*(), unless key_source says none
+  bool encrypt = true;
+  std::string encrypt_origin;  ///< for people: "default", "MPTUNNEL_ENCRYPT", "mpclient.conf:4"
+  LogLevel log_level = LogLevel::info;
+  bool daemon = false;
+  std::string pid_file;     ///< empty: none
+  std::string config_path;  ///< as given; empty in mpserver's form without a file
+};
+
+struct ClientStart {
+  ClientConfig config;
+  StartOptions options;
+};
+
+struct ServerStart {
+  ServerConfig config;
+  StartOptions options;
+};
+
+/// Joins the two without reading anything; the key is not loaded.
+StartOptions merge_options(const CommandLine& line, const CommonConfig& config);
+
+/// Reads the configuration that the command line names, and the key. The error has all mistakes of both.
+/// `line` is one for Action::run or Action::check.
+tl::expected<ClientStart, StartError> load_client_start(const CommandLine& line);
+tl::expected<ServerStart, StartError> load_server_start(const CommandLine& line);
+
+/// What --check prints: what was understood, a line for each thing, and where it comes from. Never the key.
+std::string render_check(const ClientStart& start);
+std::string render_check(const ServerStart& start);
+
+/// A whole file, at most `limit_bytes` of it. The error is "PATH: cannot be read: REASON".
+tl::expected<std::string, std::string> read_file(const std::string& path, std::size_t limit_bytes);
+
+}  // namespace mptunnel

@@ -1,0 +1,390 @@
+#include "mptunnel/apps/command_line.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <span>
+
+#include "mptunnel/apps/help_text.h"
+#include "mptunnel/config/text.h"
+
+namespace mptunnel {
+namespace {
+
+constexpr std::array<std::string_view, 4> kValueOptions{"--key-file", "--log-level", "--pid-file",
+                                                        "--listen"};
+constexpr std::array<std::string_view, 9> kOptions{"--key-file", "--log-level", "--pid-file",
+                                                   "--check",    "--genkey",    "--daemon",
+                                                   "--version",  "--help",      "--listen"};
+
+/// The words as CLI11 sorted them, not yet judged.
+struct RawArguments {
+  std::vector<std::string> key_file;
+  std::vector<std::string> log_level;
+  std::vector<std::string> pid_file;
+  std::vector<std::string> listen;
+  std::vector<std::string> positionals;
+  std::vector<std::string> unknown;
+  bool check = false;
+  bool genkey = false;
+  bool daemon = false;
+  bool version = false;
+  bool help = false;
+};
+
+bool is_server(const HelpText& program) {
+  return &program == &mpserver_help();
+}
+
+std::string_view name_of(const HelpText& program) {
+  return is_server(program) ? "mpserver" : "mpclient";
+}
+
+class CommandLineParser {
+ public:
+  CommandLineParser(const HelpText& program, const Environment& environment)
+      : program_(program), environment_(environment) {}
+
+  tl::expected<CommandLine, StartError> parse(std::span<const char* const> arguments,
+                                              std::string_view version) {
+    if (arguments.empty()) return tl::make_unexpected(usage());
+    sort(arguments);
+    if (raw_.help) return printing(Action::help, program_.help);
+    if (raw_.version) return printing(Action::version, fmt::format("{} {}\n", name_of(program_), version));
+    for (const std::string& word : raw_.unknown) wrong(unknown_option(word));
+    read_action();
+    if (line_.action != Action::genkey) {
+      read_options();
+      read_key();
+      read_encrypt();
+      if (!is_server(program_)) {
+        read_client_arguments();
+      } else {
+        read_server_arguments();
+      }
+    }
+    if (mistakes_.empty()) return std::move(line_);
+    mistakes_.push_back(fmt::format("Try '{} --help'.", name_of(program_)));
+    return tl::make_unexpected(StartError{.exit_code = kExitUsage, .lines = std::move(mistakes_)});
+  }
+
+ private:
+  void wrong(std::string_view reason) {
+    mistakes_.push_back(fmt::format("{}: {}", name_of(program_), reason));
+  }
+
+  static CommandLine printing(Action action, std::string text) {
+    CommandLine line;
+    line.action = action;
+    line.text = std::move(text);
+    return line;
+  }
+
+  [[nodiscard]] StartError usage() const {
+    StartError error;
+    std::string_view text = program_.usage;
+    while (!text.empty()) {
+      const std::size_t end = text.find('\n');
+      error.lines.emplace_back(text.substr(0, end));
+      text.remove_prefix(end + 1);
+    }
+    error.lines.push_back(fmt::format("Try '{} --help'.", name_of(program_)));
+    return error;
+  }
+
+  /// CLI11 stops at its first mistake; we want all of them. So it may take anything, any number of times, and
+  /// the things that it would still refuse, an option without its value or a flag with one, are taken out
+  /// before.
+  void sort(std::span<const char* const> arguments) {
+    CLI::App app;
+    app.set_help_flag("");
+    app.allow_extras();
+    const auto take_one_each = [&app](const char* option, std::vector<std::string>& values) {
+      app.add_option(option, values)->allow_extra_args(false);
+    };
+    take_one_each("--key-file", raw_.key_file);
+    take_one_each("--log-level", raw_.log_level);
+    take_one_each("--pid-file", raw_.pid_file);
+    if (is_server(program_)) take_one_each("--listen", raw_.listen);
+    const auto add_flag = [&app](const char* names, bool& flag) {
+      app.add_flag_callback(names, [&flag] { flag = true; })->disable_flag_override();
+    };
+    add_flag("--check", raw_.check);
+    add_flag("--genkey", raw_.genkey);
+    add_flag("--daemon", raw_.daemon);
+    add_flag("-V,--version", raw_.version);
+    add_flag("-h,--help", raw_.help);
+
+    const auto dashes = std::find(arguments.begin(), arguments.end(), std::string_view("--"));
+    std::vector<std::string> words = with_values({arguments.begin(), dashes});
+    std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
+    try {
+      app.parse(std::move(words));
+    } catch (const CLI::ParseError& error) {
+      wrong(error.what());
+    }
+    for (std::string& word : app.remaining()) {
+      const bool is_option = word.starts_with('-') && word.size() > 1;
+      (is_option ? raw_.unknown : raw_.positionals).push_back(std::move(word));
+    }
+    // What stands behind "--" is no option, whatever it begins with.
+    if (dashes != arguments.end())
+      raw_.positionals.insert(raw_.positionals.end(), dashes + 1, arguments.end());
+  }
+
+  /// The words without options that lack their value or have one too much, each of which is a mistake.
+  std::vector<std::string> with_values(std::span<const char* const> arguments) {
+    std::vector<std::string> words;
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+      std::string word = arguments[i];
+      const std::string option = word.substr(0, word.find('='));
+      if (!takes_value(option)) {
+        if (option.size() < word.size() && is_known(option)) {
+          wrong(fmt::format("{} takes no value: write '{}'", option, option));
+        } else {
+          words.push_back(std::move(word));
+        }
+        continue;
+      }
+      const bool is_joined = option.size() < word.size();
+      const bool has_next = i + 1 < arguments.size() && !std::string_view(arguments[i + 1]).starts_with("--");
+      std::string value = is_joined ? word.substr(option.size() + 1) : (has_next ? arguments[i + 1] : "");
+      if (!is_joined && has_next) ++i;
+      if (value.empty()) {
+        wrong(fmt::format("{} has no value: write '{} {}'", option, option, value_name(option)));
+        continue;
+      }
+      words.push_back(option);
+      words.push_back(std::move(value));
+    }
+    return words;
+  }
+
+  /// --listen, the last, is mpserver's alone.
+  [[nodiscard]] std::span<const std::string_view> known_options() const {
+    return std::span(kOptions).first(is_server(program_) ? kOptions.size() : kOptions.size() - 1);
+  }
+
+  [[nodiscard]] bool is_known(std::string_view option) const {
+    const auto known = known_options();
+    return std::find(known.begin(), known.end(), option) != known.end();
+  }
+
+  [[nodiscard]] bool takes_value(std::string_view option) const {
+    if (option == "--listen") return is_server(program_);
+    return std::find(kValueOptions.begin(), kValueOptions.end(), option) != kValueOptions.end();
+  }
+
+  static std::string_view value_name(std::string_view option) {
+    if (option == "--log-level") return "LEVEL";
+    return option == "--listen" ? "ADDRESS" : "FILE";
+  }
+
+  [[nodiscard]] std::string unknown_option(std::string_view word) const {
+    const std::string_view option = word.substr(0, word.find('='));
+    if (option == "--listen")
+      return "--listen is an option of mpserver: write 'listen ADDRESS:PORT' in the configuration";
+    const auto known = known_options();
+    const std::string_view nearest = nearest_word(option, known);
+    if (nearest.empty()) {
+      return fmt::format("{} is not a known option: write one of {}", quote_word(word),
+                         join_words(known, ", "));
+    }
+    return fmt::format("{} is not a known option: did you mean '{}'?", quote_word(word), nearest);
+  }
+
+  void read_action() {
+    if (raw_.check) line_.action = Action::check;
+    if (!raw_.genkey) return;
+    line_.action = Action::genkey;
+    if (raw_.check) wrong("--check and --genkey are two different things to do: give one of them");
+    if (!raw_.positionals.empty()) {
+      wrong(
+          fmt::format("--genkey takes no arguments, and there is {}", quote_word(raw_.positionals.front())));
+    }
+  }
+
+  /// The value of an option that may be given once.
+  std::optional<std::string> single(std::string_view option, const std::vector<std::string>& values) {
+    if (values.empty()) return std::nullopt;
+    if (values.size() > 1) wrong(fmt::format("{} is given {} times: give it once", option, values.size()));
+    return values.front();
+  }
+
+  void read_options() {
+    line_.daemon = raw_.daemon;
+    line_.pid_file = single("--pid-file", raw_.pid_file).value_or("");
+    if (const auto level = single("--log-level", raw_.log_level)) {
+      line_.log_level = parse_log_level(*level);
+      if (!line_.log_level) {
+        wrong(fmt::format("--log-level: {} is not a log level: write debug, info, warning or error",
+                          quote_word(*level)));
+      }
+    }
+  }
+
+  void take_key_file(std::string_view origin, const std::string& file) {
+    line_.key = {.kind = KeySource::Kind::file, .value = file, .origin = std::string(origin)};
+    if (!looks_like_key(file)) return;
+    wrong(fmt::format(
+        "{} is followed by a key itself: put the key in a file that only you can read, and give that "
+        "file's name",
+        origin));
+  }
+
+  /// An empty variable is a mistake, never "no key": MPTUNNEL_KEY=$(cat FILE) of a missing file is empty.
+  void read_key() {
+    const auto& [encrypt, key, key_file] = environment_;
+    if (key && key->empty()) wrong("MPTUNNEL_KEY is empty: set it to a key, or unset it");
+    if (key_file && key_file->empty())
+      wrong("MPTUNNEL_KEY_FILE is empty: set it to a file's name, or unset it");
+    if (const auto file = single("--key-file", raw_.key_file)) return take_key_file("--key-file", *file);
+    if (key && key_file) return wrong("MPTUNNEL_KEY and MPTUNNEL_KEY_FILE are both set: unset one of them");
+    if (key) line_.key = {.kind = KeySource::Kind::text, .value = *key, .origin = "MPTUNNEL_KEY"};
+    if (key_file) take_key_file("MPTUNNEL_KEY_FILE", *key_file);
+  }
+
+  void read_encrypt() {
+    if (!environment_.encrypt) return;
+    const std::string& value = *environment_.encrypt;
+    if (value != "0" && value != "1") {
+      return wrong(fmt::format(
+          "MPTUNNEL_ENCRYPT is {}: set it to 0 for no encryption or to 1 for encryption, or unset "
+          "it",
+          quote_word(value)));
+    }
+    line_.encrypt = value == "1";
+  }
+
+  /// Whether one word stands there, which is then a file's name.
+  bool read_config_path() {
+    if (raw_.positionals.size() != 1 || raw_.positionals.front().empty()) return false;
+    line_.config_path = raw_.positionals.front();
+    return true;
+  }
+
+  void read_client_arguments() {
+    if (read_config_path()) return;
+    if (raw_.positionals.size() == 3 && is_digits(raw_.positionals.front())) {
+      return wrong(
+          "PORT TARGET_HOST TARGET_PORT are mpserver's arguments: give mpclient a configuration file");
+    }
+    if (raw_.positionals.size() <= 1)
+      return wrong("there is no configuration file: write 'mpclient mpclient.conf'");
+    wrong(fmt::format("there are {} arguments: give one configuration file", raw_.positionals.size()));
+  }
+
+  void read_server_arguments() {
+    const auto& words = raw_.positionals;
+    if (words.size() == 3) return read_server_positionals();
+    if (words.size() == 1 && is_digits(words.front())) {
+      return wrong(
+          fmt::format("the target is missing: write 'mpserver {} TARGET_HOST TARGET_PORT', or './{}' for a "
+                      "configuration file of that name",
+                      words.front(), words.front()));
+    }
+    if (read_config_path()) {
+      if (!raw_.listen.empty()) {
+        wrong(
+            "--listen is for the form with PORT: write 'listen ADDRESS:PORT' in the configuration file "
+            "instead");
+      }
+      return;
+    }
+    if (words.size() == 2) {
+      if (const auto target = parse_host_port(words[1]); target && parse_port(words[0])) {
+        return wrong(fmt::format("the target's host and port are two arguments: write 'mpserver {} {} {}'",
+                                 words[0], target->host, target->port));
+      }
+    }
+    wrong(
+        fmt::format("there are {} arguments: write 'mpserver PORT TARGET_HOST TARGET_PORT' or 'mpserver "
+                    "mpserver.conf'",
+                    words.size()));
+  }
+
+  void read_server_positionals() {
+    ServerConfig config;
+    const auto port = parse_port(raw_.positionals[0]);
+    if (!port) wrong("PORT: " + port.error());
+    auto host = parse_host(raw_.positionals[1]);
+    if (!host) wrong("TARGET_HOST: " + host.error());
+    const auto target_port = parse_port(raw_.positionals[2]);
+    if (!target_port) wrong("TARGET_PORT: " + target_port.error());
+    if (raw_.listen.empty()) raw_.listen.emplace_back("*");
+    // The addresses are judged even where the port is wrong; any port will do for that.
+    for (const std::string& address : raw_.listen) add_listen(address, port.value_or(1), config.listen);
+    if (!port || !host || !target_port) return;
+    config.target = {.host = std::move(*host), .port = *target_port};
+    if (const auto loop = loop_error(config.target, config.listen, "target")) wrong(*loop);
+    line_.positional = std::move(config);
+  }
+
+  void add_listen(std::string_view word, std::uint16_t port, std::vector<ListenAddress>& addresses) {
+    const auto parsed = parse_listen_address(word, port);
+    if (!parsed) {
+      const bool has_port = !is_digits(word) && parse_listen(word, ListenDefault::all);
+      return wrong(has_port
+                       ? fmt::format("--listen: {} has a port: give the address alone, PORT is an argument",
+                                     quote_word(word))
+                       : "--listen: " + parsed.error());
+    }
+    for (const ListenAddress& address : *parsed) {
+      const bool taken = std::any_of(
+          addresses.begin(), addresses.end(),
+          [&address](const ListenAddress& other) { return overlap(other.endpoint, address.endpoint); });
+      if (taken) {
+        return wrong(fmt::format("--listen: {} is covered by another --listen: keep one of the two",
+                                 quote_word(word)));
+      }
+      if (addresses.size() == kMaxListenAddresses) {
+        return wrong(fmt::format("--listen: {} is one too many: give at most {} addresses", quote_word(word),
+                                 kMaxListenAddresses));
+      }
+      addresses.push_back(address);
+    }
+  }
+
+  const HelpText& program_;
+  const Environment& environment_;
+  RawArguments raw_;
+  CommandLine line_;
+  std::vector<std::string> mistakes_;
+};
+
+tl::expected<CommandLine, StartError> parse(const HelpText& program, int argc, const char* const* argv,
+                                            const Environment& environment, std::string_view version) {
+  const std::span<const char* const> all(argv, static_cast<std::size_t>(std::max(argc, 0)));
+  return CommandLineParser(program, environment)
+      .parse(all.subspan(std::min<std::size_t>(all.size(), 1)), version);
+}
+
+std::optional<std::string> variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+}  // namespace
+
+Environment read_environment() {
+  return {.encrypt = variable("MPTUNNEL_ENCRYPT"),
+          .key = variable("MPTUNNEL_KEY"),
+          .key_file = variable("MPTUNNEL_KEY_FILE")};
+}
+
+tl::expected<CommandLine, StartError> parse_mpclient_command_line(int argc, const char* const* argv,
+                                                                  const Environment& environment,
+                                                                  std::string_view version) {
+  return parse(mpclient_help(), argc, argv, environment, version);
+}
+
+tl::expected<CommandLine, StartError> parse_mpserver_command_line(int argc, const char* const* argv,
+                                                                  const Environment& environment,
+                                                                  std::string_view version) {
+  return parse(mpserver_help(), argc, argv, environment, version);
+}
+
+}  // namespace mptunnel

@@ -1,0 +1,41 @@
+#include <filesystem>
+#include <system_error>
+
+#include "mptunnel/apps/client_app.h"
+#include "mptunnel/apps/program.h"
+#include "mptunnel/crypto/kdf.h"
+#include "mptunnel/net/limits.h"
+
+namespace {
+
+using namespace mptunnel;
+
+/// The same after a restart, and another one for another instance on this host.
+ClientIdentity identity_of(const ClientStart& start) {
+  const SecretKey* key = start.options.key ? &*start.options.key : nullptr;
+  if (!start.config.client_id.empty()) return derive_client_identity(key, start.config.client_id);
+  std::string listen;
+  for (const ListenAddress& address : start.config.listen) listen += address.endpoint.to_string() + ' ';
+  std::error_code error;
+  const auto path = std::filesystem::absolute(start.options.config_path, error);
+  return derive_client_identity(key, machine_id(), listen, error ? start.options.config_path : path.string());
+}
+
+tl::expected<Prepared, StartError> prepare(const CommandLine& line) {
+  auto start = load_client_start(line);
+  if (!start) return tl::unexpected(start.error());
+  ClientSettings settings;
+  settings.handshake = {start->options.key, start->options.encrypt, has_fast_aes()};
+  settings.identity = identity_of(*start);
+  settings.paths = start->config.bridges.size();
+  return Prepared{start->options, render_check(*start), [config = start->config, settings] {
+                    return std::make_unique<ClientApp>(config, settings);
+                  }};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run_program("mpclient",
+                     parse_mpclient_command_line(argc, argv, read_environment(), MPTUNNEL_VERSION), prepare);
+}

@@ -1,0 +1,35 @@
+#include <algorithm>
+
+#include "mptunnel/apps/program.h"
+#include "mptunnel/apps/server_app.h"
+#include "mptunnel/net/limits.h"
+
+namespace {
+
+using namespace mptunnel;
+
+/// Open files that are no flows: the loop, the listening sockets, the resolver, standard streams.
+constexpr std::uint64_t kFilesForTheRest = 64;
+
+tl::expected<Prepared, StartError> prepare(const CommandLine& line) {
+  auto start = load_server_start(line);
+  if (!start) return tl::unexpected(start.error());
+  ServerSettings settings;
+  settings.handshake = {start->options.key, start->options.encrypt, has_fast_aes()};
+  return Prepared{start->options, render_check(*start), [config = start->config, settings]() mutable {
+                    // Each flow has a socket: what the system does not allow is refused here, with a word
+                    // why.
+                    const std::uint64_t files = raise_open_file_limit();
+                    const std::uint64_t for_flows = files > kFilesForTheRest ? files - kFilesForTheRest : 1;
+                    settings.max_flows =
+                        static_cast<std::size_t>(std::min<std::uint64_t>(settings.max_flows, for_flows));
+                    return std::make_unique<ServerApp>(config, settings);
+                  }};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run_program("mpserver",
+                     parse_mpserver_command_line(argc, argv, read_environment(), MPTUNNEL_VERSION), prepare);
+}

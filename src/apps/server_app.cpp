@@ -1,0 +1,142 @@
+#include "mptunnel/apps/server_app.h"
+
+#include <csignal>
+
+#include "mptunnel/apps/event_log.h"
+#include "mptunnel/net/clock.h"
+
+namespace mptunnel {
+
+ServerApp::ServerApp(const ServerConfig& config, const ServerSettings& settings)
+    : config_(config),
+      engine_(settings, random_),
+      resolver_(loop_),
+      target_(config_.target, loop_, resolver_, [this](FlowHandle flow) { on_target(flow); }),
+      listeners_(loop_, [this](UdpSocket& socket) { on_network(socket); }),
+      timer_(loop_, [this] { on_deadline(); }),
+      on_term_(loop_, SIGTERM, [this] { on_stop(); }),
+      on_int_(loop_, SIGINT, [this] { on_stop(); }) {}
+
+tl::expected<void, std::string> ServerApp::start() {
+  if (auto opened = listeners_.open(config_.listen); !opened) return opened;
+  target_.start();
+  return {};
+}
+
+void ServerApp::run() {
+  loop_.run();
+}
+
+void ServerApp::on_network(UdpSocket& socket) {
+  const TimePoint now = monotonic_now();
+  for (int i = 0; i < kReceivesPerWakeup; ++i) {
+    const ReceiveResult result = socket.receive(buffers_);
+    for (const Received& received : result.batches)
+      engine_.on_network(received.batch, received.route, out_, now);
+    flush();
+    if (!result.more) break;
+  }
+}
+
+void ServerApp::on_target(FlowHandle flow) {
+  const TimePoint now = monotonic_now();
+  for (int i = 0; i < kReceivesPerWakeup; ++i) {
+    UdpSocket* socket = target_.socket(flow);
+    if (socket == nullptr) return;
+    const ReceiveResult result = socket->receive(buffers_);
+    if (result.error != 0) target_.on_error(result.error);
+    if (!result.batches.empty()) target_.on_answer();
+    for (const Received& received : result.batches) engine_.on_target(flow, received.batch, out_, now);
+    flush();
+    if (!result.more) break;
+  }
+}
+
+void ServerApp::on_deadline() {
+  engine_.on_deadline(out_, monotonic_now());
+  flush();
+}
+
+void ServerApp::on_stop() {
+  engine_.close(out_, monotonic_now());
+  flush();
+  log_summary();
+  loop_.stop();
+}
+
+void ServerApp::flush() {
+  send_runs();
+  send_direct();
+  for (const FlowChange& change : out_.flow_changes) {
+    if (change.opened) target_.open(change.flow, change.hash);
+  }
+  deliver();
+  for (const FlowChange& change : out_.flow_changes) {
+    if (!change.opened) target_.close(change.flow);
+  }
+  for (const Event& event : out_.events) log_server_event(event);
+  out_.clear();
+  timer_.set(engine_.deadline());
+}
+
+void ServerApp::send_runs() {
+  // Consecutive runs of one session leave together; paths of a session are few, sessions in one wake-up
+  // mostly one.
+  for (std::size_t begin = 0; begin < out_.runs.size();) {
+    const SessionHandle session = out_.runs[begin].session;
+    std::size_t end = begin;
+    PathMask paths = 0;
+    for (; end < out_.runs.size() && out_.runs[end].session == session; ++end) paths |= out_.runs[end].paths;
+    for (std::uint8_t i = 0; i < kMaxPaths; ++i) {
+      const PathId path{i};
+      if ((paths & mask_of(path)) == 0) continue;
+      const Route* route = engine_.route_of(session, path);
+      UdpSocket* socket = route == nullptr ? nullptr : listeners_.find(*route);
+      if (socket == nullptr) continue;
+      runs_.clear();
+      for (std::size_t run = begin; run < end; ++run) {
+        if ((out_.runs[run].paths & mask_of(path)) != 0) runs_.push_back(&out_.runs[run]);
+      }
+      sender_.send(out_, runs_, *socket, *route,
+                   [&](const PacketRun& run, std::uint32_t accepted, Drop drop) {
+                     engine_.on_sent(path, run, accepted, drop);
+                   });
+    }
+    begin = end;
+  }
+}
+
+void ServerApp::send_direct() {
+  for (const DirectPacket& packet : out_.direct) {
+    UdpSocket* socket = listeners_.find(packet.route);
+    if (socket == nullptr) continue;
+    const SendOutcome outcome = socket->send({out_.bytes_of(packet), packet.size, packet.route});
+    if (outcome.accepted == 0) drops_.add(drop_for(outcome.error));
+  }
+}
+
+void ServerApp::deliver() {
+  for (const Delivery& delivery : out_.deliveries) {
+    UdpSocket* socket = target_.socket(delivery.flow);
+    if (socket == nullptr) {
+      drops_.add(Drop::target_unknown, delivery.count);
+      continue;
+    }
+    const SendOutcome outcome =
+        socket->send_pieces(std::span(out_.pieces).subspan(delivery.first, delivery.count), {});
+    if (outcome.error != 0) target_.on_error(outcome.error);
+    if (outcome.accepted < delivery.count)
+      drops_.add(drop_for(outcome.error), delivery.count - outcome.accepted);
+  }
+}
+
+void ServerApp::log_summary() const {
+  for (const auto& [handle, session] : engine_.sessions()) {
+    log_info("client from {}: {} datagrams to the target, {} from it",
+             session->first_route.remote.to_string(), session->datagrams_in, session->datagrams_out);
+  }
+  log_drops("from the network", engine_.drops());
+  log_drops("towards the target", drops_);
+}
+
+}  // namespace mptunnel

@@ -1,0 +1,197 @@
+#include "mptunnel/apps/start.h"
+
+#include <gtest/gtest.h>
+
+#include "unit/apps/temporary_folder.h"
+
+namespace mptunnel {
+namespace {
+
+using test::TemporaryFolder;
+
+const std::string kKeyOfZeros = std::string(43, 'A') + "=";
+
+CommandLine with_config(const std::string& path) {
+  CommandLine line;
+  line.config_path = path;
+  return line;
+}
+
+KeySource file_key(const std::string& path, const std::string& origin) {
+  return {.kind = KeySource::Kind::file, .value = path, .origin = origin};
+}
+
+TEST(StartOptions, DefaultsToEncryptionWithoutKey) {
+  const StartOptions options = merge_options({}, {});
+  EXPECT_TRUE(options.encrypt);
+  EXPECT_EQ(options.encrypt_origin, "default");
+  EXPECT_EQ(options.key_source.kind, KeySource::Kind::none);
+  EXPECT_EQ(options.log_level, LogLevel::info);
+  EXPECT_FALSE(options.daemon);
+}
+
+TEST(StartOptions, TakesTheConfigurationWhereNothingElseIsSaid) {
+  CommonConfig config;
+  config.key_file = "/etc/k";
+  config.key_file_line = 7;
+  config.encrypt = false;
+  config.encrypt_line = 8;
+  config.log_level = LogLevel::error;
+  const StartOptions options = merge_options(with_config("c"), config);
+  EXPECT_EQ(options.key_source.kind, KeySource::Kind::file);
+  EXPECT_EQ(options.key_source.value, "/etc/k");
+  EXPECT_EQ(options.key_source.origin, "c:7");
+  EXPECT_FALSE(options.encrypt);
+  EXPECT_EQ(options.encrypt_origin, "c:8");
+  EXPECT_EQ(options.log_level, LogLevel::error);
+}
+
+TEST(StartOptions, LetCommandLineAndEnvironmentWin) {
+  CommonConfig config;
+  config.key_file = "/etc/k";
+  config.key_file_line = 7;
+  config.encrypt = false;
+  config.encrypt_line = 8;
+  config.log_level = LogLevel::error;
+  CommandLine line = with_config("c");
+  line.key = file_key("mine", "--key-file");
+  line.encrypt = true;
+  line.log_level = LogLevel::debug;
+  line.daemon = true;
+  line.pid_file = "p";
+  const StartOptions options = merge_options(line, config);
+  EXPECT_EQ(options.key_source.value, "mine");
+  EXPECT_EQ(options.key_source.origin, "--key-file, which wins over c:7");
+  EXPECT_TRUE(options.encrypt);
+  EXPECT_EQ(options.encrypt_origin, "MPTUNNEL_ENCRYPT, which wins over c:8");
+  EXPECT_EQ(options.log_level, LogLevel::debug);
+  EXPECT_TRUE(options.daemon);
+  EXPECT_EQ(options.pid_file, "p");
+}
+
+TEST(LoadStart, ReadsConfigurationAndItsKey) {
+  const TemporaryFolder folder;
+  static_cast<void>(folder.write("k", kKeyOfZeros + "\n"));
+  const auto start = load_client_start(with_config(folder.write("c", "h 1\nkey-file k\n")));
+  ASSERT_TRUE(start) << start.error().lines.front();
+  EXPECT_EQ(start->config.bridges.size(), 1U);
+  EXPECT_EQ(start->options.key_source.value, folder / "k");
+  ASSERT_TRUE(start->options.key);
+  EXPECT_EQ(start->options.key->bytes, SecretKey{}.bytes);
+}
+
+TEST(LoadStart, HasNoKeyUnlessOneIsGiven) {
+  const TemporaryFolder folder;
+  const auto start = load_client_start(with_config(folder.write("c", "h 1\n")));
+  ASSERT_TRUE(start);
+  EXPECT_FALSE(start->options.key);
+}
+
+TEST(LoadStart, TellsMistakesOfCommandLineKeyAndConfigurationTogether) {
+  const TemporaryFolder folder;
+  CommandLine line = with_config(folder.write("c", "h 0\nencrypt 1\n"));
+  line.key = {.kind = KeySource::Kind::text, .value = "short", .origin = "MPTUNNEL_KEY"};
+  const auto start = load_client_start(line);
+  ASSERT_FALSE(start);
+  EXPECT_EQ(start.error().exit_code, 2);
+  ASSERT_EQ(start.error().lines.size(), 3U);
+  EXPECT_TRUE(start.error().lines[0].starts_with("MPTUNNEL_KEY: "));
+  EXPECT_EQ(start.error().lines[0].find("short"), std::string::npos);
+  EXPECT_TRUE(start.error().lines[1].starts_with(folder / "c:1: "));
+  EXPECT_TRUE(start.error().lines[2].starts_with(folder / "c:2: "));
+}
+
+TEST(LoadStart, TellsABadKeyFileByItsLine) {
+  const TemporaryFolder folder;
+  const std::string key = folder.write("k", kKeyOfZeros + "\n");
+  std::filesystem::permissions(key, std::filesystem::perms::others_read, std::filesystem::perm_options::add);
+  const auto start = load_server_start(with_config(folder.write("s", "listen 0\ntarget h:1\nkey-file k\n")));
+  ASSERT_FALSE(start);
+  ASSERT_EQ(start.error().lines.size(), 2U);
+  EXPECT_TRUE(start.error().lines[1].starts_with(folder / "s:3: ")) << start.error().lines[1];
+}
+
+TEST(LoadStart, DoesNotReadAKeyFileThatLoses) {
+  const TemporaryFolder folder;
+  CommandLine line = with_config(folder.write("c", "h 1\nkey-file missing\n"));
+  line.key = {.kind = KeySource::Kind::text, .value = kKeyOfZeros, .origin = "MPTUNNEL_KEY"};
+  const auto start = load_client_start(line);
+  ASSERT_TRUE(start);
+  EXPECT_TRUE(start->options.key);
+}
+
+TEST(LoadStart, TellsAConfigurationThatIsNotThere) {
+  const auto start = load_client_start(with_config("/nonexistent/mpclient.conf"));
+  ASSERT_FALSE(start);
+  EXPECT_EQ(start.error().exit_code, 2);
+  EXPECT_EQ(
+      start.error().lines,
+      (std::vector<std::string>{"/nonexistent/mpclient.conf: cannot be read: No such file or directory"}));
+}
+
+TEST(LoadStart, TakesTheServersArguments) {
+  CommandLine line;
+  line.positional = ServerConfig{};
+  line.positional->target = {"h", 1194};
+  line.key = {.kind = KeySource::Kind::text, .value = kKeyOfZeros, .origin = "MPTUNNEL_KEY"};
+  const auto start = load_server_start(line);
+  ASSERT_TRUE(start);
+  EXPECT_EQ(start->config.target.port, 1194);
+  EXPECT_TRUE(start->options.key);
+  line.key = file_key("/nonexistent/k", "--key-file");
+  ASSERT_FALSE(load_server_start(line));
+  EXPECT_TRUE(load_server_start(line).error().lines.front().starts_with("--key-file: "));
+}
+
+TEST(RenderCheck, SaysWhatMpclientUnderstood) {
+  const TemporaryFolder folder;
+  const std::string config = folder.write(
+      "c", "1.1.1.1 4000\nh 1 dev=wwan0 bind=10.0.0.1:5 name=m\nclient-id me\nencrypt no\nlisten *:99\n");
+  CommandLine line = with_config(config);
+  line.daemon = true;
+  line.pid_file = "/run/p";
+  line.key = {.kind = KeySource::Kind::text, .value = kKeyOfZeros, .origin = "MPTUNNEL_KEY"};
+  const auto start = load_client_start(line);
+  ASSERT_TRUE(start);
+  EXPECT_EQ(render_check(*start), config + ": no mistakes\n" +
+                                      "listen      0.0.0.0:99\n"
+                                      "listen      [::]:99 (where this host has IPv6)\n"
+                                      "bridge      1.1.1.1:4000, called 1.1.1.1:4000\n"
+                                      "bridge      h:1 from 10.0.0.1:5 over wwan0, called m\n"
+                                      "client-id   me\n"
+                                      "key         set (MPTUNNEL_KEY)\n"
+                                      "encryption  no (" +
+                                      config +
+                                      ":4)\n"
+                                      "log level   info\n"
+                                      "daemon      yes\n"
+                                      "pid file    /run/p\n");
+}
+
+TEST(RenderCheck, SaysWhatMpserverUnderstood) {
+  const char* const words[] = {"mpserver", "--listen", "::1", "2000", "vpn.lan", "1194"};
+  const auto line = parse_mpserver_command_line(6, words, {}, "1");
+  ASSERT_TRUE(line);
+  const auto start = load_server_start(*line);
+  ASSERT_TRUE(start);
+  EXPECT_EQ(render_check(*start),
+            "command line: no mistakes\n"
+            "listen      [::1]:2000\n"
+            "target      vpn.lan:1194\n"
+            "key         none\n"
+            "encryption  yes (default)\n"
+            "log level   info\n");
+}
+
+TEST(ReadFile, GivesUpToItsLimit) {
+  const TemporaryFolder folder;
+  const std::string path = folder.write("f", std::string(40000, 'x'));
+  EXPECT_EQ(read_file(path, 40000), std::string(40000, 'x'));
+  EXPECT_EQ(read_file(path, 39999).error(), path + ": cannot be read: it has more than 39999 bytes");
+  EXPECT_EQ(read_file("/dev/zero", 100000).error(),
+            "/dev/zero: cannot be read: it has more than 100000 bytes");
+  EXPECT_EQ(read_file(folder.path(), 10).error(), folder.path() + ": cannot be read: Is a directory");
+}
+
+}  // namespace
+}  // namespace mptunnel
