@@ -1,0 +1,96 @@
+"""The shared key: who has it is served, who has not hears nothing; and where it may come from."""
+
+import harness
+from harness import check
+
+
+def make_key(test):
+    code, key = test.run("mpclient", "--genkey")
+    check(code == 0 and len(key) == 44, f"--genkey: {code} {key}")
+    return key
+
+
+def make_tunnel(test, name, server_key, client_key, encrypt=True):
+    echo = test.echo(name=f"{name}: echo")
+    tunnel = harness.Tunnel(test, f"{name}: ", encrypt, echo.port)
+    tunnel.add_bridges(1)
+    tunnel.server_env = {"MPTUNNEL_KEY": server_key} if server_key else {}
+    tunnel.client_env = {"MPTUNNEL_KEY": client_key} if client_key else {}
+    return tunnel
+
+
+def expect_service(test, tunnel, what):
+    tunnel.start().wait_up()
+    harness.check_clean(test.send(tunnel.port, "--for", 1, "--rate", 500, name=f"{what}: send").json(), what)
+    for end in (tunnel.server, tunnel.client):
+        check(end.find("a key is set"), f"{end.name}: its log does not say that a key is set")
+        check(not end.find("without a key"), f"{end.name}: its log warns that there is no key")
+
+
+def the_right_key(test):
+    """The same key at both ends works, encrypted and in the clear"""
+    key = make_key(test)
+    harness.in_parallel(*(
+        lambda e=encrypt, n=name: expect_service(test, make_tunnel(test, n, key, key, e), n)
+        for encrypt, name in ((True, "sealed"), (False, "clear"))))
+
+
+def expect_silence(test, name, server_key, client_key, encrypt):
+    tunnel = make_tunnel(test, name, server_key, client_key, encrypt)
+    tunnel.start()
+    result = test.send(tunnel.port, "--for", 6, "--rate", 50, name=f"{name}: send").json()
+    check(result["received"] == 0, f"{name}: {result['received']} datagrams came back")
+    stats = test.tell(tunnel.bridges[0], "stats")
+    check(stats["up"]["received"] > 5, f"{name}: mpclient tried {stats['up']['received']} times")
+    check(stats["down"]["received"] == 0, f"{name}: mpserver sent {stats['down']['received']} packets")
+    tunnel.client.wait_for("no answer from mpserver.*is the key the same at both ends", 15)
+    tunnel.server.wait_for("has another key, or one end has none: it gets no answer", 15)
+    check(not tunnel.server.find("session started"), f"{name}: a session started")
+
+
+def a_wrong_key(test):
+    """Another key, or none at one end: nothing passes, mpserver sends not one packet, both logs explain"""
+    key, other = make_key(test), make_key(test)
+    harness.in_parallel(*(
+        lambda n=name, s=server, c=client, e=encrypt: expect_silence(test, f"{n}, {'sealed' if e else 'clear'}", s, c, e)
+        for name, server, client in (("other key", key, other), ("client without", key, None), ("server without", None, key))
+        for encrypt in (True, False)))
+
+
+def cured(test):
+    """mpclient is started again with the right key: the session starts by itself"""
+    key = make_key(test)
+    tunnel = make_tunnel(test, "cured", key, None)
+    tunnel.start()
+    tunnel.server.wait_for("has another key, or one end has none", 15)
+    tunnel.client.stop()
+    tunnel.client_env = {"MPTUNNEL_KEY": key}
+    tunnel.start_client()
+    tunnel.wait_up()
+    harness.check_clean(test.send(tunnel.port, "--for", 1, "--rate", 500).json(), "cured")
+
+
+def sources(test):
+    """The key comes from --key-file, MPTUNNEL_KEY_FILE, MPTUNNEL_KEY or a key-file statement, in this order"""
+    key, other = make_key(test), make_key(test)
+    right = test.file("right.key", key + "\n")
+    wrong = test.file("wrong.key", other + "\n")
+
+    def with_client(name, options=(), env=None, statements=()):
+        tunnel = make_tunnel(test, name, key, None)
+        tunnel.client_options = list(options)
+        tunnel.client_env = env or {}
+        tunnel.statements = list(statements)
+        expect_service(test, tunnel, name)
+
+    wrong_statement = ["key-file wrong.key"]
+    harness.in_parallel(
+        lambda: with_client("--key-file", ["--key-file", right], {"MPTUNNEL_KEY": other}, wrong_statement),
+        lambda: with_client("MPTUNNEL_KEY_FILE", env={"MPTUNNEL_KEY_FILE": str(right)}, statements=wrong_statement),
+        lambda: with_client("MPTUNNEL_KEY", env={"MPTUNNEL_KEY": key}, statements=wrong_statement),
+        lambda: with_client("key-file", statements=["key-file right.key"]))
+    check(wrong.exists(), "the wrong key is gone")
+
+
+if __name__ == "__main__":
+    harness.run(the_right_key, a_wrong_key, cured, sources, together=True)

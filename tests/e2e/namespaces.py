@@ -1,0 +1,82 @@
+"""Two network namespaces joined by several links that lose packets by nftables. Needs root, ip and nft."""
+
+import concurrent.futures
+import ctypes
+import json
+import os
+import shutil
+import socket
+import subprocess
+
+import harness
+
+CLONE_NEWNET = 0x40000000  # <sched.h>
+
+
+class LossyPair:
+    """Namespaces a and b with so many veth links between them; of what arrives, both ends drop `loss_percent`.
+
+    Link i is the interface p<i> of both; its addresses are 10.90.<i>.1 in a and 10.90.<i>.2 in b.
+    """
+
+    def __init__(self, test, links, loss_percent):
+        for program in ("ip", "nft"):
+            if shutil.which(program) is None:
+                raise harness.Skip(f"{program} is not installed")
+        self.links = links
+        self.loss_percent = loss_percent
+        self.a = test.namespace("a")
+        self.b = test.namespace("b")
+        for link in range(links):
+            self._add_link(test, link)
+        for namespace in (self.a, self.b):
+            self._add_loss(namespace)
+
+    def address(self, namespace, link):
+        """The address of a link's end in self.a or self.b."""
+        return f"10.90.{link}.{1 if namespace == self.a else 2}"
+
+    def losses(self, namespace):
+        """For each link (packets that came to this end, packets of these that were dropped)."""
+        listed = subprocess.run(["ip", "netns", "exec", namespace, "nft", "-j", "list", "counters"], check=True,
+                                stdout=subprocess.PIPE).stdout
+        counters = [entry["counter"] for entry in json.loads(listed)["nftables"] if "counter" in entry]
+        packets = {counter["name"]: counter["packets"] for counter in counters}
+        return [(packets[f"came{link}"], packets[f"lost{link}"]) for link in range(self.links)]
+
+    def _add_link(self, test, link):
+        name = f"p{link}"
+        test.ip("link", "add", name, "netns", self.a, "type", "veth", "peer", "name", name, "netns", self.b)
+        for namespace in (self.a, self.b):
+            test.ip("-n", namespace, "address", "add", f"{self.address(namespace, link)}/24", "dev", name)
+            # A batch sent with UDP_SEGMENT would cross the link, be counted and be dropped as one packet.
+            test.ip("-n", namespace, "link", "set", name, "gso_max_segs", 1)
+            test.ip("-n", namespace, "link", "set", name, "up")
+
+    def _add_loss(self, namespace):
+        rules = ["table inet loss {"]
+        for link in range(self.links):
+            rules += [f"counter came{link} {{}}", f"counter lost{link} {{}}"]
+        rules += ["chain input {", "type filter hook input priority 0; policy accept;"]
+        for link in range(self.links):
+            rules += [f'iifname "p{link}" counter name came{link}',
+                      f'iifname "p{link}" numgen random mod 100 < {self.loss_percent} counter name lost{link} drop']
+        done = subprocess.run(["ip", "netns", "exec", namespace, "nft", "\n".join([*rules, "}", "}", ""])], check=False,
+                              capture_output=True, text=True)
+        if done.returncode != 0:
+            raise harness.Skip(f"nftables can't drop at random here: {done.stderr.strip()}")
+
+
+def tcp_socket(namespace):
+    """A TCP socket that lives in the namespace, whatever this process lives in."""
+
+    def make():
+        libc = ctypes.CDLL(None, use_errno=True)
+        with open(f"/run/netns/{namespace}", "rb") as file:
+            if libc.setns(file.fileno(), CLONE_NEWNET) != 0:
+                raise OSError(ctypes.get_errno(), f"setns {namespace}: {os.strerror(ctypes.get_errno())}")
+        return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+
+    # The namespace is that of a thread: of one that does nothing else.
+    with concurrent.futures.ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(make).result()

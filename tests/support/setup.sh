@@ -1,0 +1,48 @@
+# Sourced by tests/run and conf/demo: installs packages and builds. Debian and Ubuntu.
+# shellcheck shell=bash
+
+# What building needs, and what running the tests and the demo needs besides.
+build_packages=(g++ cmake ninja-build libev-dev libssl-dev libspdlog-dev libfmt-dev libcli11-dev libexpected-dev
+                libgtest-dev nlohmann-json3-dev)
+test_packages=(clang libclang-rt-14-dev clang-format clang-tidy python3 socat openvpn nftables iproute2 iputils-ping iperf3)
+
+say() { printf '\n== %s\n' "$*"; }
+
+# install PACKAGE...: those that are missing, with the rights to do so; otherwise it says which are missing, and goes on.
+install() {
+  local missing=() package
+  for package in "$@"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+      as_root=(sudo)
+    else
+      say "missing, and no right to install them: ${missing[*]}"
+      echo "   as root: apt-get install ${missing[*]}"
+      return 0
+    fi
+  fi
+  if ! command -v apt-get >/dev/null; then
+    say "missing, and no apt-get here: ${missing[*]}"
+    return 0
+  fi
+  say "installing ${missing[*]}"
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# build FOLDER CMAKE-OPTION...: everything, or what the array `targets` names.
+targets=()
+build() {
+  local folder=$1
+  shift
+  local generator=()
+  command -v ninja >/dev/null && [ ! -f "$folder/CMakeCache.txt" ] && generator=(-G Ninja)
+  mkdir -p "$folder"
+  local log=$folder/build.log
+  cmake -S "$top" -B "$folder" "${generator[@]}" "$@" >"$log" 2>&1 || { cat "$log"; return 1; }
+  cmake --build "$folder" -j "$(nproc)" ${targets[@]+--target "${targets[@]}"} >>"$log" 2>&1 || { tail -n 60 "$log"; return 1; }
+}
