@@ -72,7 +72,7 @@ class SymmetricState {
     std::vector<std::uint8_t> text(plaintext.begin(), plaintext.end());
     if (has_key_) {
       text.resize(plaintext.size() + kTagBytes);
-      Aead(Cipher::chacha20_poly1305, k_, Aead::Use::seal).seal(next_nonce(), h_, {}, plaintext, text);
+      Aead(Cipher::chacha20_poly1305, k_, Aead::Use::seal).seal(first_nonce(), h_, {}, plaintext, text);
     }
     mix_hash(text);
     out.insert(out.end(), text.begin(), text.end());
@@ -80,7 +80,7 @@ class SymmetricState {
   std::optional<std::vector<std::uint8_t>> decrypt_and_hash(ConstBytes text) {
     std::vector<std::uint8_t> plaintext(text.begin(), text.end());
     if (has_key_) {
-      if (!Aead(Cipher::chacha20_poly1305, k_, Aead::Use::open).open(next_nonce(), h_, plaintext)) {
+      if (!Aead(Cipher::chacha20_poly1305, k_, Aead::Use::open).open(first_nonce(), h_, plaintext)) {
         return std::nullopt;
       }
       plaintext.resize(text.size() - kTagBytes);
@@ -105,21 +105,21 @@ class SymmetricState {
   void set_key(const SecretKey& key) {
     k_ = key;
     has_key_ = true;
-    n_ = 0;
+    is_key_used_ = false;
   }
-  /// ChaChaPoly: 32 zero bits, then the counter, little-endian (section 12.3).
-  Nonce next_nonce() {
-    Nonce nonce{};
-    for (std::size_t i = 0; i < 8; ++i) nonce[4 + i] = static_cast<std::uint8_t>(n_ >> 8 * i);
-    ++n_;
-    return nonce;
+  /// The nonce of a key's first use, all zero (section 12.3). In these two patterns each key seals one
+  /// payload, so the counter of section 5.1 never moves on.
+  Nonce first_nonce() {
+    MPT_ASSERT(!is_key_used_);
+    is_key_used_ = true;
+    return {};
   }
 
   HashBytes h_;
   SecretKey ck_;
   SecretKey k_;
-  std::uint64_t n_ = 0;
   bool has_key_ = false;
+  bool is_key_used_ = false;
 };
 
 }  // namespace

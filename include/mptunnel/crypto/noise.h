@@ -36,6 +36,8 @@ class NoiseHandshake {
   /// Noise_NNpsk0 where `psk` is given, else Noise_NN. The ephemeral private key is 32 raw bytes drawn from
   /// `random` at the moment the own message is written.
   NoiseHandshake(Role role, ConstBytes prologue, const SecretKey* psk, RandomSource& random);
+  NoiseHandshake(const NoiseHandshake&) = delete;
+  NoiseHandshake& operator=(const NoiseHandshake&) = delete;
   NoiseHandshake(NoiseHandshake&&) noexcept;
   NoiseHandshake& operator=(NoiseHandshake&&) noexcept;
   ~NoiseHandshake();

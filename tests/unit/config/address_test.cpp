@@ -69,9 +69,9 @@ INSTANTIATE_TEST_SUITE_P(
                 "'http//x' is not a host: write a name, an IPv4 address or an IPv6 address"},
         WordRow{"TwoDots", "a..b", "'a..b' is not a host: write a name, an IPv4 address or an IPv6 address"},
         WordRow{"Hyphen", "-a", "'-a' is not a host: write a name, an IPv4 address or an IPv6 address"},
-        WordRow{
-            "LongLabel", std::string(64, 'a'),
-            std::string(1, '\'') + std::string(64, 'a') + "' is not a host: write a name, an IPv4 address or an IPv6 address"},
+        WordRow{"LongLabel", std::string(64, 'a'),
+                std::string(1, '\'') + std::string(64, 'a') +
+                    "' is not a host: write a name, an IPv4 address or an IPv6 address"},
         WordRow{"Empty", "", "'' is not a host: write a name, an IPv4 address or an IPv6 address"}),
     row_name<WordRow>);
 

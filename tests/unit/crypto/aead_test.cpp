@@ -182,7 +182,7 @@ TEST(Aead, OneContextSealsManyPacketsLikeAFreshOneEach) {
     for (std::uint32_t number = 0; number < 50; ++number) {
       const Nonce nonce = packet_nonce(PacketNumber{number});
       const auto associated = numbered_bytes(number % 9);
-      const auto text = numbered_bytes(number * 13);
+      const auto text = numbered_bytes(std::size_t{number} * 13);
       std::vector<std::uint8_t> out(text.size() + kTagBytes);
       sealer.seal(nonce, associated, {}, text, out);
       EXPECT_EQ(out, sealed(cipher, numbered_key(), nonce, associated, text))

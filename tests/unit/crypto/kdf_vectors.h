@@ -1,7 +1,7 @@
 // Known answers, as hexadecimal digits. Made by make_kdf_vectors.py with Python's hmac and hashlib, an
 // implementation that is not ours. Do not edit.
-// clang-format off
 #pragma once
+// clang-format off
 
 #include <array>
 #include <cstdint>

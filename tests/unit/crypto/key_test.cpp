@@ -114,6 +114,10 @@ TEST(SystemRandom, FillsAllSizesAndNeverTwiceTheSame) {
 }
 
 class KeyFile : public testing::Test {
+ public:
+  KeyFile(const KeyFile&) = delete;
+  KeyFile& operator=(const KeyFile&) = delete;
+
  protected:
   KeyFile() {
     std::string name = testing::TempDir() + "mptunnel-key-XXXXXX";
@@ -124,9 +128,6 @@ class KeyFile : public testing::Test {
     std::error_code ignored;
     std::filesystem::remove_all(folder_, ignored);
   }
-  KeyFile(const KeyFile&) = delete;
-  KeyFile& operator=(const KeyFile&) = delete;
-
   [[nodiscard]] std::string path(const std::string& name = "key") const { return folder_ / name; }
   [[nodiscard]] std::string write(const std::string& text, mode_t mode = 0600) const {
     std::ofstream(path(), std::ios::binary) << text;

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Prints kdf_vectors.h: known answers of HMAC-BLAKE2s, HKDF and everything that is derived with it, computed with Python's
-hmac and hashlib, whose BLAKE2s is the reference code of its authors and not OpenSSL's. The derivations below follow
-docs/protocol.md, not our sources.
+hmac and hashlib, whose BLAKE2s is the reference code of its authors and not OpenSSL's. The derivations follow what
+docs/protocol.md and kdf.h say, not our sources.
 
     /usr/bin/python3 make_kdf_vectors.py > kdf_vectors.h
 """
@@ -106,8 +106,9 @@ def print_traffic():
 def main():
     print("// Known answers, as hexadecimal digits. Made by make_kdf_vectors.py with Python's hmac and hashlib, an")
     print("// implementation that is not ours. Do not edit.")
+    print("#pragma once")
     print("// clang-format off")
-    print("#pragma once\n\n#include <array>\n#include <cstdint>\n#include <string_view>\n\nnamespace mptunnel::test {\n")
+    print("\n#include <array>\n#include <cstdint>\n#include <string_view>\n\nnamespace mptunnel::test {\n")
     print_hkdf()
     print_derived()
     print_traffic()

@@ -87,10 +87,11 @@ CASES = (
 
 
 def main():
-    print("// Whole Noise handshakes, as hexadecimal digits. Made by make_noise_vectors.py with dissononce (python3-dissononce),")
-    print("// an implementation that is not ours. Do not edit.")
+    print("// Whole Noise handshakes, as hexadecimal digits. Made by make_noise_vectors.py with dissononce")
+    print("// (python3-dissononce), an implementation that is not ours. Do not edit.")
+    print("#pragma once")
     print("// clang-format off")
-    print("#pragma once\n\n#include <array>\n#include <string_view>\n\nnamespace mptunnel::test {\n")
+    print("\n#include <array>\n#include <string_view>\n\nnamespace mptunnel::test {\n")
     print("struct NoiseVector {")
     for field in FIELDS:
         print("  std::string_view %s;%s" % (field, "  // empty: Noise_NN" if field == "psk" else ""))

@@ -1,7 +1,7 @@
-// Whole Noise handshakes, as hexadecimal digits. Made by make_noise_vectors.py with dissononce (python3-dissononce),
-// an implementation that is not ours. Do not edit.
-// clang-format off
+// Whole Noise handshakes, as hexadecimal digits. Made by make_noise_vectors.py with dissononce
+// (python3-dissononce), an implementation that is not ours. Do not edit.
 #pragma once
+// clang-format off
 
 #include <array>
 #include <string_view>

@@ -15,7 +15,7 @@ namespace {
 using Octets = std::vector<std::uint8_t>;
 
 Octets encoded(const Frame& frame) {
-  Octets bytes(2 * kMaxVarint);
+  Octets bytes(2 * std::size_t{kMaxVarint});
   ByteWriter writer(bytes);
   encode_frame(frame, writer);
   bytes.resize(writer.written());
@@ -277,8 +277,13 @@ TEST(FrameReader, ReadsRandomBytesWithoutHarm) {
 }
 
 TEST(FrameDeathTest, APayloadThatNoLengthCanSayIsABug) {
-  const Octets payload(std::size_t{kMaxVarint} + 1);
-  EXPECT_DEATH(encoded(DatagramFrame{FlowId{1}, payload}), "assertion");
+  // The second size would be 5 in 16 bits.
+  for (const std::size_t size : {std::size_t{kMaxVarint} + 1, std::size_t{65541}}) {
+    const Octets payload(size);
+    Octets bytes(2 * size);
+    ByteWriter writer(bytes);
+    EXPECT_DEATH(encode_frame(DatagramFrame{FlowId{1}, payload}, writer), "assertion") << size;
+  }
   EXPECT_DEATH(encoded(FlowCloseFrame{FlowId{16384}}), "assertion");
 }
 
