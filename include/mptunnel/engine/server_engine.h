@@ -35,8 +35,8 @@ class ServerEngine {
 
   /// What arrived from the network. Decrypted in place: deliveries point into `batch`.
   void on_network(DatagramBatch batch, const Route& route, Output& out, TimePoint now);
-  /// Datagrams that the target sent to the socket of this flow.
-  void on_target(FlowHandle flow, DatagramBatch batch, Output& out, TimePoint now);
+  /// Datagrams that the target sent to the socket of a flow.
+  void on_target(FlowHandle handle, DatagramBatch batch, Output& out, TimePoint now);
   void on_deadline(Output& out, TimePoint now);
   [[nodiscard]] TimePoint deadline() const { return next_tick_; }
   /// How many of a run's packets the kernel took for one of its paths; `drop` says why not the others.
