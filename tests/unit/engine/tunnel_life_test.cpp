@@ -265,6 +265,16 @@ TEST_F(TunnelLife, ReplacedProcessIsNotServedForTwoSeconds) {
   EXPECT_EQ(tunnel_.server_drops(Drop::superseded), 2U);
 }
 
+TEST_F(TunnelLife, ServerThatEndsTellsOnlyThePresentProcess) {
+  tunnel_.restart_client();
+  ASSERT_EQ(tunnel_.server->sessions().size(), 2U);
+  const std::size_t sent = tunnel_.wires.size();
+  tunnel_.arrives = [](const Wire& /*wire*/) { return false; };
+  tunnel_.server->close(tunnel_.server_out, tunnel_.now);
+  tunnel_.carry_server();
+  EXPECT_EQ(tunnel_.wires.size() - sent, 3U);
+}
+
 TEST_F(TunnelLife, TwoLiveProcessesOfOneIdentityAreSeparated) {
   const Packet late = tunnel_.seal_as_client(PacketType::control, {{0}});
   const Packet later = tunnel_.seal_as_client(PacketType::control, {{0}});
