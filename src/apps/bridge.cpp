@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "mptunnel/apps/io.h"
 #include "mptunnel/net/clock.h"
 
 namespace mptunnel {
@@ -21,11 +20,12 @@ constexpr Duration kResolveWhileDown = 10s;
 
 }  // namespace
 
-Bridge::Bridge(PathId id, BridgeConfig config, std::uint16_t port, Loop& loop, Resolver& resolver,
-               Callbacks callbacks)
+Bridge::Bridge(PathId id, BridgeConfig config, const ClientIdentity& identity, const SocketTuning& tuning,
+               Loop& loop, Resolver& resolver, Callbacks callbacks)
     : id_(id),
       config_(std::move(config)),
-      port_(port),
+      identity_(identity),
+      tuning_(tuning),
       loop_(loop),
       resolver_(resolver),
       callbacks_(std::move(callbacks)),
@@ -95,18 +95,11 @@ void Bridge::open(const Endpoint& remote) {
   options.connect = remote;
   options.device = config_.device;
   options.buffer_bytes = kSocketBufferBytes;
+  options.offload = tuning_.offload;
   options.bind.family = remote.family;
-  options.bind.port = port_;
-  if (config_.bind) {
-    options.bind = *config_.bind;
-    if (options.bind.port == 0) options.bind.port = port_;
-  }
-  auto socket = UdpSocket::open(options);
-  const bool is_port_free_to_choose = !config_.bind || config_.bind->port == 0;
-  if (!socket && socket.error().error == EADDRINUSE && is_port_free_to_choose) {
-    options.bind.port = 0;
-    socket = UdpSocket::open(options);
-  }
+  if (config_.bind) options.bind = *config_.bind;
+  auto socket = options.bind.port != 0 ? UdpSocket::open(options)
+                                       : open_on_derived_port(options, identity_, config_.name);
   if (!socket) {
     retry_later(socket.error().what);
     return;

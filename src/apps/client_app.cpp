@@ -3,16 +3,15 @@
 #include <csignal>
 
 #include "mptunnel/apps/event_log.h"
-#include "mptunnel/crypto/kdf.h"
 #include "mptunnel/net/clock.h"
 
 namespace mptunnel {
 
-ClientApp::ClientApp(const ClientConfig& config, const ClientSettings& settings)
+ClientApp::ClientApp(const ClientConfig& config, const ClientSettings& settings, const SocketTuning& tuning)
     : config_(config),
       engine_(settings, random_),
       resolver_(loop_),
-      listeners_(loop_, [this](UdpSocket& socket) { on_application(socket); }),
+      listeners_(loop_, tuning, std::nullopt, [this](UdpSocket& socket) { on_application(socket); }),
       timer_(loop_, [this] { on_deadline(); }),
       on_term_(loop_, SIGTERM, [this] { on_stop(); }),
       on_int_(loop_, SIGINT, [this] { on_stop(); }) {
@@ -25,8 +24,8 @@ ClientApp::ClientApp(const ClientConfig& config, const ClientSettings& settings)
   };
   for (const BridgeConfig& bridge : config_.bridges) {
     const PathId id{static_cast<std::uint8_t>(bridges_.size())};
-    const std::uint16_t port = derive_port(settings.identity, bridge.name);
-    bridges_.push_back(std::make_unique<Bridge>(id, bridge, port, loop_, resolver_, callbacks));
+    bridges_.push_back(
+        std::make_unique<Bridge>(id, bridge, settings.identity, tuning, loop_, resolver_, callbacks));
   }
 }
 
@@ -42,30 +41,39 @@ void ClientApp::run() {
 
 void ClientApp::on_application(UdpSocket& socket) {
   const TimePoint now = monotonic_now();
-  for (int i = 0; i < kReceivesPerWakeup; ++i) {
-    const ReceiveResult result = socket.receive(buffers_);
+  bool more = true;
+  for (application_budget_.start(); more;) {
+    const ReceiveResult result = socket.receive(buffers_, application_budget_.batches());
+    more = application_budget_.take(result);
     for (const Received& received : result.batches)
       engine_.on_application(received.batch, received.route, out_, now);
     flush();
-    if (!result.more) break;
   }
 }
 
 void ClientApp::on_path(PathId path) {
   const TimePoint now = monotonic_now();
   Bridge& bridge = *bridges_[path.value];
-  for (int i = 0; i < kReceivesPerWakeup && bridge.socket() != nullptr; ++i) {
-    const ReceiveResult result = bridge.socket()->receive(buffers_);
+  bool more = true;
+  for (path_budget_.start(); more && bridge.socket() != nullptr;) {
+    const ReceiveResult result = bridge.socket()->receive(buffers_, path_budget_.batches());
+    more = path_budget_.take(result);
     if (result.error != 0) bridge.on_error(result.error);
     for (const Received& received : result.batches) engine_.on_path(path, received.batch, out_, now);
     flush();
-    if (!result.more) break;
   }
 }
 
 void ClientApp::on_deadline() {
-  engine_.on_deadline(out_, monotonic_now());
+  const TimePoint now = monotonic_now();
+  engine_.on_deadline(out_, now);
   flush();
+  application_drops_.see(listeners_.kernel_drops(), now);
+  std::uint64_t of_bridges = 0;
+  for (const auto& bridge : bridges_) {
+    if (bridge->socket() != nullptr) of_bridges += bridge->socket()->counters().kernel_drops;
+  }
+  bridge_drops_.see(of_bridges, now);
 }
 
 void ClientApp::on_stop() {
@@ -92,15 +100,14 @@ void ClientApp::flush() {
 void ClientApp::send_runs() {
   if (out_.runs.empty()) return;
   for (const auto& bridge : bridges_) {
-    const PathId path = bridge->id();
-    runs_.clear();
-    for (const PacketRun& run : out_.runs) {
-      if ((run.paths & mask_of(path)) != 0) runs_.push_back(&run);
-    }
     UdpSocket* socket = bridge->socket();
-    if (runs_.empty() || socket == nullptr) continue;
+    if (socket == nullptr) continue;
+    for (const PacketRun& run : out_.runs) {
+      if ((run.paths & mask_of(bridge->id())) != 0) sender_.add(out_, run, bridge->id());
+    }
+    if (sender_.empty()) continue;
     const int error =
-        sender_.send(out_, runs_, *socket, {}, [&](const PacketRun& run, std::uint32_t accepted, Drop drop) {
+        sender_.send(*socket, [this](PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop) {
           engine_.on_sent(path, run, accepted, drop);
         });
     if (error != 0) bridge->on_error(error);
@@ -108,15 +115,31 @@ void ClientApp::send_runs() {
 }
 
 void ClientApp::deliver() {
+  out_.group_deliveries();
+  UdpSocket* socket = nullptr;
   for (const Delivery& delivery : out_.deliveries) {
     const Route* application = engine_.application_of(delivery.flow);
-    UdpSocket* socket = application == nullptr ? nullptr : listeners_.find(*application);
-    if (socket == nullptr) continue;
-    const SendOutcome outcome =
-        socket->send_pieces(std::span(out_.pieces).subspan(delivery.first, delivery.count), *application);
-    if (outcome.accepted < delivery.count)
-      drops_.add(drop_for(outcome.error), delivery.count - outcome.accepted);
+    UdpSocket* own = application == nullptr ? nullptr : listeners_.find(*application);
+    if (own == nullptr) {
+      drops_.add(Drop::flow_unknown, delivery.count);
+      continue;
+    }
+    if (own != socket) send_deliveries(socket);
+    socket = own;
+    deliveries_.push_back({out_.pieces_of(delivery), *application});
   }
+  send_deliveries(socket);
+}
+
+void ClientApp::send_deliveries(UdpSocket* socket) {
+  if (deliveries_.empty()) return;
+  delivered_.resize(deliveries_.size());
+  socket->send(std::span<const SendPieces>(deliveries_), delivered_);
+  for (std::size_t i = 0; i < deliveries_.size(); ++i) {
+    const std::size_t lost = deliveries_[i].datagrams.size() - delivered_[i].accepted;
+    if (lost > 0) drops_.add(drop_for(delivered_[i].error), lost);
+  }
+  deliveries_.clear();
 }
 
 void ClientApp::act_on(const Event& event) {

@@ -14,17 +14,18 @@
 namespace mptunnel {
 namespace {
 
-constexpr std::array<std::string_view, 4> kValueOptions{"--key-file", "--log-level", "--pid-file",
-                                                        "--listen"};
-constexpr std::array<std::string_view, 9> kOptions{"--key-file", "--log-level", "--pid-file",
-                                                   "--check",    "--genkey",    "--daemon",
-                                                   "--version",  "--help",      "--listen"};
+constexpr std::array<std::string_view, 5> kValueOptions{"--key-file", "--log-level", "--pid-file",
+                                                        "--offload", "--listen"};
+constexpr std::array<std::string_view, 10> kOptions{"--key-file", "--log-level", "--pid-file", "--offload",
+                                                    "--check",    "--genkey",    "--daemon",   "--version",
+                                                    "--help",     "--listen"};
 
 /// The words as CLI11 sorted them, not yet judged.
 struct RawArguments {
   std::vector<std::string> key_file;
   std::vector<std::string> log_level;
   std::vector<std::string> pid_file;
+  std::vector<std::string> offload;
   std::vector<std::string> listen;
   std::vector<std::string> positionals;
   std::vector<std::string> unknown;
@@ -108,6 +109,7 @@ class CommandLineParser {
     take_one_each("--key-file", raw_.key_file);
     take_one_each("--log-level", raw_.log_level);
     take_one_each("--pid-file", raw_.pid_file);
+    take_one_each("--offload", raw_.offload);
     if (is_server(program_)) take_one_each("--listen", raw_.listen);
     const auto add_flag = [&app](const char* names, bool& flag) {
       app.add_flag_callback(names, [&flag] { flag = true; })->disable_flag_override();
@@ -180,6 +182,7 @@ class CommandLineParser {
 
   static std::string_view value_name(std::string_view option) {
     if (option == "--log-level") return "LEVEL";
+    if (option == "--offload") return "yes|no";
     return option == "--listen" ? "ADDRESS" : "FILE";
   }
 
@@ -223,6 +226,12 @@ class CommandLineParser {
         wrong(fmt::format("--log-level: {} is not a log level: write debug, info, warning or error",
                           quote_word(*level)));
       }
+    }
+    if (const auto offload = single("--offload", raw_.offload)) {
+      line_.offload = *offload == "yes";
+      if (*offload != "yes" && *offload != "no")
+        wrong(fmt::format("--offload: {} is neither yes nor no: write '--offload yes' or '--offload no'",
+                          quote_word(*offload)));
     }
   }
 

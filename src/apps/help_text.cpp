@@ -8,6 +8,7 @@ namespace {
 constexpr std::string_view kOptions =
     R"(  --key-file FILE    the key that both ends share; only its owner may be able to read it
   --log-level LEVEL  debug, info, warning or error (default: info)
+  --offload yes|no   whether the kernel may split and join datagrams (default: yes)
   --check            read everything, say what was understood, and end; looks up no names
   --genkey           print a new key and end
   --daemon           run in the background; messages go to syslog once it works

@@ -2,10 +2,12 @@
 
 #include <cerrno>
 
-#include "mptunnel/apps/io.h"
-
 namespace mptunnel {
 namespace {
+
+/// Who floods one of them leaves the others' buffers alone. Each costs a descriptor, and up to
+/// kSocketBufferBytes of the kernel's memory while it is full.
+constexpr std::size_t kSocketsPerAddress = 8;
 
 bool is_missing_family(int error) {
   return error == EAFNOSUPPORT || error == EADDRNOTAVAIL || error == EPROTONOSUPPORT;
@@ -19,21 +21,32 @@ tl::expected<void, std::string> ListenSockets::open(const std::vector<ListenAddr
     options.bind = address.endpoint;
     options.packet_info = true;
     options.buffer_bytes = kSocketBufferBytes;
-    auto socket = UdpSocket::open(options);
-    if (!socket) {
-      if (address.may_be_missing && is_missing_family(socket.error().error)) continue;
-      return tl::unexpected(socket.error().what);
+    options.offload = tuning_.offload;
+    auto sockets = UdpSocket::open_group(options, kSocketsPerAddress, steer_by_byte_);
+    if (!sockets) {
+      if (address.may_be_missing && is_missing_family(sockets.error().error)) continue;
+      return tl::unexpected(sockets.error().what);
     }
-    auto listener = std::make_unique<Listener>(Listener{address.endpoint, std::move(*socket), nullptr});
-    Listener* raw = listener.get();
-    listener->watcher =
-        std::make_unique<ReadWatcher>(loop_, raw->socket.fd(), [this, raw] { on_readable_(raw->socket); });
+    auto listener = std::make_unique<Listener>(Listener{address.endpoint, std::move(*sockets), {}});
+    for (UdpSocket& socket : listener->sockets) {
+      listener->watchers.push_back(
+          std::make_unique<ReadWatcher>(loop_, socket.fd(), [this, &socket] { on_readable_(socket); }));
+    }
     listeners_.push_back(std::move(listener));
   }
   if (listeners_.empty()) return tl::unexpected(std::string("no address to listen on is available"));
   for (const auto& listener : listeners_)
-    log_info("listening on {}", listener->socket.local_endpoint().to_string());
+    log_info("listening on {}", listener->sockets.front().local_endpoint().to_string());
+  hint_small_buffer(listeners_.front()->sockets.front());
   return {};
+}
+
+std::uint64_t ListenSockets::kernel_drops() const {
+  std::uint64_t drops = 0;
+  for (const auto& listener : listeners_) {
+    for (const UdpSocket& socket : listener->sockets) drops += socket.counters().kernel_drops;
+  }
+  return drops;
 }
 
 UdpSocket* ListenSockets::find(const Route& route) {
@@ -42,8 +55,8 @@ UdpSocket* ListenSockets::find(const Route& route) {
     const Endpoint& here = listener->endpoint;
     if (here.family != route.remote.family) continue;
     if (route.local.port != 0 && here.port != route.local.port) continue;
-    if (here.address == route.local.address) return &listener->socket;
-    if (here.is_any() || found == nullptr) found = &listener->socket;
+    if (here.address == route.local.address) return &listener->sockets.front();
+    if (here.is_any() || found == nullptr) found = &listener->sockets.front();
   }
   return found;
 }

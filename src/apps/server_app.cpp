@@ -6,13 +6,19 @@
 #include "mptunnel/net/clock.h"
 
 namespace mptunnel {
+namespace {
 
-ServerApp::ServerApp(const ServerConfig& config, const ServerSettings& settings)
+/// The last byte of the session index: all packets of a session come to one socket of the group.
+constexpr std::uint32_t kSteeringByte = 3;
+
+}  // namespace
+
+ServerApp::ServerApp(const ServerConfig& config, const ServerSettings& settings, const SocketTuning& tuning)
     : config_(config),
       engine_(settings, random_),
       resolver_(loop_),
-      target_(config_.target, loop_, resolver_, [this](FlowHandle flow) { on_target(flow); }),
-      listeners_(loop_, [this](UdpSocket& socket) { on_network(socket); }),
+      target_(config_.target, tuning, loop_, resolver_, [this](FlowHandle flow) { on_target(flow); }),
+      listeners_(loop_, tuning, kSteeringByte, [this](UdpSocket& socket) { on_network(socket); }),
       timer_(loop_, [this] { on_deadline(); }),
       on_term_(loop_, SIGTERM, [this] { on_stop(); }),
       on_int_(loop_, SIGINT, [this] { on_stop(); }) {}
@@ -29,32 +35,36 @@ void ServerApp::run() {
 
 void ServerApp::on_network(UdpSocket& socket) {
   const TimePoint now = monotonic_now();
-  for (int i = 0; i < kReceivesPerWakeup; ++i) {
-    const ReceiveResult result = socket.receive(buffers_);
+  bool more = true;
+  for (network_budget_.start(); more;) {
+    const ReceiveResult result = socket.receive(buffers_, network_budget_.batches());
+    more = network_budget_.take(result);
     for (const Received& received : result.batches)
       engine_.on_network(received.batch, received.route, out_, now);
     flush();
-    if (!result.more) break;
   }
 }
 
 void ServerApp::on_target(FlowHandle flow) {
   const TimePoint now = monotonic_now();
-  for (int i = 0; i < kReceivesPerWakeup; ++i) {
+  bool more = true;
+  for (target_budget_.start(); more;) {
     UdpSocket* socket = target_.socket(flow);
     if (socket == nullptr) return;
-    const ReceiveResult result = socket->receive(buffers_);
+    const ReceiveResult result = socket->receive(buffers_, target_budget_.batches());
+    more = target_budget_.take(result);
     if (result.error != 0) target_.on_error(result.error);
     if (!result.batches.empty()) target_.on_answer();
     for (const Received& received : result.batches) engine_.on_target(flow, received.batch, out_, now);
     flush();
-    if (!result.more) break;
   }
 }
 
 void ServerApp::on_deadline() {
-  engine_.on_deadline(out_, monotonic_now());
+  const TimePoint now = monotonic_now();
+  engine_.on_deadline(out_, now);
   flush();
+  network_drops_.see(listeners_.kernel_drops(), now);
 }
 
 void ServerApp::on_stop() {
@@ -80,8 +90,8 @@ void ServerApp::flush() {
 }
 
 void ServerApp::send_runs() {
-  // Consecutive runs of one session leave together; paths of a session are few, sessions in one wake-up
-  // mostly one.
+  // Path by path, and all copies that leave by one socket with one call.
+  UdpSocket* socket = nullptr;
   for (std::size_t begin = 0; begin < out_.runs.size();) {
     const SessionHandle session = out_.runs[begin].session;
     std::size_t end = begin;
@@ -91,19 +101,24 @@ void ServerApp::send_runs() {
       const PathId path{i};
       if ((paths & mask_of(path)) == 0) continue;
       const Route* route = engine_.route_of(session, path);
-      UdpSocket* socket = route == nullptr ? nullptr : listeners_.find(*route);
-      if (socket == nullptr) continue;
-      runs_.clear();
+      UdpSocket* own = route == nullptr ? nullptr : listeners_.find(*route);
+      if (own == nullptr) continue;
+      if (own != socket) send_copies(socket);
+      socket = own;
       for (std::size_t run = begin; run < end; ++run) {
-        if ((out_.runs[run].paths & mask_of(path)) != 0) runs_.push_back(&out_.runs[run]);
+        if ((out_.runs[run].paths & mask_of(path)) != 0) sender_.add(out_, out_.runs[run], path, *route);
       }
-      sender_.send(out_, runs_, *socket, *route,
-                   [&](const PacketRun& run, std::uint32_t accepted, Drop drop) {
-                     engine_.on_sent(path, run, accepted, drop);
-                   });
     }
     begin = end;
   }
+  send_copies(socket);
+}
+
+void ServerApp::send_copies(UdpSocket* socket) {
+  if (sender_.empty()) return;
+  sender_.send(*socket, [this](PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop) {
+    engine_.on_sent(path, run, accepted, drop);
+  });
 }
 
 void ServerApp::send_direct() {
@@ -116,14 +131,14 @@ void ServerApp::send_direct() {
 }
 
 void ServerApp::deliver() {
+  out_.group_deliveries();
   for (const Delivery& delivery : out_.deliveries) {
     UdpSocket* socket = target_.socket(delivery.flow);
     if (socket == nullptr) {
       drops_.add(Drop::target_unknown, delivery.count);
       continue;
     }
-    const SendOutcome outcome =
-        socket->send_pieces(std::span(out_.pieces).subspan(delivery.first, delivery.count), {});
+    const SendOutcome outcome = socket->send_pieces(out_.pieces_of(delivery), {});
     if (outcome.error != 0) target_.on_error(outcome.error);
     if (outcome.accepted < delivery.count)
       drops_.add(drop_for(outcome.error), delivery.count - outcome.accepted);

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <iterator>
 
+#include "mptunnel/crypto/aead.h"
+
 namespace mptunnel {
 namespace {
 
@@ -94,6 +96,8 @@ void add_options(std::string& text, const StartOptions& options) {
       break;
   }
   add_line(text, "encryption", "{} ({})", options.encrypt ? "yes" : "no", options.encrypt_origin);
+  if (options.encrypt) add_line(text, "cipher", "{}", name_of(options.cipher));
+  add_line(text, "offload", "{} ({})", options.offload ? "yes" : "no", options.offload_origin);
   add_line(text, "log level", "{}", name_of(options.log_level));
   if (options.daemon) add_line(text, "daemon", "yes");
   if (!options.pid_file.empty()) add_line(text, "pid file", "{}", options.pid_file);
@@ -104,6 +108,10 @@ std::string check_title(const StartOptions& options) {
 }
 
 }  // namespace
+
+bool offers_aes(CipherChoice choice) {
+  return choice == CipherChoice::automatic ? has_fast_aes() : choice == CipherChoice::aes_256_gcm;
+}
 
 StartOptions merge_options(const CommandLine& line, const CommonConfig& config) {
   const auto in_file = [&line](int number) { return fmt::format("{}:{}", line.config_path, number); };
@@ -123,6 +131,11 @@ StartOptions merge_options(const CommandLine& line, const CommonConfig& config) 
     options.encrypt_origin =
         config.encrypt ? "MPTUNNEL_ENCRYPT, which wins over " + options.encrypt_origin : "MPTUNNEL_ENCRYPT";
   }
+  options.cipher = config.cipher;
+  options.offload = line.offload.value_or(config.offload.value_or(true));
+  options.offload_origin = line.offload     ? "--offload"
+                           : config.offload ? in_file(config.offload_line)
+                                            : "default";
   options.log_level = line.log_level.value_or(config.log_level.value_or(LogLevel::info));
   options.daemon = line.daemon;
   options.pid_file = line.pid_file;

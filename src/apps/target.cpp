@@ -7,7 +7,6 @@
 
 #include "mptunnel/base/cursor.h"
 #include "mptunnel/base/log.h"
-#include "mptunnel/crypto/kdf.h"
 #include "mptunnel/net/clock.h"
 
 namespace mptunnel {
@@ -23,8 +22,10 @@ constexpr std::size_t kFlowBufferBytes = std::size_t{1} << 20U;
 
 }  // namespace
 
-Target::Target(HostPort address, Loop& loop, Resolver& resolver, OnReadable on_readable)
+Target::Target(HostPort address, const SocketTuning& tuning, Loop& loop, Resolver& resolver,
+               OnReadable on_readable)
     : address_(std::move(address)),
+      tuning_(tuning),
       loop_(loop),
       resolver_(resolver),
       on_readable_(std::move(on_readable)),
@@ -73,13 +74,9 @@ void Target::connect(FlowHandle handle, Flow& flow) {
   UdpSocketOptions options;
   options.connect = remote_;
   options.bind.family = remote_.family;
-  options.bind.port = derive_port(hash, "target");
   options.buffer_bytes = kFlowBufferBytes;
-  auto socket = UdpSocket::open(options);
-  if (!socket && socket.error().error == EADDRINUSE) {
-    options.bind.port = 0;
-    socket = UdpSocket::open(options);
-  }
+  options.offload = tuning_.offload;
+  auto socket = open_on_derived_port(options, hash, "target");
   if (!socket) {
     if (!said_socket_error_) log_error("no socket towards the target for a flow: {}", socket.error().what);
     said_socket_error_ = true;

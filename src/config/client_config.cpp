@@ -12,8 +12,8 @@
 namespace mptunnel {
 namespace {
 
-constexpr std::array<std::string_view, 6> kStatements{"bridge",  "listen",    "key-file",
-                                                      "encrypt", "log-level", "client-id"};
+constexpr std::array<std::string_view, 8> kStatements{"bridge", "listen",  "key-file",  "encrypt",
+                                                      "cipher", "offload", "log-level", "client-id"};
 
 class ClientParser {
  public:

@@ -10,7 +10,8 @@
 namespace mptunnel {
 namespace {
 
-constexpr std::array<std::string_view, 5> kStatements{"listen", "target", "key-file", "encrypt", "log-level"};
+constexpr std::array<std::string_view, 7> kStatements{"listen", "target",  "key-file", "encrypt",
+                                                      "cipher", "offload", "log-level"};
 
 class ServerParser {
  public:

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "mptunnel/config/text.h"
 
@@ -10,6 +11,9 @@ namespace mptunnel {
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
+constexpr std::array kCipherChoices{CipherChoice::automatic, CipherChoice::aes_256_gcm,
+                                    CipherChoice::chacha20_poly1305};
 
 constexpr bool is_control(char letter) {
   const auto byte = static_cast<unsigned char>(letter);
@@ -42,6 +46,18 @@ void read_line(std::string_view line, int number, std::vector<ConfigLine>& lines
 }
 
 }  // namespace
+
+std::string_view name_of(CipherChoice choice) {
+  switch (choice) {
+    case CipherChoice::automatic:
+      return "auto";
+    case CipherChoice::aes_256_gcm:
+      return "aes-256-gcm";
+    case CipherChoice::chacha20_poly1305:
+      return "chacha20-poly1305";
+  }
+  return "auto";
+}
 
 std::string to_string(const ConfigError& error) {
   return fmt::format("{}:{}: {}", error.file, error.line, error.reason);
@@ -116,14 +132,32 @@ std::optional<std::string_view> single_argument(const ConfigLine& line, std::str
 CommonStatements::CommonStatements(std::string_view file_name, const KeyFileCheck& check_key_file)
     : folder_(folder_of(file_name)), check_key_file_(check_key_file) {}
 
+std::optional<bool> switch_argument(const ConfigLine& line, ConfigReport& report) {
+  const std::string usage = fmt::format("{0} yes' or '{0} no", line.words.front());
+  const auto word = single_argument(line, usage, report);
+  if (!word) return std::nullopt;
+  if (*word == "yes" || *word == "no") return *word == "yes";
+  report.add(line.number, fmt::format("{} is neither yes nor no: write '{}'", quote_word(*word), usage));
+  return std::nullopt;
+}
+
 bool CommonStatements::knows(std::string_view word) {
-  return word == "key-file" || word == "encrypt" || word == "log-level";
+  return word == "key-file" || word == "encrypt" || word == "cipher" || word == "offload" ||
+         word == "log-level";
 }
 
 void CommonStatements::read(const ConfigLine& line, ConfigReport& report) {
   const std::string_view statement = line.words.front();
   if (statement == "key-file") read_key_file(line, report);
-  if (statement == "encrypt") read_encrypt(line, report);
+  if (statement == "encrypt" && encrypt_.take(line, report)) {
+    config_.encrypt = switch_argument(line, report);
+    config_.encrypt_line = line.number;
+  }
+  if (statement == "cipher") read_cipher(line, report);
+  if (statement == "offload" && offload_.take(line, report)) {
+    config_.offload = switch_argument(line, report);
+    config_.offload_line = line.number;
+  }
   if (statement == "log-level") read_log_level(line, report);
 }
 
@@ -149,17 +183,21 @@ void CommonStatements::read_key_file(const ConfigLine& line, ConfigReport& repor
   if (auto reason = check_key_file_(config_.key_file)) report.add(line.number, std::move(*reason));
 }
 
-void CommonStatements::read_encrypt(const ConfigLine& line, ConfigReport& report) {
-  if (!encrypt_.take(line, report)) return;
-  const auto word = single_argument(line, "encrypt yes' or 'encrypt no", report);
+void CommonStatements::read_cipher(const ConfigLine& line, ConfigReport& report) {
+  if (!cipher_.take(line, report)) return;
+  const auto word = single_argument(line, "cipher auto|aes-256-gcm|chacha20-poly1305", report);
   if (!word) return;
-  if (*word != "yes" && *word != "no") {
-    report.add(line.number, fmt::format("{} is neither yes nor no: write 'encrypt yes' or 'encrypt no'",
-                                        quote_word(*word)));
-    return;
+  const auto choice = std::find_if(kCipherChoices.begin(), kCipherChoices.end(),
+                                   [&](CipherChoice known) { return name_of(known) == *word; });
+  if (choice != kCipherChoices.end()) {
+    config_.cipher = *choice;
+  } else {
+    report.add(
+        line.number,
+        fmt::format("{} is no cipher: write auto, aes-256-gcm or chacha20-poly1305 ('encrypt no' turns "
+                    "encryption off)",
+                    quote_word(*word)));
   }
-  config_.encrypt = *word == "yes";
-  config_.encrypt_line = line.number;
 }
 
 void CommonStatements::read_log_level(const ConfigLine& line, ConfigReport& report) {

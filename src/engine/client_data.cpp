@@ -95,6 +95,10 @@ void ClientEngine::on_data(KeyEpoch& epoch, PathId path, const PacketHeader& hea
   // A clear packet is no sign of life: anybody on the way can write one.
   if (is_news && !epoch.is_clear()) heard(epoch, now);
 
+  if (const auto datagram = whole_datagram(*opened)) {
+    deliver(*datagram, out, now);
+    return;
+  }
   if (const auto error = check_frames(*opened)) {
     drops_.add(*error);
     return;
@@ -106,16 +110,20 @@ void ClientEngine::on_data(KeyEpoch& epoch, PathId path, const PacketHeader& hea
       drops_.add(Drop::unexpected_frame);
       return;
     }
-    ClientFlow* flow = flows_.find(datagram->flow);
-    if (flow == nullptr) {
-      drops_.add(Drop::flow_unknown);
-      continue;
-    }
-    flow->last_used = now;
-    last_data_ = now;
-    ++datagrams_out_;
-    out.deliver(FlowHandle{datagram->flow.value}, datagram->payload);
+    deliver(*datagram, out, now);
   }
+}
+
+void ClientEngine::deliver(const DatagramFrame& datagram, Output& out, TimePoint now) {
+  ClientFlow* flow = flows_.find(datagram.flow);
+  if (flow == nullptr) {
+    drops_.add(Drop::flow_unknown);
+    return;
+  }
+  flow->last_used = now;
+  last_data_ = now;
+  ++datagrams_out_;
+  out.deliver(FlowHandle{datagram.flow.value}, datagram.payload);
 }
 
 void ClientEngine::check_copy(KeyEpoch& epoch, PathId path, const PacketHeader& header, Bytes packet) {

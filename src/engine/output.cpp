@@ -1,5 +1,7 @@
 #include "mptunnel/engine/output.h"
 
+#include <algorithm>
+
 #include "mptunnel/base/assert.h"
 
 namespace mptunnel {
@@ -64,6 +66,25 @@ void Output::deliver(FlowHandle flow, ConstBytes payload) {
   if (deliveries.empty() || deliveries.back().flow != flow) deliveries.push_back({flow, pieces.size(), 0});
   pieces.push_back(payload);
   ++deliveries.back().count;
+}
+
+void Output::group_deliveries() {
+  if (deliveries.size() < 2) return;
+  std::sort(deliveries.begin(), deliveries.end(), [](const Delivery& a, const Delivery& b) {
+    return a.flow != b.flow ? a.flow < b.flow : a.first < b.first;
+  });
+  grouped_.clear();
+  std::size_t groups = 0;
+  for (std::size_t i = 0; i < deliveries.size(); ++i) {
+    const Delivery part = deliveries[i];
+    if (groups == 0 || deliveries[groups - 1].flow != part.flow)
+      deliveries[groups++] = {part.flow, grouped_.size(), 0};
+    const auto own = pieces_of(part);
+    grouped_.insert(grouped_.end(), own.begin(), own.end());
+    deliveries[groups - 1].count += part.count;
+  }
+  deliveries.resize(groups);
+  pieces.swap(grouped_);
 }
 
 }  // namespace mptunnel

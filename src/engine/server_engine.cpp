@@ -12,40 +12,46 @@ ServerEngine::ServerEngine(const ServerSettings& settings, RandomSource& random)
     : settings_(settings), random_(random), pending_(settings.handshake, random) {}
 
 void ServerEngine::on_network(DatagramBatch batch, const Route& route, Output& out, TimePoint now) {
+  // A batch is DATA of one client as a rule: what is found for its first packet holds for the next. Only
+  // other types end sessions, or make and move paths.
+  std::optional<Sender> sender;
   for_each_datagram(batch, [&](Bytes packet) {
     const auto header = decode_header(packet);
-    if (header) {
-      on_packet({*header, packet, route, out, now});
-    } else {
+    if (!header) {
       drops_.add(packet.size() < kHeaderBytes ? Drop::truncated : Drop::unknown_type);
+      return;
+    }
+    const Arrival arrival{*header, packet, route, out, now};
+    if (header->type != PacketType::data) {
+      sender.reset();
+      on_packet(arrival);
+      return;
+    }
+    if (!sender || sender->epoch.keys->local_index() != header->index)
+      sender = find_sender(header->index, route);
+    if (sender) {
+      on_data(*sender, arrival);
+    } else {
+      drops_.add(Drop::unknown_index);
     }
   });
 }
 
+std::optional<ServerEngine::Sender> ServerEngine::find_sender(SessionIndex index, const Route& route) const {
+  const auto epoch = epochs_.find(index);
+  if (epoch == epochs_.end()) return std::nullopt;
+  return Sender{epoch->second, epoch->second.session->path_at(route)};
+}
+
 void ServerEngine::on_packet(const Arrival& arrival) {
-  switch (arrival.header.type) {
-    case PacketType::handshake1:
-      on_handshake1(arrival);
-      return;
-    case PacketType::data:
-    case PacketType::control:
-      break;
-    case PacketType::handshake2:
-    case PacketType::cookie:
-      drops_.add(Drop::unknown_type);
-      return;
-  }
-  const auto epoch = epochs_.find(arrival.header.index);
-  if (epoch != epochs_.end()) {
-    if (arrival.header.type == PacketType::data) {
-      on_data(epoch->second, arrival);
-    } else {
-      on_control(epoch->second, arrival);
-    }
-  } else if (arrival.header.type == PacketType::control) {
-    on_first_control(arrival);
+  if (arrival.header.type == PacketType::handshake1) {
+    on_handshake1(arrival);
+  } else if (arrival.header.type != PacketType::control) {
+    drops_.add(Drop::unknown_type);
+  } else if (const auto epoch = epochs_.find(arrival.header.index); epoch != epochs_.end()) {
+    on_control(epoch->second, arrival);
   } else {
-    drops_.add(Drop::unknown_index);
+    on_first_control(arrival);
   }
 }
 
@@ -75,31 +81,39 @@ void ServerEngine::on_handshake1(const Arrival& arrival) {
   }
 }
 
-void ServerEngine::on_data(EpochRef epoch, const Arrival& arrival) {
-  const bool is_news = epoch.keys->is_news(arrival.header);
-  const auto opened = epoch.keys->open_data(arrival.header, arrival.packet, arrival.now);
+void ServerEngine::on_data(const Sender& sender, const Arrival& arrival) {
+  KeyEpoch& keys = *sender.epoch.keys;
+  const bool is_news = keys.is_news(arrival.header);
+  const auto opened = keys.open_data(arrival.header, arrival.packet, arrival.now);
   if (!opened) {
     drops_.add(opened.error());
-    if (opened.error() == Drop::copy) check_copy(epoch, arrival);
+    if (opened.error() == Drop::copy) check_copy(sender, arrival);
     return;
   }
-  ServerSession& session = *epoch.session;
-  if (const auto path = session.path_at(arrival.route)) ++epoch.keys->path(*path).received;
-  if (is_news && !epoch.keys->is_clear()) heard(session, false, arrival);
+  ServerSession& session = *sender.epoch.session;
+  if (sender.path) ++keys.path(*sender.path).received;
+  if (is_news && !keys.is_clear()) heard(session, false, arrival);
   if (session.superseded) {
     drops_.add(Drop::superseded);
-    return;
+  } else if (const auto datagram = whole_datagram(*opened)) {
+    deliver(session, *datagram, arrival);
+  } else {
+    on_data_frames(sender, *opened, arrival);
   }
-  if (const auto error = check_frames(*opened)) {
+}
+
+void ServerEngine::on_data_frames(const Sender& sender, ConstBytes frames, const Arrival& arrival) {
+  if (const auto error = check_frames(frames)) {
     drops_.add(*error);
     return;
   }
-  FrameReader reader(*opened);
+  ServerSession& session = *sender.epoch.session;
+  FrameReader reader(frames);
   while (const auto frame = reader.next()) {
     if (const auto* datagram = std::get_if<DatagramFrame>(&*frame)) {
       deliver(session, *datagram, arrival);
     } else if (const auto* open = std::get_if<FlowOpenFrame>(&*frame);
-               open != nullptr && !epoch.keys->is_clear()) {
+               open != nullptr && !sender.epoch.keys->is_clear()) {
       on_flow_open(session, *open, arrival);
     } else {
       drops_.add(Drop::unexpected_frame);
@@ -108,12 +122,11 @@ void ServerEngine::on_data(EpochRef epoch, const Arrival& arrival) {
   }
 }
 
-void ServerEngine::check_copy(EpochRef epoch, const Arrival& arrival) {
-  const auto path = epoch.session->path_at(arrival.route);
-  if (!path) return;
-  PathCounters& counters = epoch.keys->path(*path);
+void ServerEngine::check_copy(const Sender& sender, const Arrival& arrival) {
+  if (!sender.path) return;
+  PathCounters& counters = sender.epoch.keys->path(*sender.path);
   ++counters.received;
-  if (copy_checks_.draw(random_) && !epoch.keys->is_genuine_copy(arrival.header, arrival.packet)) {
+  if (copy_checks_.draw(random_) && !sender.epoch.keys->is_genuine_copy(arrival.header, arrival.packet)) {
     counters.voided = true;
   }
 }
@@ -135,7 +148,7 @@ void ServerEngine::heard(ServerSession& session, bool control, const Arrival& ar
 
 void ServerEngine::on_target(FlowHandle handle, DatagramBatch batch, Output& out, TimePoint now) {
   const auto owner = flows_.find(handle);
-  const auto datagrams = batch.bytes.empty() ? 1 : (batch.bytes.size() + batch.stride - 1) / batch.stride;
+  const std::size_t datagrams = datagrams_in(batch);
   if (owner == flows_.end()) {
     drops_.add(Drop::flow_unknown, datagrams);
     return;

@@ -35,8 +35,10 @@ class Job {
     MPT_ASSERT(bytes_.empty() || (stride_ >= 1 && stride_ <= UINT16_MAX));
     count_ = bytes_.empty() ? 1 : (bytes_.size() + stride_ - 1) / stride_;
   }
-  Job(std::span<const ConstBytes> pieces, const Route& to, SendOutcome& outcome)
-      : pieces_(pieces), count_(pieces.size()), to_(&to), outcome_(&outcome) {}
+  Job(const SendPieces& send, SendOutcome& outcome)
+      : pieces_(send.datagrams), count_(send.datagrams.size()), to_(&send.to), outcome_(&outcome) {
+    MPT_ASSERT(count_ > 0);
+  }
 
   [[nodiscard]] std::size_t count() const { return count_; }
   [[nodiscard]] bool in_pieces() const { return !pieces_.empty(); }
@@ -336,30 +338,39 @@ Scratch& scratch() {
   return instance;
 }
 
+template <typename Send>
+void send_all(UdpSocketState& state, std::span<const Send> sends, std::span<SendOutcome> outcomes) {
+  MPT_ASSERT(sends.size() == outcomes.size());
+  auto& [batch, jobs] = scratch();
+  jobs.clear();
+  for (std::size_t i = 0; i < sends.size(); ++i) {
+    outcomes[i] = {};
+    jobs.emplace_back(sends[i], outcomes[i]);
+  }
+  Sender(state, batch, jobs).run();
+}
+
 }  // namespace
 
 void UdpSocket::send(std::span<const SendRun> runs, std::span<SendOutcome> outcomes) {
-  MPT_ASSERT(runs.size() == outcomes.size());
-  auto& [batch, jobs] = scratch();
-  jobs.clear();
-  for (std::size_t i = 0; i < runs.size(); ++i) {
-    outcomes[i] = {};
-    jobs.emplace_back(runs[i], outcomes[i]);
-  }
-  Sender(state_, batch, jobs).run();
+  send_all(state_, runs, outcomes);
+}
+
+void UdpSocket::send(std::span<const SendPieces> pieces, std::span<SendOutcome> outcomes) {
+  send_all(state_, pieces, outcomes);
 }
 
 SendOutcome UdpSocket::send(const SendRun& run) {
   SendOutcome outcome;
-  send({&run, 1}, {&outcome, 1});
+  send(std::span(&run, 1), {&outcome, 1});
   return outcome;
 }
 
 SendOutcome UdpSocket::send_pieces(std::span<const ConstBytes> datagrams, const Route& to) {
   SendOutcome outcome;
   if (datagrams.empty()) return outcome;
-  const Job job(datagrams, to, outcome);
-  Sender(state_, scratch().batch, {&job, 1}).run();
+  const SendPieces pieces{datagrams, to};
+  send(std::span(&pieces, 1), {&outcome, 1});
   return outcome;
 }
 

@@ -1,14 +1,17 @@
 #include "mptunnel/net/udp_socket.h"
 
 #include <fmt/format.h>
+#include <linux/filter.h>
 #include <netinet/udp.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <system_error>
 #include <utility>
 
+#include "mptunnel/base/assert.h"
 #include "mptunnel/net/socket_address.h"
 
 namespace mptunnel {
@@ -113,6 +116,7 @@ void set_up(UdpSocketState& state, const UdpSocketOptions& options) {
   set_fragmentation(state, options.allow_fragments);
   set_option(state.fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
   if (options.reuse_address) set_option(state.fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (options.reuse_port) set_option(state.fd, SOL_SOCKET, SO_REUSEPORT, 1);
   if (options.packet_info) {
     state.packet_info = state.ipv6 ? set_option(state.fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
                                    : set_option(state.fd, IPPROTO_IP, IP_PKTINFO, 1);
@@ -133,6 +137,19 @@ int bind_to(const UdpSocketState& state, const Endpoint& local) {
   const socklen_t length = to_socket_address(local, state.ipv6, address);
   if (length == 0) return EAFNOSUPPORT;
   return ::bind(state.fd, &address.any, length) == 0 ? 0 : errno;
+}
+
+// Selects the group's socket number `payload[offset] % count`; the kernel shows the program the payload alone
+// (reuseport_select_sock). A datagram that has no such byte goes to the first. Without it, which no kernel
+// since 4.5 is, addresses and ports decide.
+void steer(int fd, std::uint32_t offset, std::size_t count) {
+  std::array<sock_filter, 3> code{
+      sock_filter BPF_STMT(BPF_LD | BPF_B | BPF_ABS, offset),
+      sock_filter BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, static_cast<std::uint32_t>(count)),
+      sock_filter BPF_STMT(BPF_RET | BPF_A, 0),
+  };
+  const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
+  setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program);
 }
 
 Endpoint name_of_socket(int fd) {
@@ -176,6 +193,28 @@ tl::expected<UdpSocket, SocketError> UdpSocket::open(const UdpSocketOptions& opt
     }
   }
   return made;
+}
+
+tl::expected<std::vector<UdpSocket>, SocketError> UdpSocket::open_group(
+    const UdpSocketOptions& options, std::size_t count, std::optional<std::uint32_t> steer_by_byte) {
+  MPT_ASSERT(count >= 1 && count <= 256);
+  auto first = open(options);
+  if (!first) return tl::make_unexpected(std::move(first.error()));
+  std::vector<UdpSocket> group;
+  group.push_back(std::move(*first));
+  const int fd = group.front().fd();
+  // Only now: with the option set before, binding would not notice another program on the port.
+  if (count == 1 || !set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1)) return group;
+  UdpSocketOptions joining = options;
+  joining.reuse_port = true;
+  joining.bind = group.front().local_endpoint();
+  while (group.size() < count) {
+    auto next = open(joining);
+    if (!next) break;
+    group.push_back(std::move(*next));
+  }
+  if (steer_by_byte && group.size() > 1) steer(fd, *steer_by_byte, group.size());
+  return group;
 }
 
 tl::expected<void, SocketError> UdpSocket::connect(const Endpoint& remote) {

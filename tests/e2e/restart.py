@@ -20,6 +20,7 @@ class Restarts:
         self.name = f"{end} {'sealed' if encrypt else 'clear'} {down_seconds} s #{number}: "
         self.encrypt = encrypt
         self.timeline = test.folder / f"timeline-{end}-{encrypt}-{down_seconds}-{number}"
+        self.servers = []
         # (killed, listening, end of the time in which everything must pass), on CLOCK_MONOTONIC
         self.times = []
 
@@ -27,7 +28,9 @@ class Restarts:
         echo = self.test.echo(name=f"{self.name}echo")
         tunnel = harness.Tunnel(self.test, self.name, self.encrypt, echo.port)
         tunnel.add_bridges(1).add_path(tunnel.server_port, "name=direct")
+        tunnel.server_options += ["--log-level", "debug"]
         tunnel.start().wait_up()
+        self.servers.append(tunnel.server)
         send = self.test.send(tunnel.port, "--for", 200, "--rate", RATE, "--size", "0-1000", "--timeline", self.timeline,
                               "--drain", 0.5, name=f"{self.name}send")
         time.sleep(PAUSE_SECONDS)
@@ -41,7 +44,9 @@ class Restarts:
             check(result[field] == 0, f"{self.name}{field} {result[field]}")
         check(result["duplicates"] == 0 and echoed["duplicates"] == 0, f"{self.name}duplicates")
         # mpserver takes a target socket over, or derives the same source port again.
-        check(echoed["sources"] == 1, f"{self.name}the target saw {echoed['sources']} source addresses")
+        # Another program may have, or give back, one of the derived ports; then mpserver says so.
+        moves = sum(process.count("target: source port .* is taken") for process in self.servers)
+        check(echoed["sources"] <= 1 + moves, f"{self.name}the target saw {echoed['sources']} source addresses")
         return self.judge(send)
 
     def restart(self, tunnel):
@@ -50,7 +55,7 @@ class Restarts:
         process.kill()
         time.sleep(self.down_seconds)
         if self.end == "mpserver":
-            tunnel.start_server()
+            self.servers.append(tunnel.start_server())
             listening = harness.log_time_ns(tunnel.server_listening)
         else:
             tunnel.start_client()

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "mptunnel/apps/io.h"
 #include "mptunnel/base/ids.h"
 #include "mptunnel/config/config.h"
 #include "mptunnel/net/loop.h"
@@ -24,9 +25,9 @@ class Bridge {
     std::function<void(PathId, bool)> on_available;
   };
 
-  /// `port` is the source port to try where the configuration gives none.
-  Bridge(PathId id, BridgeConfig config, std::uint16_t port, Loop& loop, Resolver& resolver,
-         Callbacks callbacks);
+  /// Where the configuration gives no source port, it is derived from `identity` and the bridge's name.
+  Bridge(PathId id, BridgeConfig config, const ClientIdentity& identity, const SocketTuning& tuning,
+         Loop& loop, Resolver& resolver, Callbacks callbacks);
 
   /// Looks the name up, now and then again.
   void start();
@@ -52,7 +53,8 @@ class Bridge {
 
   PathId id_;
   BridgeConfig config_;
-  std::uint16_t port_;
+  ClientIdentity identity_;
+  SocketTuning tuning_;
   Loop& loop_;
   Resolver& resolver_;
   Callbacks callbacks_;

@@ -21,7 +21,7 @@ namespace mptunnel {
 
 class ClientApp final : public App {
  public:
-  ClientApp(const ClientConfig& config, const ClientSettings& settings);
+  ClientApp(const ClientConfig& config, const ClientSettings& settings, const SocketTuning& tuning);
 
   /// Opens the sockets to listen on and starts looking up the bridges. The error is for people.
   tl::expected<void, std::string> start() override;
@@ -37,6 +37,8 @@ class ClientApp final : public App {
   void flush();
   void send_runs();
   void deliver();
+  /// All of deliveries_, through one socket.
+  void send_deliveries(UdpSocket* socket);
   void act_on(const Event& event);
   void log_summary();
 
@@ -47,8 +49,13 @@ class ClientApp final : public App {
   Output out_;
   Resolver resolver_;
   ReceiveBuffers buffers_;
+  ReceiveBudget application_budget_;
+  ReceiveBudget path_budget_;
+  KernelDropWatch application_drops_{"from applications"};
+  KernelDropWatch bridge_drops_{"from bridges"};
   RunSender sender_;
-  std::vector<const PacketRun*> runs_;
+  std::vector<SendPieces> deliveries_;
+  std::vector<SendOutcome> delivered_;
   std::vector<std::unique_ptr<Bridge>> bridges_;
   ListenSockets listeners_;
   Timer timer_;

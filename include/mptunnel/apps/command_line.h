@@ -45,6 +45,7 @@ struct CommandLine {
   KeySource key;                           ///< of the command line, else of the environment
   std::optional<bool> encrypt;             ///< MPTUNNEL_ENCRYPT
   std::optional<LogLevel> log_level;
+  std::optional<bool> offload;
   bool daemon = false;
   std::string pid_file;  ///< empty: none
 };

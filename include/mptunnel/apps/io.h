@@ -2,12 +2,18 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <span>
+#include <string_view>
+#include <tl/expected.hpp>
 #include <vector>
 
 #include "mptunnel/base/drop.h"
 #include "mptunnel/base/log.h"
+#include "mptunnel/base/time.h"
 #include "mptunnel/engine/output.h"
+#include "mptunnel/net/receive_budget.h"
 #include "mptunnel/net/udp_socket.h"
 
 namespace mptunnel {
@@ -15,34 +21,71 @@ namespace mptunnel {
 /// Kernel buffers of the sockets that carry everything: a burst of half a second at 60 Mbit/s. The kernel may
 /// give less.
 inline constexpr std::size_t kSocketBufferBytes = std::size_t{4} << 20U;
-/// Receive calls of one wake-up, of up to 64 batches each; then the other sockets and timers have their turn.
-inline constexpr int kReceivesPerWakeup = 4;
+
+/// Opens a socket whose source port follows from `secret` and `purpose`, so that it is the same after a
+/// restart: the first of kDerivedPorts that is free, and one of the kernel's choice where none is. A port in
+/// `options.bind` is ignored.
+tl::expected<UdpSocket, SocketError> open_on_derived_port(UdpSocketOptions options, ConstBytes secret,
+                                                          std::string_view purpose);
+inline constexpr int kDerivedPorts = 8;
+
+/// Logs a line where the kernel gave less than kSocketBufferBytes, with what to do about it.
+void hint_small_buffer(const UdpSocket& socket);
+
+/// Tells, at most once a minute, how many datagrams the kernel dropped since its receive buffers were full.
+class KernelDropWatch {
+ public:
+  explicit KernelDropWatch(const char* what) : what_(what) {}
+  /// `total` never falls but when sockets are replaced.
+  void see(std::uint64_t total, TimePoint now);
+
+ private:
+  const char* what_;
+  std::uint64_t told_ = 0;
+  std::optional<TimePoint> told_at_;
+};
+
+/// What all sockets of a program have in common.
+struct SocketTuning {
+  bool offload = true;  ///< UDP_SEGMENT and UDP_GRO where the kernel has them
+};
 
 /// The reason that stands for an errno of a send.
 Drop drop_for(int error);
 
-/// Sends runs down one path and tells the engine, each with what the kernel took of it. Keeps its memory
-/// between calls.
+/// Gathers copies of runs for one socket, sends them with one call, and tells what the kernel took of each.
+/// Keeps its memory between calls.
 class RunSender {
  public:
-  /// The runs of `output` that go to `path` (and belong to `session`), as one call on `socket`.
-  /// `on_sent(run, accepted, drop)` is called for each; returns the last errno met, 0 if none.
+  /// `run` and `output` stay as they are until send(). Connected sockets need no `to`.
+  void add(const Output& output, const PacketRun& run, PathId path, const Route& to = {}) {
+    copies_.push_back({&run, path});
+    sends_.push_back({output.bytes_of(run), run.stride, to});
+  }
+  [[nodiscard]] bool empty() const { return copies_.empty(); }
+
+  /// All that was added, in order. `on_sent(path, run, accepted, drop)` is called for each; returns the last
+  /// errno met, 0 if none.
   template <typename OnSent>
-  int send(const Output& output, std::span<const PacketRun* const> runs, UdpSocket& socket, const Route& to,
-           OnSent on_sent) {
-    sends_.clear();
-    for (const PacketRun* run : runs) sends_.push_back({output.bytes_of(*run), run->stride, to});
-    outcomes_.assign(sends_.size(), SendOutcome{});
-    socket.send(sends_, outcomes_);
+  int send(UdpSocket& socket, OnSent on_sent) {
+    outcomes_.resize(sends_.size());
+    socket.send(std::span<const SendRun>(sends_), outcomes_);
     int error = 0;
-    for (std::size_t i = 0; i < runs.size(); ++i) {
+    for (std::size_t i = 0; i < copies_.size(); ++i) {
       if (outcomes_[i].error != 0) error = outcomes_[i].error;
-      on_sent(*runs[i], outcomes_[i].accepted, drop_for(outcomes_[i].error));
+      on_sent(copies_[i].path, *copies_[i].run, outcomes_[i].accepted, drop_for(outcomes_[i].error));
     }
+    copies_.clear();
+    sends_.clear();
     return error;
   }
 
  private:
+  struct Copy {
+    const PacketRun* run;
+    PathId path;
+  };
+  std::vector<Copy> copies_;
   std::vector<SendRun> sends_;
   std::vector<SendOutcome> outcomes_;
 };

@@ -20,7 +20,7 @@ namespace mptunnel {
 
 class ServerApp final : public App {
  public:
-  ServerApp(const ServerConfig& config, const ServerSettings& settings);
+  ServerApp(const ServerConfig& config, const ServerSettings& settings, const SocketTuning& tuning);
 
   /// Opens the sockets to listen on and starts looking up the target. The error is for people.
   tl::expected<void, std::string> start() override;
@@ -35,6 +35,8 @@ class ServerApp final : public App {
   /// Carries out what the engine wants, and sets the timer.
   void flush();
   void send_runs();
+  /// All that sender_ has gathered.
+  void send_copies(UdpSocket* socket);
   void send_direct();
   void deliver();
   void log_summary() const;
@@ -46,8 +48,10 @@ class ServerApp final : public App {
   Output out_;
   Resolver resolver_;
   ReceiveBuffers buffers_;
+  ReceiveBudget network_budget_;
+  ReceiveBudget target_budget_;
+  KernelDropWatch network_drops_{"from the network"};
   RunSender sender_;
-  std::vector<const PacketRun*> runs_;
   Target target_;
   ListenSockets listeners_;
   Timer timer_;

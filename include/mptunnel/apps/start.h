@@ -2,7 +2,7 @@
 // It reads the configuration and the key file, and nothing else; no name is looked up and no socket opened.
 //
 // Who wins: the key of the command line, then of the environment, then of the configuration; MPTUNNEL_ENCRYPT
-// before `encrypt`; --log-level before `log-level`.
+// before `encrypt`; --log-level before `log-level`; --offload before `offload`.
 #pragma once
 
 #include <cstddef>
@@ -23,6 +23,9 @@ struct StartOptions {
   std::optional<SecretKey> key;  ///< set by load_*(), unless key_source says none
   bool encrypt = true;
   std::string encrypt_origin;  ///< for people: "default", "MPTUNNEL_ENCRYPT", "mpclient.conf:4"
+  CipherChoice cipher = CipherChoice::automatic;
+  bool offload = true;
+  std::string offload_origin;  ///< as encrypt_origin
   LogLevel log_level = LogLevel::info;
   bool daemon = false;
   std::string pid_file;     ///< empty: none
@@ -38,6 +41,9 @@ struct ServerStart {
   ServerConfig config;
   StartOptions options;
 };
+
+/// Whether AES-256-GCM is offered and accepted.
+bool offers_aes(CipherChoice choice);
 
 /// Joins the two without reading anything; the key is not loaded.
 StartOptions merge_options(const CommandLine& line, const CommonConfig& config);

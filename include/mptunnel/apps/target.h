@@ -8,6 +8,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "mptunnel/apps/io.h"
 #include "mptunnel/base/ids.h"
 #include "mptunnel/config/config.h"
 #include "mptunnel/net/loop.h"
@@ -20,7 +21,8 @@ class Target {
  public:
   using OnReadable = std::function<void(FlowHandle)>;
 
-  Target(HostPort address, Loop& loop, Resolver& resolver, OnReadable on_readable);
+  Target(HostPort address, const SocketTuning& tuning, Loop& loop, Resolver& resolver,
+         OnReadable on_readable);
 
   /// Looks the name up, now and then again. An address that changes moves all sockets.
   void start();
@@ -47,6 +49,7 @@ class Target {
   void connect(FlowHandle handle, Flow& flow);
 
   HostPort address_;
+  SocketTuning tuning_;
   Loop& loop_;
   Resolver& resolver_;
   OnReadable on_readable_;

@@ -25,6 +25,12 @@ struct DatagramBatch {
   std::size_t stride = 0;  ///< bytes from one datagram to the next, at least 1
 };
 
+/// How many datagrams a batch has, at least one.
+constexpr std::size_t datagrams_in(const DatagramBatch& batch) {
+  const std::size_t stride = std::max<std::size_t>(1, batch.stride);
+  return std::max<std::size_t>(1, (batch.bytes.size() + stride - 1) / stride);
+}
+
 /// Calls `visit(Bytes datagram)` for each datagram of the batch, in order of arrival.
 template <typename Visit>
 void for_each_datagram(DatagramBatch batch, Visit visit) {

@@ -49,12 +49,24 @@ struct BridgeConfig {
   int line = 0;
 };
 
+/// Which cipher to offer and accept. AES-256-GCM is used where both ends offer it, else ChaCha20-Poly1305.
+enum class CipherChoice : std::uint8_t {
+  automatic,          ///< AES-256-GCM where this processor has instructions for it
+  aes_256_gcm,        ///< even where it has none
+  chacha20_poly1305,  ///< no AES-256-GCM
+};
+/// As it is written: "auto", "aes-256-gcm", "chacha20-poly1305".
+std::string_view name_of(CipherChoice choice);
+
 /// The statements that both programs know.
 struct CommonConfig {
   std::string key_file;  ///< relative to where the configuration's own name is relative to; empty: none
   int key_file_line = 0;
   std::optional<bool> encrypt;
   int encrypt_line = 0;
+  CipherChoice cipher = CipherChoice::automatic;
+  std::optional<bool> offload;
+  int offload_line = 0;
   std::optional<LogLevel> log_level;
 };
 

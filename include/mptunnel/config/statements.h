@@ -58,7 +58,10 @@ class SingleStatement {
 std::optional<std::string_view> single_argument(const ConfigLine& line, std::string_view usage,
                                                 ConfigReport& report);
 
-/// `key-file`, `encrypt` and `log-level`.
+/// The value of "STATEMENT yes" or "STATEMENT no"; nothing, and a mistake in the report, for anything else.
+std::optional<bool> switch_argument(const ConfigLine& line, ConfigReport& report);
+
+/// `key-file`, `encrypt`, `cipher`, `offload` and `log-level`.
 class CommonStatements {
  public:
   CommonStatements(std::string_view file_name, const KeyFileCheck& check_key_file);
@@ -69,7 +72,7 @@ class CommonStatements {
 
  private:
   void read_key_file(const ConfigLine& line, ConfigReport& report);
-  void read_encrypt(const ConfigLine& line, ConfigReport& report);
+  void read_cipher(const ConfigLine& line, ConfigReport& report);
   void read_log_level(const ConfigLine& line, ConfigReport& report);
 
   std::string folder_;  ///< of the configuration, with its last slash
@@ -77,6 +80,8 @@ class CommonStatements {
   CommonConfig config_;
   SingleStatement key_file_;
   SingleStatement encrypt_;
+  SingleStatement cipher_;
+  SingleStatement offload_;
   SingleStatement log_level_;
 };
 

@@ -80,6 +80,7 @@ class ClientEngine {
   void flush_queue(Output& out, TimePoint now);
   void on_data(KeyEpoch& epoch, PathId path, const PacketHeader& header, Bytes packet, Output& out,
                TimePoint now);
+  void deliver(const DatagramFrame& datagram, Output& out, TimePoint now);
   void check_copy(KeyEpoch& epoch, PathId path, const PacketHeader& header, Bytes packet);
   [[nodiscard]] PathMask data_paths(TimePoint now) const;
   void close_flows(const std::vector<FlowId>& closed, Output& out, TimePoint now);

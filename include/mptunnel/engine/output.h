@@ -3,9 +3,11 @@
 // used again.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
+#include "mptunnel/base/byte_arena.h"
 #include "mptunnel/base/bytes.h"
 #include "mptunnel/base/drop.h"
 #include "mptunnel/base/endpoint.h"
@@ -91,7 +93,7 @@ struct Event {
 };
 
 struct Output {
-  std::vector<std::uint8_t> arena;
+  ByteArena arena;
   std::vector<PacketRun> runs;
   std::vector<DirectPacket> direct;
   std::vector<Delivery> deliveries;
@@ -112,6 +114,8 @@ struct Output {
   /// The same, to one address.
   void send_direct(std::size_t size, const Route& route);
   void deliver(FlowHandle flow, ConstBytes payload);
+  /// Makes one delivery for each flow; the order within a flow stays.
+  void group_deliveries();
 
   [[nodiscard]] ConstBytes bytes_of(const PacketRun& run) const {
     return ConstBytes(arena).subspan(run.offset, run.bytes());
@@ -119,6 +123,12 @@ struct Output {
   [[nodiscard]] ConstBytes bytes_of(const DirectPacket& packet) const {
     return ConstBytes(arena).subspan(packet.offset, packet.size);
   }
+  [[nodiscard]] std::span<const ConstBytes> pieces_of(const Delivery& delivery) const {
+    return std::span(pieces).subspan(delivery.first, delivery.count);
+  }
+
+ private:
+  std::vector<ConstBytes> grouped_;
 };
 
 }  // namespace mptunnel

@@ -73,12 +73,19 @@ class ServerEngine {
     Output& out;
     TimePoint now;
   };
+  /// What DATA packets that came together share: an epoch, and the path that their route is.
+  struct Sender {
+    EpochRef epoch;
+    std::optional<PathId> path;
+  };
 
   // server_engine.cpp
   void on_packet(const Arrival& arrival);
   void on_handshake1(const Arrival& arrival);
-  void on_data(EpochRef epoch, const Arrival& arrival);
-  void check_copy(EpochRef epoch, const Arrival& arrival);
+  [[nodiscard]] std::optional<Sender> find_sender(SessionIndex index, const Route& route) const;
+  void on_data(const Sender& sender, const Arrival& arrival);
+  void on_data_frames(const Sender& sender, ConstBytes frames, const Arrival& arrival);
+  void check_copy(const Sender& sender, const Arrival& arrival);
   void heard(ServerSession& session, bool control, const Arrival& arrival);
   void flush_queue(ServerSession& session, Output& out, TimePoint now);
   tl::expected<void, Drop> seal_to_client(ServerSession& session, FlowId flow, ConstBytes payload,

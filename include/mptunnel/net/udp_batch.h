@@ -52,6 +52,12 @@ struct SendRun {
   Route to;  ///< `remote` is ignored by connected sockets; an unset `local` lets the kernel choose
 };
 
+/// Datagrams for one destination that lie scattered: each piece is one, an empty piece too. At least one.
+struct SendPieces {
+  std::span<const ConstBytes> datagrams;
+  Route to;  ///< as in SendRun
+};
+
 /// What became of one run. Datagrams that were not accepted are lost: nothing is queued, nothing waits.
 struct SendOutcome {
   std::uint32_t accepted = 0;  ///< datagrams that the kernel took

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <tl/expected.hpp>
+#include <vector>
 
 #include "mptunnel/base/endpoint.h"
 #include "mptunnel/net/udp_batch.h"
@@ -30,6 +31,7 @@ struct UdpSocketOptions {
   bool dual_stack = false;       ///< an IPv6 socket that takes IPv4 too, and shows it as IPv4
   bool packet_info = false;      ///< learn and choose local addresses (IP_PKTINFO, both families)
   bool reuse_address = false;    ///< SO_REUSEADDR
+  bool reuse_port = false;       ///< SO_REUSEPORT: join others on this port; see open_group()
   bool offload = true;           ///< UDP_SEGMENT and UDP_GRO where the kernel has them
   bool allow_fragments = true;   ///< let IP fragment what exceeds the MTU; else it is EMSGSIZE (DF set)
   std::size_t buffer_bytes = 0;  ///< wanted size of each kernel buffer; 0: the system's default
@@ -56,6 +58,16 @@ class UdpSocket {
   /// Opens, sets options, binds and connects. On an error nothing stays open.
   static tl::expected<UdpSocket, SocketError> open(const UdpSocketOptions& options);
 
+  /// Several sockets on one address and port, each with a receive buffer of its own, so that a flood fills
+  /// one of them and not all. The kernel puts a datagram into one of them by its addresses and ports; or,
+  /// with `steer_by_byte`, by that byte of its payload, modulo `count`. Sending is the same from each.
+  ///
+  /// The first is bound as open() does it: a port that another program has is an error. `count` is 1 to 256;
+  /// fewer come where the kernel or the limit of open files has no more, but at least one.
+  static tl::expected<std::vector<UdpSocket>, SocketError> open_group(
+      const UdpSocketOptions& options, std::size_t count,
+      std::optional<std::uint32_t> steer_by_byte = std::nullopt);
+
   UdpSocket(const UdpSocket&) = delete;
   UdpSocket& operator=(const UdpSocket&) = delete;
   UdpSocket(UdpSocket&& other) noexcept;
@@ -75,8 +87,9 @@ class UdpSocket {
   /// Sends all runs, in order, and fills `outcomes`, which has as many elements. EAGAIN ends the call: the
   /// rest is lost. Any other error ends its run only.
   void send(std::span<const SendRun> runs, std::span<SendOutcome> outcomes);
+  void send(std::span<const SendPieces> pieces, std::span<SendOutcome> outcomes);
   SendOutcome send(const SendRun& run);
-  /// Sends datagrams that lie scattered to one destination; each piece is one datagram, an empty one too.
+  /// The same for one destination's pieces; for none of them it does nothing.
   SendOutcome send_pieces(std::span<const ConstBytes> datagrams, const Route& to);
 
   /// Asked from the kernel: after connect() it has the address that datagrams leave from.

@@ -143,6 +143,16 @@ class FrameReader {
   FrameError error_ = FrameError::none;
 };
 
+/// The DATAGRAM frame that fills all of `frames`, which is what nearly every DATA packet has; nothing where
+/// they start with anything else, or are malformed: then FrameReader tells.
+inline std::optional<DatagramFrame> whole_datagram(ConstBytes frames) {
+  ByteReader reader(frames);
+  if (reader.u8() != static_cast<std::uint8_t>(FrameType::datagram)) return std::nullopt;
+  const auto flow = reader.varint();
+  if (!flow) return std::nullopt;
+  return DatagramFrame{FlowId{*flow}, reader.rest()};
+}
+
 /// Bytes in front of the payload of a DATAGRAM frame: 2 while the flow id is below 64, else 3.
 constexpr std::size_t datagram_prefix_bytes(FlowId flow) {
   return 1 + varint_bytes(flow.value);

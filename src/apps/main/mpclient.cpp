@@ -25,11 +25,12 @@ tl::expected<Prepared, StartError> prepare(const CommandLine& line) {
   auto start = load_client_start(line);
   if (!start) return tl::unexpected(start.error());
   ClientSettings settings;
-  settings.handshake = {start->options.key, start->options.encrypt, has_fast_aes()};
+  settings.handshake = {start->options.key, start->options.encrypt, offers_aes(start->options.cipher)};
   settings.identity = identity_of(*start);
   settings.paths = start->config.bridges.size();
-  return Prepared{start->options, render_check(*start), [config = start->config, settings] {
-                    return std::make_unique<ClientApp>(config, settings);
+  return Prepared{start->options, render_check(*start),
+                  [config = start->config, offload = start->options.offload, settings] {
+                    return std::make_unique<ClientApp>(config, settings, SocketTuning{offload});
                   }};
 }
 

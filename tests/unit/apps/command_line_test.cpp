@@ -71,7 +71,7 @@ TEST(CommandLine, ListenNarrowsTheServersAddresses) {
 
 TEST(CommandLine, ReadsEveryOptionOnEitherSideOfTheArguments) {
   const auto line = client({"--key-file", "k", "--daemon", "mpclient.conf", "--log-level=debug", "--pid-file",
-                            "/run/x", "--check"});
+                            "/run/x", "--check", "--offload", "no"});
   ASSERT_TRUE(line);
   EXPECT_EQ(line->action, Action::check);
   EXPECT_EQ(line->key.kind, KeySource::Kind::file);
@@ -80,6 +80,9 @@ TEST(CommandLine, ReadsEveryOptionOnEitherSideOfTheArguments) {
   EXPECT_TRUE(line->daemon);
   EXPECT_EQ(line->log_level, LogLevel::debug);
   EXPECT_EQ(line->pid_file, "/run/x");
+  EXPECT_EQ(line->offload, false);
+  EXPECT_FALSE(client({"c"})->offload);
+  EXPECT_EQ(server({"--offload=yes", "1", "h", "2"})->offload, true);
 }
 
 TEST(CommandLine, PrintsVersionAndHelpWhateverStandsBeside) {
@@ -97,7 +100,7 @@ TEST(CommandLine, HelpNamesEveryOption) {
   const std::string text = server({"--help"})->text;
   for (const char* option :
        {"--key-file", "--log-level", "--check", "--genkey", "--version", "--help", "--daemon", "--pid-file",
-        "--listen", "MPTUNNEL_ENCRYPT", "MPTUNNEL_KEY ", "MPTUNNEL_KEY_FILE"}) {
+        "--listen", "--offload", "MPTUNNEL_ENCRYPT", "MPTUNNEL_KEY ", "MPTUNNEL_KEY_FILE"}) {
     EXPECT_NE(text.find(option), std::string::npos) << option;
   }
 }
@@ -209,9 +212,8 @@ INSTANTIATE_TEST_SUITE_P(
         MistakeRow{"Unknown",
                    false,
                    {"-x", "c"},
-                   {"'-x' is not a known option: write one of --key-file, --log-level, --pid-file, --check, "
-                    "--genkey, "
-                    "--daemon, --version, --help"},
+                   {"'-x' is not a known option: write one of --key-file, --log-level, --pid-file, "
+                    "--offload, --check, --genkey, --daemon, --version, --help"},
                    {}},
         MistakeRow{"NoValueAtTheEnd",
                    false,
@@ -242,6 +244,16 @@ INSTANTIATE_TEST_SUITE_P(
                    {"--log-level", "loud", "c"},
                    {"--log-level: 'loud' is not a log level: write "
                     "debug, info, warning or error"},
+                   {}},
+        MistakeRow{"Offload",
+                   false,
+                   {"--offload", "maybe", "c"},
+                   {"--offload: 'maybe' is neither yes nor no: write '--offload yes' or '--offload no'"},
+                   {}},
+        MistakeRow{"OffloadAlone",
+                   false,
+                   {"c", "--offload"},
+                   {"--offload has no value: write '--offload yes|no'"},
                    {}},
         MistakeRow{"ListenForTheClient",
                    false,

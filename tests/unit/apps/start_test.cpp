@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "mptunnel/crypto/aead.h"
 #include "unit/apps/temporary_folder.h"
 
 namespace mptunnel {
@@ -25,6 +26,9 @@ TEST(StartOptions, DefaultsToEncryptionWithoutKey) {
   const StartOptions options = merge_options({}, {});
   EXPECT_TRUE(options.encrypt);
   EXPECT_EQ(options.encrypt_origin, "default");
+  EXPECT_EQ(options.cipher, CipherChoice::automatic);
+  EXPECT_TRUE(options.offload);
+  EXPECT_EQ(options.offload_origin, "default");
   EXPECT_EQ(options.key_source.kind, KeySource::Kind::none);
   EXPECT_EQ(options.log_level, LogLevel::info);
   EXPECT_FALSE(options.daemon);
@@ -37,12 +41,18 @@ TEST(StartOptions, TakesTheConfigurationWhereNothingElseIsSaid) {
   config.encrypt = false;
   config.encrypt_line = 8;
   config.log_level = LogLevel::error;
+  config.cipher = CipherChoice::chacha20_poly1305;
+  config.offload = false;
+  config.offload_line = 9;
   const StartOptions options = merge_options(with_config("c"), config);
   EXPECT_EQ(options.key_source.kind, KeySource::Kind::file);
   EXPECT_EQ(options.key_source.value, "/etc/k");
   EXPECT_EQ(options.key_source.origin, "c:7");
   EXPECT_FALSE(options.encrypt);
   EXPECT_EQ(options.encrypt_origin, "c:8");
+  EXPECT_EQ(options.cipher, CipherChoice::chacha20_poly1305);
+  EXPECT_FALSE(options.offload);
+  EXPECT_EQ(options.offload_origin, "c:9");
   EXPECT_EQ(options.log_level, LogLevel::error);
 }
 
@@ -53,10 +63,14 @@ TEST(StartOptions, LetCommandLineAndEnvironmentWin) {
   config.encrypt = false;
   config.encrypt_line = 8;
   config.log_level = LogLevel::error;
+  config.cipher = CipherChoice::chacha20_poly1305;
+  config.offload = false;
+  config.offload_line = 9;
   CommandLine line = with_config("c");
   line.key = file_key("mine", "--key-file");
   line.encrypt = true;
   line.log_level = LogLevel::debug;
+  line.offload = true;
   line.daemon = true;
   line.pid_file = "p";
   const StartOptions options = merge_options(line, config);
@@ -65,8 +79,16 @@ TEST(StartOptions, LetCommandLineAndEnvironmentWin) {
   EXPECT_TRUE(options.encrypt);
   EXPECT_EQ(options.encrypt_origin, "MPTUNNEL_ENCRYPT, which wins over c:8");
   EXPECT_EQ(options.log_level, LogLevel::debug);
+  EXPECT_TRUE(options.offload);
+  EXPECT_EQ(options.offload_origin, "--offload");
   EXPECT_TRUE(options.daemon);
   EXPECT_EQ(options.pid_file, "p");
+}
+
+TEST(StartOptions, CipherSaysWhetherAesIsOffered) {
+  EXPECT_TRUE(offers_aes(CipherChoice::aes_256_gcm));
+  EXPECT_FALSE(offers_aes(CipherChoice::chacha20_poly1305));
+  EXPECT_EQ(offers_aes(CipherChoice::automatic), has_fast_aes());
 }
 
 TEST(LoadStart, ReadsConfigurationAndItsKey) {
@@ -163,6 +185,7 @@ TEST(RenderCheck, SaysWhatMpclientUnderstood) {
                                       "encryption  no (" +
                                       config +
                                       ":4)\n"
+                                      "offload     yes (default)\n"
                                       "log level   info\n"
                                       "daemon      yes\n"
                                       "pid file    /run/p\n");
@@ -180,6 +203,8 @@ TEST(RenderCheck, SaysWhatMpserverUnderstood) {
             "target      vpn.lan:1194\n"
             "key         none\n"
             "encryption  yes (default)\n"
+            "cipher      auto\n"
+            "offload     yes (default)\n"
             "log level   info\n");
 }
 

@@ -117,10 +117,11 @@ TEST(ConfigRobustness, SurvivesRandomBytes) {
 }
 
 TEST(ConfigRobustness, SurvivesRandomWordsOfTheGrammar) {
-  constexpr std::array<std::string_view, 28> kParts{
-      "listen", "target", "bridge", "key-file", "encrypt", "log-level", "client-id", "host", "1.1.1.1", "::1",
-      "[::1]",  "4000",   "0",      "yes",      "no",      "info",      "bind=",     "dev=", "name=",   "=",
-      ":",      "*",      "#",      "\n",       "\n",      " ",         " ",         "%"};
+  constexpr std::array<std::string_view, 30> kParts{
+      "listen",    "target", "bridge",  "key-file", "encrypt", "cipher", "offload", "log-level",
+      "client-id", "host",   "1.1.1.1", "::1",      "[::1]",   "4000",   "0",       "yes",
+      "no",        "info",   "bind=",   "dev=",     "name=",   "=",      ":",       "*",
+      "#",         "\n",     "\n",      " ",        " ",       "%"};
   test::TestRandom random(2);
   for (int round = 0; round < 5000; ++round) {
     std::string text;

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "mptunnel/config/config.h"
@@ -56,6 +57,24 @@ std::string after_good(std::string_view line) {
   return std::string(kGood) + std::string(line);
 }
 
+TEST(ServerConfig, ReadsCipherAndOffload) {
+  const auto plain = parse_server_config(kGood, "s");
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(plain->common.cipher, CipherChoice::automatic);
+  EXPECT_FALSE(plain->common.offload);
+  const std::pair<std::string_view, CipherChoice> rows[] = {
+      {"auto", CipherChoice::automatic},
+      {"aes-256-gcm", CipherChoice::aes_256_gcm},
+      {"chacha20-poly1305", CipherChoice::chacha20_poly1305}};
+  for (const auto& [word, choice] : rows) {
+    const auto config = parse_server_config(after_good(fmt::format("cipher {}\noffload no", word)), "s");
+    ASSERT_TRUE(config) << word;
+    EXPECT_EQ(config->common.cipher, choice);
+    EXPECT_EQ(config->common.offload, false);
+    EXPECT_EQ(config->common.offload_line, 4);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Table, ServerConfigErrors,
     testing::Values(
@@ -95,14 +114,31 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorRow{"Misspelt",
                  after_good("traget h:1"),
                  {"s:3: 'traget' is not a known statement: did you mean 'target'?"}},
+        ErrorRow{
+            "NoSuchCipher",
+            after_good("cipher rot13"),
+            {"s:3: 'rot13' is no cipher: write auto, aes-256-gcm or chacha20-poly1305 ('encrypt no' turns "
+             "encryption off)"}},
+        ErrorRow{"CipherAlone",
+                 after_good("cipher"),
+                 {"s:3: 'cipher' says nothing: write 'cipher auto|aes-256-gcm|chacha20-poly1305'"}},
+        ErrorRow{"CipherTwice",
+                 after_good("cipher auto\ncipher auto"),
+                 {"s:4: 'cipher' stands on line 3 already: keep one of the two"}},
+        ErrorRow{"OffloadMaybe",
+                 after_good("offload maybe"),
+                 {"s:3: 'maybe' is neither yes nor no: write 'offload yes' or 'offload no'"}},
+        ErrorRow{"OffloadTwice",
+                 after_good("offload no\noffload no"),
+                 {"s:4: 'offload' stands on line 3 already: keep one of the two"}},
         ErrorRow{"Unknown",
                  after_good("foo bar"),
                  {"s:3: 'foo' is not a known statement: write one of listen, target, key-file, encrypt, "
-                  "log-level"}},
+                  "cipher, offload, log-level"}},
         ErrorRow{"CommandLineInAFile",
                  "2000 127.0.0.1 1194\n",
                  {"s:1: '2000' is not a known statement: write one of listen, target, key-file, encrypt, "
-                  "log-level",
+                  "cipher, offload, log-level",
                   "s:1: there is no 'listen': write 'listen PORT' or 'listen ADDRESS:PORT'",
                   "s:1: there is no 'target': write 'target HOST:PORT'"}}),
     error_row_name);

@@ -143,6 +143,38 @@ TEST(Output, DeliveriesOfOneFlowInARowShareOne) {
   EXPECT_TRUE(out.pieces[1].empty());
 }
 
+TEST(Output, GroupingMakesOneDeliveryForEachFlowInOrder) {
+  Output out;
+  std::array<std::uint8_t, 12> bytes{};
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<std::uint8_t>(i);
+    out.deliver(FlowHandle{static_cast<std::uint32_t>(3 - i % 3)}, ConstBytes(bytes).subspan(i, 1));
+  }
+  out.deliver(FlowHandle{2}, {});
+  out.group_deliveries();
+  ASSERT_EQ(out.deliveries.size(), 3U);
+  ASSERT_EQ(out.pieces.size(), 13U);
+  const std::vector<std::vector<int>> expected{{2, 5, 8, 11}, {1, 4, 7, 10, -1}, {0, 3, 6, 9}};
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(out.deliveries[i].flow.value, i + 1);
+    std::vector<int> got;
+    for (const ConstBytes piece : out.pieces_of(out.deliveries[i]))
+      got.push_back(piece.empty() ? -1 : piece[0]);
+    EXPECT_EQ(got, expected[i]) << i;
+  }
+}
+
+TEST(Output, GroupingLeavesOneFlowAsItIs) {
+  Output out;
+  out.group_deliveries();
+  EXPECT_TRUE(out.deliveries.empty());
+  out.deliver(FlowHandle{7}, {});
+  out.deliver(FlowHandle{7}, {});
+  out.group_deliveries();
+  ASSERT_EQ(out.deliveries.size(), 1U);
+  EXPECT_EQ(out.pieces_of(out.deliveries[0]).size(), 2U);
+}
+
 TEST(Output, ClearEmptiesAll) {
   Output out;
   EXPECT_TRUE(out.empty());

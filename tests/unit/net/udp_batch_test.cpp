@@ -123,7 +123,27 @@ TEST(UdpBatchMixed, MoreRunsThanOneCallTakes) {
   std::vector<SendOutcome> outcomes(runs.size());
   pair.sender.send(runs, outcomes);
   EXPECT_EQ(collect(pair.receiver, bytes.size()).datagrams, test::cut(bytes, 1));
-  pair.sender.send({}, {});
+  pair.sender.send(std::span<const SendRun>(), {});
+}
+
+TEST(UdpBatchMixed, PiecesForManyDestinationsLeaveWithOneCall) {
+  UdpSocket sender = test::open_socket(test::bound_to("127.0.0.1"));
+  std::vector<UdpSocket> receivers;
+  const Datagram bytes = test::numbered_bytes(6, 100, 100);
+  std::vector<ConstBytes> pieces;
+  for (std::size_t i = 0; i < 6; ++i) pieces.push_back(ConstBytes(bytes).subspan(i * 100, 100));
+  std::vector<SendPieces> sends;
+  for (std::size_t i = 0; i < 3; ++i) {
+    receivers.push_back(test::open_socket(test::bound_to("127.0.0.1")));
+    sends.push_back({std::span(pieces).subspan(i, i + 1), {receivers[i].local_endpoint(), {}}});
+  }
+  std::vector<SendOutcome> outcomes(sends.size());
+  sender.send(std::span<const SendPieces>(sends), outcomes);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(outcomes[i].accepted, i + 1);
+    const Datagrams got = collect(receivers[i], i + 1).datagrams;
+    EXPECT_EQ(got, test::cut(ConstBytes(bytes).subspan(i * 100, (i + 1) * 100), 100)) << i;
+  }
 }
 
 TEST(UdpBatchPieces, EachPieceIsADatagram) {

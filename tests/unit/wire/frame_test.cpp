@@ -293,5 +293,38 @@ TEST(CloseReason, HasANameForPeople) {
   EXPECT_STREQ(name_of(static_cast<CloseReason>(2)), "unknown reason");
 }
 
+TEST(WholeDatagram, ReadsWhatFrameReaderReads) {
+  const std::vector<std::vector<std::uint8_t>> rows{
+      {0x01, 0x05, 'a', 'b'},
+      {0x01, 0x40, 0x41, 'a'},
+      {0x01, 0x3f},
+      {0x01, 0x7f, 0xff},
+  };
+  for (std::vector<std::uint8_t> row : rows) {
+    row[0] = static_cast<std::uint8_t>(FrameType::datagram);
+    const auto whole = whole_datagram(row);
+    FrameReader reader(row);
+    const auto frame = reader.next();
+    ASSERT_TRUE(whole && frame);
+    EXPECT_EQ(whole->flow, std::get<DatagramFrame>(*frame).flow);
+    EXPECT_EQ(whole->payload.data(), std::get<DatagramFrame>(*frame).payload.data());
+    EXPECT_EQ(whole->payload.size(), std::get<DatagramFrame>(*frame).payload.size());
+  }
+}
+
+TEST(WholeDatagram, LeavesEverythingElseToFrameReader) {
+  for (int type = 0; type < 256; ++type) {
+    if (type == static_cast<int>(FrameType::datagram)) continue;
+    const std::vector<std::uint8_t> frames{static_cast<std::uint8_t>(type), 1, 2, 3};
+    EXPECT_FALSE(whole_datagram(frames)) << type;
+  }
+  const auto datagram = static_cast<std::uint8_t>(FrameType::datagram);
+  EXPECT_FALSE(whole_datagram({}));
+  EXPECT_FALSE(whole_datagram(std::vector<std::uint8_t>{datagram}));
+  EXPECT_FALSE(whole_datagram(std::vector<std::uint8_t>{datagram, 0x40})) << "half a flow id";
+  EXPECT_FALSE(whole_datagram(std::vector<std::uint8_t>{datagram, 0x80, 0, 0, 1}))
+      << "a form that is refused";
+}
+
 }  // namespace
 }  // namespace mptunnel

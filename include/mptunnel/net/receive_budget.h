@@ -1,0 +1,28 @@
+// How much one wake-up of a socket may take.
+#pragma once
+
+#include <cstddef>
+
+#include "mptunnel/net/udp_batch.h"
+
+namespace mptunnel {
+
+/// Counts what a wake-up takes from its socket: after that the other sockets and the timers have their turn,
+/// whatever is left. All that came is counted, also what is dropped afterwards.
+class ReceiveBudget {
+ public:
+  /// Half a millisecond of work at a million datagrams a second; large enough for full UDP_SEGMENT runs.
+  static constexpr std::size_t kDatagrams = 512;
+
+  void start() { left_ = kDatagrams; }
+  /// For the next receive call: as many batches as bring about `kDatagrams`, judged by the last ones.
+  [[nodiscard]] std::size_t batches() const { return batches_; }
+  /// Whether another receive call may follow the one that brought this.
+  bool take(const ReceiveResult& result);
+
+ private:
+  std::size_t left_ = kDatagrams;
+  std::size_t batches_ = 16;
+};
+
+}  // namespace mptunnel

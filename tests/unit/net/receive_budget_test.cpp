@@ -1,0 +1,52 @@
+#include "mptunnel/net/receive_budget.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <vector>
+
+namespace mptunnel {
+namespace {
+
+std::array<std::uint8_t, 65536> storage;
+
+std::vector<Received> batches_of(std::size_t count, std::size_t datagrams) {
+  const DatagramBatch batch{Bytes(storage).first(datagrams * 100), 100};
+  return {count, Received{batch, {}}};
+}
+
+TEST(ReceiveBudget, EndsTheWakeUpAfterAsManyDatagrams) {
+  ReceiveBudget budget;
+  const auto full = batches_of(8, 64);
+  const ReceiveResult result{full, 0, true};
+  budget.start();
+  EXPECT_FALSE(budget.take(result)) << "8 batches of 64 are all of it";
+  const auto few = batches_of(64, 1);
+  budget.start();
+  for (int i = 0; i < 7; ++i) EXPECT_TRUE(budget.take({few, 0, true})) << i;
+  EXPECT_FALSE(budget.take({few, 0, true}));
+  budget.start();
+  EXPECT_TRUE(budget.take({few, 0, true})) << "each wake-up has its own";
+}
+
+TEST(ReceiveBudget, EndsWhereTheSocketIsEmpty) {
+  ReceiveBudget budget;
+  budget.start();
+  EXPECT_FALSE(budget.take({}));
+  EXPECT_FALSE(budget.take({batches_of(1, 1), 0, false}));
+}
+
+TEST(ReceiveBudget, AsksForFewerBatchesWhereTheyAreFull) {
+  ReceiveBudget budget;
+  const auto single = batches_of(16, 1);
+  const auto full = batches_of(16, 64);
+  budget.take({single, 0, true});
+  EXPECT_EQ(budget.batches(), ReceiveBuffers::kDefaultSlots);
+  budget.take({full, 0, true});
+  EXPECT_EQ(budget.batches(), 8U);
+  budget.take({});
+  EXPECT_EQ(budget.batches(), 8U) << "nothing came, nothing learned";
+}
+
+}  // namespace
+}  // namespace mptunnel

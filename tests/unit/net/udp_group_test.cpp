@@ -1,0 +1,129 @@
+// Several sockets on one port.
+#include <gtest/gtest.h>
+
+#include "unit/net/net_support.h"
+
+namespace mptunnel {
+namespace {
+
+using test::bound_to;
+using test::Datagram;
+using test::open_socket;
+
+std::vector<UdpSocket> open_group(const UdpSocketOptions& options, std::size_t count,
+                                  std::optional<std::uint32_t> steer_by_byte = std::nullopt) {
+  auto group = UdpSocket::open_group(options, count, steer_by_byte);
+  EXPECT_TRUE(group) << (group ? "" : group.error().what);
+  return std::move(*group);
+}
+
+// What arrived at each socket; everything is there already, since loopback delivers within the send.
+std::vector<std::vector<Datagram>> contents(std::vector<UdpSocket>& group) {
+  std::vector<std::vector<Datagram>> result(group.size());
+  ReceiveBuffers buffers;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    for (bool more = true; more;) {
+      const ReceiveResult got = group[i].receive(buffers);
+      for (const Received& received : got.batches) {
+        for_each_datagram(received.batch,
+                          [&](Bytes bytes) { result[i].emplace_back(bytes.begin(), bytes.end()); });
+      }
+      more = got.more;
+    }
+  }
+  return result;
+}
+
+class UdpGroup : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    if (std::string_view(GetParam()) == "::1" && !test::has_ipv6()) GTEST_SKIP() << "no IPv6 here";
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Families, UdpGroup, testing::Values("127.0.0.1", "::1"),
+                         [](const auto& family) { return std::string(family.index == 0 ? "IPv4" : "IPv6"); });
+
+TEST_P(UdpGroup, SharesOnePort) {
+  const auto group = open_group(bound_to(GetParam()), 8);
+  ASSERT_EQ(group.size(), 8U);
+  for (const UdpSocket& socket : group) EXPECT_EQ(socket.local_endpoint(), group.front().local_endpoint());
+}
+
+TEST_P(UdpGroup, PortOfAnotherProgramIsAnError) {
+  const auto group = open_group(bound_to(GetParam()), 4);
+  UdpSocketOptions taken = bound_to(GetParam());
+  taken.bind = group.front().local_endpoint();
+  const auto second = UdpSocket::open_group(taken, 4);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().error, EADDRINUSE);
+}
+
+TEST_P(UdpGroup, ByteOfThePayloadSelectsTheSocket) {
+  auto group = open_group(bound_to(GetParam()), 4, 3);
+  UdpSocketOptions options = bound_to(GetParam());
+  options.connect = group.front().local_endpoint();
+  UdpSocket sender = open_socket(options);
+  for (int value = 0; value < 256; ++value) {
+    const Datagram datagram{9, 9, 9, static_cast<std::uint8_t>(value), 9};
+    ASSERT_EQ(sender.send({datagram, datagram.size(), {}}).accepted, 1U);
+  }
+  const Datagram without_it{1, 2, 3};
+  ASSERT_EQ(sender.send({without_it, 3, {}}).accepted, 1U);
+  ASSERT_EQ(sender.send({{}, 1, {}}).accepted, 1U);
+  const auto got = contents(group);
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    // What is too short for the byte goes to the first.
+    EXPECT_EQ(got[i].size(), i == 0 ? 66U : 64U);
+    for (const Datagram& datagram : got[i]) {
+      EXPECT_EQ(datagram.size() < 4 ? 0U : datagram[3] % 4U, i);
+    }
+  }
+}
+
+TEST_P(UdpGroup, OneSenderStaysAtOneSocket) {
+  auto group = open_group(bound_to(GetParam()), 4);
+  std::vector<UdpSocket> senders;
+  for (std::uint8_t s = 0; s < 20; ++s) {
+    UdpSocketOptions options = bound_to(GetParam());
+    options.connect = group.front().local_endpoint();
+    senders.push_back(open_socket(options));
+    const Datagram datagram{s};
+    for (int i = 0; i < 3; ++i) ASSERT_EQ(senders.back().send({datagram, 1, {}}).accepted, 1U);
+  }
+  std::vector<int> at(20, -1);
+  std::size_t total = 0;
+  const auto got = contents(group);
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    for (const Datagram& datagram : got[i]) {
+      int& where = at[datagram.at(0)];
+      if (where == -1) where = static_cast<int>(i);
+      EXPECT_EQ(where, static_cast<int>(i));
+      ++total;
+    }
+  }
+  EXPECT_EQ(total, 60U);
+}
+
+TEST(UdpGroupOptions, GroupOfOneIsAnOrdinarySocket) {
+  auto group = open_group(bound_to("127.0.0.1"), 1, 0);
+  ASSERT_EQ(group.size(), 1U);
+  UdpSocketOptions joining = bound_to("127.0.0.1");
+  joining.bind = group.front().local_endpoint();
+  joining.reuse_port = true;
+  EXPECT_FALSE(UdpSocket::open(joining)) << "nobody may join";
+}
+
+TEST(UdpGroupOptions, AnswersLeaveFromTheSharedPort) {
+  auto group = open_group(bound_to("127.0.0.1"), 3);
+  UdpSocket peer = open_socket(bound_to("127.0.0.1"));
+  const Datagram datagram{1};
+  for (UdpSocket& socket : group)
+    ASSERT_EQ(socket.send({datagram, 1, {peer.local_endpoint(), {}}}).accepted, 1U);
+  const auto inbox = test::collect(peer, 3);
+  ASSERT_EQ(inbox.routes.size(), 3U);
+  for (const Route& route : inbox.routes) EXPECT_EQ(route.remote, group.front().local_endpoint());
+}
+
+}  // namespace
+}  // namespace mptunnel
