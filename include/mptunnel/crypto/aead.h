@@ -35,9 +35,14 @@ Nonce packet_nonce(PacketNumber number);
 class Aead {
  public:
   enum class Use : std::uint8_t { seal, open };
+  /// Who does the work. Both give the same bytes.
+  enum class Library : std::uint8_t {
+    fastest,  ///< ipsec-mb for AES-256-GCM where it is built in and this processor has what it needs
+    openssl,
+  };
 
   /// `cipher` is not Cipher::none.
-  Aead(Cipher cipher, const SecretKey& key, Use use);
+  Aead(Cipher cipher, const SecretKey& key, Use use, Library library = Library::fastest);
   Aead(const Aead&) = delete;
   Aead& operator=(const Aead&) = delete;
   Aead(Aead&&) noexcept;
@@ -58,6 +63,9 @@ class Aead {
   struct Context;
   std::unique_ptr<Context> context_;
 };
+
+/// Whether Library::fastest is another than OpenSSL here, for AES-256-GCM.
+bool has_ipsec_mb();
 
 /// Whether this processor has instructions for AES and carry-less multiplication, so that AES-256-GCM is the
 /// faster.

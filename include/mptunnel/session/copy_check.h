@@ -2,6 +2,8 @@
 // a path look better than it is can't tell which.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "mptunnel/base/random.h"
@@ -10,10 +12,15 @@ namespace mptunnel {
 
 class CopyCheck {
  public:
-  /// True for one call in 64. Draws from `random` once in ten calls.
+  /// True for one call in 64. Draws from `random` once in 640 calls: asking the system costs more than a
+  /// copy.
   bool draw(RandomSource& random) {
     if (left_ == 0) {
-      bits_ = random.u64();
+      if (next_ == words_.size()) {
+        random.fill({reinterpret_cast<std::uint8_t*>(words_.data()), sizeof words_});
+        next_ = 0;
+      }
+      bits_ = words_[next_++];
       left_ = kDrawsPerWord;
     }
     --left_;
@@ -27,6 +34,8 @@ class CopyCheck {
   static constexpr std::uint64_t kMask = (std::uint64_t{1} << kBits) - 1;
   static constexpr unsigned kDrawsPerWord = 64 / kBits;
 
+  std::array<std::uint64_t, 64> words_{};
+  std::size_t next_ = words_.size();
   std::uint64_t bits_ = 0;
   unsigned left_ = 0;
 };

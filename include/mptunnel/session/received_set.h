@@ -27,12 +27,31 @@ class ReceivedSet {
   /// `quota` numbers, rounded up to whole blocks, may lie between the mark and the highest; at least two
   /// blocks.
   explicit ReceivedSet(std::uint32_t quota = kReceivedSetNumbers);
+  ReceivedSet(const ReceivedSet&) = delete;
+  ReceivedSet& operator=(const ReceivedSet&) = delete;
+  ~ReceivedSet() = default;
 
   /// Whether the number was inserted before, or lies below the mark. Changes nothing.
-  [[nodiscard]] bool contains(PacketNumber number) const;
+  [[nodiscard]] bool contains(PacketNumber number) const {
+    if (number.value < low_water_) return true;
+    const Block* block = find(block_of(number));
+    return block != nullptr && (block->bits[word_of(number)] & bit_of(number)) != 0;
+  }
 
   /// Inserts an authenticated packet's number. False where contains() would have said true.
-  bool insert(PacketNumber number, TimePoint now);
+  bool insert(PacketNumber number, TimePoint now) {
+    if (number.value < low_water_) return false;
+    const std::uint32_t key = block_of(number);
+    Block* block = find(key);
+    if (block == nullptr) block = make(key, now);
+    if (block == nullptr) return false;
+    std::uint64_t& word = block->bits[word_of(number)];
+    if ((word & bit_of(number)) != 0) return false;
+    word |= bit_of(number);
+    ++received_;
+    if (++block->count == kBlockNumbers && key == low_water_ >> kBlockShift) close_lowest();
+    return true;
+  }
 
   /// Raises the mark over blocks that were left behind by higher numbers kReorderAge ago.
   void age(TimePoint now);
@@ -54,9 +73,34 @@ class ReceivedSet {
     TimePoint passed = kNever;  ///< when a higher block came, or this one came below a higher one
   };
   using Blocks = std::map<std::uint32_t, Block>;  // libstdc++'s is a red-black tree
+  /// A block that was looked up lately.
+  struct Recent {
+    std::uint32_t key = 0xffffffff;  ///< no block's: keys have 23 bits
+    Block* block = nullptr;
+  };
 
-  Block* find_or_make(std::uint32_t key, TimePoint now);
-  Block& make(std::uint32_t key, TimePoint now);
+  static constexpr std::uint32_t kBlockShift = 9;
+  static_assert(kBlockNumbers == 1U << kBlockShift);
+  static constexpr std::uint32_t block_of(PacketNumber number) { return number.value >> kBlockShift; }
+  static constexpr std::size_t word_of(PacketNumber number) { return number.value % kBlockNumbers / 64; }
+  static constexpr std::uint64_t bit_of(PacketNumber number) { return std::uint64_t{1} << number.value % 64; }
+
+  /// Neighbours seldom share a place. The fold keeps paths that are a multiple of 32 blocks apart from doing
+  /// so all the time.
+  static constexpr std::size_t place_of(std::uint32_t key) { return (key ^ key >> 5U) % kRecent; }
+  static constexpr std::size_t kRecent = 32;
+
+  /// The block that is there, or nothing. `key` does not lie below the mark.
+  Block* find(std::uint32_t key) const {
+    const Recent& recent = recent_[place_of(key)];
+    return recent.key == key ? recent.block : find_in_tree(key);
+  }
+  Block* find_in_tree(std::uint32_t key) const;
+  /// A block that is not there yet; nothing where the key lies below the mark by now, or the quota refuses
+  /// it.
+  Block* make(std::uint32_t key, TimePoint now);
+  Block& add(std::uint32_t key, TimePoint now);
+  /// And the full ones right above it.
   void close_lowest();
 
   Blocks blocks_;
@@ -66,7 +110,9 @@ class ReceivedSet {
   std::uint64_t received_ = 0;
   std::uint64_t missing_ = 0;
   std::uint64_t forced_ = 0;
-  Blocks::iterator recent_;  ///< the block last inserted into, or end()
+  /// The last block looked up of those that share a place. An entry of a closed block stays and does no harm:
+  /// its numbers lie below the mark for good.
+  mutable std::array<Recent, kRecent> recent_{};
 };
 
 }  // namespace mptunnel

@@ -10,6 +10,7 @@
 
 #include "mptunnel/base/bytes.h"
 #include "mptunnel/base/ids.h"
+#include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
 
@@ -30,7 +31,18 @@ struct PacketHeader {
 
 /// The header of a packet, of which at least its 8 bytes must be there. Nothing where the packet is shorter
 /// or the type unknown.
-std::optional<PacketHeader> decode_header(ConstBytes packet);
+inline std::optional<PacketHeader> decode_header(ConstBytes packet) {
+  if (packet.size() < kHeaderBytes) return std::nullopt;
+  const std::uint8_t* at = packet.data();
+  if (at[0] < static_cast<std::uint8_t>(PacketType::handshake1) ||
+      at[0] > static_cast<std::uint8_t>(PacketType::control)) {
+    return std::nullopt;
+  }
+  const std::uint32_t index = std::uint32_t{at[1]} << 16U | std::uint32_t{at[2]} << 8U | at[3];
+  const std::uint32_t number =
+      std::uint32_t{at[4]} << 24U | std::uint32_t{at[5]} << 16U | std::uint32_t{at[6]} << 8U | at[7];
+  return PacketHeader{static_cast<PacketType>(at[0]), SessionIndex{index}, PacketNumber{number}};
+}
 
 /// Writes the 8 bytes to the front of `out`, which has room for them.
 void encode_header(const PacketHeader& header, Bytes out);

@@ -191,6 +191,47 @@ TEST(Aead, OneContextSealsManyPacketsLikeAFreshOneEach) {
   }
 }
 
+TEST(Aead, BothLibrariesGiveTheSamePackets) {
+  if (!has_ipsec_mb()) GTEST_SKIP() << "built without ipsec-mb, or this processor can't run it";
+  Aead fast_sealer(Cipher::aes_256_gcm, numbered_key(), Aead::Use::seal);
+  Aead fast_opener(Cipher::aes_256_gcm, numbered_key(), Aead::Use::open);
+  Aead plain_sealer(Cipher::aes_256_gcm, numbered_key(), Aead::Use::seal, Aead::Library::openssl);
+  Aead plain_opener(Cipher::aes_256_gcm, numbered_key(), Aead::Use::open, Aead::Library::openssl);
+  for (std::uint32_t number = 0; number < 3000; ++number) {
+    const std::size_t size = number < 2000 ? number : 65480 - number;
+    const Nonce nonce = packet_nonce(PacketNumber{number});
+    const auto associated = numbered_bytes(number % 21);
+    const auto text = numbered_bytes(size);
+    std::vector<std::uint8_t> fast(size + kTagBytes);
+    std::vector<std::uint8_t> plain(size + kTagBytes);
+    fast_sealer.seal(nonce, associated, {}, text, fast);
+    plain_sealer.seal(nonce, associated, {}, text, plain);
+    ASSERT_EQ(fast, plain) << size;
+    ASSERT_TRUE(fast_opener.open(nonce, associated, plain)) << size;
+    ASSERT_TRUE(plain_opener.open(nonce, associated, fast)) << size;
+    ASSERT_EQ(fast, plain) << size;
+  }
+}
+
+TEST(Aead, OpenSslAloneSealsAndOpensKnownAnswers) {
+  for (const KnownAnswer& answer : kKnownAnswers) {
+    SCOPED_TRACE(answer.name);
+    const SecretKey key(array_from_hex<kKeyBytes>(answer.key));
+    const auto nonce = array_from_hex<12>(answer.nonce);
+    const auto associated = from_hex(answer.associated);
+    const auto text = from_hex(answer.text);
+    std::vector<std::uint8_t> packet(text.size() + kTagBytes);
+    Aead(answer.cipher, key, Aead::Use::seal, Aead::Library::openssl)
+        .seal(nonce, associated, {}, text, packet);
+    EXPECT_EQ(to_hex(packet), std::string(answer.ciphertext) + std::string(answer.tag));
+    Aead opener(answer.cipher, key, Aead::Use::open, Aead::Library::openssl);
+    auto altered = packet;
+    altered.back() ^= 1U;
+    EXPECT_FALSE(opener.open(nonce, associated, altered));
+    EXPECT_TRUE(opener.open(nonce, associated, packet));
+  }
+}
+
 TEST(Aead, MovesWithItsKey) {
   Aead first(Cipher::aes_256_gcm, numbered_key(), Aead::Use::open);
   Aead second = std::move(first);

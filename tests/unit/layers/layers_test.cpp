@@ -39,6 +39,7 @@ struct Library {
 };
 const std::vector<Library> kLibraries{
     {"openssl/", {"src/crypto/"}},
+    {"intel-ipsec-mb.h", {"src/crypto/"}},
     {"ev.h", {"src/net/", "include/mptunnel/net/"}},
     {"ev++.h", {"src/net/", "include/mptunnel/net/"}},
     {"libev/", {"src/net/", "include/mptunnel/net/"}},

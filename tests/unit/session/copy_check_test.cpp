@@ -49,7 +49,7 @@ TEST(CopyCheck, HasNoPeriodAndNoFavouritePlace) {
   for (const int count : by_place) EXPECT_NEAR(count, 1000, 160);
 }
 
-TEST(CopyCheck, DrawsFromTheSourceOnceInTenCalls) {
+TEST(CopyCheck, DrawsFromTheSourceOnceIn640Calls) {
   class CountingRandom final : public RandomSource {
    public:
     void fill(Bytes out) override {
@@ -60,7 +60,7 @@ TEST(CopyCheck, DrawsFromTheSourceOnceInTenCalls) {
   };
   CountingRandom random;
   CopyCheck check;
-  for (int i = 0; i < 100; ++i) check.draw(random);
+  for (int i = 0; i < 6400; ++i) check.draw(random);
   EXPECT_EQ(random.calls, 10);
 }
 
