@@ -11,7 +11,7 @@ ClientApp::ClientApp(const ClientConfig& config, const ClientSettings& settings,
     : config_(config),
       engine_(settings, random_),
       resolver_(loop_),
-      listeners_(loop_, tuning, std::nullopt, [this](UdpSocket& socket) { on_application(socket); }),
+      listeners_(loop_, tuning, Steering{}, [this](UdpSocket& socket) { on_application(socket); }),
       timer_(loop_, [this] { on_deadline(); }),
       on_term_(loop_, SIGTERM, [this] { on_stop(); }),
       on_int_(loop_, SIGINT, [this] { on_stop(); }) {

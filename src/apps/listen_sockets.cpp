@@ -5,10 +5,6 @@
 namespace mptunnel {
 namespace {
 
-/// Who floods one of them leaves the others' buffers alone. Each costs a descriptor, and up to
-/// kSocketBufferBytes of the kernel's memory while it is full.
-constexpr std::size_t kSocketsPerAddress = 8;
-
 bool is_missing_family(int error) {
   return error == EAFNOSUPPORT || error == EADDRNOTAVAIL || error == EPROTONOSUPPORT;
 }
@@ -22,7 +18,7 @@ tl::expected<void, std::string> ListenSockets::open(const std::vector<ListenAddr
     options.packet_info = true;
     options.buffer_bytes = kSocketBufferBytes;
     options.offload = tuning_.offload;
-    auto sockets = UdpSocket::open_group(options, kSocketsPerAddress, steer_by_byte_);
+    auto sockets = UdpSocket::open_group(options, kSocketsPerAddress, steering_);
     if (!sockets) {
       if (address.may_be_missing && is_missing_family(sockets.error().error)) continue;
       return tl::unexpected(sockets.error().what);

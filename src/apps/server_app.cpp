@@ -9,16 +9,21 @@ namespace mptunnel {
 namespace {
 
 /// The last byte of the session index: all packets of a session come to one socket of the group.
-constexpr std::uint32_t kSteeringByte = 3;
+constexpr Steering kByLane{3};
+
+ServerSettings with_lanes(ServerSettings settings) {
+  settings.lanes = kSocketsPerAddress;
+  return settings;
+}
 
 }  // namespace
 
 ServerApp::ServerApp(const ServerConfig& config, const ServerSettings& settings, const SocketTuning& tuning)
     : config_(config),
-      engine_(settings, random_),
+      engine_(with_lanes(settings), random_),
       resolver_(loop_),
       target_(config_.target, tuning, loop_, resolver_, [this](FlowHandle flow) { on_target(flow); }),
-      listeners_(loop_, tuning, kSteeringByte, [this](UdpSocket& socket) { on_network(socket); }),
+      listeners_(loop_, tuning, kByLane, [this](UdpSocket& socket) { on_network(socket); }),
       timer_(loop_, [this] { on_deadline(); }),
       on_term_(loop_, SIGTERM, [this] { on_stop(); }),
       on_int_(loop_, SIGINT, [this] { on_stop(); }) {}

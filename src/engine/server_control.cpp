@@ -131,7 +131,7 @@ void ServerEngine::on_first_control(const Arrival& arrival) {
     epochs_.erase(gone);
   }
   const EpochRef epoch{session, keys, session->epochs.back().order};
-  epochs_.emplace(keys->local_index(), epoch);
+  epochs_.add(keys->local_index(), epoch);
   session->resumed = resumed;
   heard(*session, true, arrival);
   handle_control(epoch, *opened, arrival);

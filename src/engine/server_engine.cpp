@@ -9,7 +9,7 @@
 namespace mptunnel {
 
 ServerEngine::ServerEngine(const ServerSettings& settings, RandomSource& random)
-    : settings_(settings), random_(random), pending_(settings.handshake, random) {}
+    : settings_(settings), random_(random), pending_(settings.handshake, random), epochs_(settings.lanes) {}
 
 void ServerEngine::on_network(DatagramBatch batch, const Route& route, Output& out, TimePoint now) {
   // A batch is DATA of one client as a rule: what is found for its first packet holds for the next. Only
@@ -38,9 +38,9 @@ void ServerEngine::on_network(DatagramBatch batch, const Route& route, Output& o
 }
 
 std::optional<ServerEngine::Sender> ServerEngine::find_sender(SessionIndex index, const Route& route) const {
-  const auto epoch = epochs_.find(index);
-  if (epoch == epochs_.end()) return std::nullopt;
-  return Sender{epoch->second, epoch->second.session->path_at(route)};
+  const EpochRef* epoch = epochs_.find(index);
+  if (epoch == nullptr) return std::nullopt;
+  return Sender{*epoch, epoch->session->path_at(route)};
 }
 
 void ServerEngine::on_packet(const Arrival& arrival) {
@@ -48,15 +48,17 @@ void ServerEngine::on_packet(const Arrival& arrival) {
     on_handshake1(arrival);
   } else if (arrival.header.type != PacketType::control) {
     drops_.add(Drop::unknown_type);
-  } else if (const auto epoch = epochs_.find(arrival.header.index); epoch != epochs_.end()) {
-    on_control(epoch->second, arrival);
+  } else if (const EpochRef* epoch = epochs_.find(arrival.header.index)) {
+    on_control(*epoch, arrival);
   } else {
     on_first_control(arrival);
   }
 }
 
 void ServerEngine::on_handshake1(const Arrival& arrival) {
-  const auto is_free = [this](SessionIndex index) { return !epochs_.contains(index); };
+  const auto is_free = [this, lane = epochs_.next_lane()](SessionIndex index) {
+    return epochs_.is_free(index, lane);
+  };
   const auto answer = pending_.answer(arrival.packet, arrival.route.remote, is_free, arrival.now);
   if (!answer) {
     drops_.add(answer.error());
@@ -208,8 +210,7 @@ void ServerEngine::flush_queue(ServerSession& session, Output& out, TimePoint no
 }
 
 void ServerEngine::on_sent(PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop) {
-  const auto epoch = epochs_.find(run.epoch);
-  if (epoch != epochs_.end()) epoch->second.keys->path(path).sent += accepted;
+  if (const EpochRef* epoch = epochs_.find(run.epoch)) epoch->keys->path(path).sent += accepted;
   if (accepted < run.count) drops_.add(drop, run.count - accepted);
 }
 

@@ -139,17 +139,22 @@ int bind_to(const UdpSocketState& state, const Endpoint& local) {
   return ::bind(state.fd, &address.any, length) == 0 ? 0 : errno;
 }
 
-// Selects the group's socket number `payload[offset] % count`; the kernel shows the program the payload alone
-// (reuseport_select_sock). A datagram that has no such byte goes to the first. Without it, which no kernel
-// since 4.5 is, addresses and ports decide.
-void steer(int fd, std::uint32_t offset, std::size_t count) {
+// The kernel shows the program the payload alone (reuseport_select_sock), and the IP header below
+// SKF_NET_OFF. What the program can't read selects the first socket. Without it, which no kernel since 4.5
+// is, a hash of addresses and ports decides.
+void steer(const UdpSocketState& state, const Steering& steering, std::size_t count) {
+  constexpr std::uint32_t kIpv4HeaderBytes = 20;
+  constexpr std::uint32_t kIpv6HeaderBytes = 40;
+  const std::uint32_t source_port =
+      static_cast<std::uint32_t>(SKF_NET_OFF) + (state.ipv6 ? kIpv6HeaderBytes : kIpv4HeaderBytes);
   std::array<sock_filter, 3> code{
-      sock_filter BPF_STMT(BPF_LD | BPF_B | BPF_ABS, offset),
+      steering.payload_byte ? sock_filter BPF_STMT(BPF_LD | BPF_B | BPF_ABS, *steering.payload_byte)
+                            : sock_filter BPF_STMT(BPF_LD | BPF_H | BPF_ABS, source_port),
       sock_filter BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, static_cast<std::uint32_t>(count)),
       sock_filter BPF_STMT(BPF_RET | BPF_A, 0),
   };
   const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
-  setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program);
+  setsockopt(state.fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program);
 }
 
 Endpoint name_of_socket(int fd) {
@@ -195,8 +200,9 @@ tl::expected<UdpSocket, SocketError> UdpSocket::open(const UdpSocketOptions& opt
   return made;
 }
 
-tl::expected<std::vector<UdpSocket>, SocketError> UdpSocket::open_group(
-    const UdpSocketOptions& options, std::size_t count, std::optional<std::uint32_t> steer_by_byte) {
+tl::expected<std::vector<UdpSocket>, SocketError> UdpSocket::open_group(const UdpSocketOptions& options,
+                                                                        std::size_t count,
+                                                                        const Steering& steering) {
   MPT_ASSERT(count >= 1 && count <= 256);
   auto first = open(options);
   if (!first) return tl::make_unexpected(std::move(first.error()));
@@ -213,7 +219,7 @@ tl::expected<std::vector<UdpSocket>, SocketError> UdpSocket::open_group(
     if (!next) break;
     group.push_back(std::move(*next));
   }
-  if (steer_by_byte && group.size() > 1) steer(fd, *steer_by_byte, group.size());
+  if (group.size() > 1) steer(group.front().state_, steering, group.size());
   return group;
 }
 

@@ -260,6 +260,8 @@ class Test:
     def __init__(self, options):
         self.build = pathlib.Path(options.build).resolve()
         self.is_sanitized = options.sanitized
+        # For mpclient and mpserver, in every tunnel of the case.
+        self.common_options = ["--offload", "no"] if getattr(options, "no_offload", False) else []
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mptunnel-e2e-"))
         self.processes = []
         self._namespaces = []
@@ -403,8 +405,8 @@ class Tunnel:
         self.target = target
         self.listen = listen
         self.server_listen = ("127.0.0.1",)
-        self.server_options = []
-        self.client_options = []
+        self.server_options = list(test.common_options)
+        self.client_options = list(test.common_options)
         self.bridge_lines = []
         self.statements = []
         self.bridges = []
@@ -550,6 +552,7 @@ def run(*cases, together=False):
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True, help="folder with mpclient, mpserver, lossy_bridge and udp_probe")
     parser.add_argument("--sanitized", action="store_true", help="the programs are slow: lower rates and counts")
+    parser.add_argument("--no-offload", action="store_true", help="mpclient and mpserver send and receive one by one")
     parser.add_argument("--only", default="", help="run the cases whose names contain this")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _on_sigterm)

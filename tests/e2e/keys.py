@@ -78,7 +78,7 @@ def sources(test):
 
     def with_client(name, options=(), env=None, statements=()):
         tunnel = make_tunnel(test, name, key, None)
-        tunnel.client_options = list(options)
+        tunnel.client_options += options
         tunnel.client_env = env or {}
         tunnel.statements = list(statements)
         expect_service(test, tunnel, name)

@@ -184,7 +184,7 @@ class TunneledVpn(Vpn):
             arguments, netns = [self.tunnel_port, "127.0.0.1", self.server_port], self.pair.b
         else:
             arguments, netns = [self.config], self.pair.a
-        self.ends[end] = self.test.start([end, *self.key_options, *arguments], f"{self.name}: {end}", self.env, netns)
+        self.ends[end] = self.test.start([end, *self.test.common_options, *self.key_options, *arguments], f"{self.name}: {end}", self.env, netns)
         return harness.log_time_ns(self.ends[end].wait_for("listening on", 20))
 
     def survive_restarts(self):

@@ -15,15 +15,18 @@
 
 namespace mptunnel {
 
+/// Who floods one of them leaves the others' buffers alone. Each costs a descriptor, and up to
+/// kSocketBufferBytes of the kernel's memory while it is full.
+inline constexpr std::size_t kSocketsPerAddress = 8;
+
 class ListenSockets {
  public:
   /// Called when a socket has something to read.
   using OnReadable = std::function<void(UdpSocket&)>;
 
-  /// Each address gets a group of sockets; see UdpSocket::open_group() for `steer_by_byte`.
-  ListenSockets(Loop& loop, const SocketTuning& tuning, std::optional<std::uint32_t> steer_by_byte,
-                OnReadable on_readable)
-      : loop_(loop), tuning_(tuning), steer_by_byte_(steer_by_byte), on_readable_(std::move(on_readable)) {}
+  /// Each address gets kSocketsPerAddress sockets, among which `steering` distributes.
+  ListenSockets(Loop& loop, const SocketTuning& tuning, const Steering& steering, OnReadable on_readable)
+      : loop_(loop), tuning_(tuning), steering_(steering), on_readable_(std::move(on_readable)) {}
 
   /// Opens all of them and logs a line for each. An address that may be missing is left out where the system
   /// has no such family; any other failure is the error, for people.
@@ -46,7 +49,7 @@ class ListenSockets {
 
   Loop& loop_;
   SocketTuning tuning_;
-  std::optional<std::uint32_t> steer_by_byte_;
+  Steering steering_;
   OnReadable on_readable_;
   std::vector<std::unique_ptr<Listener>> listeners_;
 };

@@ -14,6 +14,7 @@
 
 #include "mptunnel/base/drop.h"
 #include "mptunnel/base/random.h"
+#include "mptunnel/engine/epoch_table.h"
 #include "mptunnel/engine/output.h"
 #include "mptunnel/engine/server_session.h"
 #include "mptunnel/session/copy_check.h"
@@ -26,6 +27,7 @@ struct ServerSettings {
   std::size_t max_sessions = 1024;
   std::size_t max_sessions_of_network = 256;  ///< of one source network: /24 of IPv4, /56 of IPv6
   std::size_t max_flows = 16384;              ///< of all sessions together: each has a socket
+  std::size_t lanes = 1;                      ///< see EpochTable
 };
 
 class ServerEngine {
@@ -60,11 +62,6 @@ class ServerEngine {
   /// How late a datagram that waits may be found to have expired.
   static constexpr Duration kQueueTick = 100ms;
 
-  struct EpochRef {
-    ServerSession* session = nullptr;
-    KeyEpoch* keys = nullptr;
-    std::uint32_t order = 0;
-  };
   /// One packet on its way through the engine.
   struct Arrival {
     PacketHeader header;
@@ -131,7 +128,7 @@ class ServerEngine {
   RandomSource& random_;
   PendingHandshakes pending_;
   std::map<SessionHandle, std::unique_ptr<ServerSession>> sessions_;
-  std::unordered_map<SessionIndex, EpochRef> epochs_;
+  EpochTable epochs_;
   std::unordered_map<FlowHandle, SessionHandle> flows_;
   DropCounters drops_;
   CopyCheck copy_checks_;

@@ -37,6 +37,12 @@ struct UdpSocketOptions {
   std::size_t buffer_bytes = 0;  ///< wanted size of each kernel buffer; 0: the system's default
 };
 
+/// Which socket of a group of N takes a datagram: the sender's port modulo N, or a byte of the payload modulo
+/// N (the first socket where there is no such byte).
+struct Steering {
+  std::optional<std::uint32_t> payload_byte;  ///< its offset; nothing: the sender's port decides
+};
+
 namespace detail {
 
 /// What the socket's parts share. Not for users.
@@ -59,14 +65,13 @@ class UdpSocket {
   static tl::expected<UdpSocket, SocketError> open(const UdpSocketOptions& options);
 
   /// Several sockets on one address and port, each with a receive buffer of its own, so that a flood fills
-  /// one of them and not all. The kernel puts a datagram into one of them by its addresses and ports; or,
-  /// with `steer_by_byte`, by that byte of its payload, modulo `count`. Sending is the same from each.
+  /// one of them and not all. `steering` says into which a datagram goes. Sending is the same from each.
   ///
   /// The first is bound as open() does it: a port that another program has is an error. `count` is 1 to 256;
   /// fewer come where the kernel or the limit of open files has no more, but at least one.
-  static tl::expected<std::vector<UdpSocket>, SocketError> open_group(
-      const UdpSocketOptions& options, std::size_t count,
-      std::optional<std::uint32_t> steer_by_byte = std::nullopt);
+  static tl::expected<std::vector<UdpSocket>, SocketError> open_group(const UdpSocketOptions& options,
+                                                                      std::size_t count,
+                                                                      const Steering& steering);
 
   UdpSocket(const UdpSocket&) = delete;
   UdpSocket& operator=(const UdpSocket&) = delete;

@@ -1,6 +1,7 @@
 #include "support/common/sockets.h"
 
 #include <fmt/format.h>
+#include <linux/filter.h>
 #include <linux/sock_diag.h>
 #include <netdb.h>
 #include <sys/resource.h>
@@ -176,6 +177,20 @@ std::uint64_t kernel_drops(int fd) {
   socklen_t length = sizeof values;
   if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, values.data(), &length) != 0) return 0;
   return values[SK_MEMINFO_DROPS];
+}
+
+tl::expected<void, std::string> ignore_larger(int fd, std::uint32_t bytes) {
+  // A socket filter sees the UDP header as well.
+  constexpr std::uint32_t kUdpHeaderBytes = 8;
+  std::array<sock_filter, 4> code{
+      sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, bytes + kUdpHeaderBytes, 0, 1),
+      sock_filter BPF_STMT(BPF_RET | BPF_K, 0),
+      sock_filter BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+  };
+  const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
+  if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0) return {};
+  return tl::unexpected(system_error("SO_ATTACH_FILTER", errno));
 }
 
 void raise_file_limit() {

@@ -65,6 +65,10 @@ Endpoint local_endpoint(int fd);
 /// SO_RXQ_OVFL).
 std::uint64_t kernel_drops(int fd);
 
+/// Lets the kernel drop datagrams of more than `bytes` of payload before they reach the receive buffer, and
+/// uncounted. The error says why it can't.
+tl::expected<void, std::string> ignore_larger(int fd, std::uint32_t bytes);
+
 /// Raises the soft limit of open files to the hard one.
 void raise_file_limit();
 

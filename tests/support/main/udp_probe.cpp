@@ -73,6 +73,8 @@ void add_receive(CLI::App& app, const std::string& name, const std::string& help
   sub->add_option("--drain", all.receive.drain_seconds,
                   "after --expect, wait so many seconds for duplicates (default 0)")
       ->check(seconds);
+  sub->add_option("--ignore-above", all.receive.ignore_above,
+                  "let the kernel drop datagrams of more than so many bytes, uncounted");
   sub->add_option("--idle", all.receive.idle_seconds,
                   "end after so many seconds without arrival, once there was one")
       ->check(seconds);

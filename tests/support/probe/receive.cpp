@@ -15,6 +15,10 @@ tl::expected<std::unique_ptr<Receiver>, std::string> Receiver::create(const Rece
   if (!listen) return tl::unexpected(listen.error());
   auto socket = open_bound(*listen);
   if (!socket) return tl::unexpected(socket.error());
+  if (options.ignore_above > 0) {
+    if (auto done = ignore_larger(socket->get(), options.ignore_above); !done)
+      return tl::unexpected(done.error());
+  }
   auto loop = EventLoop::create();
   if (!loop) return tl::unexpected(loop.error());
   std::unique_ptr<Receiver> receiver(new Receiver(options, std::move(*loop), std::move(*socket)));

@@ -17,10 +17,11 @@ namespace mptunnel::test {
 struct ReceiveOptions {
   std::string listen;
   bool echo = false;
-  std::uint64_t expect = 0;  ///< end when so many different datagrams have arrived; 0: no such end
-  double idle_seconds = 0;   ///< end after so long without arrival, once there was one; 0: no such end
-  double for_seconds = 0;    ///< end after so long; 0: no such end
-  double drain_seconds = 0;  ///< after `expect`, how long duplicates are waited for
+  std::uint64_t expect = 0;        ///< end when so many different datagrams have arrived; 0: no such end
+  double idle_seconds = 0;         ///< end after so long without arrival, once there was one; 0: no such end
+  double for_seconds = 0;          ///< end after so long; 0: no such end
+  std::uint32_t ignore_above = 0;  ///< larger datagrams are not received at all; 0: all are
+  double drain_seconds = 0;        ///< after `expect`, how long duplicates are waited for
 };
 
 class Receiver {

@@ -1,0 +1,51 @@
+// Which session and key a packet's index means, at the server. What it is not: the owner of either.
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "mptunnel/base/ids.h"
+#include "mptunnel/engine/server_session.h"
+
+namespace mptunnel {
+
+struct EpochRef {
+  ServerSession* session = nullptr;
+  KeyEpoch* keys = nullptr;
+  std::uint32_t order = 0;  ///< as ServerSession::Epoch::order
+};
+
+/// Indices fall into lanes, `index % lanes`: the program receives each lane by a socket of its own, and a
+/// client that floods should share its lane with as few others as can be.
+class EpochTable {
+ public:
+  /// `lanes` is at least 1.
+  explicit EpochTable(std::size_t lanes);
+
+  /// Nothing where no key has this index.
+  [[nodiscard]] const EpochRef* find(SessionIndex index) const {
+    const auto found = by_index_.find(index);
+    return found == by_index_.end() ? nullptr : &found->second;
+  }
+  /// The index is not in use.
+  void add(SessionIndex index, const EpochRef& epoch);
+  void erase(SessionIndex index);
+
+  /// A lane that has the fewest indices; another one each time among equals, since those that are given out
+  /// come into use only later.
+  [[nodiscard]] std::size_t next_lane();
+  /// Whether a new epoch in this lane may have the index.
+  [[nodiscard]] bool is_free(SessionIndex index, std::size_t lane) const {
+    return lane_of(index) == lane && !by_index_.contains(index);
+  }
+
+ private:
+  [[nodiscard]] std::size_t lane_of(SessionIndex index) const { return index.value % in_lane_.size(); }
+
+  std::unordered_map<SessionIndex, EpochRef> by_index_;
+  std::vector<std::uint32_t> in_lane_;
+  std::size_t turn_ = 0;
+};
+
+}  // namespace mptunnel
