@@ -45,8 +45,10 @@ void ClientApp::on_application(UdpSocket& socket) {
   for (application_budget_.start(); more;) {
     const ReceiveResult result = socket.receive(buffers_, application_budget_.batches());
     more = application_budget_.take(result);
-    for (const Received& received : result.batches)
+    for (const Received& received : result.batches) {
       engine_.on_application(received.batch, received.route, out_, now);
+      if (out_.arena.size() >= kFlushBytes) flush();
+    }
     flush();
   }
 }

@@ -60,7 +60,10 @@ void ServerApp::on_target(FlowHandle flow) {
     more = target_budget_.take(result);
     if (result.error != 0) target_.on_error(result.error);
     if (!result.batches.empty()) target_.on_answer();
-    for (const Received& received : result.batches) engine_.on_target(flow, received.batch, out_, now);
+    for (const Received& received : result.batches) {
+      engine_.on_target(flow, received.batch, out_, now);
+      if (out_.arena.size() >= kFlushBytes) flush();
+    }
     flush();
   }
 }

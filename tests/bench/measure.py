@@ -1,8 +1,12 @@
 """Trials: load through a system, what arrives of it, and what that costs."""
 
+import contextlib
 import os
 import pathlib
+import re
 import struct
+import subprocess
+import sys
 import time
 
 from systems import harness
@@ -112,6 +116,27 @@ class Trial:
         return self.lost <= MOST_LOST
 
 
+@contextlib.contextmanager
+def apart(system, sink):
+    """The client's end on one processor and the server's on another, as if they were two machines. Else the scheduler moves them
+    about, and how often one wakes another on its own processor differs from run to run more than the systems do."""
+    near = [process.pid for process in system.clients] + [system.generator.pid]
+    far = [process.pid for process in system.servers] + [sink.pid]
+    everywhere = os.sched_getaffinity(0)
+    try:
+        _place(near, {min(everywhere)})
+        _place(far, {max(everywhere)})
+        yield
+    finally:
+        _place(near + far, everywhere)
+
+
+def _place(pids, processors):
+    for pid in pids:
+        for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            os.sched_setaffinity(int(task.name), processors)
+
+
 def warm_up(system, sink):
     """Opens all flows and lets both ends learn them."""
     system.generator = Generator(system)
@@ -158,6 +183,19 @@ class Search:
                 self._high = offered
         twice = [sum(rates) / len(rates) for rates in self._passed.values() if len(rates) >= 2]
         return max(twice or [rates[0] for rates in self._passed.values()], default=0.0)
+
+
+FAIRNESS = re.compile(r"beside a client that floods: (\d+) of \d+ lost, .* p99 ([0-9.]+) ms")
+
+
+def beside_a_flood(build):
+    """What tests/e2e/fairness.py sees while one client floods: datagrams that another loses, and its p99 in milliseconds."""
+    script = pathlib.Path(__file__).resolve().parent.parent / "e2e" / "fairness.py"
+    done = subprocess.run([sys.executable, "-B", script, "--build", build, "--only", "one_client"], capture_output=True,
+                          text=True, timeout=120, check=False)
+    found = FAIRNESS.search(done.stdout)
+    harness.check(found, f"{script} says no figures:\n{done.stdout}{done.stderr}")
+    return int(found.group(1)), float(found.group(2))
 
 
 def round_trip(test, port, size):

@@ -45,8 +45,12 @@ def cost_table(results):
                 continue
             lost = max(results.median(case.name, system, f"lost_{rate}") or 0 for system in TITLES)
             rows.append([case.title, f"{rate:,}", *cells, f"{100 * lost:.1f} %" if lost > 0.005 else ""])
-    return ("CPU microseconds a delivered datagram, client and server together (ratio to the relay); \"lost\" where any system "
-            "lost more than 0.5 %:\n\n" + table(["case", "a second", *TITLES.values(), "lost"], rows))
+            free = [_with_ratio(results, case.name, system, f"free_{rate}", 1, 2) for system in TITLES]
+            if any(cell != "-" for cell in free):
+                rows.append([f"{case.title}, placed by the scheduler", f"{rate:,}", *free, ""])
+    return ("CPU microseconds a delivered datagram, client and server together (ratio to the relay), the client's end on one "
+            "processor and the server's on the other; \"lost\" where any system lost more than 0.5 %:\n\n"
+            + table(["case", "a second", *TITLES.values(), "lost"], rows))
 
 
 def _added(results, system, quantile):

@@ -88,12 +88,15 @@ def verdicts(results):
         _at_least("highest rate, AES-256-GCM, datagrams sent one by one", ratio("single", AES, "rate"), 0.80),
         _at_most("CPU at 200,000 a second, AES-256-GCM", ratio("base", AES, "cost_200000"), 1.6),
         _at_most("CPU at 20,000 a second, AES-256-GCM", ratio("base", AES, "cost_20000"), 1.15),
+        _at_most("the same where the scheduler places both ends", ratio("base", AES, "free_20000"), 1.15),
         _at_most("CPU at 200,000 a second, AES-256-GCM to no encryption", ratio("base", AES, "cost_200000", NONE), 1.5),
         _at_most("added RTT p50, AES-256-GCM", added["p50"], 1.15),
         _at_most("added RTT p99, AES-256-GCM", added["p99"], 1.3),
         _growth(results, "1 to 1,000 flows", "base", "flows-1000"),
         _growth(results, "1 to 100 clients", "base", "clients-100"),
         _growth(results, "1 to 8 paths", "paths-1", "paths-8"),
+        _at_most("a client's p99 beside one that floods", results.median("flood", AES, "p99_ms"), 3, "ms"),
+        _at_most("what it loses", results.median("flood", AES, "lost"), 0, "datagrams"),
         *_memory(results),
     ]
     return [verdict for verdict in found if verdict is not None]

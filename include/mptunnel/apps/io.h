@@ -45,6 +45,10 @@ class KernelDropWatch {
   std::optional<TimePoint> told_at_;
 };
 
+/// An output with more bytes is carried out before the next batch comes in: what is sent then still lies in the
+/// processor's second cache, and the arena stays small.
+inline constexpr std::size_t kFlushBytes = std::size_t{512} << 10U;
+
 /// What all sockets of a program have in common.
 struct SocketTuning {
   bool offload = true;  ///< UDP_SEGMENT and UDP_GRO where the kernel has them

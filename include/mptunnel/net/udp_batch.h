@@ -29,7 +29,7 @@ class ReceiveBuffers {
  public:
   /// Holds any UDP datagram and any batch that UDP_GRO makes of them.
   static constexpr std::size_t kSlotBytes = 65536;
-  static constexpr std::size_t kDefaultSlots = 64;
+  static constexpr std::size_t kDefaultSlots = 32;
 
   /// `slots` is 1 to 1024 (UIO_MAXIOV). Smaller slots than kSlotBytes truncate, and then lose, what doesn't
   /// fit.
