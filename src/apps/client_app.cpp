@@ -45,6 +45,7 @@ void ClientApp::on_application(UdpSocket& socket) {
   for (application_budget_.start(); more;) {
     const ReceiveResult result = socket.receive(buffers_, application_budget_.batches());
     more = application_budget_.take(result);
+    application_drops_.add(result.kernel_drops, now);
     for (const Received& received : result.batches) {
       engine_.on_application(received.batch, received.route, out_, now);
       if (out_.arena.size() >= kFlushBytes) flush();
@@ -60,6 +61,7 @@ void ClientApp::on_path(PathId path) {
   for (path_budget_.start(); more && bridge.socket() != nullptr;) {
     const ReceiveResult result = bridge.socket()->receive(buffers_, path_budget_.batches());
     more = path_budget_.take(result);
+    bridge_drops_.add(result.kernel_drops, now);
     if (result.error != 0) bridge.on_error(result.error);
     for (const Received& received : result.batches) engine_.on_path(path, received.batch, out_, now);
     flush();
@@ -67,15 +69,8 @@ void ClientApp::on_path(PathId path) {
 }
 
 void ClientApp::on_deadline() {
-  const TimePoint now = monotonic_now();
-  engine_.on_deadline(out_, now);
+  engine_.on_deadline(out_, monotonic_now());
   flush();
-  application_drops_.see(listeners_.kernel_drops(), now);
-  std::uint64_t of_bridges = 0;
-  for (const auto& bridge : bridges_) {
-    if (bridge->socket() != nullptr) of_bridges += bridge->socket()->counters().kernel_drops;
-  }
-  bridge_drops_.see(of_bridges, now);
 }
 
 void ClientApp::on_stop() {
@@ -123,7 +118,7 @@ void ClientApp::deliver() {
     const Route* application = engine_.application_of(delivery.flow);
     UdpSocket* own = application == nullptr ? nullptr : listeners_.find(*application);
     if (own == nullptr) {
-      drops_.add(Drop::flow_unknown, delivery.count);
+      drops_.add(application == nullptr ? Drop::flow_unknown : Drop::unreachable, delivery.count);
       continue;
     }
     if (own != socket) send_deliveries(socket);
@@ -167,6 +162,7 @@ void ClientApp::log_summary() {
            engine_.datagrams_out());
   log_drops("from the network", engine_.drops());
   log_drops("towards applications", drops_);
+  log_kernel_drops({&application_drops_, &bridge_drops_});
 }
 
 }  // namespace mptunnel

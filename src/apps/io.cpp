@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <string>
 
+#include "mptunnel/base/log.h"
 #include "mptunnel/crypto/kdf.h"
 
 namespace mptunnel {
@@ -39,7 +40,7 @@ tl::expected<UdpSocket, SocketError> open_on_derived_port(UdpSocketOptions optio
     options.bind.port = derive_port(secret, name);
     auto socket = UdpSocket::open(options);
     if (socket || socket.error().error != EADDRINUSE) return socket;
-    log_debug("{}: source port {} is taken by another program", purpose, options.bind.port);
+    log_debug("{}: source port {} is taken", purpose, options.bind.port);
   }
   options.bind.port = 0;
   return UdpSocket::open(options);
@@ -52,17 +53,6 @@ void hint_small_buffer(const UdpSocket& socket) {
       "the system limits receive buffers to {} KiB, {} KiB are wanted: bursts may be lost; run "
       "'sysctl -w net.core.rmem_max={} net.core.wmem_max={}', or give the program CAP_NET_ADMIN",
       got >> 10U, kSocketBufferBytes >> 10U, kSocketBufferBytes, kSocketBufferBytes);
-}
-
-void KernelDropWatch::see(std::uint64_t total, TimePoint now) {
-  if (total < told_) told_ = total;
-  if (total == told_ || (told_at_ && now - *told_at_ < std::chrono::minutes(1))) return;
-  log_warning(
-      "{} datagrams {} were dropped by the kernel since receive buffers were full: this machine can't "
-      "keep up",
-      total - told_, what_);
-  told_ = total;
-  told_at_ = now;
 }
 
 }  // namespace mptunnel

@@ -37,14 +37,6 @@ tl::expected<void, std::string> ListenSockets::open(const std::vector<ListenAddr
   return {};
 }
 
-std::uint64_t ListenSockets::kernel_drops() const {
-  std::uint64_t drops = 0;
-  for (const auto& listener : listeners_) {
-    for (const UdpSocket& socket : listener->sockets) drops += socket.counters().kernel_drops;
-  }
-  return drops;
-}
-
 UdpSocket* ListenSockets::find(const Route& route) {
   UdpSocket* found = nullptr;
   for (const auto& listener : listeners_) {

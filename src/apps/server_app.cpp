@@ -8,8 +8,10 @@
 namespace mptunnel {
 namespace {
 
-/// The last byte of the session index: all packets of a session come to one socket of the group.
-constexpr Steering kByLane{3};
+/// All packets under one key come to one socket of the group: index % lanes is also the index's last byte %
+/// lanes.
+constexpr Steering kByLane{kHeaderLastIndexByte};
+static_assert(256 % kSocketsPerAddress == 0);
 
 ServerSettings with_lanes(ServerSettings settings) {
   settings.lanes = kSocketsPerAddress;
@@ -44,6 +46,7 @@ void ServerApp::on_network(UdpSocket& socket) {
   for (network_budget_.start(); more;) {
     const ReceiveResult result = socket.receive(buffers_, network_budget_.batches());
     more = network_budget_.take(result);
+    network_drops_.add(result.kernel_drops, now);
     for (const Received& received : result.batches)
       engine_.on_network(received.batch, received.route, out_, now);
     flush();
@@ -58,6 +61,7 @@ void ServerApp::on_target(FlowHandle flow) {
     if (socket == nullptr) return;
     const ReceiveResult result = socket->receive(buffers_, target_budget_.batches());
     more = target_budget_.take(result);
+    target_drops_.add(result.kernel_drops, now);
     if (result.error != 0) target_.on_error(result.error);
     if (!result.batches.empty()) target_.on_answer();
     for (const Received& received : result.batches) {
@@ -69,10 +73,8 @@ void ServerApp::on_target(FlowHandle flow) {
 }
 
 void ServerApp::on_deadline() {
-  const TimePoint now = monotonic_now();
-  engine_.on_deadline(out_, now);
+  engine_.on_deadline(out_, monotonic_now());
   flush();
-  network_drops_.see(listeners_.kernel_drops(), now);
 }
 
 void ServerApp::on_stop() {
@@ -160,6 +162,7 @@ void ServerApp::log_summary() const {
   }
   log_drops("from the network", engine_.drops());
   log_drops("towards the target", drops_);
+  log_kernel_drops({&network_drops_, &target_drops_});
 }
 
 }  // namespace mptunnel

@@ -129,9 +129,6 @@ std::optional<std::string_view> single_argument(const ConfigLine& line, std::str
   return std::nullopt;
 }
 
-CommonStatements::CommonStatements(std::string_view file_name, const KeyFileCheck& check_key_file)
-    : folder_(folder_of(file_name)), check_key_file_(check_key_file) {}
-
 std::optional<bool> switch_argument(const ConfigLine& line, ConfigReport& report) {
   const std::string usage = fmt::format("{0} yes' or '{0} no", line.words.front());
   const auto word = single_argument(line, usage, report);
@@ -140,6 +137,9 @@ std::optional<bool> switch_argument(const ConfigLine& line, ConfigReport& report
   report.add(line.number, fmt::format("{} is neither yes nor no: write '{}'", quote_word(*word), usage));
   return std::nullopt;
 }
+
+CommonStatements::CommonStatements(std::string_view file_name, const KeyFileCheck& check_key_file)
+    : folder_(folder_of(file_name)), check_key_file_(check_key_file) {}
 
 bool CommonStatements::knows(std::string_view word) {
   return word == "key-file" || word == "encrypt" || word == "cipher" || word == "offload" ||

@@ -7,6 +7,7 @@
 #if MPTUNNEL_HAS_IPSEC_MB
 #include <intel-ipsec-mb.h>
 
+#include <algorithm>
 #include <array>
 #endif
 
@@ -30,7 +31,7 @@ IMB_MGR* make_manager() {
   const std::uint64_t features = manager->features;
   const bool failed_its_test =
       (features & IMB_FEATURE_SELF_TEST) != 0 && (features & IMB_FEATURE_SELF_TEST_PASS) == 0;
-  const bool is_usable = arch != IMB_ARCH_NONE && arch != IMB_ARCH_NOAESNI && (features & kWanted) == kWanted;
+  const bool is_usable = arch != IMB_ARCH_NONE && (features & kWanted) == kWanted;
   return is_usable && !failed_its_test ? manager.get() : nullptr;
 }
 
@@ -68,10 +69,13 @@ void IpsecMbGcm::seal(const Nonce& nonce, ConstBytes associated, Bytes packet) {
 
 bool IpsecMbGcm::open(const Nonce& nonce, ConstBytes associated, Bytes packet) {
   const Bytes text = packet.first(packet.size() - kTagBytes);
+  // Never equal to the packet's unless the library has written it.
   std::array<std::uint8_t, kTagBytes> tag{};
+  const Bytes wanted = packet.last(kTagBytes);
+  std::transform(wanted.begin(), wanted.end(), tag.begin(), [](std::uint8_t byte) { return ~byte; });
   IMB_AES256_GCM_DEC(manager(), &state_->key, &state_->context, text.data(), text.data(), text.size(),
                      nonce.data(), associated.data(), associated.size(), tag.data(), kTagBytes);
-  return CRYPTO_memcmp(tag.data(), packet.last(kTagBytes).data(), kTagBytes) == 0;
+  return CRYPTO_memcmp(tag.data(), wanted.data(), kTagBytes) == 0;
 }
 
 #else

@@ -56,8 +56,11 @@ void ServerEngine::on_packet(const Arrival& arrival) {
 }
 
 void ServerEngine::on_handshake1(const Arrival& arrival) {
-  const auto is_free = [this, lane = epochs_.next_lane()](SessionIndex index) {
-    return epochs_.is_free(index, lane);
+  // Drawn when an index is really looked for: copies and repeats of a handshake need none.
+  std::optional<std::size_t> lane;
+  const auto is_free = [&](SessionIndex index) {
+    if (!lane) lane = epochs_.next_lane();
+    return epochs_.is_free(index, *lane);
   };
   const auto answer = pending_.answer(arrival.packet, arrival.route.remote, is_free, arrival.now);
   if (!answer) {

@@ -134,6 +134,7 @@ ReceiveResult UdpSocket::receive(ReceiveBuffers& buffers, std::size_t max_batche
 
   std::size_t kept = 0;
   SocketCounters& counters = state_.counters;
+  const std::uint64_t drops_before = counters.kernel_drops;
   for (std::size_t i = 0; i < room.used; ++i) {
     mmsghdr& message = room.messages[i];
     const Notes notes = read_notes(state_, message.msg_hdr);
@@ -152,6 +153,7 @@ ReceiveResult UdpSocket::receive(ReceiveBuffers& buffers, std::size_t max_batche
   }
   result.batches = {room.received.data(), kept};
   result.more = room.used == limit;
+  result.kernel_drops = counters.kernel_drops - drops_before;
   return result;
 }
 

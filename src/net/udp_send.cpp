@@ -183,14 +183,16 @@ class Sender {
     for (std::size_t i = job_; i < jobs_.size(); ++i, next = 0, plain = false) {
       while (next < jobs_[i].count()) {
         if (batch_.full()) return;
-        next += add_message(jobs_[i], next, plain || !state_.offload);
+        const bool alone =
+            plain || !state_.offload || jobs_[i].datagram(next).size() > state_.longest_segment;
+        next += add_message(jobs_[i], next, alone);
       }
     }
   }
 
-  std::size_t add_message(const Job& job, std::size_t first, bool plain) {
+  std::size_t add_message(const Job& job, std::size_t first, bool alone) {
     const std::size_t room = job.in_pieces() ? batch_.vectors.size() - batch_.vectors_used : kMaxSegments;
-    const std::size_t datagrams = plain ? 1 : job.series_from(first, std::min(room, kMaxSegments));
+    const std::size_t datagrams = alone ? 1 : job.series_from(first, std::min(room, kMaxSegments));
     const std::size_t index = batch_.count++;
     msghdr& message = batch_.messages[index].msg_hdr;
     message = msghdr{};
@@ -268,7 +270,11 @@ class Sender {
     }
     retried_ = false;
     if (entry.datagrams > 1 && may_be_segmentation(error)) {
-      if (is_unable_to_segment(error)) turn_offload_off();
+      if (is_unable_to_segment(error)) {
+        turn_offload_off();
+      } else if (state_.connected) {
+        shorten_segments(entry.job->datagram(entry.first).size());
+      }
       plain_ = true;
       return false;
     }
@@ -280,6 +286,16 @@ class Sender {
   void turn_offload_off() {
     state_.offload = false;
     log_info("port {}: the network device can't segment UDP, datagrams go out one by one", state_.port);
+  }
+
+  // One route leads to the peer: what it could not segment once, it can't the next time.
+  void shorten_segments(std::size_t refused_bytes) {
+    if (state_.longest_segment == detail::kAnySegment) {
+      log_info(
+          "port {}: the route takes no runs of {} bytes a datagram: those and larger ones go out one by one",
+          state_.port, refused_bytes);
+    }
+    state_.longest_segment = std::min(state_.longest_segment, refused_bytes - 1);
   }
 
   // Loses the datagrams of the current job from the current one to `end`.

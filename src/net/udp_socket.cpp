@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "mptunnel/base/assert.h"
+#include "mptunnel/base/log.h"
 #include "mptunnel/net/socket_address.h"
 
 namespace mptunnel {
@@ -154,7 +155,9 @@ void steer(const UdpSocketState& state, const Steering& steering, std::size_t co
       sock_filter BPF_STMT(BPF_RET | BPF_A, 0),
   };
   const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
-  setsockopt(state.fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program);
+  if (setsockopt(state.fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) != 0) {
+    log_debug("port {}: no steering among {} sockets, a hash decides: {}", state.port, count, text_of(errno));
+  }
 }
 
 Endpoint name_of_socket(int fd) {
@@ -204,6 +207,8 @@ tl::expected<std::vector<UdpSocket>, SocketError> UdpSocket::open_group(const Ud
                                                                         std::size_t count,
                                                                         const Steering& steering) {
   MPT_ASSERT(count >= 1 && count <= 256);
+  // The program knows one IP header.
+  MPT_ASSERT(steering.payload_byte || !options.dual_stack);
   auto first = open(options);
   if (!first) return tl::make_unexpected(std::move(first.error()));
   std::vector<UdpSocket> group;
@@ -216,7 +221,11 @@ tl::expected<std::vector<UdpSocket>, SocketError> UdpSocket::open_group(const Ud
   joining.bind = group.front().local_endpoint();
   while (group.size() < count) {
     auto next = open(joining);
-    if (!next) break;
+    if (!next) {
+      log_warning("port {}: {} sockets instead of {}: {}", joining.bind.port, group.size(), count,
+                  next.error().what);
+      break;
+    }
     group.push_back(std::move(*next));
   }
   if (group.size() > 1) steer(group.front().state_, steering, group.size());
@@ -239,6 +248,7 @@ tl::expected<void, SocketError> UdpSocket::connect(const Endpoint& remote) {
   const int error = length == 0 ? EAFNOSUPPORT : ::connect(state_.fd, &address.any, length) == 0 ? 0 : errno;
   if (error != 0) return failure(error, why_not_connected(error, remote));
   state_.connected = true;
+  state_.longest_segment = detail::kAnySegment;
   state_.port = local_endpoint().port;
   return {};
 }

@@ -46,7 +46,7 @@ class Restarts:
         # mpserver takes a target socket over, or derives the same source port again.
         # Another program may have, or give back, one of the derived ports; then mpserver says so.
         moves = sum(process.count("target: source port .* is taken") for process in self.servers)
-        check(echoed["sources"] <= 1 + moves, f"{self.name}the target saw {echoed['sources']} source addresses")
+        check(1 <= echoed["sources"] <= 1 + moves, f"{self.name}the target saw {echoed['sources']} source addresses")
         return self.judge(send)
 
     def restart(self, tunnel):

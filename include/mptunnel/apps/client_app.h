@@ -9,12 +9,14 @@
 
 #include "mptunnel/apps/bridge.h"
 #include "mptunnel/apps/io.h"
+#include "mptunnel/apps/kernel_drop_watch.h"
 #include "mptunnel/apps/listen_sockets.h"
 #include "mptunnel/apps/program.h"
 #include "mptunnel/config/config.h"
 #include "mptunnel/crypto/system_random.h"
 #include "mptunnel/engine/client_engine.h"
 #include "mptunnel/net/loop.h"
+#include "mptunnel/net/receive_budget.h"
 #include "mptunnel/net/resolver.h"
 
 namespace mptunnel {

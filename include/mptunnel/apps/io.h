@@ -2,18 +2,13 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <optional>
 #include <span>
 #include <string_view>
 #include <tl/expected.hpp>
 #include <vector>
 
 #include "mptunnel/base/drop.h"
-#include "mptunnel/base/log.h"
-#include "mptunnel/base/time.h"
 #include "mptunnel/engine/output.h"
-#include "mptunnel/net/receive_budget.h"
 #include "mptunnel/net/udp_socket.h"
 
 namespace mptunnel {
@@ -22,37 +17,25 @@ namespace mptunnel {
 /// give less.
 inline constexpr std::size_t kSocketBufferBytes = std::size_t{4} << 20U;
 
-/// Opens a socket whose source port follows from `secret` and `purpose`, so that it is the same after a
-/// restart: the first of kDerivedPorts that is free, and one of the kernel's choice where none is. A port in
-/// `options.bind` is ignored.
-tl::expected<UdpSocket, SocketError> open_on_derived_port(UdpSocketOptions options, ConstBytes secret,
-                                                          std::string_view purpose);
-inline constexpr int kDerivedPorts = 8;
-
-/// Logs a line where the kernel gave less than kSocketBufferBytes, with what to do about it.
-void hint_small_buffer(const UdpSocket& socket);
-
-/// Tells, at most once a minute, how many datagrams the kernel dropped since its receive buffers were full.
-class KernelDropWatch {
- public:
-  explicit KernelDropWatch(const char* what) : what_(what) {}
-  /// `total` never falls but when sockets are replaced.
-  void see(std::uint64_t total, TimePoint now);
-
- private:
-  const char* what_;
-  std::uint64_t told_ = 0;
-  std::optional<TimePoint> told_at_;
-};
-
-/// An output with more bytes is carried out before the next batch comes in: what is sent then still lies in the
-/// processor's second cache, and the arena stays small.
+/// An output with more bytes is carried out before the next batch comes in: what is sent then still lies in
+/// the processor's second cache, and the arena stays small.
 inline constexpr std::size_t kFlushBytes = std::size_t{512} << 10U;
 
 /// What all sockets of a program have in common.
 struct SocketTuning {
   bool offload = true;  ///< UDP_SEGMENT and UDP_GRO where the kernel has them
 };
+
+/// How many source ports are tried that follow from a secret.
+inline constexpr int kDerivedPorts = 4;
+/// Opens a socket whose source port follows from `secret` and `purpose`, so that it is the same after a
+/// restart: the first of kDerivedPorts that is free, and one of the kernel's choice where none is. A port in
+/// `options.bind` is ignored.
+tl::expected<UdpSocket, SocketError> open_on_derived_port(UdpSocketOptions options, ConstBytes secret,
+                                                          std::string_view purpose);
+
+/// Logs a line where the kernel gave less than kSocketBufferBytes, with what to do about it.
+void hint_small_buffer(const UdpSocket& socket);
 
 /// The reason that stands for an errno of a send.
 Drop drop_for(int error);

@@ -15,8 +15,8 @@
 
 namespace mptunnel {
 
-/// Who floods one of them leaves the others' buffers alone. Each costs a descriptor, and up to
-/// kSocketBufferBytes of the kernel's memory while it is full.
+/// Who floods one of them leaves the others' receive buffers alone; sending is by the first. Each costs a
+/// descriptor, and, while it is full, up to twice kSocketBufferBytes of the kernel's memory.
 inline constexpr std::size_t kSocketsPerAddress = 8;
 
 class ListenSockets {
@@ -35,8 +35,6 @@ class ListenSockets {
   /// A socket of the address that datagrams with this route came to, and have to leave from; nothing where
   /// there is none.
   UdpSocket* find(const Route& route);
-  /// What the kernel dropped since receive buffers were full.
-  [[nodiscard]] std::uint64_t kernel_drops() const;
   /// From the next turn on nothing is read any more.
   void close() { listeners_.clear(); }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "mptunnel/apps/io.h"
+#include "mptunnel/apps/kernel_drop_watch.h"
 #include "mptunnel/apps/listen_sockets.h"
 #include "mptunnel/apps/program.h"
 #include "mptunnel/apps/target.h"
@@ -14,6 +15,7 @@
 #include "mptunnel/crypto/system_random.h"
 #include "mptunnel/engine/server_engine.h"
 #include "mptunnel/net/loop.h"
+#include "mptunnel/net/receive_budget.h"
 #include "mptunnel/net/resolver.h"
 
 namespace mptunnel {
@@ -51,6 +53,7 @@ class ServerApp final : public App {
   ReceiveBudget network_budget_;
   ReceiveBudget target_budget_;
   KernelDropWatch network_drops_{"from the network"};
+  KernelDropWatch target_drops_{"from the target"};
   RunSender sender_;
   Target target_;
   ListenSockets listeners_;

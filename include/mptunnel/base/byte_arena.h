@@ -1,8 +1,10 @@
 // A growing row of bytes that are written right after room was made for them: growing it does not zero them.
+// What it is not: for bytes that may be read before they are written.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 

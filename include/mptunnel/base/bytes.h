@@ -27,8 +27,8 @@ struct DatagramBatch {
 
 /// How many datagrams a batch has, at least one.
 constexpr std::size_t datagrams_in(const DatagramBatch& batch) {
-  const std::size_t stride = std::max<std::size_t>(1, batch.stride);
-  return std::max<std::size_t>(1, (batch.bytes.size() + stride - 1) / stride);
+  if (batch.bytes.empty() || batch.stride == 0) return 1;
+  return (batch.bytes.size() + batch.stride - 1) / batch.stride;
 }
 
 /// Calls `visit(Bytes datagram)` for each datagram of the batch, in order of arrival.

@@ -105,7 +105,7 @@ struct Output {
   void clear();
   [[nodiscard]] bool empty() const;
 
-  /// Room for one packet of `size` bytes at the end of the arena; valid until the next call.
+  /// Room for one packet of `size` bytes at the end of the arena, not initialized; valid until the next call.
   Bytes make_packet(std::size_t size);
   /// Takes back what make_packet() gave last.
   void discard_packet(std::size_t size);

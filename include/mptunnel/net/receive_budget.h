@@ -1,6 +1,7 @@
 // How much one wake-up of a socket may take.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 
 #include "mptunnel/net/udp_batch.h"
@@ -11,18 +12,21 @@ namespace mptunnel {
 /// whatever is left. All that came is counted, also what is dropped afterwards.
 class ReceiveBudget {
  public:
-  /// Half a millisecond of work at a million datagrams a second; large enough for full UDP_SEGMENT runs.
+  /// Half a millisecond of work at a million datagrams a second; large enough for full UDP_SEGMENT runs. The
+  /// first call after traffic has changed from single datagrams to batches may bring four times as many.
   static constexpr std::size_t kDatagrams = 512;
 
   void start() { left_ = kDatagrams; }
-  /// For the next receive call: as many batches as bring about `kDatagrams`, judged by the last ones.
-  [[nodiscard]] std::size_t batches() const { return batches_; }
+  /// For the next receive call: as many batches as bring about what is left, judged by the last ones.
+  [[nodiscard]] std::size_t batches() const {
+    return std::clamp<std::size_t>(left_ / in_each_, 1, ReceiveBuffers::kDefaultSlots);
+  }
   /// Whether another receive call may follow the one that brought this.
   bool take(const ReceiveResult& result);
 
  private:
   std::size_t left_ = kDatagrams;
-  std::size_t batches_ = 16;
+  std::size_t in_each_ = 32;
 };
 
 }  // namespace mptunnel

@@ -21,7 +21,8 @@ struct Received {
 struct ReceiveResult {
   std::span<const Received> batches;
   int error = 0;  ///< an errno that was pending (ECONNREFUSED: an ICMP answer to an earlier send), 0 if none
-  bool more = false;  ///< every slot was filled: the socket may have more
+  bool more = false;               ///< every slot was filled: the socket may have more
+  std::uint64_t kernel_drops = 0;  ///< lost before these since the receive buffer was full, as far as is new
 };
 
 /// Room for one receive call: shared by all sockets of a loop. Its memory is used only where datagrams land.

@@ -45,13 +45,17 @@ struct Steering {
 
 namespace detail {
 
+inline constexpr std::size_t kAnySegment = std::numeric_limits<std::size_t>::max();
+
 /// What the socket's parts share. Not for users.
 struct UdpSocketState {
   int fd = -1;
   bool ipv6 = false;  ///< AF_INET6; IPv4 goes as mapped addresses
   bool connected = false;
   bool packet_info = false;
-  bool offload = false;          ///< UDP_SEGMENT may be used
+  bool offload = false;  ///< UDP_SEGMENT may be used
+  std::size_t longest_segment =
+      kAnySegment;               ///< connected: larger datagrams are beyond the route's MTU in a run
   std::uint16_t port = 0;        ///< local, host byte order
   std::uint32_t last_drops = 0;  ///< the kernel's own drop counter, as last seen
   SocketCounters counters;
@@ -92,6 +96,7 @@ class UdpSocket {
   /// Sends all runs, in order, and fills `outcomes`, which has as many elements. EAGAIN ends the call: the
   /// rest is lost. Any other error ends its run only.
   void send(std::span<const SendRun> runs, std::span<SendOutcome> outcomes);
+  /// The same for pieces, of which each destination has at least one.
   void send(std::span<const SendPieces> pieces, std::span<SendOutcome> outcomes);
   SendOutcome send(const SendRun& run);
   /// The same for one destination's pieces; for none of them it does nothing.

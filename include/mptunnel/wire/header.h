@@ -29,6 +29,9 @@ struct PacketHeader {
   PacketNumber number{};  ///< 0 in handshake packets
 };
 
+/// Where the low 8 bits of the index are.
+inline constexpr std::uint32_t kHeaderLastIndexByte = 3;
+
 /// The header of a packet, of which at least its 8 bytes must be there. Nothing where the packet is shorter
 /// or the type unknown.
 inline std::optional<PacketHeader> decode_header(ConstBytes packet) {

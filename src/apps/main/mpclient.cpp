@@ -30,6 +30,7 @@ tl::expected<Prepared, StartError> prepare(const CommandLine& line) {
   settings.paths = start->config.bridges.size();
   return Prepared{start->options, render_check(*start),
                   [config = start->config, offload = start->options.offload, settings] {
+                    raise_open_file_limit();
                     return std::make_unique<ClientApp>(config, settings, SocketTuning{offload});
                   }};
 }

@@ -8,7 +8,7 @@ namespace {
 
 using namespace mptunnel;
 
-/// Open files that are no flows: the loop, the listening sockets, the resolver, standard streams.
+/// Open files that are neither flows nor listening sockets: the loop, the resolver, standard streams.
 constexpr std::uint64_t kFilesForTheRest = 64;
 
 tl::expected<Prepared, StartError> prepare(const CommandLine& line) {
@@ -21,7 +21,8 @@ tl::expected<Prepared, StartError> prepare(const CommandLine& line) {
                     // Each flow has a socket: what the system does not allow is refused here, with a word
                     // why.
                     const std::uint64_t files = raise_open_file_limit();
-                    const std::uint64_t for_flows = files > kFilesForTheRest ? files - kFilesForTheRest : 1;
+                    const std::uint64_t others = kFilesForTheRest + config.listen.size() * kSocketsPerAddress;
+                    const std::uint64_t for_flows = files > others ? files - others : 1;
                     settings.max_flows =
                         static_cast<std::size_t>(std::min<std::uint64_t>(settings.max_flows, for_flows));
                     return std::make_unique<ServerApp>(config, settings, SocketTuning{offload});

@@ -25,6 +25,10 @@ class RawClient {
     if (made) epoch_ = std::move(*made);
     return made.has_value();
   }
+  /// The same HANDSHAKE 1 again, as it comes by another path.
+  void repeat_handshake(TimePoint now) {
+    send(Packet(handshake_.message().begin(), handshake_.message().end()), now);
+  }
   Packet control(const std::vector<Frame>& frames, TimePoint now) {
     return seal(true, frame_bytes(frames), now);
   }

@@ -36,16 +36,25 @@ TEST(ReceiveBudget, EndsWhereTheSocketIsEmpty) {
   EXPECT_FALSE(budget.take({batches_of(1, 1), 0, false}));
 }
 
-TEST(ReceiveBudget, AsksForFewerBatchesWhereTheyAreFull) {
+TEST(ReceiveBudget, AsksForAsManyBatchesAsBringWhatIsLeft) {
   ReceiveBudget budget;
-  const auto single = batches_of(16, 1);
-  const auto full = batches_of(16, 64);
-  budget.take({single, 0, true});
+  budget.take({batches_of(16, 1), 0, true});
+  budget.start();
   EXPECT_EQ(budget.batches(), ReceiveBuffers::kDefaultSlots);
-  budget.take({full, 0, true});
+  budget.take({batches_of(4, 64), 0, true});
+  EXPECT_EQ(budget.batches(), 4U) << "256 of 512 are left, 64 in each";
+  budget.take({batches_of(3, 64), 0, true});
+  EXPECT_EQ(budget.batches(), 1U);
+  budget.start();
   EXPECT_EQ(budget.batches(), 8U);
   budget.take({});
   EXPECT_EQ(budget.batches(), 8U) << "nothing came, nothing learned";
+}
+
+TEST(ReceiveBudget, EndsWhereAllThatCameWasTruncated) {
+  ReceiveBudget budget;
+  budget.start();
+  EXPECT_FALSE(budget.take({{}, 0, true}));
 }
 
 }  // namespace

@@ -126,7 +126,7 @@ TEST(UdpBatchMixed, MoreRunsThanOneCallTakes) {
   pair.sender.send(std::span<const SendRun>(), {});
 }
 
-TEST(UdpBatchMixed, PiecesForManyDestinationsLeaveWithOneCall) {
+TEST(UdpBatchMixed, PiecesForManyDestinations) {
   UdpSocket sender = test::open_socket(test::bound_to("127.0.0.1"));
   std::vector<UdpSocket> receivers;
   const Datagram bytes = test::numbered_bytes(6, 100, 100);

@@ -135,6 +135,36 @@ TEST_F(UdpFault, DeviceThatCannotSegmentTurnsOffloadOffAndGetsTheBatchAgain) {
   }
 }
 
+TEST_F(UdpFault, ConnectedSocketRemembersWhatItsRouteCannotSegment) {
+  for (const int error : {EINVAL, EMSGSIZE}) {
+    UdpSocketOptions options = bound_to("127.0.0.1");
+    options.connect = first_.local_endpoint();
+    socket_ = open_socket(options);
+    int series = 0;
+    bool refuses = true;
+    judge([&](const mmsghdr& message) {
+      if (!is_series(message)) return 0;
+      ++series;
+      return refuses ? error : 0;
+    });
+    const auto send = [&](std::size_t stride) {
+      return socket_.send({ConstBytes(bytes_).first(4 * stride), stride, {}}).accepted;
+    };
+    EXPECT_EQ(send(80), 4U);
+    EXPECT_EQ(send(80), 4U);
+    EXPECT_EQ(send(100), 4U);
+    EXPECT_EQ(series, 1) << "the same size and larger ones are not tried again";
+    EXPECT_TRUE(socket_.offloads());
+    refuses = false;
+    EXPECT_EQ(send(79), 4U);
+    EXPECT_EQ(series, 2) << "smaller ones are";
+    ASSERT_TRUE(socket_.connect(first_.local_endpoint()));
+    EXPECT_EQ(send(100), 4U);
+    EXPECT_EQ(series, 3) << "another route may take more";
+    EXPECT_EQ(collect(first_, 20).datagrams.size(), 20U);
+  }
+}
+
 TEST_F(UdpFault, StrideBeyondTheMtuGoesPlainForThatRunOnly) {
   for (const int error : {EINVAL, EMSGSIZE}) {
     int plain = 0;
