@@ -75,8 +75,8 @@ void Output::group_deliveries() {
   });
   grouped_.clear();
   std::size_t groups = 0;
-  for (std::size_t i = 0; i < deliveries.size(); ++i) {
-    const Delivery part = deliveries[i];
+  // A copy each: the groups are written over those that have been read.
+  for (const Delivery part : deliveries) {
     if (groups == 0 || deliveries[groups - 1].flow != part.flow)
       deliveries[groups++] = {part.flow, grouped_.size(), 0};
     const auto own = pieces_of(part);
