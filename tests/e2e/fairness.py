@@ -34,7 +34,7 @@ def echo_for_pings(test):
 
 
 def ping(test, port, name, *options):
-    return test.send(port, "--for", 3 if test.is_sanitized else 8, "--rate", 200 if test.is_sanitized else PINGS,
+    return test.send(port, "--for", 3 if test.is_sanitized else 5, "--rate", 200 if test.is_sanitized else PINGS,
                      "--size", PING_BYTES, *options, name=name)
 
 
