@@ -41,10 +41,8 @@ void ClientApp::run() {
 
 void ClientApp::on_application(UdpSocket& socket) {
   const TimePoint now = monotonic_now();
-  bool more = true;
-  for (application_budget_.start(); more;) {
-    const ReceiveResult result = socket.receive(buffers_, application_budget_.batches());
-    more = application_budget_.take(result);
+  for (application_budget_.start(); application_budget_.more();) {
+    const ReceiveResult result = application_budget_.receive(socket, buffers_);
     application_drops_.add(result.kernel_drops, now);
     for (const Received& received : result.batches) {
       engine_.on_application(received.batch, received.route, out_, now);
@@ -57,10 +55,8 @@ void ClientApp::on_application(UdpSocket& socket) {
 void ClientApp::on_path(PathId path) {
   const TimePoint now = monotonic_now();
   Bridge& bridge = *bridges_[path.value];
-  bool more = true;
-  for (path_budget_.start(); more && bridge.socket() != nullptr;) {
-    const ReceiveResult result = bridge.socket()->receive(buffers_, path_budget_.batches());
-    more = path_budget_.take(result);
+  for (path_budget_.start(); path_budget_.more() && bridge.socket() != nullptr;) {
+    const ReceiveResult result = path_budget_.receive(*bridge.socket(), buffers_);
     bridge_drops_.add(result.kernel_drops, now);
     if (result.error != 0) bridge.on_error(result.error);
     for (const Received& received : result.batches) engine_.on_path(path, received.batch, out_, now);

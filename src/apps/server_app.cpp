@@ -42,10 +42,8 @@ void ServerApp::run() {
 
 void ServerApp::on_network(UdpSocket& socket) {
   const TimePoint now = monotonic_now();
-  bool more = true;
-  for (network_budget_.start(); more;) {
-    const ReceiveResult result = socket.receive(buffers_, network_budget_.batches());
-    more = network_budget_.take(result);
+  for (network_budget_.start(); network_budget_.more();) {
+    const ReceiveResult result = network_budget_.receive(socket, buffers_);
     network_drops_.add(result.kernel_drops, now);
     for (const Received& received : result.batches)
       engine_.on_network(received.batch, received.route, out_, now);
@@ -55,12 +53,10 @@ void ServerApp::on_network(UdpSocket& socket) {
 
 void ServerApp::on_target(FlowHandle flow) {
   const TimePoint now = monotonic_now();
-  bool more = true;
-  for (target_budget_.start(); more;) {
+  for (target_budget_.start(); target_budget_.more();) {
     UdpSocket* socket = target_.socket(flow);
     if (socket == nullptr) return;
-    const ReceiveResult result = socket->receive(buffers_, target_budget_.batches());
-    more = target_budget_.take(result);
+    const ReceiveResult result = target_budget_.receive(*socket, buffers_);
     target_drops_.add(result.kernel_drops, now);
     if (result.error != 0) target_.on_error(result.error);
     if (!result.batches.empty()) target_.on_answer();

@@ -129,8 +129,7 @@ bool Aead::open(const Nonce& nonce, ConstBytes associated, Bytes sealed) {
 }
 
 bool has_ipsec_mb() {
-  static const bool is_available = IpsecMbGcm::is_available();
-  return is_available;
+  return IpsecMbGcm::is_available();
 }
 
 bool has_fast_aes() {

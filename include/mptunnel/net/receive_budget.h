@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "mptunnel/net/udp_batch.h"
+#include "mptunnel/net/udp_socket.h"
 
 namespace mptunnel {
 
@@ -16,7 +16,19 @@ class ReceiveBudget {
   /// first call after traffic has changed from single datagrams to batches may bring four times as many.
   static constexpr std::size_t kDatagrams = 512;
 
-  void start() { left_ = kDatagrams; }
+  /// A wake-up begins: then receive() while there is more().
+  void start() {
+    left_ = kDatagrams;
+    more_ = true;
+  }
+  /// Whether the socket may have something, and the wake-up may take it.
+  [[nodiscard]] bool more() const { return more_; }
+  /// As UdpSocket::receive(), of as much as is left.
+  ReceiveResult receive(UdpSocket& socket, ReceiveBuffers& buffers) {
+    const ReceiveResult result = socket.receive(buffers, batches());
+    more_ = take(result);
+    return result;
+  }
   /// For the next receive call: as many batches as bring about what is left, judged by the last ones.
   [[nodiscard]] std::size_t batches() const {
     return std::clamp<std::size_t>(left_ / in_each_, 1, ReceiveBuffers::kDefaultSlots);
@@ -27,6 +39,7 @@ class ReceiveBudget {
  private:
   std::size_t left_ = kDatagrams;
   std::size_t in_each_ = 32;
+  bool more_ = true;
 };
 
 }  // namespace mptunnel

@@ -34,10 +34,8 @@ tl::expected<Endpoint, std::string> RelayClient::start() {
 }
 
 void RelayClient::on_application() {
-  bool more = true;
-  for (budget_.start(); more;) {
-    const ReceiveResult result = listener_->receive(buffers_, budget_.batches());
-    more = budget_.take(result);
+  for (budget_.start(); budget_.more();) {
+    const ReceiveResult result = budget_.receive(*listener_, buffers_);
     for_each_sender(result.batches, [this](const Endpoint& application, std::span<const Received> batches) {
       Flow* flow = flow_of(application);
       if (flow == nullptr) return;
@@ -48,10 +46,8 @@ void RelayClient::on_application() {
 }
 
 void RelayClient::on_path(Flow& flow, std::size_t path) {
-  bool more = true;
-  for (budget_.start(); more;) {
-    const ReceiveResult result = flow.paths[path].socket.receive(buffers_, budget_.batches());
-    more = budget_.take(result);
+  for (budget_.start(); budget_.more();) {
+    const ReceiveResult result = budget_.receive(flow.paths[path].socket, buffers_);
     if (path == 0 && !result.batches.empty()) {
       forwarder_.collect(result.batches);
       forwarder_.send(*listener_, {.remote = flow.application, .local = {}});

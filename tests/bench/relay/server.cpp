@@ -35,10 +35,8 @@ tl::expected<Endpoint, std::string> RelayServer::start() {
 }
 
 void RelayServer::on_first_path() {
-  bool more = true;
-  for (budget_.start(); more;) {
-    const ReceiveResult result = listeners_.front()->socket.receive(buffers_, budget_.batches());
-    more = budget_.take(result);
+  for (budget_.start(); budget_.more();) {
+    const ReceiveResult result = budget_.receive(listeners_.front()->socket, buffers_);
     for_each_sender(result.batches, [this](const Endpoint& remote, std::span<const Received> batches) {
       Group* group = group_of(remote);
       if (group->target == nullptr) return;
@@ -49,20 +47,16 @@ void RelayServer::on_first_path() {
 }
 
 void RelayServer::on_copies(std::size_t path) {
-  bool more = true;
-  for (budget_.start(); more;) {
-    const ReceiveResult result = listeners_[path]->socket.receive(buffers_, budget_.batches());
-    more = budget_.take(result);
+  for (budget_.start(); budget_.more();) {
+    const ReceiveResult result = budget_.receive(listeners_[path]->socket, buffers_);
     if (options_.single && !result.batches.empty())
       single_remotes_[path] = result.batches.back().route.remote;
   }
 }
 
 void RelayServer::on_target(Group& group) {
-  bool more = true;
-  for (budget_.start(); more;) {
-    const ReceiveResult result = group.target->receive(buffers_, budget_.batches());
-    more = budget_.take(result);
+  for (budget_.start(); budget_.more();) {
+    const ReceiveResult result = budget_.receive(*group.target, buffers_);
     if (!result.batches.empty()) {
       forwarder_.collect(result.batches);
       const std::vector<Endpoint>& remotes = options_.single ? single_remotes_ : group.remotes;

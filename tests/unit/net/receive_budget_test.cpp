@@ -5,6 +5,8 @@
 #include <array>
 #include <vector>
 
+#include "unit/net/net_support.h"
+
 namespace mptunnel {
 namespace {
 
@@ -55,6 +57,24 @@ TEST(ReceiveBudget, EndsWhereAllThatCameWasTruncated) {
   ReceiveBudget budget;
   budget.start();
   EXPECT_FALSE(budget.take({{}, 0, true}));
+}
+
+TEST(ReceiveBudget, ReceivesUntilTheSocketIsEmpty) {
+  UdpSocketOptions options = test::bound_to("127.0.0.1");
+  UdpSocket receiver = test::open_socket(options);
+  options.connect = receiver.local_endpoint();
+  UdpSocket sender = test::open_socket(options);
+  const std::array<std::uint8_t, 10> bytes{};
+  ASSERT_EQ(sender.send({bytes, bytes.size(), {}}).accepted, 1U);
+  ASSERT_TRUE(test::wait_readable(receiver.fd(), monotonic_now() + test::kPatience));
+  ReceiveBuffers buffers;
+  ReceiveBudget budget;
+  budget.start();
+  EXPECT_TRUE(budget.more());
+  EXPECT_EQ(budget.receive(receiver, buffers).batches.size(), 1U);
+  EXPECT_FALSE(budget.more());
+  budget.start();
+  EXPECT_TRUE(budget.more()) << "each wake-up has its own";
 }
 
 }  // namespace
