@@ -93,7 +93,7 @@ void Bridge::open(const Endpoint& remote) {
   close();
   UdpSocketOptions options;
   options.connect = remote;
-  options.device = config_.device;
+  if (!config_.devices.empty()) options.device = config_.devices.front();
   options.buffer_bytes = kSocketBufferBytes;
   options.offload = tuning_.offload;
   options.bind.family = remote.family;

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <iterator>
 
+#include "mptunnel/config/quantity.h"
 #include "mptunnel/crypto/aead.h"
 
 namespace mptunnel {
@@ -79,8 +80,21 @@ void add_bridge(std::string& text, const BridgeConfig& bridge) {
   if (bridge.bind) {
     from += " from " + (bridge.bind->port == 0 ? bridge.bind->address_string() : bridge.bind->to_string());
   }
-  if (!bridge.device.empty()) from += " over " + bridge.device;
-  add_line(text, "bridge", "{}{}, called {}", to_string(bridge.remote), from, bridge.name);
+  if (!bridge.devices.empty()) {
+    from += is_pattern(bridge) ? " over each of " : " over ";
+    from += fmt::format("{}", fmt::join(bridge.devices, ", "));
+  }
+  const std::string_view kind = bridge.metered ? ", metered" : bridge.backup ? ", backup" : "";
+  add_line(text, "bridge", "{}{}, called {}{}", to_string(bridge.remote), from, bridge.name, kind);
+}
+
+void add_common(std::string& text, const CommonConfig& config) {
+  add_line(text, "resolve", "every {}", duration_text(config.resolve_interval));
+  add_line(text, "dscp", "{}", config.copy_dscp ? "copy" : "none");
+  add_line(text, "control", "{}",
+           !config.has_control           ? "none"
+           : config.control_path.empty() ? "in the runtime directory"
+                                         : config.control_path);
 }
 
 void add_options(std::string& text, const StartOptions& options) {
@@ -162,7 +176,12 @@ std::string render_check(const ClientStart& start) {
   std::string text = check_title(start.options);
   add_listen(text, start.config.listen);
   for (const BridgeConfig& bridge : start.config.bridges) add_bridge(text, bridge);
+  if (!start.config.dev_exclude.empty())
+    add_line(text, "dev-exclude", "{}", fmt::join(start.config.dev_exclude, ", "));
+  add_line(text, "min-paths", "{}", start.config.min_paths);
+  add_line(text, "keepalive", "every {}", duration_text(start.config.keepalive));
   if (!start.config.client_id.empty()) add_line(text, "client-id", "{}", start.config.client_id);
+  add_common(text, start.config.common);
   add_options(text, start.options);
   return text;
 }
@@ -171,6 +190,7 @@ std::string render_check(const ServerStart& start) {
   std::string text = check_title(start.options);
   add_listen(text, start.config.listen);
   add_line(text, "target", "{}", to_string(start.config.target));
+  add_common(text, start.config.common);
   add_options(text, start.options);
   return text;
 }

@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <array>
 
+#include "mptunnel/config/device_pattern.h"
 #include "mptunnel/config/text.h"
 
 namespace mptunnel {
 namespace {
 
-constexpr std::array<std::string_view, 3> kOptions{"bind", "dev", "name"};
+/// Options with a value, then those without.
+constexpr std::array<std::string_view, 5> kOptions{"bind", "dev", "name", "backup", "metered"};
 constexpr std::string_view kForm = "write a bridge as 'HOST PORT'";
 
 /// Reads one bridge line, and reports each of its mistakes.
@@ -27,6 +29,7 @@ class BridgeLine {
       read_address(words[0], words[1]);
       for (const std::string_view word : words.subspan(2)) read_option(word);
       check_families();
+      check_pattern();
     }
     if (failed_) return std::nullopt;
     if (bridge_.name.empty()) bridge_.name = default_name();
@@ -76,7 +79,12 @@ class BridgeLine {
       wrong(unknown_option(word, option, equals != std::string_view::npos));
       return;
     }
-    if (equals == std::string_view::npos || equals + 1 == word.size()) {
+    const bool has_value = equals != std::string_view::npos;
+    if (has_value && is_flag(option)) {
+      wrong(fmt::format("option '{0}' takes no value: write '{0}' alone", option));
+      return;
+    }
+    if (!is_flag(option) && (!has_value || equals + 1 == word.size())) {
       wrong(fmt::format("option '{}' says nothing: write it in one word without blanks, {}", option,
                         option_form(option)));
       return;
@@ -87,24 +95,33 @@ class BridgeLine {
       return;
     }
     given = true;
-    read_value(option, word.substr(equals + 1));
+    if (is_flag(option)) {
+      bridge_.backup = true;
+      bridge_.metered = bridge_.metered || option == "metered";
+    } else {
+      read_value(option, word.substr(equals + 1));
+    }
   }
+
+  static bool is_flag(std::string_view option) { return option == "backup" || option == "metered"; }
 
   static std::string option_form(std::string_view option) {
     if (option == "bind") return "bind=ADDRESS or bind=ADDRESS:PORT";
-    return option == "dev" ? "dev=INTERFACE" : "name=WORD";
+    return option == "dev" ? "dev=INTERFACE or dev=PATTERN,PATTERN" : "name=WORD";
   }
 
   static std::string unknown_option(std::string_view word, std::string_view option, bool has_value) {
     const std::string_view nearest = nearest_word(option, kOptions);
     if (!nearest.empty()) {
-      return fmt::format("{} is not a known option: did you mean '{}='?", quote_word(word), nearest);
+      return fmt::format("{} is not a known option: did you mean '{}{}'?", quote_word(word), nearest,
+                         is_flag(nearest) ? "" : "=");
     }
     if (has_value) {
-      return fmt::format("{} is not a known option: a bridge has bind=, dev= and name=", quote_word(word));
+      return fmt::format("{} is not a known option: a bridge has bind=, dev=, name=, backup and metered",
+                         quote_word(word));
     }
-    return fmt::format("{} is one word too much: {}, with bind=, dev= or name= after it", quote_word(word),
-                       kForm);
+    return fmt::format("{} is one word too much: {}, with bind=, dev=, name=, backup or metered after it",
+                       quote_word(word), kForm);
   }
 
   void read_value(std::string_view option, std::string_view value) {
@@ -113,9 +130,9 @@ class BridgeLine {
       if (!bind) return wrong(bind.error());
       bridge_.bind = *bind;
     } else if (option == "dev") {
-      auto device = parse_interface(value);
-      if (!device) return wrong(device.error());
-      bridge_.device = std::move(*device);
+      auto devices = parse_device_patterns(value);
+      if (!devices) return wrong(devices.error());
+      bridge_.devices = std::move(*devices);
     } else {
       if (!is_name_word(value)) {
         return wrong(fmt::format("{} is not a name: write up to {} letters, digits and . _ - : @",
@@ -134,9 +151,18 @@ class BridgeLine {
         version(remote->family), version(bridge_.bind->family), bridge_.bind->address_string()));
   }
 
+  /// An address belongs to one interface, and a port can be had once.
+  void check_pattern() {
+    if (!bridge_.bind || !is_pattern(bridge_)) return;
+    wrong(fmt::format(
+        "bind= is for one path, and {} may be several: write dev= with the name of one interface, "
+        "or leave bind= out",
+        quote_word(fmt::format("dev={}", fmt::join(bridge_.devices, ",")))));
+  }
+
   [[nodiscard]] std::string default_name() const {
     std::string name = to_string(bridge_.remote);
-    if (!bridge_.device.empty()) name += fmt::format("@{}", bridge_.device);
+    if (!bridge_.devices.empty()) name += fmt::format("@{}", fmt::join(bridge_.devices, ","));
     if (bridge_.bind) {
       const Endpoint& bind = *bridge_.bind;
       name += fmt::format("@{}", bind.port == 0 ? bind.address_string() : bind.to_string());

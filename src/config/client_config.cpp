@@ -6,14 +6,20 @@
 
 #include "mptunnel/config/bridge_line.h"
 #include "mptunnel/config/config.h"
+#include "mptunnel/config/device_pattern.h"
+#include "mptunnel/config/quantity.h"
 #include "mptunnel/config/statements.h"
 #include "mptunnel/config/text.h"
 
 namespace mptunnel {
 namespace {
 
-constexpr std::array<std::string_view, 8> kStatements{"bridge", "listen",  "key-file",  "encrypt",
-                                                      "cipher", "offload", "log-level", "client-id"};
+constexpr std::array<std::string_view, 14> kStatements{
+    "bridge",    "listen",      "key-file",  "encrypt",   "cipher", "offload",          "log-level",
+    "client-id", "dev-exclude", "min-paths", "keepalive", "dscp",   "resolve-interval", "control"};
+
+constexpr Duration kShortestKeepalive = std::chrono::seconds{1};
+constexpr Duration kLongestKeepalive = std::chrono::seconds{60};
 
 class ClientParser {
  public:
@@ -41,6 +47,9 @@ class ClientParser {
     if (CommonStatements::knows(first)) return common_.read(line, report_);
     if (first == "listen") return listen_.read(line, report_);
     if (first == "client-id") return read_client_id(line);
+    if (first == "dev-exclude") return read_dev_exclude(line);
+    if (first == "min-paths") return read_min_paths(line);
+    if (first == "keepalive") return read_keepalive(line);
     if (first == "bridge") return read_bridge(words.subspan(1), line.number);
     if (const std::string reason = explain(line); !reason.empty()) return report_.add(line.number, reason);
     read_bridge(words, line.number);
@@ -73,6 +82,50 @@ class ClientParser {
     config_.client_id = *word;
   }
 
+  void read_dev_exclude(const ConfigLine& line) {
+    if (line.words.size() == 1) {
+      report_.add(line.number, "'dev-exclude' says nothing: write 'dev-exclude INTERFACE...'");
+      return;
+    }
+    for (const std::string_view word : std::span(line.words).subspan(1)) {
+      // One word with commas, as in dev=, would silently be a pattern of its own.
+      if (word.find(',') != std::string_view::npos) {
+        report_.add(line.number,
+                    fmt::format("{} has a comma: write blanks between interfaces here", quote_word(word)));
+        continue;
+      }
+      auto pattern = parse_device_pattern(word);
+      if (!pattern) {
+        report_.add(line.number, pattern.error());
+      } else if (config_.dev_exclude.size() < kMaxExcludedDevices) {
+        config_.dev_exclude.push_back(std::move(*pattern));
+      } else {
+        report_.add(line.number, fmt::format("{} is one too many: exclude at most {} interfaces, or write "
+                                             "patterns",
+                                             quote_word(word), kMaxExcludedDevices));
+        return;
+      }
+    }
+  }
+
+  void read_min_paths(const ConfigLine& line) {
+    if (!min_paths_.take(line, report_)) return;
+    const auto word = single_argument(line, "min-paths N", report_);
+    if (!word) return;
+    const auto number = parse_number(*word, 1, kMaxBridges);
+    if (!number) return report_.add(line.number, number.error());
+    config_.min_paths = *number;
+  }
+
+  void read_keepalive(const ConfigLine& line) {
+    if (!keepalive_.take(line, report_)) return;
+    const auto word = single_argument(line, "keepalive SECONDS", report_);
+    if (!word) return;
+    const auto duration = parse_duration(*word, kShortestKeepalive, kLongestKeepalive);
+    if (!duration) return report_.add(line.number, duration.error());
+    config_.keepalive = *duration;
+  }
+
   void read_bridge(std::span<const std::string_view> words, int line) {
     bridge_seen_ = true;
     auto bridge = parse_bridge(words, line, report_);
@@ -93,6 +146,13 @@ class ClientParser {
     }
   }
 
+  /// Equal for the same interfaces in another order.
+  static std::string device_text(const BridgeConfig& bridge) {
+    std::vector<std::string> devices = bridge.devices;
+    std::sort(devices.begin(), devices.end());
+    return fmt::format("{}", fmt::join(devices, ","));
+  }
+
   /// What a bridge may not share with one before it.
   void check_bridges() {
     std::map<std::string, int> paths;
@@ -100,7 +160,8 @@ class ClientParser {
     std::map<std::string, int> ports;
     for (const BridgeConfig& bridge : config_.bridges) {
       const std::string bind = bridge.bind ? bridge.bind->to_string() : "";
-      const std::string path = canonical_text(bridge.remote) + " " + bridge.device + " " + bind;
+      const std::string path =
+          fmt::format("{} {} {}", canonical_text(bridge.remote), device_text(bridge), bind);
       if (const auto [other, added] = paths.emplace(path, bridge.line); !added) {
         report_.add(bridge.line,
                     fmt::format("bridge {} stands on line {} already: keep one of the two, or let them "
@@ -121,7 +182,7 @@ class ClientParser {
 
   void check_bind(const BridgeConfig& bridge, std::map<std::string, int>& ports) {
     const std::string text = bridge.bind->to_string();
-    if (const auto [other, added] = ports.emplace(text + bridge.device, bridge.line); !added) {
+    if (const auto [other, added] = ports.emplace(text + device_text(bridge), bridge.line); !added) {
       report_.add(bridge.line,
                   fmt::format("{} is bound to by the bridge on line {} already: give each its own port, "
                               "or none",
@@ -139,6 +200,8 @@ class ClientParser {
   CommonStatements common_;
   ListenStatements listen_{ListenDefault::localhost};
   SingleStatement client_id_;
+  SingleStatement min_paths_;
+  SingleStatement keepalive_;
   ClientConfig config_;
   bool bridge_seen_ = false;
   bool too_many_told_ = false;

@@ -10,8 +10,11 @@
 namespace mptunnel {
 namespace {
 
-constexpr std::array<std::string_view, 7> kStatements{"listen", "target",  "key-file", "encrypt",
-                                                      "cipher", "offload", "log-level"};
+constexpr std::array<std::string_view, 10> kStatements{"listen", "target",  "key-file",  "encrypt",
+                                                       "cipher", "offload", "log-level", "resolve-interval",
+                                                       "dscp",   "control"};
+/// Statements that mpclient alone knows.
+constexpr std::array<std::string_view, 4> kOfClient{"client-id", "dev-exclude", "min-paths", "keepalive"};
 
 class ServerParser {
  public:
@@ -47,7 +50,8 @@ class ServerParser {
 
   static std::string explain(const ConfigLine& line) {
     const std::string_view first = line.words.front();
-    if (first == "client-id") return "'client-id' belongs into mpclient.conf: mpserver has no use for it";
+    if (std::find(kOfClient.begin(), kOfClient.end(), first) != kOfClient.end())
+      return fmt::format("'{}' belongs into mpclient.conf: mpserver has no use for it", first);
     const bool is_bridge = line.words.size() >= 2 && parse_host(first) && parse_port(line.words[1]);
     if (first == "bridge" || is_bridge) {
       return "bridges belong into mpclient.conf: mpserver is given 'listen PORT' and 'target HOST:PORT'";

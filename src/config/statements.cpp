@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "mptunnel/config/quantity.h"
 #include "mptunnel/config/text.h"
 
 namespace mptunnel {
@@ -15,6 +16,12 @@ constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr std::array kCipherChoices{CipherChoice::automatic, CipherChoice::aes_256_gcm,
                                     CipherChoice::chacha20_poly1305};
 
+constexpr std::array<std::string_view, 8> kCommonStatements{
+    "key-file", "encrypt", "cipher", "offload", "log-level", "resolve-interval", "dscp", "control"};
+
+constexpr Duration kShortestResolveInterval = std::chrono::seconds{5};
+constexpr Duration kLongestResolveInterval = std::chrono::hours{24};
+
 constexpr bool is_control(char letter) {
   const auto byte = static_cast<unsigned char>(letter);
   return (byte < 0x20 && byte != '\t') || byte == 0x7f;
@@ -24,6 +31,14 @@ constexpr bool is_control(char letter) {
 std::string_view folder_of(std::string_view file_name) {
   const std::size_t slash = file_name.rfind('/');
   return slash == std::string_view::npos ? std::string_view{} : file_name.substr(0, slash + 1);
+}
+
+/// Whether the name of a file is a plain path; else the report gets the mistake.
+bool is_plain_path(std::string_view name, int line, ConfigReport& report) {
+  if (!name.starts_with('~') && !name.starts_with('"') && !name.starts_with('\'')) return true;
+  report.add(line, fmt::format("{} starts with a '{}', which has no meaning here: write the plain path",
+                               quote_word(name), name.front()));
+  return false;
 }
 
 /// One line into words, or into the report.
@@ -142,8 +157,7 @@ CommonStatements::CommonStatements(std::string_view file_name, const KeyFileChec
     : folder_(folder_of(file_name)), check_key_file_(check_key_file) {}
 
 bool CommonStatements::knows(std::string_view word) {
-  return word == "key-file" || word == "encrypt" || word == "cipher" || word == "offload" ||
-         word == "log-level";
+  return std::find(kCommonStatements.begin(), kCommonStatements.end(), word) != kCommonStatements.end();
 }
 
 void CommonStatements::read(const ConfigLine& line, ConfigReport& report) {
@@ -159,6 +173,13 @@ void CommonStatements::read(const ConfigLine& line, ConfigReport& report) {
     config_.offload_line = line.number;
   }
   if (statement == "log-level") read_log_level(line, report);
+  if (statement == "resolve-interval") read_resolve_interval(line, report);
+  if (statement == "dscp") read_dscp(line, report);
+  if (statement == "control") read_control(line, report);
+}
+
+std::string CommonStatements::path_of(std::string_view name) const {
+  return name.starts_with('/') ? std::string(name) : folder_ + std::string(name);
 }
 
 void CommonStatements::read_key_file(const ConfigLine& line, ConfigReport& report) {
@@ -171,13 +192,8 @@ void CommonStatements::read_key_file(const ConfigLine& line, ConfigReport& repor
                "and write that file's name here");
     return;
   }
-  if (name->starts_with('~') || name->starts_with('"') || name->starts_with('\'')) {
-    report.add(line.number,
-               fmt::format("{} starts with a '{}', which has no meaning here: write the plain path",
-                           quote_word(*name), name->front()));
-    return;
-  }
-  config_.key_file = name->starts_with('/') ? std::string(*name) : folder_ + std::string(*name);
+  if (!is_plain_path(*name, line.number, report)) return;
+  config_.key_file = path_of(*name);
   config_.key_file_line = line.number;
   if (!check_key_file_) return;
   if (auto reason = check_key_file_(config_.key_file)) report.add(line.number, std::move(*reason));
@@ -209,6 +225,56 @@ void CommonStatements::read_log_level(const ConfigLine& line, ConfigReport& repo
     report.add(line.number,
                fmt::format("{} is not a log level: write debug, info, warning or error", quote_word(*word)));
   }
+}
+
+void CommonStatements::read_resolve_interval(const ConfigLine& line, ConfigReport& report) {
+  if (!resolve_interval_.take(line, report)) return;
+  const auto word = single_argument(line, "resolve-interval DURATION", report);
+  if (!word) return;
+  const auto duration = parse_duration(*word, kShortestResolveInterval, kLongestResolveInterval);
+  if (!duration) return report.add(line.number, duration.error());
+  config_.resolve_interval = *duration;
+}
+
+void CommonStatements::read_dscp(const ConfigLine& line, ConfigReport& report) {
+  if (!dscp_.take(line, report)) return;
+  const auto word = single_argument(line, "dscp copy' or 'dscp none", report);
+  if (!word) return;
+  if (*word != "copy" && *word != "none") {
+    report.add(line.number, fmt::format("{} is neither copy nor none: write 'dscp copy' or 'dscp none'",
+                                        quote_word(*word)));
+    return;
+  }
+  config_.copy_dscp = *word == "copy";
+}
+
+void CommonStatements::read_control(const ConfigLine& line, ConfigReport& report) {
+  if (!control_.take(line, report)) return;
+  const auto name = single_argument(line, "control FILE' or 'control none", report);
+  if (!name) return;
+  config_.has_control = *name != "none";
+  if (!config_.has_control || !is_plain_path(*name, line.number, report)) return;
+  // A bridge whose host is called control would vanish without a word.
+  if (is_digits(*name)) {
+    report.add(line.number,
+               fmt::format("'control {0}' is no path: write 'bridge control {0}' for a bridge, or "
+                           "'control ./{0}' for a file",
+                           *name));
+    return;
+  }
+  if (name->ends_with('/')) {
+    report.add(line.number, fmt::format("{} is a folder: write the path of a file in it", quote_word(*name)));
+    return;
+  }
+  std::string path = path_of(*name);
+  if (path.size() > kMaxControlPathBytes) {
+    report.add(
+        line.number,
+        fmt::format("the path {} has {} bytes, and a UNIX socket's has at most {}: write a shorter one",
+                    quote_word(path), path.size(), kMaxControlPathBytes));
+    return;
+  }
+  config_.control_path = std::move(path);
 }
 
 void ListenStatements::read(const ConfigLine& line, ConfigReport& report) {

@@ -1,5 +1,5 @@
-// One bridge line of mpclient.conf: "HOST PORT [bind=ADDRESS[:PORT]] [dev=INTERFACE] [name=WORD]".
-// What it is not: the comparison with other bridges; see client_config.cpp.
+// One bridge line of mpclient.conf: "HOST PORT [bind=ADDRESS[:PORT]] [dev=INTERFACE[,INTERFACE...]]
+// [name=WORD] [backup] [metered]". What it is not: the comparison with other bridges; see client_config.cpp.
 #pragma once
 
 #include <optional>

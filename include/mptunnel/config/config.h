@@ -12,6 +12,7 @@
 
 #include "mptunnel/base/endpoint.h"
 #include "mptunnel/base/log.h"
+#include "mptunnel/base/time.h"
 #include "mptunnel/config/address.h"
 
 namespace mptunnel {
@@ -23,6 +24,10 @@ inline constexpr std::size_t kMaxListenAddresses = 16;
 /// A path of the file system has at most 4096 bytes on Linux (PATH_MAX); no other word is as long.
 inline constexpr std::size_t kMaxConfigLineBytes = 4096;
 inline constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20U;
+/// Patterns of all `dev-exclude` together.
+inline constexpr std::size_t kMaxExcludedDevices = 64;
+/// A UNIX socket's address has room for 108 bytes, its final zero included (unix(7)).
+inline constexpr std::size_t kMaxControlPathBytes = 107;
 /// Mistakes that are told one by one; the rest of them are counted.
 inline constexpr std::size_t kMaxConfigErrors = 100;
 
@@ -41,11 +46,15 @@ std::string to_string(const ConfigError& error);
 /// One path, as its line describes it.
 struct BridgeConfig {
   HostPort remote;
-  /// As given, else "HOST:PORT", with "@INTERFACE" and "@ADDRESS" behind it where `dev` and `bind` are given.
+  /// As given, else "HOST:PORT", with "@INTERFACE" (what stands after `dev=`) and "@ADDRESS" behind it where
+  /// `dev` and `bind` are given.
   /// No two bridges have the same.
   std::string name;
   std::optional<Endpoint> bind;  ///< the address to send from; its port is 0 where any will do
-  std::string device;            ///< the interface to send from; empty where routing decides
+  /// The interfaces to send from, as names with '*' and '?'; see is_pattern(). Empty where routing decides.
+  std::vector<std::string> devices;
+  bool backup = false;   ///< carries no copies while enough other paths are up
+  bool metered = false;  ///< a backup that is probed as little as can be; `backup` is set too
   int line = 0;
 };
 
@@ -68,12 +77,20 @@ struct CommonConfig {
   std::optional<bool> offload;
   int offload_line = 0;
   std::optional<LogLevel> log_level;
+  Duration resolve_interval = std::chrono::minutes{5};  ///< 5 s to 24 h; names that work are looked up again
+  bool copy_dscp = true;     ///< the DSCP of the application's datagrams stands in their copies too
+  bool has_control = true;   ///< false: no socket for --status
+  std::string control_path;  ///< relative as `key_file`; empty: the default under the runtime directory
 };
 
 struct ClientConfig {
   std::vector<ListenAddress> listen;  ///< at least one; localhost:3000 for both families where none is given
   std::vector<BridgeConfig> bridges;  ///< 1 to kMaxBridges, in the order of the file
   std::string client_id;              ///< empty: made from the machine and the configuration
+  /// Interfaces that no pattern of a bridge stands for; names with '*' and '?'.
+  std::vector<std::string> dev_exclude;
+  std::size_t min_paths = 1;                      ///< 1 to kMaxBridges; backups carry copies below it
+  Duration keepalive = std::chrono::seconds{10};  ///< 1 s to 60 s; between probes of an idle path
   CommonConfig common;
 };
 
@@ -83,6 +100,16 @@ struct ServerConfig {
   CommonConfig common;
 };
 
+/// Whether `dev=` may stand for several interfaces: it has several words, or a '*' or '?'. Else the bridge is
+/// one path, over exactly devices.front() or, without any, as routing decides.
+bool is_pattern(const BridgeConfig& bridge);
+
+/// Whether `dev=` stands for this interface, among others perhaps; false where the bridge has none.
+bool matches_device(const BridgeConfig& bridge, std::string_view interface);
+
+/// Whether `dev-exclude` leaves this interface out of all patterns.
+bool is_excluded(const ClientConfig& config, std::string_view interface);
+
 /// Says what is wrong with a key file, or nothing where it is good. The programs give one, so that a bad key
 /// file is told among all the other mistakes; an empty function checks nothing.
 using KeyFileCheck = std::function<std::optional<std::string>(const std::string& path)>;
@@ -90,7 +117,7 @@ using KeyFileCheck = std::function<std::optional<std::string>(const std::string&
 template <typename T>
 using ConfigResult = tl::expected<T, std::vector<ConfigError>>;
 
-/// `file_name` is the name that mistakes are told under, and what a relative `key-file` is relative to. The
+/// `file_name` is the name that mistakes are told under, and what relative paths are relative to. The
 /// errors are in the order of their lines, and at least one where there is no value.
 ConfigResult<ClientConfig> parse_client_config(std::string_view text, std::string_view file_name,
                                                const KeyFileCheck& check_key_file = {});

@@ -61,7 +61,7 @@ std::optional<std::string_view> single_argument(const ConfigLine& line, std::str
 /// The value of "STATEMENT yes" or "STATEMENT no"; nothing, and a mistake in the report, for anything else.
 std::optional<bool> switch_argument(const ConfigLine& line, ConfigReport& report);
 
-/// `key-file`, `encrypt`, `cipher`, `offload` and `log-level`.
+/// `key-file`, `encrypt`, `cipher`, `offload`, `log-level`, `resolve-interval`, `dscp` and `control`.
 class CommonStatements {
  public:
   CommonStatements(std::string_view file_name, const KeyFileCheck& check_key_file);
@@ -74,6 +74,11 @@ class CommonStatements {
   void read_key_file(const ConfigLine& line, ConfigReport& report);
   void read_cipher(const ConfigLine& line, ConfigReport& report);
   void read_log_level(const ConfigLine& line, ConfigReport& report);
+  void read_resolve_interval(const ConfigLine& line, ConfigReport& report);
+  void read_dscp(const ConfigLine& line, ConfigReport& report);
+  void read_control(const ConfigLine& line, ConfigReport& report);
+  /// The path that `name` stands for, seen from the configuration's folder.
+  [[nodiscard]] std::string path_of(std::string_view name) const;
 
   std::string folder_;  ///< of the configuration, with its last slash
   const KeyFileCheck& check_key_file_;
@@ -83,6 +88,9 @@ class CommonStatements {
   SingleStatement cipher_;
   SingleStatement offload_;
   SingleStatement log_level_;
+  SingleStatement resolve_interval_;
+  SingleStatement dscp_;
+  SingleStatement control_;
 };
 
 /// `listen`, which may be given several times.

@@ -168,27 +168,38 @@ TEST(LoadStart, TakesTheServersArguments) {
 TEST(RenderCheck, SaysWhatMpclientUnderstood) {
   const TemporaryFolder folder;
   const std::string config = folder.write(
-      "c", "1.1.1.1 4000\nh 1 dev=wwan0 bind=10.0.0.1:5 name=m\nclient-id me\nencrypt no\nlisten *:99\n");
+      "c",
+      "1.1.1.1 4000\nh 1 dev=wwan0 bind=10.0.0.1:5 name=m metered\nclient-id me\nencrypt no\nlisten *:99\n"
+      "h 2 dev=wlan*,usb? backup\ndev-exclude docker* br0\nmin-paths 2\nkeepalive 60\n"
+      "resolve-interval 90\ndscp none\ncontrol /run/c\n");
   CommandLine line = with_config(config);
   line.daemon = true;
   line.pid_file = "/run/p";
   line.key = {.kind = KeySource::Kind::text, .value = kKeyOfZeros, .origin = "MPTUNNEL_KEY"};
   const auto start = load_client_start(line);
   ASSERT_TRUE(start);
-  EXPECT_EQ(render_check(*start), config + ": no mistakes\n" +
-                                      "listen      0.0.0.0:99\n"
-                                      "listen      [::]:99 (where this host has IPv6)\n"
-                                      "bridge      1.1.1.1:4000, called 1.1.1.1:4000\n"
-                                      "bridge      h:1 from 10.0.0.1:5 over wwan0, called m\n"
-                                      "client-id   me\n"
-                                      "key         set (MPTUNNEL_KEY)\n"
-                                      "encryption  no (" +
-                                      config +
-                                      ":4)\n"
-                                      "offload     yes (default)\n"
-                                      "log level   info\n"
-                                      "daemon      yes\n"
-                                      "pid file    /run/p\n");
+  EXPECT_EQ(render_check(*start),
+            config + ": no mistakes\n" +
+                "listen      0.0.0.0:99\n"
+                "listen      [::]:99 (where this host has IPv6)\n"
+                "bridge      1.1.1.1:4000, called 1.1.1.1:4000\n"
+                "bridge      h:1 from 10.0.0.1:5 over wwan0, called m, metered\n"
+                "bridge      h:2 over each of wlan*, usb?, called h:2@wlan*,usb?, backup\n"
+                "dev-exclude docker*, br0\n"
+                "min-paths   2\n"
+                "keepalive   every 1m\n"
+                "client-id   me\n"
+                "resolve     every 90s\n"
+                "dscp        none\n"
+                "control     /run/c\n"
+                "key         set (MPTUNNEL_KEY)\n"
+                "encryption  no (" +
+                config +
+                ":4)\n"
+                "offload     yes (default)\n"
+                "log level   info\n"
+                "daemon      yes\n"
+                "pid file    /run/p\n");
 }
 
 TEST(RenderCheck, SaysWhatMpserverUnderstood) {
@@ -201,6 +212,9 @@ TEST(RenderCheck, SaysWhatMpserverUnderstood) {
             "command line: no mistakes\n"
             "listen      [::1]:2000\n"
             "target      vpn.lan:1194\n"
+            "resolve     every 5m\n"
+            "dscp        copy\n"
+            "control     in the runtime directory\n"
             "key         none\n"
             "encryption  yes (default)\n"
             "cipher      auto\n"

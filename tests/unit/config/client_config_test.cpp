@@ -5,6 +5,8 @@
 namespace mptunnel {
 namespace {
 
+using namespace std::chrono_literals;
+
 ClientConfig parsed(std::string_view text, std::string_view file = "mpclient.conf") {
   auto config = parse_client_config(text, file);
   if (!config) {
@@ -45,7 +47,9 @@ TEST(ClientConfig, ReadsTheFileOfTheToolItSucceeds) {
   EXPECT_EQ(config.bridges[2].name, "bridge2.myhost.com:4000");
   EXPECT_EQ(config.bridges[2].line, 3);
   EXPECT_FALSE(config.bridges[0].bind);
-  EXPECT_EQ(config.bridges[0].device, "");
+  EXPECT_TRUE(config.bridges[0].devices.empty());
+  EXPECT_FALSE(config.bridges[0].backup);
+  EXPECT_FALSE(config.bridges[0].metered);
 }
 
 TEST(ClientConfig, ListensOnLocalhostUnlessTold) {
@@ -59,6 +63,91 @@ TEST(ClientConfig, ListensOnLocalhostUnlessTold) {
   EXPECT_EQ(config.common.key_file, "");
   EXPECT_FALSE(config.common.encrypt);
   EXPECT_FALSE(config.common.log_level);
+}
+
+TEST(ClientConfig, HasADefaultForEachOfThePathsStatements) {
+  const ClientConfig config = parsed("h 1\n");
+  EXPECT_TRUE(config.dev_exclude.empty());
+  EXPECT_EQ(config.min_paths, 1U);
+  EXPECT_EQ(config.keepalive, 10s);
+  EXPECT_EQ(config.common.resolve_interval, 5min);
+  EXPECT_TRUE(config.common.copy_dscp);
+  EXPECT_TRUE(config.common.has_control);
+  EXPECT_EQ(config.common.control_path, "");
+}
+
+TEST(ClientConfig, ReadsThePathsStatements) {
+  const ClientConfig config = parsed(
+      "h 1\ndev-exclude docker* veth?\nmin-paths 2\nkeepalive 25\ndev-exclude br0\nresolve-interval 1h\n"
+      "dscp none\ncontrol run/c.sock\n",
+      "/etc/c");
+  EXPECT_EQ(config.dev_exclude, (std::vector<std::string>{"docker*", "veth?", "br0"}));
+  EXPECT_EQ(config.min_paths, 2U);
+  EXPECT_EQ(config.keepalive, 25s);
+  EXPECT_EQ(config.common.resolve_interval, 1h);
+  EXPECT_FALSE(config.common.copy_dscp);
+  EXPECT_TRUE(config.common.has_control);
+  EXPECT_EQ(config.common.control_path, "/etc/run/c.sock");
+}
+
+TEST(ClientConfig, TakesTheEndsOfEachRange) {
+  const ClientConfig low = parsed("h 1\nmin-paths 1\nkeepalive 1\nresolve-interval 5s\ndscp copy\n");
+  EXPECT_EQ(low.min_paths, 1U);
+  EXPECT_EQ(low.keepalive, 1s);
+  EXPECT_EQ(low.common.resolve_interval, 5s);
+  EXPECT_TRUE(low.common.copy_dscp);
+  const ClientConfig high = parsed("h 1\nmin-paths 32\nkeepalive 60s\nresolve-interval 24h\n");
+  EXPECT_EQ(high.min_paths, 32U);
+  EXPECT_EQ(high.keepalive, 60s);
+  EXPECT_EQ(high.common.resolve_interval, 24h);
+}
+
+TEST(ClientConfig, TakesAControlPathOrNone) {
+  EXPECT_EQ(parsed("h 1\ncontrol /run/c\n", "/etc/c").common.control_path, "/run/c");
+  EXPECT_EQ(parsed("h 1\ncontrol ./none\n", "c").common.control_path, "./none");
+  const ClientConfig none = parsed("h 1\ncontrol none\n", "/etc/c");
+  EXPECT_FALSE(none.common.has_control);
+  EXPECT_EQ(none.common.control_path, "");
+  const std::string longest = "/" + std::string(106, 'x');
+  EXPECT_EQ(parsed("h 1\ncontrol " + longest + "\n").common.control_path, longest);
+}
+
+TEST(ClientConfig, ReadsBackupAndMetered) {
+  const ClientConfig config = parsed("h 1 backup\nh 2 metered\nh 3 metered name=m backup\nh 4\n");
+  ASSERT_EQ(config.bridges.size(), 4U);
+  EXPECT_TRUE(config.bridges[0].backup);
+  EXPECT_FALSE(config.bridges[0].metered);
+  EXPECT_TRUE(config.bridges[1].backup);
+  EXPECT_TRUE(config.bridges[1].metered);
+  EXPECT_TRUE(config.bridges[2].backup);
+  EXPECT_TRUE(config.bridges[2].metered);
+  EXPECT_EQ(config.bridges[2].name, "m");
+  EXPECT_FALSE(config.bridges[3].backup);
+}
+
+TEST(ClientConfig, ReadsInterfacesAndPatterns) {
+  const ClientConfig config =
+      parsed("h 1 dev=eth0\nh 1 dev=wlan*,usb?\nh 1 dev=*\nh 1 dev=a,b\nh 1\ndev-exclude usb1\n");
+  ASSERT_EQ(config.bridges.size(), 5U);
+  const auto& bridges = config.bridges;
+  EXPECT_EQ(bridges[1].devices, (std::vector<std::string>{"wlan*", "usb?"}));
+  EXPECT_EQ(bridges[1].name, "h:1@wlan*,usb?");
+  EXPECT_EQ(bridges[2].name, "h:1@*");
+  EXPECT_FALSE(is_pattern(bridges[0]));
+  EXPECT_TRUE(is_pattern(bridges[1]));
+  EXPECT_TRUE(is_pattern(bridges[2]));
+  EXPECT_TRUE(is_pattern(bridges[3]));
+  EXPECT_FALSE(is_pattern(bridges[4]));
+  EXPECT_TRUE(matches_device(bridges[0], "eth0"));
+  EXPECT_FALSE(matches_device(bridges[0], "eth01"));
+  EXPECT_TRUE(matches_device(bridges[1], "wlan12"));
+  EXPECT_TRUE(matches_device(bridges[1], "usb1"));
+  EXPECT_FALSE(matches_device(bridges[1], "usb10"));
+  EXPECT_TRUE(matches_device(bridges[2], "anything"));
+  EXPECT_TRUE(matches_device(bridges[3], "b"));
+  EXPECT_FALSE(matches_device(bridges[4], "eth0"));
+  EXPECT_TRUE(is_excluded(config, "usb1"));
+  EXPECT_FALSE(is_excluded(config, "usb2"));
 }
 
 TEST(ClientConfig, ReadsEveryStatement) {
@@ -88,7 +177,7 @@ TEST(ClientConfig, ReadsBridgeOptions) {
   EXPECT_EQ(config.bridges[0].bind->to_string(), "10.0.0.1:0");
   EXPECT_EQ(config.bridges[0].name, "h:1@10.0.0.1");
   EXPECT_EQ(config.bridges[1].bind->to_string(), "10.0.0.1:5000");
-  EXPECT_EQ(config.bridges[1].device, "eth0");
+  EXPECT_EQ(config.bridges[1].devices, (std::vector<std::string>{"eth0"}));
   EXPECT_EQ(config.bridges[1].name, "dsl");
   EXPECT_EQ(config.bridges[2].name, "h:1@wwan0");
   EXPECT_EQ(config.bridges[3].name, "[2001:db8::1]:1@[2001:db8::2]:5000");
@@ -178,19 +267,30 @@ INSTANTIATE_TEST_SUITE_P(
             {"c:1: '1.1.1' is not an IPv4 address: write four numbers from 0 to 255 with dots between them",
              "c:1: port '0' is out of range: write a number from 1 to 65535",
              "c:1: 'nmae=x' is not a known option: did you mean 'name='?"}},
-        ErrorRow{"UnknownOption",
-                 "h 1 colour=red\n",
-                 {"c:1: 'colour=red' is not a known option: a bridge has bind=, dev= and name="}},
+        ErrorRow{
+            "UnknownOption",
+            "h 1 colour=red\n",
+            {"c:1: 'colour=red' is not a known option: a bridge has bind=, dev=, name=, backup and metered"}},
+        ErrorRow{
+            "MisspeltFlag", "h 1 bakcup\n", {"c:1: 'bakcup' is not a known option: did you mean 'backup'?"}},
+        ErrorRow{"FlagWithValue",
+                 "h 1 backup=yes metered=\n",
+                 {"c:1: option 'backup' takes no value: write 'backup' alone",
+                  "c:1: option 'metered' takes no value: write 'metered' alone"}},
+        ErrorRow{"FlagTwice",
+                 "h 1 metered metered\n",
+                 {"c:1: option 'metered' stands twice on this line: keep one of the two"}},
         ErrorRow{
             "OptionWithoutEquals",
             "h 1 bind 10.0.0.1\n",
             {"c:1: option 'bind' says nothing: write it in one word without blanks, bind=ADDRESS or "
              "bind=ADDRESS:PORT",
-             "c:1: '10.0.0.1' is one word too much: write a bridge as 'HOST PORT', with bind=, dev= or name= "
-             "after it"}},
+             "c:1: '10.0.0.1' is one word too much: write a bridge as 'HOST PORT', with bind=, dev=, name=, "
+             "backup or metered after it"}},
         ErrorRow{"OptionWithoutValue",
                  "h 1 dev=\n",
-                 {"c:1: option 'dev' says nothing: write it in one word without blanks, dev=INTERFACE"}},
+                 {"c:1: option 'dev' says nothing: write it in one word without blanks, dev=INTERFACE or "
+                  "dev=PATTERN,PATTERN"}},
         ErrorRow{"OptionTwice",
                  "h 1 name=a name=b\n",
                  {"c:1: option 'name' stands twice on this line: keep one of the two"}},
@@ -202,6 +302,29 @@ INSTANTIATE_TEST_SUITE_P(
             "h 1 dev=a/b\n",
             {"c:1: 'a/b' is not the name of a network interface: write one of up to 15 characters that 'ip "
              "link' shows"}},
+        ErrorRow{"BadPattern",
+                 "h 1 dev=wlan*,a/*\n",
+                 {"c:1: 'a/*' can't be the name of any network interface: write up to 15 characters that 'ip "
+                  "link' shows, with '*' for any of them and '?' for any one"}},
+        ErrorRow{"DeviceMissingBehindComma",
+                 "h 1 dev=eth0,\n",
+                 {"c:1: a comma has no interface on one of its sides: write dev=wlan0,usb*, without blanks"}},
+        ErrorRow{"DeviceTwice", "h 1 dev=usb*,usb*\n", {"c:1: 'usb*' stands twice in dev=: write it once"}},
+        ErrorRow{"TooManyDevices",
+                 "h 1 dev=a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q\n",
+                 {"c:1: dev= has more than 16 interfaces: write patterns, as in dev=wlan*,usb*, or dev=*"}},
+        ErrorRow{"BindWithPattern",
+                 "h 1 bind=10.0.0.1 dev=wlan*\n",
+                 {"c:1: bind= is for one path, and 'dev=wlan*' may be several: write dev= with the name of "
+                  "one interface, or leave bind= out"}},
+        ErrorRow{"BindPortWithPattern",
+                 "h 1 dev=a,b bind=10.0.0.1:5\n",
+                 {"c:1: bind= is for one path, and 'dev=a,b' may be several: write dev= with the name of one "
+                  "interface, or leave bind= out"}},
+        ErrorRow{"DuplicatePattern",
+                 "h 1 dev=a*,b\nh 1 dev=b,a* name=x\n",
+                 {"c:2: bridge h:1 stands on line 1 already: keep one of the two, or let them differ in "
+                  "bind= or dev="}},
         ErrorRow{"BadBind",
                  "h 1 bind=eth0\n",
                  {"c:1: 'eth0' is not an address: write an IPv4 or IPv6 address of this host, and :PORT "
@@ -354,6 +477,105 @@ INSTANTIATE_TEST_SUITE_P(
             "h 1\n" + std::string(43, 'A') + "=\n",
             {"c:2: a key never stands in a configuration: put it in a file that only you can read, and write "
              "'key-file FILE'"}}),
+    error_row_name);
+
+INSTANTIATE_TEST_SUITE_P(
+    PathStatements, ClientConfigErrors,
+    testing::Values(
+        ErrorRow{"DevExcludeAlone",
+                 "h 1\ndev-exclude\n",
+                 {"c:2: 'dev-exclude' says nothing: write 'dev-exclude INTERFACE...'"}},
+        ErrorRow{"DevExcludeWithComma",
+                 "h 1\ndev-exclude a,b c,d\n",
+                 {"c:2: 'a,b' has a comma: write blanks between interfaces here",
+                  "c:2: 'c,d' has a comma: write blanks between interfaces here"}},
+        ErrorRow{"DevExcludeBad",
+                 "h 1\ndev-exclude docker0 1234567890123456*\n",
+                 {"c:2: '1234567890123456*' can't be the name of any network interface: write up to 15 "
+                  "characters that 'ip link' shows, with '*' for any of them and '?' for any one"}},
+        ErrorRow{"DevExcludeTooMany",
+                 "h 1\ndev-exclude " + repeated("x* ", 40) + "\ndev-exclude " + repeated("y ", 30) + "\n",
+                 {"c:3: 'y' is one too many: exclude at most 64 interfaces, or write patterns"}},
+        ErrorRow{"MinPathsAlone", "h 1\nmin-paths\n", {"c:2: 'min-paths' says nothing: write 'min-paths N'"}},
+        ErrorRow{"MinPathsNoNumber",
+                 "h 1\nmin-paths all\n",
+                 {"c:2: 'all' is not a number: write one from 1 to 32"}},
+        ErrorRow{
+            "MinPathsZero", "h 1\nmin-paths 0\n", {"c:2: '0' is out of range: write a number from 1 to 32"}},
+        ErrorRow{"MinPathsTooMany",
+                 "h 1\nmin-paths 33\n",
+                 {"c:2: '33' is out of range: write a number from 1 to 32"}},
+        ErrorRow{"MinPathsTwice",
+                 "h 1\nmin-paths 2\nmin-paths 2\n",
+                 {"c:3: 'min-paths' stands on line 2 already: keep one of the two"}},
+        ErrorRow{"KeepaliveAlone",
+                 "h 1\nkeepalive\n",
+                 {"c:2: 'keepalive' says nothing: write 'keepalive SECONDS'"}},
+        ErrorRow{"KeepaliveTwoWords",
+                 "h 1\nkeepalive 10 60\n",
+                 {"c:2: 'keepalive' takes one word, and '60' is too much: write 'keepalive SECONDS'"}},
+        ErrorRow{"KeepaliveZero",
+                 "h 1\nkeepalive 0\n",
+                 {"c:2: '0' is out of range: write a duration from 1s to 1m"}},
+        ErrorRow{"KeepaliveTooLong",
+                 "h 1\nkeepalive 61\n",
+                 {"c:2: '61' is out of range: write a duration from 1s to 1m"}},
+        ErrorRow{
+            "KeepaliveNoNumber",
+            "h 1\nkeepalive 1.5\n",
+            {"c:2: '1.5' is not a duration: write a number of seconds, or a number with s, m or h behind "
+             "it"}},
+        ErrorRow{"KeepaliveTwice",
+                 "h 1\nkeepalive 5\nkeepalive 6\n",
+                 {"c:3: 'keepalive' stands on line 2 already: keep one of the two"}},
+        ErrorRow{"ResolveIntervalAlone",
+                 "h 1\nresolve-interval\n",
+                 {"c:2: 'resolve-interval' says nothing: write 'resolve-interval DURATION'"}},
+        ErrorRow{"ResolveIntervalTooShort",
+                 "h 1\nresolve-interval 4s\n",
+                 {"c:2: '4s' is out of range: write a duration from 5s to 24h"}},
+        ErrorRow{"ResolveIntervalTooLong",
+                 "h 1\nresolve-interval 25h\n",
+                 {"c:2: '25h' is out of range: write a duration from 5s to 24h"}},
+        ErrorRow{"ResolveIntervalOfOtherUnit",
+                 "h 1\nresolve-interval 1d\n",
+                 {"c:2: '1d' is not a duration: write a number of seconds, or a number with s, m or h behind "
+                  "it"}},
+        ErrorRow{"ResolveIntervalTwice",
+                 "h 1\nresolve-interval 10\nresolve-interval 20\n",
+                 {"c:3: 'resolve-interval' stands on line 2 already: keep one of the two"}}),
+    error_row_name);
+
+INSTANTIATE_TEST_SUITE_P(
+    DscpAndControl, ClientConfigErrors,
+    testing::Values(
+        ErrorRow{"DscpAlone", "h 1\ndscp\n", {"c:2: 'dscp' says nothing: write 'dscp copy' or 'dscp none'"}},
+        ErrorRow{"DscpWord",
+                 "h 1\ndscp 46\n",
+                 {"c:2: '46' is neither copy nor none: write 'dscp copy' or 'dscp none'"}},
+        ErrorRow{"DscpTwice",
+                 "h 1\ndscp copy\ndscp copy\n",
+                 {"c:3: 'dscp' stands on line 2 already: keep one of the two"}},
+        ErrorRow{"ControlAlone",
+                 "h 1\ncontrol\n",
+                 {"c:2: 'control' says nothing: write 'control FILE' or 'control none'"}},
+        ErrorRow{"ControlTwice",
+                 "h 1\ncontrol a\ncontrol none\n",
+                 {"c:3: 'control' stands on line 2 already: keep one of the two"}},
+        ErrorRow{"ControlWithTilde",
+                 "h 1\ncontrol ~/c\n",
+                 {"c:2: '~/c' starts with a '~', which has no meaning here: write the plain path"}},
+        ErrorRow{"ControlIsFolder",
+                 "h 1\ncontrol /run/\n",
+                 {"c:2: '/run/' is a folder: write the path of a file in it"}},
+        ErrorRow{"ControlIsABridge",
+                 "h 1\ncontrol 4000\n",
+                 {"c:2: 'control 4000' is no path: write 'bridge control 4000' for a bridge, or 'control "
+                  "./4000' for a file"}},
+        ErrorRow{"ControlTooLong",
+                 "h 1\ncontrol /" + std::string(107, 'x') + "\n",
+                 {"c:2: the path '/" + std::string(79, 'x') +
+                  "...' has 108 bytes, and a UNIX socket's has at most 107: write a shorter one"}}),
     error_row_name);
 
 INSTANTIATE_TEST_SUITE_P(

@@ -1,6 +1,7 @@
 // The files in conf/ are what a user starts from: each of them is right, and shows every statement.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <regex>
@@ -35,7 +36,11 @@ TEST(ConfFiles, ClientFileIsRightAndShowsEveryStatement) {
   EXPECT_EQ(errors_of(parse_client_config(text, "conf/mpclient.conf")), "");
   const auto all = parse_client_config(with_examples(text), "conf/mpclient.conf");
   ASSERT_EQ(errors_of(all), "");
-  EXPECT_EQ(all->bridges.size(), 6U);
+  EXPECT_EQ(all->bridges.size(), 8U);
+  EXPECT_TRUE(std::any_of(all->bridges.begin(), all->bridges.end(), is_pattern));
+  EXPECT_TRUE(std::any_of(all->bridges.begin(), all->bridges.end(), [](const auto& b) { return b.metered; }));
+  EXPECT_FALSE(all->dev_exclude.empty());
+  EXPECT_FALSE(all->common.control_path.empty());
   EXPECT_EQ(all->common.key_file, "conf/tunnel.key");
   EXPECT_TRUE(all->common.encrypt);
   EXPECT_TRUE(all->common.log_level);
@@ -52,6 +57,12 @@ TEST(ConfFiles, ClientFileShowsTheDefaults) {
   }
   EXPECT_EQ(shown->common.encrypt, true);
   EXPECT_EQ(shown->common.log_level, LogLevel::info);
+  EXPECT_EQ(shown->min_paths, unsaid->min_paths);
+  EXPECT_EQ(shown->keepalive, unsaid->keepalive);
+  EXPECT_EQ(shown->common.resolve_interval, unsaid->common.resolve_interval);
+  EXPECT_EQ(shown->common.copy_dscp, unsaid->common.copy_dscp);
+  for (const std::string_view statement : {"\nmin-paths ", "\nkeepalive ", "\nresolve-interval ", "\ndscp "})
+    EXPECT_NE(content_of("mpclient.conf").find(statement), std::string::npos) << statement;
 }
 
 TEST(ConfFiles, ServerFileIsRightAndShowsEveryStatement) {
@@ -60,6 +71,10 @@ TEST(ConfFiles, ServerFileIsRightAndShowsEveryStatement) {
   const auto all = parse_server_config(with_examples(text), "conf/mpserver.conf");
   ASSERT_EQ(errors_of(all), "");
   EXPECT_EQ(all->listen.size(), 4U);
+  EXPECT_FALSE(all->common.control_path.empty());
+  EXPECT_EQ(all->common.resolve_interval, CommonConfig{}.resolve_interval);
+  for (const std::string_view statement : {"\nresolve-interval ", "\ndscp "})
+    EXPECT_NE(text.find(statement), std::string::npos) << statement;
   EXPECT_EQ(all->common.key_file, "conf/tunnel.key");
   EXPECT_TRUE(all->common.encrypt);
   EXPECT_TRUE(all->common.log_level);

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "mptunnel/config/config.h"
+#include "mptunnel/config/device_pattern.h"
 #include "support/test_random.h"
 
 namespace mptunnel {
@@ -15,10 +16,12 @@ constexpr std::string_view kValidClient =
     "# a comment\nlisten localhost:3000\nlisten [::1]:3001\r\n1.1.1.1 4000 bind=10.0.0.1:5000 dev=eth0 "
     "name=a\n"
     "bridge [2001:db8::1] 4000 bind=2001:db8::2\nfe80::1%eth0 4001\nhost.example.net 65535\n"
-    "key-file keys/k\nencrypt yes\nlog-level warning\nclient-id x_1\nlisten *:99";
+    "key-file keys/k\nencrypt yes\nlog-level warning\nclient-id x_1\n"
+    "h 1 dev=wlan*,usb? metered\ndev-exclude docker* br0\nmin-paths 2\nkeepalive 20\nresolve-interval 5m\n"
+    "dscp none\ncontrol run/c\nlisten *:99";
 constexpr std::string_view kValidServer =
     "# a comment\nlisten 2000\nlisten [::1]:2001\r\ntarget [::1]:1194\nkey-file keys/k\nencrypt yes\n"
-    "log-level warning\nlisten *:99";
+    "log-level warning\nresolve-interval 5m\ndscp none\ncontrol run/c\nlisten *:99";
 
 void expect_sound(const std::vector<ConfigError>& errors) {
   ASSERT_FALSE(errors.empty());
@@ -42,10 +45,15 @@ bool expect_sound(std::string_view text) {
     EXPECT_FALSE(client->listen.empty());
     EXPECT_FALSE(client->bridges.empty());
     EXPECT_LE(client->bridges.size(), kMaxBridges);
+    EXPECT_LE(client->dev_exclude.size(), kMaxExcludedDevices);
+    EXPECT_LE(client->common.control_path.size(), kMaxControlPathBytes);
     for (const BridgeConfig& bridge : client->bridges) {
       EXPECT_NE(bridge.remote.port, 0);
       EXPECT_FALSE(bridge.remote.host.empty());
       EXPECT_FALSE(bridge.name.empty());
+      EXPECT_LE(bridge.devices.size(), kMaxDevicePatterns);
+      EXPECT_FALSE(bridge.bind && is_pattern(bridge));
+      EXPECT_TRUE(bridge.backup || !bridge.metered);
     }
   }
   if (const auto server = parse_server_config(text, "s"); !server) {
@@ -117,11 +125,13 @@ TEST(ConfigRobustness, SurvivesRandomBytes) {
 }
 
 TEST(ConfigRobustness, SurvivesRandomWordsOfTheGrammar) {
-  constexpr std::array<std::string_view, 30> kParts{
-      "listen",    "target", "bridge",  "key-file", "encrypt", "cipher", "offload", "log-level",
-      "client-id", "host",   "1.1.1.1", "::1",      "[::1]",   "4000",   "0",       "yes",
-      "no",        "info",   "bind=",   "dev=",     "name=",   "=",      ":",       "*",
-      "#",         "\n",     "\n",      " ",        " ",       "%"};
+  constexpr std::array<std::string_view, 41> kParts{
+      "listen",    "target",  "bridge",  "key-file",    "encrypt",   "cipher",    "offload",
+      "log-level", "backup",  "metered", "dev-exclude", "min-paths", "keepalive", "resolve-interval",
+      "dscp",      "control", "none",    "5m",          ",",         "client-id", "host",
+      "1.1.1.1",   "::1",     "[::1]",   "4000",        "0",         "yes",       "no",
+      "info",      "bind=",   "dev=",    "name=",       "=",         ":",         "*",
+      "#",         "\n",      "\n",      " ",           " ",         "%"};
   test::TestRandom random(2);
   for (int round = 0; round < 5000; ++round) {
     std::string text;

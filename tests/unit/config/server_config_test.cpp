@@ -57,6 +57,20 @@ std::string after_good(std::string_view line) {
   return std::string(kGood) + std::string(line);
 }
 
+TEST(ServerConfig, ReadsResolveIntervalDscpAndControl) {
+  const auto plain = parse_server_config(kGood, "s");
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(plain->common.resolve_interval, std::chrono::minutes{5});
+  EXPECT_TRUE(plain->common.copy_dscp);
+  EXPECT_TRUE(plain->common.has_control);
+  const auto config =
+      parse_server_config(after_good("resolve-interval 90\ndscp none\ncontrol c.sock"), "/etc/s");
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->common.resolve_interval, std::chrono::seconds{90});
+  EXPECT_FALSE(config->common.copy_dscp);
+  EXPECT_EQ(config->common.control_path, "/etc/c.sock");
+}
+
 TEST(ServerConfig, ReadsCipherAndOffload) {
   const auto plain = parse_server_config(kGood, "s");
   ASSERT_TRUE(plain);
@@ -111,6 +125,20 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorRow{"ClientId",
                  after_good("client-id x"),
                  {"s:3: 'client-id' belongs into mpclient.conf: mpserver has no use for it"}},
+        ErrorRow{"PathsOfTheClient",
+                 after_good("min-paths 2\nkeepalive 10\ndev-exclude eth0"),
+                 {"s:3: 'min-paths' belongs into mpclient.conf: mpserver has no use for it",
+                  "s:4: 'keepalive' belongs into mpclient.conf: mpserver has no use for it",
+                  "s:5: 'dev-exclude' belongs into mpclient.conf: mpserver has no use for it"}},
+        ErrorRow{"ResolveIntervalTooShort",
+                 after_good("resolve-interval 1"),
+                 {"s:3: '1' is out of range: write a duration from 5s to 24h"}},
+        ErrorRow{"DscpWord",
+                 after_good("dscp yes"),
+                 {"s:3: 'yes' is neither copy nor none: write 'dscp copy' or 'dscp none'"}},
+        ErrorRow{"ControlTwice",
+                 after_good("control a\ncontrol b"),
+                 {"s:4: 'control' stands on line 3 already: keep one of the two"}},
         ErrorRow{"Misspelt",
                  after_good("traget h:1"),
                  {"s:3: 'traget' is not a known statement: did you mean 'target'?"}},
@@ -134,11 +162,11 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorRow{"Unknown",
                  after_good("foo bar"),
                  {"s:3: 'foo' is not a known statement: write one of listen, target, key-file, encrypt, "
-                  "cipher, offload, log-level"}},
+                  "cipher, offload, log-level, resolve-interval, dscp, control"}},
         ErrorRow{"CommandLineInAFile",
                  "2000 127.0.0.1 1194\n",
                  {"s:1: '2000' is not a known statement: write one of listen, target, key-file, encrypt, "
-                  "cipher, offload, log-level",
+                  "cipher, offload, log-level, resolve-interval, dscp, control",
                   "s:1: there is no 'listen': write 'listen PORT' or 'listen ADDRESS:PORT'",
                   "s:1: there is no 'target': write 'target HOST:PORT'"}}),
     error_row_name);

@@ -1,0 +1,46 @@
+#include "mptunnel/config/quantity.h"
+
+#include <gtest/gtest.h>
+
+namespace mptunnel {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(Quantity, NumbersAreDigitsWithinTheirRange) {
+  EXPECT_EQ(parse_number("3", 3, 32), 3U);
+  EXPECT_EQ(parse_number("032", 3, 32), 32U);
+  for (const std::string_view word : {"2", "33", "4294967296", "99999999999999999999999"})
+    EXPECT_EQ(parse_number(word, 3, 32).error(),
+              "'" + std::string(word) + "' is out of range: write a number from 3 to 32");
+  for (const std::string_view word : {"", "-3", "+3", "3.0", "three", "3s"})
+    EXPECT_EQ(parse_number(word, 3, 32).error(),
+              "'" + std::string(word) + "' is not a number: write one from 3 to 32");
+}
+
+TEST(Quantity, DurationsAreSecondsOrHaveAUnit) {
+  EXPECT_EQ(parse_duration("90", 1s, 24h), 90s);
+  EXPECT_EQ(parse_duration("90s", 1s, 24h), 90s);
+  EXPECT_EQ(parse_duration("5m", 1s, 24h), 5min);
+  EXPECT_EQ(parse_duration("24h", 1s, 24h), 24h);
+  EXPECT_EQ(parse_duration("1", 1s, 24h), 1s);
+  for (const std::string_view word : {"0", "0h", "25h", "1441m", "86401", "4294967295h", "4294967296h"})
+    EXPECT_EQ(parse_duration(word, 1s, 24h).error(),
+              "'" + std::string(word) + "' is out of range: write a duration from 1s to 24h");
+  for (const std::string_view word : {"", "s", "1d", "5M", "1.5m", "-1", "1hm", "5 m"})
+    EXPECT_EQ(parse_duration(word, 1s, 24h).error(),
+              "'" + std::string(word) +
+                  "' is not a duration: write a number of seconds, or a number with s, m or h behind it");
+}
+
+TEST(Quantity, DurationsAreWrittenInTheirLargestWholeUnit) {
+  EXPECT_EQ(duration_text(0s), "0s");
+  EXPECT_EQ(duration_text(59s), "59s");
+  EXPECT_EQ(duration_text(60s), "1m");
+  EXPECT_EQ(duration_text(90s), "90s");
+  EXPECT_EQ(duration_text(90min), "90m");
+  EXPECT_EQ(duration_text(24h), "24h");
+}
+
+}  // namespace
+}  // namespace mptunnel
