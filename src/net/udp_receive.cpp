@@ -8,6 +8,7 @@
 #include <cstring>
 #include <vector>
 
+#include "control_message.h"
 #include "mptunnel/base/assert.h"
 #include "mptunnel/net/socket_address.h"
 #include "mptunnel/net/udp_socket.h"
@@ -15,9 +16,9 @@
 namespace mptunnel {
 namespace {
 
-// Local address, segment size and drop counter of one batch.
+// Local address, segment size, traffic class and drop counter of one batch.
 constexpr std::size_t kControlBytes =
-    CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(std::uint32_t));
+    CMSG_SPACE(sizeof(in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(std::uint32_t));
 
 struct alignas(cmsghdr) Control {
   std::array<std::uint8_t, kControlBytes> bytes;
@@ -34,7 +35,12 @@ T value_of(const cmsghdr& header) {
 struct Notes {
   Endpoint local;
   std::size_t segment_bytes = 0;  // 0: not a batch
+  std::uint8_t dscp = 0;
 };
+
+std::uint8_t dscp_of(unsigned traffic_class) {
+  return static_cast<std::uint8_t>((traffic_class & 0xffU) >> kDscpShift);
+}
 
 void note_drops(detail::UdpSocketState& state, std::uint32_t drops) {
   state.counters.kernel_drops += static_cast<std::uint32_t>(drops - state.last_drops);
@@ -53,6 +59,10 @@ Notes read_notes(detail::UdpSocketState& state, msghdr& message) {
       const auto info = value_of<in6_pktinfo>(*header);
       if (!IN6_IS_ADDR_MULTICAST(&info.ipi6_addr))
         notes.local = from_address(info.ipi6_addr, info.ipi6_ifindex);
+    } else if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_TOS) {
+      notes.dscp = dscp_of(value_of<std::uint8_t>(*header));  // a byte, though it is sent as an int
+    } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_TCLASS) {
+      notes.dscp = dscp_of(static_cast<unsigned>(value_of<int>(*header)));
     } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SO_RXQ_OVFL) {
       note_drops(state, value_of<std::uint32_t>(*header));
     }
@@ -148,6 +158,7 @@ ReceiveResult UdpSocket::receive(ReceiveBuffers& buffers, std::size_t max_batche
     received.batch.bytes = {static_cast<std::uint8_t*>(room.vectors[i].iov_base), length};
     received.batch.stride = many ? notes.segment_bytes : std::max<std::size_t>(1, length);
     received.route = {from_socket_address(room.addresses[i]), notes.local};
+    received.dscp = notes.dscp;
     counters.received += many ? (length + notes.segment_bytes - 1) / notes.segment_bytes : 1;
     counters.received_bytes += length;
   }

@@ -9,9 +9,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <vector>
 
+#include "control_message.h"
 #include "mptunnel/base/assert.h"
 #include "mptunnel/base/log.h"
 #include "mptunnel/net/socket_address.h"
@@ -26,23 +26,29 @@ constexpr std::size_t kMaxSegments = 64;        // UDP_MAX_SEGMENTS before Linux
 constexpr std::size_t kMaxSeriesBytes = 65000;  // below 65,535 minus the headers of either family
 constexpr std::size_t kMessagesPerCall = 64;  // sendmmsg takes up to UIO_MAXIOV; more than this gains nothing
 constexpr std::size_t kVectorsPerCall = 256;
-constexpr std::size_t kControlBytes = CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(std::uint16_t));
 
 class Job {
  public:
   Job(const SendRun& run, SendOutcome& outcome)
-      : bytes_(run.bytes), stride_(run.stride), to_(&run.to), outcome_(&outcome) {
+      : bytes_(run.bytes), stride_(run.stride), to_(&run.to), dscp_(run.dscp), outcome_(&outcome) {
+    MPT_ASSERT(dscp_ <= kMaxDscp);
     MPT_ASSERT(bytes_.empty() || (stride_ >= 1 && stride_ <= UINT16_MAX));
     count_ = bytes_.empty() ? 1 : (bytes_.size() + stride_ - 1) / stride_;
   }
   Job(const SendPieces& send, SendOutcome& outcome)
-      : pieces_(send.datagrams), count_(send.datagrams.size()), to_(&send.to), outcome_(&outcome) {
+      : pieces_(send.datagrams),
+        count_(send.datagrams.size()),
+        to_(&send.to),
+        dscp_(send.dscp),
+        outcome_(&outcome) {
+    MPT_ASSERT(dscp_ <= kMaxDscp);
     MPT_ASSERT(count_ > 0);
   }
 
   [[nodiscard]] std::size_t count() const { return count_; }
   [[nodiscard]] bool in_pieces() const { return !pieces_.empty(); }
   [[nodiscard]] const Route& to() const { return *to_; }
+  [[nodiscard]] std::uint8_t dscp() const { return dscp_; }
   [[nodiscard]] SendOutcome& outcome() const { return *outcome_; }
 
   [[nodiscard]] ConstBytes datagram(std::size_t i) const {
@@ -82,6 +88,7 @@ class Job {
   std::span<const ConstBytes> pieces_;
   std::size_t count_ = 0;
   const Route* to_;
+  std::uint8_t dscp_;
   SendOutcome* outcome_;
 };
 
@@ -94,7 +101,7 @@ struct Batch {
     std::size_t bytes;
   };
   struct alignas(cmsghdr) Control {
-    std::array<std::uint8_t, kControlBytes> bytes;
+    std::array<std::uint8_t, kSendControlBytes> bytes;
   };
 
   std::array<mmsghdr, kMessagesPerCall> messages;
@@ -107,30 +114,6 @@ struct Batch {
 
   [[nodiscard]] bool full() const { return count == messages.size() || vectors_used == vectors.size(); }
 };
-
-template <typename T>
-void append_note(msghdr& message, int level, int type, const T& value) {
-  auto* header =
-      reinterpret_cast<cmsghdr*>(static_cast<std::uint8_t*>(message.msg_control) + message.msg_controllen);
-  header->cmsg_level = level;
-  header->cmsg_type = type;
-  header->cmsg_len = CMSG_LEN(sizeof value);
-  std::memcpy(CMSG_DATA(header), &value, sizeof value);
-  message.msg_controllen += CMSG_SPACE(sizeof value);
-}
-
-void append_local_address(msghdr& message, const UdpSocketState& state, const Endpoint& local) {
-  if (state.ipv6) {
-    in6_pktinfo info{};
-    info.ipi6_addr = to_in6_addr(local);
-    info.ipi6_ifindex = local.scope;
-    append_note(message, IPPROTO_IPV6, IPV6_PKTINFO, info);
-  } else if (local.family == Family::ipv4) {
-    in_pktinfo info{};
-    std::memcpy(&info.ipi_spec_dst, local.address.data(), sizeof info.ipi_spec_dst);
-    append_note(message, IPPROTO_IP, IP_PKTINFO, info);
-  }
-}
 
 // An ICMP answer to an earlier datagram shows as one of these, once, in place of the send that meets it.
 bool may_be_old_news(int error) {
@@ -209,6 +192,7 @@ class Sender {
                  {head.data(), static_cast<std::size_t>(last.data() - head.data()) + last.size()});
     }
     address(message, index, job.to());
+    if (job.dscp() != 0) append_dscp(message, sends_ipv6_to(job.to()), job.dscp());
     if (datagrams > 1) {
       append_note(message, SOL_UDP, UDP_SEGMENT, static_cast<std::uint16_t>(job.datagram(first).size()));
     }
@@ -228,7 +212,11 @@ class Sender {
     if (state_.connected) return;
     message.msg_name = &batch_.addresses[index];
     message.msg_namelen = to_socket_address(to.remote, state_.ipv6, batch_.addresses[index]);
-    if (to.local.is_set()) append_local_address(message, state_, to.local);
+    if (to.local.is_set()) append_local_address(message, state_.ipv6, to.local);
+  }
+
+  [[nodiscard]] bool sends_ipv6_to(const Route& to) const {
+    return state_.ipv6 && (state_.connected ? !state_.peer_is_ipv4 : to.remote.family == Family::ipv6);
   }
 
   // Until the batch is done, or an error asks for another one.
@@ -382,10 +370,11 @@ SendOutcome UdpSocket::send(const SendRun& run) {
   return outcome;
 }
 
-SendOutcome UdpSocket::send_pieces(std::span<const ConstBytes> datagrams, const Route& to) {
+SendOutcome UdpSocket::send_pieces(std::span<const ConstBytes> datagrams, const Route& to,
+                                   std::uint8_t dscp) {
   SendOutcome outcome;
   if (datagrams.empty()) return outcome;
-  const SendPieces pieces{datagrams, to};
+  const SendPieces pieces{datagrams, to, dscp};
   send(std::span(&pieces, 1), {&outcome, 1});
   return outcome;
 }

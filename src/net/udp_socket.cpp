@@ -122,6 +122,10 @@ void set_up(UdpSocketState& state, const UdpSocketOptions& options) {
     state.packet_info = state.ipv6 ? set_option(state.fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
                                    : set_option(state.fd, IPPROTO_IP, IP_PKTINFO, 1);
   }
+  if (options.read_dscp) {
+    set_option(state.fd, IPPROTO_IP, IP_RECVTOS, 1);
+    if (state.ipv6) set_option(state.fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+  }
   if (options.offload) {
     // Asked first: a kernel older than 4.18 ignores the request and sends the run as one datagram.
     state.offload = get_option(state.fd, SOL_UDP, UDP_SEGMENT) >= 0;
@@ -248,6 +252,7 @@ tl::expected<void, SocketError> UdpSocket::connect(const Endpoint& remote) {
   const int error = length == 0 ? EAFNOSUPPORT : ::connect(state_.fd, &address.any, length) == 0 ? 0 : errno;
   if (error != 0) return failure(error, why_not_connected(error, remote));
   state_.connected = true;
+  state_.peer_is_ipv4 = remote.family == Family::ipv4;
   state_.longest_segment = detail::kAnySegment;
   state_.port = local_endpoint().port;
   return {};

@@ -14,7 +14,8 @@ namespace mptunnel {
 /// One slot's worth of what arrived: datagrams of one sender.
 struct Received {
   DatagramBatch batch;
-  Route route;  ///< `local` is set by sockets opened with `packet_info`, and has the socket's port
+  Route route;            ///< `local` is set by sockets opened with `packet_info`, and has the socket's port
+  std::uint8_t dscp = 0;  ///< 0 to 63, by sockets opened with `read_dscp`; else 0
 };
 
 /// Valid until the next receive with the same buffers, whichever socket does it.
@@ -51,12 +52,14 @@ struct SendRun {
   ConstBytes bytes;
   std::size_t stride = 0;  ///< 1 to 65,535; ignored where `bytes` is empty
   Route to;  ///< `remote` is ignored by connected sockets; an unset `local` lets the kernel choose
+  std::uint8_t dscp = 0;  ///< 0 to 63; the ECN bits leave as zero. Only other values than 0 cost something
 };
 
 /// Datagrams for one destination that lie scattered: each piece is one, an empty piece too. At least one.
 struct SendPieces {
   std::span<const ConstBytes> datagrams;
-  Route to;  ///< as in SendRun
+  Route to;               ///< as in SendRun
+  std::uint8_t dscp = 0;  ///< as in SendRun
 };
 
 /// What became of one run. Datagrams that were not accepted are lost: nothing is queued, nothing waits.

@@ -30,6 +30,7 @@ struct UdpSocketOptions {
   std::string device;            ///< send and receive by this interface only (SO_BINDTODEVICE); empty: any
   bool dual_stack = false;       ///< an IPv6 socket that takes IPv4 too, and shows it as IPv4
   bool packet_info = false;      ///< learn and choose local addresses (IP_PKTINFO, both families)
+  bool read_dscp = false;        ///< learn the DSCP of what arrives
   bool reuse_address = false;    ///< SO_REUSEADDR
   bool reuse_port = false;       ///< SO_REUSEPORT: join others on this port; see open_group()
   bool offload = true;           ///< UDP_SEGMENT and UDP_GRO where the kernel has them
@@ -52,6 +53,7 @@ struct UdpSocketState {
   int fd = -1;
   bool ipv6 = false;  ///< AF_INET6; IPv4 goes as mapped addresses
   bool connected = false;
+  bool peer_is_ipv4 = false;  ///< connected: as a mapped address where the socket is IPv6
   bool packet_info = false;
   bool offload = false;  ///< UDP_SEGMENT may be used
   std::size_t longest_segment =
@@ -100,7 +102,7 @@ class UdpSocket {
   void send(std::span<const SendPieces> pieces, std::span<SendOutcome> outcomes);
   SendOutcome send(const SendRun& run);
   /// The same for one destination's pieces; for none of them it does nothing.
-  SendOutcome send_pieces(std::span<const ConstBytes> datagrams, const Route& to);
+  SendOutcome send_pieces(std::span<const ConstBytes> datagrams, const Route& to, std::uint8_t dscp = 0);
 
   /// Asked from the kernel: after connect() it has the address that datagrams leave from.
   [[nodiscard]] Endpoint local_endpoint() const;
