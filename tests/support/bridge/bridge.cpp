@@ -58,6 +58,15 @@ tl::expected<void, std::string> Bridge::open(const Endpoint& target, Fd listener
   }
   tap();
   take_signals();
+  return trace();
+}
+
+tl::expected<void, std::string> Bridge::trace() {
+  if (options_.trace_file.empty()) return {};
+  auto writer = TraceWriter::open(options_.trace_file, options_.trace_limit);
+  if (!writer) return tl::unexpected(writer.error());
+  trace_.emplace(std::move(*writer));
+  relay_->set_trace([this](const TraceRecord& record) { trace_->write(record); });
   return {};
 }
 
@@ -102,12 +111,14 @@ void Bridge::run() {
 
 std::string Bridge::statistics() {
   if (capture_) capture_->flush();
+  if (trace_) trace_->flush();
   const TimePoint now = monotonic_now();
   nlohmann::ordered_json result{{"listen", listening_.to_string()},
                                 {"target", target_.to_string()},
                                 {"seed", options_.seed},
                                 {"seconds", std::chrono::duration<double>(now - start_).count()}};
   result.update(relay_->stats(now));
+  if (trace_) result["untraced"] = trace_->left_out();
   return result.dump();
 }
 

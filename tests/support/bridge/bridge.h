@@ -10,6 +10,7 @@
 
 #include "support/bridge/injector.h"
 #include "support/bridge/relay.h"
+#include "support/bridge/trace.h"
 #include "support/common/control_socket.h"
 #include "support/common/event_loop.h"
 
@@ -34,6 +35,7 @@ class Bridge {
   tl::expected<void, std::string> open(const Endpoint& target, Fd listener);
   void take_signals();
   void tap();
+  tl::expected<void, std::string> trace();
   [[nodiscard]] TimePoint next_deadline() const;
   void on_time(TimePoint now);
   std::string statistics();
@@ -47,6 +49,7 @@ class Bridge {
   std::unique_ptr<Relay> relay_;
   Injector injector_;
   std::optional<SampleWriter> capture_;
+  std::optional<TraceWriter> trace_;
   std::optional<ControlSocket> control_;
   Endpoint listening_;
   Endpoint target_;

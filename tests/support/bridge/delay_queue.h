@@ -15,6 +15,7 @@ struct DelayedDatagram {
   TimePoint release;
   std::uint64_t client = 0;  ///< whose it is; the queue gives it back as it was
   Buffer bytes;
+  bool second_copy = false;
   std::uint64_t order = 0;  ///< set by the queue
 };
 

@@ -80,6 +80,8 @@ void add_plain_options(CLI::App& app, BridgeOptions& options, InjectTexts& texts
   app.add_option("--capture-limit", options.capture_limit, "at most so many (default 10000)");
   app.add_option("--capture-direction", texts.capture_direction, "up, down or both (default)")
       ->check(CLI::IsMember({"up", "down", "both"}));
+  app.add_option("--trace", options.trace_file, "write a line for each datagram that passes or is lost");
+  app.add_option("--trace-limit", options.trace_limit, "at most so many (default 1000000)");
   constexpr std::string_view kInjectHelp =
       "send garbage to {}, made from a sample file, 'live' (what passes) or 'none' (random bytes only)";
   app.add_option("--inject-up", options.inject[0], fmt::format(kInjectHelp, "the target"));

@@ -33,6 +33,9 @@ struct BridgeOptions {
   bool capture_up = true;
   bool capture_down = true;
 
+  std::string trace_file;  ///< empty: none
+  std::size_t trace_limit = 1000000;
+
   std::array<std::string, 2> inject;  ///< by direction: a sample file, "live", "none", or empty: no injection
   double inject_rate = 1000;
   MutatorOptions inject_mutator;

@@ -48,6 +48,16 @@ void Relay::set_impairments(const ImpairmentPair& impairments) {
   link(Direction::down).impairments.set_options(impairments.down);
 }
 
+void Relay::set_trace(Trace trace) {
+  trace_ = std::move(trace);
+  for (const Direction direction : kDirections) {
+    link(direction).out.set_observer([this, direction](ConstBytes datagram, bool second_copy, bool taken) {
+      const std::optional<Loss> loss = taken ? std::nullopt : std::optional(Loss::send);
+      trace_({monotonic_now(), direction, loss, second_copy, datagram});
+    });
+  }
+}
+
 void Relay::watch_upstream(const Client& client) {
   loop_.watch(client.upstream.get(), [this, id = client.id](TimePoint) {
     if (Client* const found = clients_.find(id)) read_upstream(*found);
@@ -83,7 +93,7 @@ void Relay::read_listener() {
       } else {
         ++up.counters.received;
         up.counters.received_bytes += up.in.datagram(i).size();
-        up.counters.lose(Loss::client);
+        lose(Direction::up, Loss::client, up.in.datagram(i), false, now);
       }
     }
     up.out.flush();
@@ -109,41 +119,57 @@ void Relay::pass(Direction direction, Client& client, Bytes datagram, TimePoint 
   way.counters.received_bytes += datagram.size();
   if (tap_) tap_(direction, datagram);
   const Verdict verdict = way.impairments.judge(datagram.size(), now);
-  if (verdict.loss) way.counters.lose(*verdict.loss);
+  if (verdict.loss) lose(direction, *verdict.loss, datagram, false, now);
   if (verdict.duplicated) ++way.counters.duplicated;
-  way.counters.lose(Loss::queue, verdict.queue_drops);
   for (std::size_t i = 0; i < verdict.count; ++i) {
-    const CopyVerdict& copy = verdict.copies[i];
-    if (copy.release <= now && !copy.flipped_bit) {
-      send(direction, client, datagram);
-      continue;
-    }
-    Buffer bytes(datagram.begin(), datagram.end());
-    if (copy.flipped_bit) {
-      flip_bit(bytes, *copy.flipped_bit);
-      ++way.counters.flipped;
-    }
-    if (copy.release <= now) {
-      send_owned(direction, client, std::move(bytes));
-    } else if (!way.waiting.push({.release = copy.release, .client = client.id, .bytes = std::move(bytes)})) {
-      way.counters.lose(Loss::memory);
-    }
+    pass_copy(direction, client, datagram, verdict.copies[i], i > 0, now);
+  }
+  // The queue has no room for a copy where it had none for the one before: those lost are the last.
+  for (std::size_t i = 0; i < verdict.queue_drops; ++i) {
+    lose(direction, Loss::queue, datagram, verdict.count + i > 0, now);
   }
 }
 
-void Relay::send(Direction direction, const Client& client, ConstBytes datagram) {
-  if (direction == Direction::up) {
-    link(direction).out.add(client.upstream.get(), datagram, nullptr);
-  } else {
-    link(direction).out.add(listener_.get(), datagram, &client.peer);
+void Relay::pass_copy(Direction direction, const Client& client, Bytes datagram, const CopyVerdict& copy,
+                      bool second_copy, TimePoint now) {
+  Link& way = link(direction);
+  if (copy.release <= now && !copy.flipped_bit) {
+    send(direction, client, datagram, second_copy);
+    return;
+  }
+  Buffer bytes(datagram.begin(), datagram.end());
+  if (copy.flipped_bit) {
+    flip_bit(bytes, *copy.flipped_bit);
+    ++way.counters.flipped;
+  }
+  if (copy.release <= now) {
+    send_owned(direction, client, std::move(bytes), second_copy);
+  } else if (!way.waiting.push({.release = copy.release,
+                                .client = client.id,
+                                .bytes = std::move(bytes),
+                                .second_copy = second_copy})) {
+    lose(direction, Loss::memory, datagram, second_copy, now);
   }
 }
 
-void Relay::send_owned(Direction direction, const Client& client, Buffer datagram) {
+void Relay::lose(Direction direction, Loss loss, ConstBytes datagram, bool second_copy, TimePoint now) {
+  link(direction).counters.lose(loss);
+  if (trace_) trace_({now, direction, loss, second_copy, datagram});
+}
+
+void Relay::send(Direction direction, const Client& client, ConstBytes datagram, bool second_copy) {
   if (direction == Direction::up) {
-    link(direction).out.add_owned(client.upstream.get(), std::move(datagram), nullptr);
+    link(direction).out.add(client.upstream.get(), datagram, nullptr, second_copy);
   } else {
-    link(direction).out.add_owned(listener_.get(), std::move(datagram), &client.peer);
+    link(direction).out.add(listener_.get(), datagram, &client.peer, second_copy);
+  }
+}
+
+void Relay::send_owned(Direction direction, const Client& client, Buffer datagram, bool second_copy) {
+  if (direction == Direction::up) {
+    link(direction).out.add_owned(client.upstream.get(), std::move(datagram), nullptr, second_copy);
+  } else {
+    link(direction).out.add_owned(listener_.get(), std::move(datagram), &client.peer, second_copy);
   }
 }
 
@@ -190,9 +216,9 @@ void Relay::release_due(Direction direction, TimePoint now) {
   Link& way = link(direction);
   while (auto due = way.waiting.pop_due(now)) {
     if (const Client* const client = clients_.find(due->client)) {
-      send_owned(direction, *client, std::move(due->bytes));
+      send_owned(direction, *client, std::move(due->bytes), due->second_copy);
     } else {
-      way.counters.lose(Loss::client);
+      lose(direction, Loss::client, due->bytes, due->second_copy, now);
     }
   }
   way.out.flush();

@@ -12,6 +12,7 @@
 #include "support/bridge/counters.h"
 #include "support/bridge/delay_queue.h"
 #include "support/bridge/options.h"
+#include "support/bridge/trace.h"
 #include "support/common/event_loop.h"
 
 namespace mptunnel::test {
@@ -21,6 +22,9 @@ class Relay {
   /// Called with each datagram as it arrives, before any impairment.
   using Tap = std::function<void(Direction direction, ConstBytes datagram)>;
 
+  /// Called with each copy as it leaves or is lost. Not with what is injected.
+  using Trace = std::function<void(const TraceRecord& record)>;
+
   /// `listener` is bound; `loop` must outlive the relay.
   Relay(const BridgeOptions& options, const Endpoint& target, Fd listener, EventLoop& loop, TimePoint start);
   Relay(const Relay&) = delete;
@@ -28,6 +32,7 @@ class Relay {
   ~Relay();
 
   void set_tap(Tap tap) { tap_ = std::move(tap); }
+  void set_trace(Trace trace);
   [[nodiscard]] ImpairmentPair impairments() const;
   void set_impairments(const ImpairmentPair& impairments);
 
@@ -67,8 +72,11 @@ class Relay {
   void watch_upstream(const Client& client);
   void retire_upstream(Client& client);
   void pass(Direction direction, Client& client, Bytes datagram, TimePoint now);
-  void send(Direction direction, const Client& client, ConstBytes datagram);
-  void send_owned(Direction direction, const Client& client, Buffer datagram);
+  void pass_copy(Direction direction, const Client& client, Bytes datagram, const CopyVerdict& copy,
+                 bool second_copy, TimePoint now);
+  void lose(Direction direction, Loss loss, ConstBytes datagram, bool second_copy, TimePoint now);
+  void send(Direction direction, const Client& client, ConstBytes datagram, bool second_copy);
+  void send_owned(Direction direction, const Client& client, Buffer datagram, bool second_copy);
   void release_due(Direction direction, TimePoint now);
   DirectionTotals totals(Direction direction);
 
@@ -78,6 +86,7 @@ class Relay {
   ClientTable clients_;
   std::array<std::unique_ptr<Link>, 2> links_;
   Tap tap_;
+  Trace trace_;
   std::uint64_t rebinds_ = 0;
 };
 

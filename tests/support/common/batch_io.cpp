@@ -69,7 +69,7 @@ std::size_t ReceiveBatch::receive(int fd) {
   return 0;
 }
 
-void SendBatch::add(int fd, ConstBytes datagram, const Peer* peer) {
+void SendBatch::add(int fd, ConstBytes datagram, const Peer* peer, bool mark) {
   if (count_ == kBatch || (count_ > 0 && fd != fd_)) flush();
   fd_ = fd;
   // The kernel only reads from it; iovec has one pointer type for both ways.
@@ -78,6 +78,7 @@ void SendBatch::add(int fd, ConstBytes datagram, const Peer* peer) {
   header = {};
   header.msg_iov = &pieces_[count_];
   header.msg_iovlen = 1;
+  marks_[count_] = mark;
   if (peer != nullptr) {
     header.msg_name = const_cast<sockaddr_storage*>(&peer->remote.storage);
     header.msg_namelen = peer->remote.length;
@@ -89,11 +90,28 @@ void SendBatch::add(int fd, ConstBytes datagram, const Peer* peer) {
   ++count_;
 }
 
-void SendBatch::add_owned(int fd, std::vector<std::uint8_t> datagram, const Peer* peer) {
+void SendBatch::add_owned(int fd, std::vector<std::uint8_t> datagram, const Peer* peer, bool mark) {
   if (count_ == kBatch || (count_ > 0 && fd != fd_)) flush();
   // Moving a vector keeps its bytes where they are, so growth of owned_ does no harm.
   owned_.push_back(std::move(datagram));
-  add(fd, owned_.back(), peer);
+  add(fd, owned_.back(), peer, mark);
+}
+
+void SendBatch::observe(std::size_t index, bool taken) const {
+  if (!observer_) return;
+  const iovec& piece = pieces_[index];
+  observer_({static_cast<const std::uint8_t*>(piece.iov_base), piece.iov_len}, marks_[index], taken);
+}
+
+void SendBatch::count_sent(std::size_t index) {
+  ++totals_.sent;
+  totals_.sent_bytes += messages_[index].msg_len;
+  observe(index, true);
+}
+
+void SendBatch::count_failed(std::size_t index) {
+  ++totals_.failed;
+  observe(index, false);
 }
 
 void SendBatch::flush() {
@@ -102,10 +120,7 @@ void SendBatch::flush() {
   while (at < count_) {
     const int taken = sendmmsg(fd_, messages_.data() + at, static_cast<unsigned>(count_ - at), MSG_DONTWAIT);
     if (taken > 0) {
-      for (std::size_t i = at; i < at + static_cast<std::size_t>(taken); ++i)
-        totals_.sent_bytes += messages_[i].msg_len;
-      totals_.sent += static_cast<std::uint64_t>(taken);
-      at += static_cast<std::size_t>(taken);
+      for (const std::size_t end = at + static_cast<std::size_t>(taken); at < end; ++at) count_sent(at);
       tried_again = false;
     } else if (taken < 0 && errno == EINTR) {
       continue;
@@ -114,7 +129,7 @@ void SendBatch::flush() {
       ++totals_.refused;
       tried_again = true;
     } else {
-      ++totals_.failed;
+      count_failed(at);
       ++at;
       tried_again = false;
     }

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "mptunnel/base/bytes.h"
@@ -69,21 +70,31 @@ struct SendTotals {
 /// before.
 class SendBatch {
  public:
+  /// Told what became of a datagram, with the mark that it was added with.
+  using Observer = std::function<void(ConstBytes datagram, bool mark, bool taken)>;
+
+  void set_observer(Observer observer) { observer_ = std::move(observer); }
   /// `datagram` and `peer` must stay as they are until the flush. `peer` is null for a connected socket. A
   /// full batch, or another socket than the one before, flushes first.
-  void add(int fd, ConstBytes datagram, const Peer* peer);
+  void add(int fd, ConstBytes datagram, const Peer* peer, bool mark = false);
   /// The same for a datagram that the batch shall own until the flush.
-  void add_owned(int fd, std::vector<std::uint8_t> datagram, const Peer* peer);
+  void add_owned(int fd, std::vector<std::uint8_t> datagram, const Peer* peer, bool mark = false);
   void flush();
 
   [[nodiscard]] const SendTotals& totals() const { return totals_; }
 
  private:
+  void count_sent(std::size_t index);
+  void count_failed(std::size_t index);
+  void observe(std::size_t index, bool taken) const;
+
   int fd_ = -1;
   std::size_t count_ = 0;
   std::array<iovec, kBatch> pieces_{};
   std::array<mmsghdr, kBatch> messages_{};
+  std::array<bool, kBatch> marks_{};
   std::vector<std::vector<std::uint8_t>> owned_;
+  Observer observer_;
   SendTotals totals_;
 };
 

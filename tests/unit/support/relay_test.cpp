@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -195,6 +196,86 @@ TEST_F(RelayOverLoopback, FlippedAndDoubledCopiesAddUp) {
   EXPECT_EQ(stats["lost"], 0);
   EXPECT_EQ(stats["waiting"], 0);
   for (int i = 0; i < 100; ++i) EXPECT_NE(take(target_.get())->first, "abc");
+}
+
+class RelayTrace : public RelayOverLoopback {
+ protected:
+  struct Line {
+    Direction direction;
+    std::optional<Loss> loss;
+    bool second_copy;
+    std::string bytes;
+
+    bool operator==(const Line&) const = default;
+  };
+
+  void SetUp() override {
+    RelayOverLoopback::SetUp();
+    relay_->set_trace([this](const TraceRecord& record) {
+      EXPECT_GE(record.time, latest_);
+      latest_ = record.time;
+      lines_.push_back({record.direction,
+                        record.loss,
+                        record.second_copy,
+                        {record.datagram.begin(), record.datagram.end()}});
+    });
+  }
+
+  TimePoint latest_;
+  std::vector<Line> lines_;
+};
+
+TEST_F(RelayTrace, TellsWhatPassedEitherWay) {
+  const Fd fd = client();
+  send_text(fd.get(), "there");
+  const auto there = take(target_.get());
+  ASSERT_TRUE(there);
+  answer(there->second, "and back");
+  ASSERT_TRUE(take(fd.get()));
+  const std::vector<Line> expected{{Direction::up, std::nullopt, false, "there"},
+                                   {Direction::down, std::nullopt, false, "and back"}};
+  EXPECT_EQ(lines_, expected);
+}
+
+TEST_F(RelayTrace, TellsLossesAndCopies) {
+  const Fd fd = client();
+  ImpairmentPair pair;
+  pair.up.mtu_bytes = 5;
+  pair.up.duplicate_percent = 100;
+  relay_->set_impairments(pair);
+  send_text(fd.get(), "too long");
+  send_text(fd.get(), "now");
+  ASSERT_TRUE(run_until([&] { return lines_.size() == 3; }));
+  pair.up.jitter = std::chrono::milliseconds(2);
+  relay_->set_impairments(pair);
+  send_text(fd.get(), "later");
+  ASSERT_TRUE(run_until([&] { return lines_.size() == 5; }));
+  // Two delayed copies may pass each other.
+  if (lines_[3].second_copy) std::swap(lines_[3], lines_[4]);
+  const std::vector<Line> expected{{Direction::up, Loss::mtu, false, "too long"},
+                                   {Direction::up, std::nullopt, false, "now"},
+                                   {Direction::up, std::nullopt, true, "now"},
+                                   {Direction::up, std::nullopt, false, "later"},
+                                   {Direction::up, std::nullopt, true, "later"}};
+  EXPECT_EQ(lines_, expected);
+}
+
+TEST_F(RelayTrace, TellsWhichCopiesTheQueueLost) {
+  const Fd fd = client();
+  ImpairmentPair pair;
+  pair.up.duplicate_percent = 100;
+  pair.up.rate_kbit_s = 1;  // 8 bytes take 64 ms
+  pair.up.queue_bytes = 8;
+  relay_->set_impairments(pair);
+  send_text(fd.get(), "12345678");
+  send_text(fd.get(), "abcdefgh");
+  ASSERT_TRUE(run_until([&] { return lines_.size() == 4; }));
+  const auto lost =
+      std::count_if(lines_.begin(), lines_.end(), [](const Line& line) { return line.loss == Loss::queue; });
+  const auto stats = relay_->stats(monotonic_now())["up"];
+  EXPECT_EQ(stats["lost_by"]["queue"], lost);
+  EXPECT_EQ(stats["forwarded"], 4 - lost);
+  EXPECT_GT(lost, 0);
 }
 
 }  // namespace
