@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 # What building needs, and what running the tests and the demo needs besides.
-build_packages=(g++ cmake ninja-build libev-dev libssl-dev libspdlog-dev libfmt-dev libcli11-dev libexpected-dev
+build_packages=(g++ cmake ninja-build libev-dev libmnl-dev libssl-dev libspdlog-dev libfmt-dev libcli11-dev libexpected-dev
                 libgtest-dev nlohmann-json3-dev)
 # For x86-64 alone; without it OpenSSL does its work.
 [ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ] && build_packages+=(libipsec-mb-dev)

@@ -43,6 +43,7 @@ const std::vector<Library> kLibraries{
     {"ev.h", {"src/net/", "include/mptunnel/net/"}},
     {"ev++.h", {"src/net/", "include/mptunnel/net/"}},
     {"libev/", {"src/net/", "include/mptunnel/net/"}},
+    {"libmnl/", {"src/net/"}},
 };
 
 const Layer* find_layer(std::string_view name) {
@@ -178,6 +179,8 @@ INSTANTIATE_TEST_SUITE_P(
                   true},
         BreachRow{"OpensslInSession", "src/session/a.cpp", "#include <openssl/evp.h>", true},
         BreachRow{"EvInNet", "src/net/a.cpp", "#include <ev.h>", false},
+        BreachRow{"MnlInNet", "src/net/a.cpp", "#include <libmnl/libmnl.h>", false},
+        BreachRow{"MnlInApps", "src/apps/a.cpp", "#include <libmnl/libmnl.h>", true},
         BreachRow{"EvInApps", "src/apps/a.cpp", "#include <ev.h>", true},
         BreachRow{"EvQuotedInEngine", "src/engine/a.cpp", R"(#include "ev.h")", true},
         BreachRow{"EvPlusPlusInEngine", "src/engine/a.cpp", "#include <ev++.h>", true},

@@ -3,16 +3,13 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <net/if.h>
-#include <sched.h>
 #include <sys/ioctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <exception>
 
+#include "namespace_support.h"
 #include "net_support.h"
 
 namespace mptunnel {
@@ -24,7 +21,6 @@ using test::Datagram;
 using test::open_socket;
 
 constexpr int kMtu = 1500;
-constexpr int kSkipped = 77;
 constexpr const char* kOtherAddress = "10.9.8.7";
 
 bool set_up_loopback() {
@@ -45,27 +41,8 @@ bool set_up_loopback() {
   return done;
 }
 
-// Runs `body` in a child with its own loopback; the child's failures fail the test.
 void in_namespace(void (*body)()) {
-  std::fflush(nullptr);
-  const pid_t child = fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    const bool alone = unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;
-    if (!alone || !set_up_loopback()) _exit(kSkipped);
-    try {
-      body();
-    } catch (const std::exception& problem) {
-      ADD_FAILURE() << problem.what();
-    }
-    std::fflush(nullptr);
-    _exit(::testing::Test::HasFailure() ? 1 : 0);
-  }
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  ASSERT_TRUE(WIFEXITED(status));
-  if (WEXITSTATUS(status) == kSkipped) GTEST_SKIP() << "no right to make a network namespace: NOT TESTED";
-  EXPECT_EQ(WEXITSTATUS(status), 0) << "see the child's output above";
+  test::in_namespace(set_up_loopback, body);
 }
 
 UdpSocket open_sender(const UdpSocket& receiver, bool allow_fragments) {
