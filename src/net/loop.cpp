@@ -101,7 +101,7 @@ TimePoint Timer::deadline() const {
 
 namespace {
 
-// What the three plain watchers share: an event calls back, nothing else.
+// What the plain watchers share: an event calls back, nothing else.
 template <typename EventWatcher>
 struct PlainImpl : std::enable_shared_from_this<PlainImpl<EventWatcher>> {
   PlainImpl(Loop& its_loop, LoopCallback its_callback) : loop(its_loop), callback(std::move(its_callback)) {
@@ -144,6 +144,22 @@ void ReadWatcher::pause() {
 
 void ReadWatcher::resume() {
   ev_io_start(impl_->loop.handle(), &impl_->watcher);
+}
+
+struct WriteWatcher::Impl : PlainImpl<ev_io> {
+  using PlainImpl::PlainImpl;
+};
+
+WriteWatcher::WriteWatcher(Loop& loop, int fd, LoopCallback callback)
+    : impl_(std::make_shared<Impl>(loop, std::move(callback))) {
+  loop.count_watcher(1);
+  ev_io_set(&impl_->watcher, fd, EV_WRITE);
+  ev_io_start(loop.handle(), &impl_->watcher);
+}
+
+WriteWatcher::~WriteWatcher() {
+  ev_io_stop(impl_->loop.handle(), &impl_->watcher);
+  impl_->loop.count_watcher(-1);
 }
 
 struct SignalWatcher::Impl : PlainImpl<ev_signal> {

@@ -84,6 +84,20 @@ class ReadWatcher {
   std::shared_ptr<Impl> impl_;
 };
 
+/// Calls back in each turn in which `fd` takes something to write or has an error to report. A stream socket
+/// nearly always does: watch only while there is something to write. Else as ReadWatcher.
+class WriteWatcher {
+ public:
+  WriteWatcher(Loop& loop, int fd, LoopCallback callback);
+  WriteWatcher(const WriteWatcher&) = delete;
+  WriteWatcher& operator=(const WriteWatcher&) = delete;
+  ~WriteWatcher();
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
 /// Calls back on the loop when the process gets `signal`. One watcher per signal and process.
 class SignalWatcher {
  public:

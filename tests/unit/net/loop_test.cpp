@@ -1,5 +1,6 @@
 #include "mptunnel/net/loop.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -192,6 +193,56 @@ TEST(ReadWatcher, PausedOneStaysSilentUntilResumed) {
   later.set(monotonic_now() + milliseconds(5));
   loop.run();
   EXPECT_TRUE(resumed);
+}
+
+TEST(WriteWatcher, ReportsWhileThereIsRoom) {
+  PatientLoop loop;
+  int ends[2] = {-1, -1};
+  ASSERT_EQ(pipe2(ends, O_NONBLOCK), 0);
+  const std::string piece(4096, 'x');
+  std::size_t written = 0;
+  int reports_when_full = 0;
+  bool is_full = false;
+  WriteWatcher watcher(loop, ends[1], [&] {
+    if (is_full) ++reports_when_full;
+    ssize_t count = 0;
+    while ((count = write(ends[1], piece.data(), piece.size())) > 0)
+      written += static_cast<std::size_t>(count);
+    is_full = true;
+  });
+  std::size_t read_back = 0;
+  Timer drain(loop, [&] {
+    EXPECT_GT(written, 0U);
+    EXPECT_EQ(reports_when_full, 0);
+    std::string sink(written, ' ');
+    read_back = static_cast<std::size_t>(read(ends[0], sink.data(), sink.size()));
+  });
+  drain.set(monotonic_now() + milliseconds(20));
+  Timer end(loop, [&] { loop.stop(); });
+  end.set(monotonic_now() + milliseconds(60));
+  loop.run();
+  EXPECT_GE(reports_when_full, 1);
+  EXPECT_EQ(written, 2 * read_back);
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST(WriteWatcher, MayDestroyItselfInItsCallback) {
+  PatientLoop loop;
+  int ends[2] = {-1, -1};
+  ASSERT_EQ(pipe(ends), 0);
+  int calls = 0;
+  std::optional<WriteWatcher> watcher;
+  watcher.emplace(loop, ends[1], [&] {
+    ++calls;
+    watcher.reset();
+  });
+  Timer end(loop, [&] { loop.stop(); });
+  end.set(monotonic_now() + milliseconds(20));
+  loop.run();
+  EXPECT_EQ(calls, 1);
+  close(ends[0]);
+  close(ends[1]);
 }
 
 TEST(ReadWatcher, MayDestroyItselfAndOthersInItsCallback) {
