@@ -9,29 +9,30 @@ namespace mptunnel {
 
 ClientApp::ClientApp(const ClientConfig& config, const ClientSettings& settings, const SocketTuning& tuning)
     : config_(config),
+      encrypts_(settings.handshake.encrypt),
+      has_key_(settings.handshake.key.has_value()),
+      started_(monotonic_now()),
       engine_(settings, random_),
       resolver_(loop_),
-      listeners_(loop_, tuning, Steering{}, [this](UdpSocket& socket) { on_application(socket); }),
+      bridges_(config_, settings.identity, tuning, loop_, resolver_,
+               {[this](PathId path) { on_path(path); },
+                [this](PathId path, bool available) {
+                  engine_.set_path_available(path, available, out_, monotonic_now());
+                  flush();
+                },
+                [this](const Bridge& bridge) {
+                  const BridgeConfig& line = bridge.config();
+                  engine_.set_path_traits(bridge.id(), {line.backup, line.metered, config_.keepalive});
+                }}),
+      listeners_(loop_, tuning, Steering{}, ListenSockets::Side::applications,
+                 [this](UdpSocket& socket) { on_application(socket); }),
       timer_(loop_, [this] { on_deadline(); }),
       on_term_(loop_, SIGTERM, [this] { on_stop(); }),
-      on_int_(loop_, SIGINT, [this] { on_stop(); }) {
-  const Bridge::Callbacks callbacks{
-      [this](PathId path) { on_path(path); },
-      [this](PathId path, bool available) {
-        engine_.set_path_available(path, available, out_, monotonic_now());
-        flush();
-      },
-  };
-  for (const BridgeConfig& bridge : config_.bridges) {
-    const PathId id{static_cast<std::uint8_t>(bridges_.size())};
-    bridges_.push_back(
-        std::make_unique<Bridge>(id, bridge, settings.identity, tuning, loop_, resolver_, callbacks));
-  }
-}
+      on_int_(loop_, SIGINT, [this] { on_stop(); }) {}
 
 tl::expected<void, std::string> ClientApp::start() {
   if (auto opened = listeners_.open(config_.listen); !opened) return opened;
-  for (const auto& bridge : bridges_) bridge->start();
+  bridges_.start();
   return {};
 }
 
@@ -45,7 +46,7 @@ void ClientApp::on_application(UdpSocket& socket) {
     const ReceiveResult result = application_budget_.receive(socket, buffers_);
     application_drops_.add(result.kernel_drops, now);
     for (const Received& received : result.batches) {
-      engine_.on_application(received.batch, received.route, out_, now);
+      engine_.on_application(received.batch, received.route, out_, now, received.dscp);
       if (out_.arena.size() >= kFlushBytes) flush();
     }
     flush();
@@ -54,11 +55,13 @@ void ClientApp::on_application(UdpSocket& socket) {
 
 void ClientApp::on_path(PathId path) {
   const TimePoint now = monotonic_now();
-  Bridge& bridge = *bridges_[path.value];
-  for (path_budget_.start(); path_budget_.more() && bridge.socket() != nullptr;) {
-    const ReceiveResult result = path_budget_.receive(*bridge.socket(), buffers_);
+  for (path_budget_.start(); path_budget_.more();) {
+    // What arrives may cost the path its socket.
+    Bridge* bridge = bridges_.find(path);
+    if (bridge == nullptr || bridge->socket() == nullptr) return;
+    const ReceiveResult result = path_budget_.receive(*bridge->socket(), buffers_);
     bridge_drops_.add(result.kernel_drops, now);
-    if (result.error != 0) bridge.on_error(result.error);
+    if (result.error != 0) bridge->on_error(result.error);
     for (const Received& received : result.batches) engine_.on_path(path, received.batch, out_, now);
     flush();
   }
@@ -92,19 +95,19 @@ void ClientApp::flush() {
 
 void ClientApp::send_runs() {
   if (out_.runs.empty()) return;
-  for (const auto& bridge : bridges_) {
-    UdpSocket* socket = bridge->socket();
-    if (socket == nullptr) continue;
+  bridges_.for_each([this](Bridge& bridge) {
+    UdpSocket* socket = bridge.socket();
+    if (socket == nullptr) return;
     for (const PacketRun& run : out_.runs) {
-      if ((run.paths & mask_of(bridge->id())) != 0) sender_.add(out_, run, bridge->id());
+      if ((run.paths & mask_of(bridge.id())) != 0) sender_.add(out_, run, bridge.id());
     }
-    if (sender_.empty()) continue;
+    if (sender_.empty()) return;
     const int error =
         sender_.send(*socket, [this](PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop) {
-          engine_.on_sent(path, run, accepted, drop);
+          engine_.on_sent(path, run, accepted, drop, accepted == run.count ? TimePoint{} : monotonic_now());
         });
-    if (error != 0) bridge->on_error(error);
-  }
+    if (error != 0) bridge.on_error(error);
+  });
 }
 
 void ClientApp::deliver() {
@@ -136,24 +139,32 @@ void ClientApp::send_deliveries(UdpSocket* socket) {
 }
 
 void ClientApp::act_on(const Event& event) {
-  if (event.kind != EventKind::path_changed) {
+  Bridge* bridge = is_of_path(event.kind) ? bridges_.find(event.path) : nullptr;
+  if (bridge == nullptr) {
     log_client_event(event);
     return;
   }
-  Bridge& bridge = *bridges_[event.path.value];
-  log_path_change(bridge.name(), event);
-  if (event.state == PathState::up) bridge.on_up();
-  if (event.state == PathState::down) bridge.on_down();
+  const bool is_news = event.kind != EventKind::path_changed || bridge->is_news(event, monotonic_now());
+  if (is_news) {
+    log_path_event(bridge->name(), event);
+  } else {
+    log_debug("bridge {} is {}, was {}", bridge->name(), name_of(event.state), name_of(event.was));
+  }
+  if (event.kind == EventKind::path_looped) bridge->shut_for_loop();
+  if (event.kind != EventKind::path_changed) return;
+  if (event.state == PathState::up) bridge->on_up();
+  if (event.state == PathState::suspect) bridge->on_suspect();
+  if (event.state == PathState::down) bridge->on_down();
 }
 
 void ClientApp::log_summary() {
-  for (const auto& bridge : bridges_) {
-    const ProbedPath& path = engine_.path(bridge->id());
+  bridges_.for_each([this](Bridge& bridge) {
+    const ProbedPath& path = engine_.path(bridge.id());
     const SocketCounters counters =
-        bridge->socket() == nullptr ? SocketCounters{} : bridge->socket()->counters();
-    log_info("bridge {}: {}, RTT {:.1f} ms, sent {}, received {}", bridge->name(), name_of(path.state()),
+        bridge.socket() == nullptr ? SocketCounters{} : bridge.socket()->counters();
+    log_info("bridge {}: {}, RTT {:.1f} ms, sent {}, received {}", bridge.name(), name_of(path.state()),
              milliseconds(path.rtt().smoothed()), counters.sent, counters.received);
-  }
+  });
   log_info("datagrams: {} from applications, {} to applications", engine_.datagrams_in(),
            engine_.datagrams_out());
   log_drops("from the network", engine_.drops());

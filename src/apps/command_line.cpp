@@ -2,39 +2,19 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <span>
+#include <tuple>
 
+#include "command_words.h"
 #include "mptunnel/apps/help_text.h"
 #include "mptunnel/config/text.h"
 
 namespace mptunnel {
 namespace {
-
-constexpr std::array<std::string_view, 5> kValueOptions{"--key-file", "--log-level", "--pid-file",
-                                                        "--offload", "--listen"};
-constexpr std::array<std::string_view, 10> kOptions{"--key-file", "--log-level", "--pid-file", "--offload",
-                                                    "--check",    "--genkey",    "--daemon",   "--version",
-                                                    "--help",     "--listen"};
-
-/// The words as CLI11 sorted them, not yet judged.
-struct RawArguments {
-  std::vector<std::string> key_file;
-  std::vector<std::string> log_level;
-  std::vector<std::string> pid_file;
-  std::vector<std::string> offload;
-  std::vector<std::string> listen;
-  std::vector<std::string> positionals;
-  std::vector<std::string> unknown;
-  bool check = false;
-  bool genkey = false;
-  bool daemon = false;
-  bool version = false;
-  bool help = false;
-};
 
 bool is_server(const HelpText& program) {
   return &program == &mpserver_help();
@@ -52,15 +32,17 @@ class CommandLineParser {
   tl::expected<CommandLine, StartError> parse(std::span<const char* const> arguments,
                                               std::string_view version) {
     if (arguments.empty()) return tl::make_unexpected(usage());
-    sort(arguments);
+    raw_ = sort_command_words(arguments, is_server(program_), [this](std::string_view why) { wrong(why); });
     if (raw_.help) return printing(Action::help, program_.help);
     if (raw_.version) return printing(Action::version, fmt::format("{} {}\n", name_of(program_), version));
-    for (const std::string& word : raw_.unknown) wrong(unknown_option(word));
     read_action();
     if (line_.action != Action::genkey) {
       read_options();
-      read_key();
-      read_encrypt();
+      // Who asks a running instance needs no key, and may have none.
+      if (line_.action != Action::status) {
+        read_key();
+        read_encrypt();
+      }
       if (!is_server(program_)) {
         read_client_arguments();
       } else {
@@ -96,115 +78,22 @@ class CommandLineParser {
     return error;
   }
 
-  /// CLI11 stops at its first mistake; we want all of them. So it may take anything, any number of times, and
-  /// the things that it would still refuse, an option without its value or a flag with one, are taken out
-  /// before.
-  void sort(std::span<const char* const> arguments) {
-    CLI::App app;
-    app.set_help_flag("");
-    app.allow_extras();
-    const auto take_one_each = [&app](const char* option, std::vector<std::string>& values) {
-      app.add_option(option, values)->allow_extra_args(false);
-    };
-    take_one_each("--key-file", raw_.key_file);
-    take_one_each("--log-level", raw_.log_level);
-    take_one_each("--pid-file", raw_.pid_file);
-    take_one_each("--offload", raw_.offload);
-    if (is_server(program_)) take_one_each("--listen", raw_.listen);
-    const auto add_flag = [&app](const char* names, bool& flag) {
-      app.add_flag_callback(names, [&flag] { flag = true; })->disable_flag_override();
-    };
-    add_flag("--check", raw_.check);
-    add_flag("--genkey", raw_.genkey);
-    add_flag("--daemon", raw_.daemon);
-    add_flag("-V,--version", raw_.version);
-    add_flag("-h,--help", raw_.help);
-
-    const auto dashes = std::find(arguments.begin(), arguments.end(), std::string_view("--"));
-    std::vector<std::string> words = with_values({arguments.begin(), dashes});
-    std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
-    try {
-      app.parse(std::move(words));
-    } catch (const CLI::ParseError& error) {
-      wrong(error.what());
-    }
-    for (std::string& word : app.remaining()) {
-      const bool is_option = word.starts_with('-') && word.size() > 1;
-      (is_option ? raw_.unknown : raw_.positionals).push_back(std::move(word));
-    }
-    // What stands behind "--" is no option, whatever it begins with.
-    if (dashes != arguments.end())
-      raw_.positionals.insert(raw_.positionals.end(), dashes + 1, arguments.end());
-  }
-
-  /// The words without options that lack their value or have one too much, each of which is a mistake.
-  std::vector<std::string> with_values(std::span<const char* const> arguments) {
-    std::vector<std::string> words;
-    for (std::size_t i = 0; i < arguments.size(); ++i) {
-      std::string word = arguments[i];
-      const std::string option = word.substr(0, word.find('='));
-      if (!takes_value(option)) {
-        if (option.size() < word.size() && is_known(option)) {
-          wrong(fmt::format("{} takes no value: write '{}'", option, option));
-        } else {
-          words.push_back(std::move(word));
-        }
-        continue;
-      }
-      const bool is_joined = option.size() < word.size();
-      const bool has_next = i + 1 < arguments.size() && !std::string_view(arguments[i + 1]).starts_with("--");
-      std::string value = is_joined ? word.substr(option.size() + 1) : (has_next ? arguments[i + 1] : "");
-      if (!is_joined && has_next) ++i;
-      if (value.empty()) {
-        wrong(fmt::format("{} has no value: write '{} {}'", option, option, value_name(option)));
-        continue;
-      }
-      words.push_back(option);
-      words.push_back(std::move(value));
-    }
-    return words;
-  }
-
-  /// --listen, the last, is mpserver's alone.
-  [[nodiscard]] std::span<const std::string_view> known_options() const {
-    return std::span(kOptions).first(is_server(program_) ? kOptions.size() : kOptions.size() - 1);
-  }
-
-  [[nodiscard]] bool is_known(std::string_view option) const {
-    const auto known = known_options();
-    return std::find(known.begin(), known.end(), option) != known.end();
-  }
-
-  [[nodiscard]] bool takes_value(std::string_view option) const {
-    if (option == "--listen") return is_server(program_);
-    return std::find(kValueOptions.begin(), kValueOptions.end(), option) != kValueOptions.end();
-  }
-
-  static std::string_view value_name(std::string_view option) {
-    if (option == "--log-level") return "LEVEL";
-    if (option == "--offload") return "yes|no";
-    return option == "--listen" ? "ADDRESS" : "FILE";
-  }
-
-  [[nodiscard]] std::string unknown_option(std::string_view word) const {
-    const std::string_view option = word.substr(0, word.find('='));
-    if (option == "--listen")
-      return "--listen is an option of mpserver: write 'listen ADDRESS:PORT' in the configuration";
-    const auto known = known_options();
-    const std::string_view nearest = nearest_word(option, known);
-    if (nearest.empty()) {
-      return fmt::format("{} is not a known option: write one of {}", quote_word(word),
-                         join_words(known, ", "));
-    }
-    return fmt::format("{} is not a known option: did you mean '{}'?", quote_word(word), nearest);
-  }
-
   void read_action() {
-    if (raw_.check) line_.action = Action::check;
-    if (!raw_.genkey) return;
-    line_.action = Action::genkey;
-    if (raw_.check) wrong("--check and --genkey are two different things to do: give one of them");
-    if (!raw_.positionals.empty()) {
+    const std::array<std::tuple<bool, std::string_view, Action>, 3> actions{
+        {{raw_.check, "--check", Action::check},
+         {raw_.genkey, "--genkey", Action::genkey},
+         {raw_.status, "--status", Action::status}}};
+    std::string_view first;
+    for (const auto& [is_given, option, action] : actions) {
+      if (!is_given) continue;
+      line_.action = action;
+      if (!first.empty())
+        wrong(fmt::format("{} and {} are two different things to do: give one of them", first, option));
+      first = option;
+    }
+    line_.json = raw_.json;
+    if (raw_.json && !raw_.status) wrong("--json says how --status prints: write '--status --json'");
+    if (raw_.genkey && !raw_.positionals.empty()) {
       wrong(
           fmt::format("--genkey takes no arguments, and there is {}", quote_word(raw_.positionals.front())));
     }
@@ -220,6 +109,7 @@ class CommandLineParser {
   void read_options() {
     line_.daemon = raw_.daemon;
     line_.pid_file = single("--pid-file", raw_.pid_file).value_or("");
+    line_.control = single("--control", raw_.control).value_or("");
     if (const auto level = single("--log-level", raw_.log_level)) {
       line_.log_level = parse_log_level(*level);
       if (!line_.log_level) {
@@ -275,8 +165,13 @@ class CommandLineParser {
     return true;
   }
 
+  /// --status without arguments asks the only instance, or that of --control.
+  [[nodiscard]] bool asks_without_arguments() const {
+    return line_.action == Action::status && raw_.positionals.empty();
+  }
+
   void read_client_arguments() {
-    if (read_config_path()) return;
+    if (read_config_path() || asks_without_arguments()) return;
     if (raw_.positionals.size() == 3 && is_digits(raw_.positionals.front())) {
       return wrong(
           "PORT TARGET_HOST TARGET_PORT are mpserver's arguments: give mpclient a configuration file");
@@ -288,8 +183,10 @@ class CommandLineParser {
 
   void read_server_arguments() {
     const auto& words = raw_.positionals;
+    if (asks_without_arguments()) return;
     if (words.size() == 3) return read_server_positionals();
     if (words.size() == 1 && is_digits(words.front())) {
+      if (line_.action == Action::status) return read_status_port();
       return wrong(
           fmt::format("the target is missing: write 'mpserver {} TARGET_HOST TARGET_PORT', or './{}' for a "
                       "configuration file of that name",
@@ -313,6 +210,12 @@ class CommandLineParser {
         fmt::format("there are {} arguments: write 'mpserver PORT TARGET_HOST TARGET_PORT' or 'mpserver "
                     "mpserver.conf'",
                     words.size()));
+  }
+
+  void read_status_port() {
+    const auto port = parse_port(raw_.positionals.front());
+    if (!port) return wrong("PORT: " + port.error());
+    line_.status_port = *port;
   }
 
   void read_server_positionals() {
@@ -359,7 +262,7 @@ class CommandLineParser {
 
   const HelpText& program_;
   const Environment& environment_;
-  RawArguments raw_;
+  CommandWords raw_;
   CommandLine line_;
   std::vector<std::string> mistakes_;
 };
@@ -377,6 +280,11 @@ std::optional<std::string> variable(const char* name) {
 }
 
 }  // namespace
+
+int report(const StartError& error) {
+  for (const std::string& line : error.lines) std::fprintf(stderr, "%s\n", line.c_str());
+  return error.exit_code;
+}
 
 Environment read_environment() {
   return {.encrypt = variable("MPTUNNEL_ENCRYPT"),

@@ -30,6 +30,43 @@ const char* explain(Refusal refusal) {
   return "it does not say why";
 }
 
+/// A state with its reason.
+void log_path_change(std::string_view name, const Event& event) {
+  const std::string silence =
+      fmt::format("{} probes in {:.0f} ms unanswered", event.probes, milliseconds(event.silent));
+  switch (event.state) {
+    case PathState::down:
+      log_warning("bridge {} is down: {}; it is still probed", name, silence);
+      return;
+    case PathState::suspect:
+      log_info("bridge {} is suspect: {}", name, silence);
+      return;
+    case PathState::up:
+      if (event.was == PathState::fresh) {
+        log_info("bridge {} is up: it answers, RTT {:.1f} ms", name, milliseconds(event.rtt));
+      } else {
+        log_info("bridge {} is up: it answers again after {:.0f} ms, RTT {:.1f} ms", name,
+                 milliseconds(event.silent), milliseconds(event.rtt));
+      }
+      return;
+    case PathState::fresh:
+      return;
+  }
+}
+
+/// What OpenVPN and WireGuard have to be told so that their packets fit.
+void log_fragmenting(std::string_view path, const Event& event) {
+  // Type, receiver and counter, and the tag; the payload is padded to 16 bytes.
+  constexpr std::size_t kWireguardBytes = 32;
+  const std::size_t wireguard =
+      event.largest > kWireguardBytes ? (event.largest - kWireguardBytes) / 16 * 16 : 0;
+  log_warning(
+      "{:.0f} % of the datagrams are larger than {} bytes and need two or more packets on {}, which doubles "
+      "what is "
+      "sent and what is lost: set 'mssfix {}' in OpenVPN, or an MTU of {} in WireGuard",
+      event.share * 100, event.largest, path, event.largest, wireguard);
+}
+
 void log_client_refusal(const Event& event) {
   if (event.refusal == Refusal::cipher) {
     log_error("mpserver refuses the session: {}; {}", explain(event.refusal), kSetBothEnds);
@@ -74,13 +111,30 @@ void log_client_event(const Event& event) {
   }
 }
 
-void log_path_change(std::string_view name, const Event& event) {
-  if (event.state == PathState::down) {
-    log_warning("bridge {} is down: nothing came back; it is still probed", name);
-  } else if (event.state == PathState::up && event.was != PathState::suspect) {
-    log_info("bridge {} is up, RTT {:.1f} ms", name, milliseconds(event.rtt));
-  } else {
-    log_debug("bridge {} is {}, was {}", name, name_of(event.state), name_of(event.was));
+bool is_of_path(EventKind kind) {
+  return kind == EventKind::path_changed || kind == EventKind::path_standby ||
+         kind == EventKind::path_looped || kind == EventKind::fragmenting;
+}
+
+void log_path_event(std::string_view name, const Event& event) {
+  switch (event.kind) {
+    case EventKind::path_standby:
+      log_info("bridge {} {}", name,
+               event.standby ? "is in reserve: enough others are up" : "is called in: too few others are up");
+      return;
+    case EventKind::path_looped:
+      log_error(
+          "bridge {} is shut: what is sent on it comes back in from the application, so that the tunnel "
+          "would carry "
+          "itself. The VPN that runs through this program must not get the route to its bridges",
+          name);
+      return;
+    case EventKind::fragmenting:
+      log_fragmenting(fmt::format("bridge {}", name), event);
+      return;
+    default:
+      log_path_change(name, event);
+      return;
   }
 }
 
@@ -129,6 +183,9 @@ void log_server_event(const Event& event) {
     case EventKind::path_moved:
       log_info("client {}: path {} moved from {} to {}", client, event.path.value,
                event.old_route.remote.to_string(), from);
+      return;
+    case EventKind::fragmenting:
+      log_fragmenting(fmt::format("path {} of client {}", event.path.value, client), event);
       return;
     case EventKind::path_stayed:
       log_info("client {}: path {} stays at {}: it still answers there", client, event.path.value, from);

@@ -13,6 +13,11 @@ constexpr std::string_view kOptions =
   --genkey           print a new key and end
   --daemon           run in the background; messages go to syslog once it works
   --pid-file FILE    write the process id there, and remove the file at the end
+  --status           ask a running instance, started with the same arguments, how its paths
+                     are; without arguments the only one that runs
+  --json             with --status: print JSON
+  --control FILE     the socket by which --status asks, for running and for asking; 'none':
+                     there is none (default: one below the runtime directory)
   -V, --version      print the version and end
   -h, --help         print this and end
 
@@ -46,6 +51,8 @@ constexpr std::string_view kClientExamples = R"(  mpclient mpclient.conf
       run with this key
   mpclient --check mpclient.conf
       look for mistakes without running
+  mpclient --status mpclient.conf
+      show the paths of the instance that runs with this file
   MPTUNNEL_ENCRYPT=0 mpclient mpclient.conf
       no encryption, if mpserver is run so too
 )";
@@ -73,6 +80,8 @@ constexpr std::string_view kServerExamples = R"(  mpserver 2000 127.0.0.1 1194
       listen on two addresses
   mpserver --check mpserver.conf
       look for mistakes without running
+  mpserver --status 2000
+      show the clients of the instance that listens on port 2000
 )";
 
 HelpText make_help(std::string_view usage, std::string_view purpose, std::string_view examples) {

@@ -18,6 +18,8 @@ tl::expected<void, std::string> ListenSockets::open(const std::vector<ListenAddr
     options.packet_info = true;
     options.buffer_bytes = kSocketBufferBytes;
     options.offload = tuning_.offload;
+    options.read_dscp = side_ == Side::applications && tuning_.copy_dscp;
+    options.allow_fragments = side_ == Side::applications;
     auto sockets = UdpSocket::open_group(options, kSocketsPerAddress, steering_);
     if (!sockets) {
       if (address.may_be_missing && is_missing_family(sockets.error().error)) continue;

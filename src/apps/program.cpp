@@ -3,25 +3,46 @@
 #include <cstdio>
 #include <optional>
 
+#include "mptunnel/apps/ask_status.h"
+#include "mptunnel/apps/control_path.h"
 #include "mptunnel/apps/daemon.h"
 #include "mptunnel/apps/event_log.h"
 #include "mptunnel/apps/pid_file.h"
 #include "mptunnel/base/log.h"
 #include "mptunnel/crypto/key.h"
 #include "mptunnel/crypto/system_random.h"
+#include "mptunnel/net/control_socket.h"
 
 namespace mptunnel {
 namespace {
-
-int report(const StartError& error) {
-  for (const std::string& line : error.lines) std::fprintf(stderr, "%s\n", line.c_str());
-  return error.exit_code;
-}
 
 int fail(const std::string& why, std::optional<DaemonReport>& daemon) {
   log_error("{}", why);
   if (daemon) daemon->failed(kExitSystem);
   return kExitSystem;
+}
+
+std::string answer(const App& app, const Prepared& prepared, std::string_view request) {
+  if (request != kAskTable && request != kAskJson) {
+    return fmt::format("{}the requests are '{}' and '{}'\n", kControlError, kAskTable, kAskJson);
+  }
+  Status status = app.status();
+  status.version = prepared.version;
+  status.config = prepared.options.config_path;
+  return request == kAskJson ? render_json(status) : render_table(status);
+}
+
+/// The default socket is a service that may fail; one that was asked for may not.
+tl::expected<void, std::string> open_control(ControlServer& control, const std::string& name,
+                                             const Prepared& prepared) {
+  const std::string& wanted = prepared.options.control;
+  if (wanted == "none") return {};
+  if (!wanted.empty()) return control.open(wanted);
+  const auto folder = control_folder(current_user(), true);
+  const auto opened = folder ? control.open(*folder + '/' + control_socket_name(name, prepared.port))
+                             : tl::make_unexpected(folder.error());
+  if (!opened) log_warning("{}; --status can't ask this instance, all else works", opened.error());
+  return {};
 }
 
 int run_prepared(const std::string& name, const Prepared& prepared) {
@@ -43,6 +64,9 @@ int run_prepared(const std::string& name, const Prepared& prepared) {
   log_protection(options.encrypt, options.key.has_value());
   const std::unique_ptr<App> app = prepared.make();
   if (const auto started = app->start(); !started) return fail(started.error(), daemon);
+  ControlServer control(app->loop(),
+                        [&](std::string_view request) { return answer(*app, prepared, request); });
+  if (const auto opened = open_control(control, name, prepared); !opened) return fail(opened.error(), daemon);
   if (daemon) {
     log_to_syslog(name);
     if (const auto ready = daemon->ready(); !ready) return fail(ready.error(), daemon);
@@ -65,6 +89,7 @@ int run_program(const std::string& name, const tl::expected<CommandLine, StartEr
     std::printf("%s\n", generate_key(random).c_str());
     return 0;
   }
+  if (line->action == Action::status) return ask_status(name, *line);
   const auto prepared = prepare(*line);
   if (!prepared) return report(prepared.error());
   if (line->action == Action::check) {

@@ -22,10 +22,14 @@ ServerSettings with_lanes(ServerSettings settings) {
 
 ServerApp::ServerApp(const ServerConfig& config, const ServerSettings& settings, const SocketTuning& tuning)
     : config_(config),
+      has_key_(settings.handshake.key.has_value()),
+      started_(monotonic_now()),
       engine_(with_lanes(settings), random_),
       resolver_(loop_),
-      target_(config_.target, tuning, loop_, resolver_, [this](FlowHandle flow) { on_target(flow); }),
-      listeners_(loop_, tuning, kByLane, [this](UdpSocket& socket) { on_network(socket); }),
+      target_(config_.target, config_.common.resolve_interval, tuning, loop_, resolver_,
+              [this](FlowHandle flow) { on_target(flow); }),
+      listeners_(loop_, tuning, kByLane, ListenSockets::Side::paths,
+                 [this](UdpSocket& socket) { on_network(socket); }),
       timer_(loop_, [this] { on_deadline(); }),
       on_term_(loop_, SIGTERM, [this] { on_stop(); }),
       on_int_(loop_, SIGINT, [this] { on_stop(); }) {}
@@ -61,7 +65,7 @@ void ServerApp::on_target(FlowHandle flow) {
     if (result.error != 0) target_.on_error(result.error);
     if (!result.batches.empty()) target_.on_answer();
     for (const Received& received : result.batches) {
-      engine_.on_target(flow, received.batch, out_, now);
+      engine_.on_target(flow, received.batch, out_, now, received.dscp);
       if (out_.arena.size() >= kFlushBytes) flush();
     }
     flush();
@@ -123,7 +127,7 @@ void ServerApp::send_runs() {
 void ServerApp::send_copies(UdpSocket* socket) {
   if (sender_.empty()) return;
   sender_.send(*socket, [this](PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop) {
-    engine_.on_sent(path, run, accepted, drop);
+    engine_.on_sent(path, run, accepted, drop, accepted == run.count ? TimePoint{} : monotonic_now());
   });
 }
 

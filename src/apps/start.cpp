@@ -91,10 +91,6 @@ void add_bridge(std::string& text, const BridgeConfig& bridge) {
 void add_common(std::string& text, const CommonConfig& config) {
   add_line(text, "resolve", "every {}", duration_text(config.resolve_interval));
   add_line(text, "dscp", "{}", config.copy_dscp ? "copy" : "none");
-  add_line(text, "control", "{}",
-           !config.has_control           ? "none"
-           : config.control_path.empty() ? "in the runtime directory"
-                                         : config.control_path);
 }
 
 void add_options(std::string& text, const StartOptions& options) {
@@ -115,6 +111,7 @@ void add_options(std::string& text, const StartOptions& options) {
   add_line(text, "log level", "{}", name_of(options.log_level));
   if (options.daemon) add_line(text, "daemon", "yes");
   if (!options.pid_file.empty()) add_line(text, "pid file", "{}", options.pid_file);
+  add_line(text, "control", "{}", options.control.empty() ? "in the runtime directory" : options.control);
 }
 
 std::string check_title(const StartOptions& options) {
@@ -125,6 +122,11 @@ std::string check_title(const StartOptions& options) {
 
 bool offers_aes(CipherChoice choice) {
   return choice == CipherChoice::automatic ? has_fast_aes() : choice == CipherChoice::aes_256_gcm;
+}
+
+std::string control_of(const CommandLine& line, const CommonConfig& config) {
+  if (!line.control.empty()) return line.control;
+  return config.has_control ? config.control_path : "none";
 }
 
 StartOptions merge_options(const CommandLine& line, const CommonConfig& config) {
@@ -153,6 +155,7 @@ StartOptions merge_options(const CommandLine& line, const CommonConfig& config) 
   options.log_level = line.log_level.value_or(config.log_level.value_or(LogLevel::info));
   options.daemon = line.daemon;
   options.pid_file = line.pid_file;
+  options.control = control_of(line, config);
   options.config_path = line.config_path;
   return options;
 }

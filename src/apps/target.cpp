@@ -16,15 +16,15 @@ using namespace std::chrono_literals;
 
 constexpr Duration kFirstRetry = 1s;
 constexpr Duration kLongestRetry = 30s;
-constexpr Duration kResolveInterval = 5min;
 /// Kernel buffers of one flow: there may be thousands.
 constexpr std::size_t kFlowBufferBytes = std::size_t{1} << 20U;
 
 }  // namespace
 
-Target::Target(HostPort address, const SocketTuning& tuning, Loop& loop, Resolver& resolver,
-               OnReadable on_readable)
+Target::Target(HostPort address, Duration resolve_interval, const SocketTuning& tuning, Loop& loop,
+               Resolver& resolver, OnReadable on_readable)
     : address_(std::move(address)),
+      resolve_interval_(resolve_interval),
       tuning_(tuning),
       loop_(loop),
       resolver_(resolver),
@@ -53,7 +53,7 @@ void Target::on_resolved(const ResolveResult& result) {
   }
   said_problem_.clear();
   retry_ = kFirstRetry;
-  timer_.set(monotonic_now() + kResolveInterval);
+  timer_.set(monotonic_now() + resolve_interval_);
   if (std::find(result->begin(), result->end(), remote_) != result->end()) return;
   remote_ = result->front();
   log_info("target {} is {}", to_string(address_), remote_.to_string());
@@ -76,6 +76,7 @@ void Target::connect(FlowHandle handle, Flow& flow) {
   options.bind.family = remote_.family;
   options.buffer_bytes = kFlowBufferBytes;
   options.offload = tuning_.offload;
+  options.read_dscp = tuning_.copy_dscp;
   auto socket = open_on_derived_port(options, hash, "target");
   if (!socket) {
     if (!said_socket_error_) log_error("no socket towards the target for a flow: {}", socket.error().what);
@@ -103,6 +104,8 @@ UdpSocket* Target::socket(FlowHandle handle) {
 void Target::on_error(int error) {
   if (error == said_error_ || error == EAGAIN || error == ENOBUFS) return;
   said_error_ = error;
+  // Its name may lead to another address by now.
+  timer_.set(std::min(timer_.deadline(), monotonic_now() + kLongestRetry));
   if (error == ECONNREFUSED) {
     log_warning("target {} refuses: nothing listens on {} (said once; it is tried on)", to_string(address_),
                 remote_.to_string());

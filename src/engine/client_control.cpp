@@ -5,11 +5,24 @@
 
 namespace mptunnel {
 
+namespace {
+
+/// A CHALLENGE alone tests an address: it is no packet of a path's yet, and the server does not count it as
+/// one.
+bool is_test_of_address(ConstBytes frames) {
+  FrameReader reader(frames);
+  const auto first = reader.next();
+  return first && std::holds_alternative<ChallengeFrame>(*first) && !reader.next();
+}
+
+}  // namespace
+
 /// Acts on the frames of one CONTROL packet, all of which are known to be readable.
 struct ClientEngine::ControlVisitor {
   ClientEngine& engine;
   KeyEpoch& epoch;
   PathId path;
+  bool is_whole;  ///< came in fragments itself: there are none in it
   Output& out;
   TimePoint now;
 
@@ -23,6 +36,20 @@ struct ClientEngine::ControlVisitor {
   void operator()(const FlowOpenedFrame& opened) const { mark_flow(opened.flow, true); }
   void operator()(const FlowCloseFrame& closed) const { mark_flow(closed.flow, false); }
   void operator()(const CloseFrame& close) const { engine.on_close(epoch, close.reason, out, now); }
+  void operator()(const FragmentFrame& fragment) const {
+    if (is_whole) {
+      engine.drops_.add(Drop::unexpected_frame);
+    } else {
+      engine.on_fragment(epoch, path, fragment, out, now);
+    }
+  }
+  void operator()(const MtuProbeFrame& probe) const {
+    if (probe.path == path)
+      engine.send_control(epoch, {MtuSeenFrame{path, probe.size}}, mask_of(path), out, now);
+  }
+  void operator()(const MtuSeenFrame& seen) const {
+    if (seen.path == path) engine.paths_[path.value].mtu.on_seen(seen.size, now);
+  }
   template <typename Other>
   void operator()(const Other&) const {
     engine.drops_.add(Drop::unexpected_frame);
@@ -39,21 +66,37 @@ void ClientEngine::on_control(KeyEpoch& epoch, PathId path, const PacketHeader& 
                               Output& out, TimePoint now) {
   const bool is_news = epoch.is_news(header);
   const auto opened = epoch.open_control(header, packet, now);
+  // A report in the packet speaks of what was sent before it, and CLOSE may end the epoch: counted
+  // afterwards, but among those that the epoch counts now.
+  const std::shared_ptr<PathTable> before = epoch.paths();
+  const auto count = [&](PathTable& table) {
+    ++table[path.value].received;
+    table[path.value].received_bytes += packet.size();
+  };
   if (!opened) {
     drops_.add(opened.error());
-    if (opened.error() == Drop::copy) ++epoch.path(path).received;
+    if (opened.error() == Drop::copy) count(*before);
     return;
   }
-  ++epoch.path(path).received;
   if (is_news) heard(epoch, now);
-  if (const auto error = check_frames(*opened)) {
+  const SessionIndex index = epoch.local_index();
+  const bool is_counted = !is_test_of_address(*opened);
+  on_control_frames(epoch, path, *opened, false, out, now);
+  // SERVER_HELLO may have joined the counters with those of the session.
+  const KeyEpoch* after = find_epoch(index);
+  if (is_counted) count(after == nullptr ? *before : *after->paths());
+}
+
+void ClientEngine::on_control_frames(KeyEpoch& epoch, PathId path, ConstBytes frames, bool is_whole,
+                                     Output& out, TimePoint now) {
+  if (const auto error = check_frames(frames)) {
     drops_.add(*error);
     return;
   }
-  FrameReader reader(*opened);
+  FrameReader reader(frames);
   while (const auto frame = reader.next()) {
     // CLOSE ends the epoch that the visitor refers to; nothing behind it is read.
-    std::visit(ControlVisitor{*this, epoch, path, out, now}, *frame);
+    std::visit(ControlVisitor{*this, epoch, path, is_whole, out, now}, *frame);
     if (std::holds_alternative<CloseFrame>(*frame)) break;
   }
 }
@@ -74,20 +117,26 @@ void ClientEngine::on_pong(KeyEpoch& epoch, PathId path, const PathReport& repor
     drops_.add(Drop::path_limit);
     return;
   }
-  epoch.announce_data(report.data_sealed);
-  note_report(epoch.path(report.path), report);
+  epoch.on_report(report);
+  epoch.path(report.path).on_report(report, now);
   // A PONG comes back by the way the PING went; one that comes by another says nothing about either.
   if (report.path != path) return;
-  ProbedPath& probed = paths_[path.value];
-  const auto was = probed.answered(report.sequence, now);
+  ClientPath& own = paths_[path.value];
+  const Duration silent = own.probed.silent_since() ? now - *own.probed.silent_since() : Duration{};
+  const std::uint32_t probes = own.probed.unanswered();
+  const auto was = own.probed.answered(report.sequence, now);
   if (!was || *was == PathState::up) return;
+  if (*was == PathState::fresh && epoch.peer_knows(FrameType::mtu_probe)) own.mtu.start(now);
   Event event;
   event.kind = EventKind::path_changed;
   event.path = path;
   event.was = *was;
   event.state = PathState::up;
-  event.rtt = probed.rtt().latest();
+  event.rtt = own.probed.rtt().latest();
+  event.silent = silent;
+  event.probes = probes;
   out.events.push_back(event);
+  update_standby(out, now);
   note_all_down(out, now);
   flush_queue(out, now);
 }
@@ -96,6 +145,14 @@ void ClientEngine::confirm(bool resumed, Output& out, TimePoint now) {
   const bool had_session = current_ != nullptr;
   retire(current_, now);
   current_ = std::move(next_);
+  if (resumed && session_paths_) {
+    current_->join_paths(session_paths_);
+  } else {
+    retired_in_ = retired_out_ = Arrivals{};
+    session_since_ = now;
+    for (ClientPath& path : paths_) path.probed.forgive_silence(now);
+  }
+  session_paths_ = current_->paths();
   next_hello_ = kNever;
   hello_life_min_ = Duration{};
   is_handshaking_ = false;
@@ -134,25 +191,34 @@ void ClientEngine::on_close(const KeyEpoch& epoch, CloseReason reason, Output& o
   }
 }
 
-void ClientEngine::send_control(KeyEpoch& epoch, const std::vector<Frame>& frames, PathMask paths,
+bool ClientEngine::send_control(KeyEpoch& epoch, const std::vector<Frame>& frames, PathMask paths,
                                 Output& out, TimePoint now) {
-  if (paths == 0) return;
+  if (paths == 0) return false;
   const bool probes = std::holds_alternative<PingFrame>(frames.back());
   const auto size = seal_control_packet(epoch, frames, probes ? kProbeFrameBytes : 0, out, now);
-  if (size) {
-    out.send(*size, paths, SessionHandle{}, epoch.local_index());
-  } else {
+  if (!size) {
     drops_.add(size.error());
+    return false;
   }
+  out.send(*size, paths, SessionHandle{}, epoch.local_index());
+  return true;
 }
 
 void ClientEngine::send_probe(KeyEpoch& epoch, PathId path, std::optional<Frame> first, Output& out,
                               TimePoint now) {
+  ClientPath& own = paths_[path.value];
+  PathReport report = make_report(epoch, path, own.probed.probe(is_moving_, now), now);
+  report.interval = static_cast<std::uint16_t>(own.probed.interval(is_moving_) / 1ms);
+  if (own.mtu.is_measured()) report.mtu = static_cast<std::uint16_t>(own.mtu.mtu());
+  if (own.probed.is_standby()) report.flags |= PathReport::kStandby;
+  if (own.probed.traits().metered) report.flags |= PathReport::kMetered;
+  if (&epoch == next_.get()) report.flags |= PathReport::kUncounted;
   std::vector<Frame> frames;
   if (first) frames.push_back(*first);
-  frames.emplace_back(PingFrame{make_report(epoch, path, paths_[path.value].probe(now))});
+  frames.emplace_back(PingFrame{report});
   if (&epoch == current_.get() && !unanswered_since_) unanswered_since_ = now;
-  send_control(epoch, frames, mask_of(path), out, now);
+  if (const PacketNumber number{epoch.control_sealed()}; send_control(epoch, frames, mask_of(path), out, now))
+    sent_probes_[number.value % sent_probes_.size()] = {epoch.remote_index(), number, path};
 }
 
 }  // namespace mptunnel

@@ -1,46 +1,78 @@
 // The data path of the client: application to paths, paths to application.
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 #include "mptunnel/base/cursor.h"
 #include "mptunnel/engine/client_engine.h"
 #include "mptunnel/engine/control_packet.h"
 
 namespace mptunnel {
+namespace {
+
+/// Whether a tunnel device may put so much in front of a packet of ours: nothing, or IPv4 or IPv6 with UDP,
+/// behind packet information or Ethernet.
+constexpr bool is_encapsulation(std::size_t bytes) {
+  constexpr std::size_t kInformation = 4;
+  constexpr std::size_t kEthernet = 14;
+  for (const std::size_t ip : {28U, 48U}) {
+    if (bytes == ip || bytes == ip + kInformation || bytes == ip + kEthernet) return true;
+  }
+  return bytes == 0;
+}
+
+}  // namespace
 
 PathMask ClientEngine::data_paths(TimePoint now) const {
   PathMask mask = 0;
   for (std::size_t i = 0; i < paths_.size(); ++i) {
-    if (paths_[i].carries_data()) mask |= PathMask{1} << i;
+    const ProbedPath& path = paths_[i].probed;
+    if (path.carries_data() && !path.is_standby()) mask |= PathMask{1} << i;
   }
   if (mask == 0 && all_down_since_ && now - *all_down_since_ < kAllDownCopiesFor) return available_paths();
   return mask;
+}
+
+Carriers ClientEngine::carriers(TimePoint now) const {
+  Carriers carriers{data_paths(now), kMaxPacketBytes};
+  for (std::size_t i = 0; i < paths_.size(); ++i) {
+    if ((carriers.paths >> i & 1U) != 0) carriers.mtu = std::min(carriers.mtu, paths_[i].mtu.mtu());
+  }
+  return carriers;
+}
+
+std::optional<std::size_t> ClientEngine::largest_whole(TimePoint now) const {
+  if (!current_) return std::nullopt;
+  return carriers(now).mtu - current_->data_overhead() - datagram_prefix_bytes(FlowId{0});
 }
 
 bool ClientEngine::can_send(PathMask paths, TimePoint now) const {
   return paths != 0 && current_ && current_->is_usable(now);
 }
 
-void ClientEngine::take_datagram(ClientFlow& flow, ConstBytes payload, PathMask paths, Output& out,
-                                 TimePoint now) {
-  if (can_send(paths, now)) {
-    const auto sealed = seal_datagram(flow, payload, paths, out, now);
+void ClientEngine::take_datagram(ClientFlow& flow, ConstBytes payload, const Carriers& carriers,
+                                 std::uint8_t dscp, Output& out, TimePoint now) {
+  if (payload.size() >= kProbeBytes) {
+    if (const auto looped = looped_path(payload)) {
+      shut_looped(*looped, out, now);
+      return;
+    }
+  }
+  if (can_send(carriers.paths, now)) {
+    const auto sealed = seal_datagram(flow, payload, carriers, dscp, out, now);
     if (!sealed) drops_.add(sealed.error());
-  } else if (!queue_.push(FlowHandle{flow.id.value}, payload, now)) {
+  } else if (!queue_.push(FlowHandle{flow.id.value}, payload, now, dscp)) {
     drops_.add(Drop::queue_full);
   }
 }
 
 tl::expected<void, Drop> ClientEngine::seal_datagram(const ClientFlow& flow, ConstBytes payload,
-                                                     PathMask paths, Output& out, TimePoint now) {
+                                                     const Carriers& carriers, std::uint8_t dscp, Output& out,
+                                                     TimePoint now) {
   KeyEpoch& epoch = *current_;
-  std::size_t size = epoch.data_overhead() + datagram_prefix_bytes(flow.id) + payload.size();
-  if (size > kMaxPacketBytes) return tl::unexpected(Drop::too_large);
-  bool open_here = !flow.opened;
-  if (open_here && size + flow_open_bytes(flow.id) + kTagBytes > kMaxPacketBytes) {
-    send_control(epoch, {FlowOpenFrame{flow.id, flow.hash}}, paths, out, now);
-    open_here = false;
-  }
+  if (payload.size() > kMaxPacketBytes) return tl::unexpected(Drop::too_large);
+  const bool open_here = !flow.opened;
   std::array<std::uint8_t, 16> head{};
   ByteWriter writer(head);
   if (open_here) encode_frame(FlowOpenFrame{flow.id, flow.hash}, writer);
@@ -48,6 +80,7 @@ tl::expected<void, Drop> ClientEngine::seal_datagram(const ClientFlow& flow, Con
   const ConstBytes prefix = ConstBytes(head).first(writer.written());
 
   // A clear packet can't open a flow: until the server has acknowledged it, the datagram travels sealed.
+  std::size_t size = 0;
   if (open_here && epoch.is_clear()) {
     size = KeyEpoch::kControlOverhead + prefix.size() + payload.size();
     const auto sealed = epoch.seal_control(prefix, payload, out.make_packet(size), now);
@@ -63,47 +96,83 @@ tl::expected<void, Drop> ClientEngine::seal_datagram(const ClientFlow& flow, Con
       return sealed;
     }
   }
-  out.send(size, paths, SessionHandle{}, epoch.local_index());
+  send_sealed(size, carriers, dscp, out);
   return {};
 }
 
+void ClientEngine::send_sealed(std::size_t size, const Carriers& carriers, std::uint8_t dscp, Output& out) {
+  largest_sent_ = std::max(largest_sent_, size);
+  fragment_watch_.count(size > carriers.mtu);
+  if (size <= carriers.mtu) {
+    out.send(size, carriers.paths, SessionHandle{}, current_->local_index(), dscp);
+    return;
+  }
+  const LargePacket large =
+      split_carriers(out, size, carriers.paths, dscp, [this](std::size_t i) { return paths_[i].mtu.mtu(); });
+  large_.push_back(large);
+  // The others get it whole. Where there are none its bytes stay all the same, for the fragments.
+  const PathMask whole = carriers.paths & ~large.paths;
+  if (whole != 0) out.send(size, whole, SessionHandle{}, current_->local_index(), dscp);
+}
+
+void ClientEngine::finish_sending(const Carriers& carriers, Output& out, TimePoint now) {
+  for (const LargePacket& large : large_) {
+    const auto sent = send_fragments(*current_, large, SessionHandle{}, out, now);
+    if (!sent) drops_.add(sent.error());
+  }
+  large_.clear();
+  if (largest_sent_ > kBaseMtu) {
+    for (std::size_t i = 0; i < paths_.size(); ++i) {
+      if ((carriers.paths >> i & 1U) != 0) paths_[i].mtu.note_large(now);
+    }
+  }
+  largest_sent_ = 0;
+}
+
 void ClientEngine::flush_queue(Output& out, TimePoint now) {
-  const PathMask paths = data_paths(now);
-  if (queue_.empty() || !can_send(paths, now)) return;
+  const Carriers carriers = this->carriers(now);
+  if (queue_.empty() || !can_send(carriers.paths, now)) return;
   queue_.drain([&](const DatagramQueue::Item& item) {
     const ClientFlow* flow = flows_.find(FlowId{static_cast<std::uint16_t>(item.flow.value)});
     if (flow == nullptr) {
       drops_.add(Drop::flow_unknown);
       return true;
     }
-    const auto sealed = seal_datagram(*flow, item.payload, paths, out, now);
+    const auto sealed = seal_datagram(*flow, item.payload, carriers, item.dscp, out, now);
     if (!sealed) drops_.add(sealed.error());
     return true;
   });
+  finish_sending(carriers, out, now);
 }
 
 void ClientEngine::on_data(KeyEpoch& epoch, PathId path, const PacketHeader& header, Bytes packet,
                            Output& out, TimePoint now) {
   const bool is_news = epoch.is_news(header);
+  PathTraffic& traffic = epoch.path(path);
   const auto opened = epoch.open_data(header, packet, now);
   if (!opened) {
     drops_.add(opened.error());
     if (opened.error() == Drop::copy) check_copy(epoch, path, header, packet);
     return;
   }
-  ++epoch.path(path).received;
+  ++traffic.received;
+  ++traffic.first;
+  traffic.received_bytes += packet.size();
   // A clear packet is no sign of life: anybody on the way can write one.
   if (is_news && !epoch.is_clear()) heard(epoch, now);
+  on_opened_data(*opened, out, now);
+}
 
-  if (const auto datagram = whole_datagram(*opened)) {
+void ClientEngine::on_opened_data(ConstBytes frames, Output& out, TimePoint now) {
+  if (const auto datagram = whole_datagram(frames)) {
     deliver(*datagram, out, now);
     return;
   }
-  if (const auto error = check_frames(*opened)) {
+  if (const auto error = check_frames(frames)) {
     drops_.add(*error);
     return;
   }
-  FrameReader reader(*opened);
+  FrameReader reader(frames);
   while (const auto frame = reader.next()) {
     const auto* datagram = std::get_if<DatagramFrame>(&*frame);
     if (datagram == nullptr) {
@@ -111,6 +180,33 @@ void ClientEngine::on_data(KeyEpoch& epoch, PathId path, const PacketHeader& hea
       return;
     }
     deliver(*datagram, out, now);
+  }
+}
+
+void ClientEngine::on_fragment(KeyEpoch& epoch, PathId path, const FragmentFrame& fragment, Output& out,
+                               TimePoint now) {
+  const PacketHeader header{fragment.type, epoch.local_index(), fragment.number};
+  if (epoch.is_seen(header)) {
+    drops_.add(Drop::copy);
+    return;
+  }
+  auto whole = fragments_.add(epoch.local_index(), fragment, now);
+  if (!whole) {
+    drops_.add(whole.error());
+    return;
+  }
+  if (!*whole) return;
+  const Bytes packet = out.keep(std::move(**whole));
+  const bool is_data = header.type == PacketType::data;
+  const auto opened =
+      is_data ? epoch.open_data(header, packet, now) : epoch.open_control(header, packet, now);
+  if (!opened) {
+    drops_.add(opened.error());
+  } else if (is_data) {
+    ++epoch.path(path).first;
+    on_opened_data(*opened, out, now);
+  } else {
+    on_control_frames(epoch, path, *opened, true, out, now);
   }
 }
 
@@ -127,8 +223,32 @@ void ClientEngine::deliver(const DatagramFrame& datagram, Output& out, TimePoint
 }
 
 void ClientEngine::check_copy(KeyEpoch& epoch, PathId path, const PacketHeader& header, Bytes packet) {
-  ++epoch.path(path).received;
-  if (copy_checks_.draw(random_) && !epoch.is_genuine_copy(header, packet)) epoch.path(path).voided = true;
+  PathTraffic& traffic = epoch.path(path);
+  ++traffic.received;
+  ++traffic.duplicates;
+  traffic.received_bytes += packet.size();
+  if (copy_checks_.draw(random_) && !epoch.is_genuine_copy(header, packet)) traffic.voided = true;
+}
+
+std::optional<PathId> ClientEngine::looped_path(ConstBytes payload) const {
+  for (const std::size_t size : {kProbeBytes, kHelloBytes}) {
+    if (payload.size() < size || !is_encapsulation(payload.size() - size)) continue;
+    const auto header = decode_header(payload.last(size));
+    if (!header || header->type != PacketType::control) continue;
+    const SentProbe& sent = sent_probes_[header->number.value % sent_probes_.size()];
+    if (sent.epoch == header->index && sent.number == header->number) return sent.path;
+  }
+  return std::nullopt;
+}
+
+void ClientEngine::shut_looped(PathId path, Output& out, TimePoint now) {
+  drops_.add(Drop::own_packet);
+  if (!paths_[path.value].probed.is_available()) return;
+  Event event;
+  event.kind = EventKind::path_looped;
+  event.path = path;
+  out.events.push_back(event);
+  set_path_available(path, false, out, now);
 }
 
 void ClientEngine::close_flows(const std::vector<FlowId>& closed, Output& out, TimePoint now) {

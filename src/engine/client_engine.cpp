@@ -16,35 +16,46 @@ ClientEngine::ClientEngine(const ClientSettings& settings, RandomSource& random)
   MPT_ASSERT(settings.paths <= kMaxPaths);
 }
 
+void ClientEngine::set_path_traits(PathId path, const PathTraits& traits) {
+  MPT_ASSERT(path.value < kMaxPaths);
+  if (path.value >= paths_.size()) paths_.resize(std::size_t{path.value} + 1);
+  paths_[path.value].probed.set_traits(traits);
+}
+
 void ClientEngine::set_path_available(PathId path, bool available, Output& out, TimePoint now) {
   MPT_ASSERT(path.value < paths_.size());
-  if (paths_[path.value].is_available() == available) return;
-  paths_[path.value].set_available(available);
+  ClientPath& own = paths_[path.value];
+  if (own.probed.is_available() == available) return;
+  own.probed.set_available(available);
+  own.mtu.stop();
   if (next_housekeeping_ == kNever) next_housekeeping_ = now;
   if (available) {
     if (!current_ && !is_handshaking_ && !next_) start_handshake(false, now);
     if (is_handshaking_) next_handshake_ = now;
   }
+  update_standby(out, now);
   note_all_down(out, now);
 }
 
-void ClientEngine::on_application(DatagramBatch batch, const Route& application, Output& out, TimePoint now) {
+void ClientEngine::on_application(DatagramBatch batch, const Route& application, Output& out, TimePoint now,
+                                  std::uint8_t dscp) {
   last_application_ = now;
   update_moving(now);
   std::vector<FlowId> closed;
   const auto flow = flows_.use(application, closed, now);
   if (!closed.empty()) close_flows(closed, out, now);
-  const PathMask paths = data_paths(now);
-  if (!can_send(paths, now)) hurry_handshake();
+  const Carriers carriers = this->carriers(now);
+  if (!can_send(carriers.paths, now)) hurry_handshake();
   for_each_datagram(batch, [&](ConstBytes payload) {
     ++datagrams_in_;
     if (flow) {
-      take_datagram(**flow, payload, paths, out, now);
+      take_datagram(**flow, payload, carriers, dscp, out, now);
     } else {
       drops_.add(flow.error());
       note_limit(flow.error(), out, now);
     }
   });
+  finish_sending(carriers, out, now);
 }
 
 void ClientEngine::on_path(PathId path, DatagramBatch batch, Output& out, TimePoint now) {
@@ -75,9 +86,27 @@ void ClientEngine::on_path(PathId path, DatagramBatch batch, Output& out, TimePo
   update_moving(now);
 }
 
-void ClientEngine::on_sent(PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop) {
-  if (KeyEpoch* epoch = find_epoch(run.epoch)) epoch->path(path).sent += accepted;
-  if (accepted < run.count) drops_.add(drop, run.count - accepted);
+void ClientEngine::on_sent(PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop,
+                           TimePoint now) {
+  if (KeyEpoch* epoch = find_epoch(run.epoch)) {
+    PathTraffic& traffic = epoch->path(path);
+    traffic.sent += accepted;
+    traffic.sent_bytes += accepted == run.count ? run.bytes() : accepted * run.stride;
+  }
+  if (accepted == run.count) return;
+  drops_.add(drop, run.count - accepted);
+  if (drop == Drop::message_size) paths_[path.value].mtu.on_refused(run.stride, now);
+}
+
+Arrivals ClientEngine::data_in() const {
+  if (!current_) return retired_in_;
+  return {retired_in_.sent + current_->data_in().sent, retired_in_.received + current_->data_in().received};
+}
+
+Arrivals ClientEngine::data_out() const {
+  if (!current_) return retired_out_;
+  return {retired_out_.sent + current_->data_out().sent,
+          retired_out_.received + current_->data_out().received};
 }
 
 void ClientEngine::close(Output& out, TimePoint now) {
@@ -95,7 +124,7 @@ const Route* ClientEngine::application_of(FlowHandle flow) {
 PathMask ClientEngine::available_paths() const {
   PathMask mask = 0;
   for (std::size_t i = 0; i < paths_.size(); ++i) {
-    if (paths_[i].is_available()) mask |= PathMask{1} << i;
+    if (paths_[i].probed.is_available()) mask |= PathMask{1} << i;
   }
   return mask;
 }

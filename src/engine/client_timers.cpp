@@ -28,8 +28,10 @@ TimePoint ClientEngine::deadline() const {
   if (current_ && !is_handshaking_ && !next_)
     first = std::min({first, current_->rekey_time(), silence_deadline()});
   if (current_) {
-    for (const ProbedPath& path : paths_) {
-      first = std::min({first, path.next_probe(is_moving_), path.next_change()});
+    for (const ClientPath& path : paths_) {
+      if (!path.probed.is_available()) continue;
+      first = std::min({first, path.probed.next_probe(is_moving_), path.probed.next_change(),
+                        path.next_mtu_probe(is_moving_)});
     }
   }
   return first;
@@ -50,35 +52,88 @@ TimePoint ClientEngine::silence_deadline() const {
 
 std::optional<Duration> ClientEngine::fastest_rtt() const {
   std::optional<Duration> fastest;
-  for (const ProbedPath& path : paths_) {
-    if (!path.is_available() || !path.rtt().has_sample()) continue;
-    fastest = std::min(fastest.value_or(Duration::max()), path.rtt().smoothed());
+  for (const ClientPath& path : paths_) {
+    if (!path.probed.is_available() || !path.probed.rtt().has_sample()) continue;
+    fastest = std::min(fastest.value_or(Duration::max()), path.probed.rtt().smoothed());
   }
   return fastest;
 }
 
 void ClientEngine::run_path_timers(Output& out, TimePoint now) {
   if (!current_) return;
+  bool changed = false;
   for (std::size_t i = 0; i < paths_.size(); ++i) {
     const PathId id{static_cast<std::uint8_t>(i)};
-    ProbedPath& path = paths_[i];
+    ProbedPath& path = paths_[i].probed;
     const PathState was = path.state();
     if (path.update(now)) {
-      Event event;
-      event.kind = EventKind::path_changed;
-      event.path = id;
-      event.was = was;
-      event.state = path.state();
-      out.events.push_back(event);
+      note_path_change(id, was, out, now);
+      changed = true;
     }
     if (now >= path.next_probe(is_moving_)) send_probe(*current_, id, std::nullopt, out, now);
+    run_mtu_timer(id, out, now);
   }
+  if (changed) update_standby(out, now);
   note_all_down(out, now);
+}
+
+void ClientEngine::note_path_change(PathId id, PathState was, Output& out, TimePoint now) {
+  const ProbedPath& path = paths_[id.value].probed;
+  Event event;
+  event.kind = EventKind::path_changed;
+  event.path = id;
+  event.was = was;
+  event.state = path.state();
+  if (path.silent_since()) event.silent = now - *path.silent_since();
+  event.probes = path.unanswered();
+  out.events.push_back(event);
+}
+
+void ClientEngine::run_mtu_timer(PathId id, Output& out, TimePoint now) {
+  ClientPath& path = paths_[id.value];
+  if (now < path.next_mtu_probe(is_moving_)) return;
+  const auto patience = MtuSearch::Patience::of(path.probed.rtt(), path.probed.answer_share());
+  const auto size = path.mtu.probe(patience, is_moving_, now);
+  if (!size) return;
+  if (const auto sealed = seal_mtu_probe(*current_, id, *size, out, now); !sealed) {
+    drops_.add(sealed.error());
+    return;
+  }
+  out.send(*size, mask_of(id), SessionHandle{}, current_->local_index());
+}
+
+void ClientEngine::update_standby(Output& out, TimePoint now) {
+  std::size_t up = 0;
+  for (const ClientPath& path : paths_) {
+    const PathTraits& traits = path.probed.traits();
+    if (!traits.backup && !traits.metered && path.probed.is_available() &&
+        path.probed.state() == PathState::up)
+      ++up;
+  }
+  // Those that cost by the byte come last.
+  for (const bool metered : {false, true}) {
+    for (std::size_t i = 0; i < paths_.size(); ++i) {
+      ProbedPath& path = paths_[i].probed;
+      if ((!path.traits().backup && !path.traits().metered) || path.traits().metered != metered) continue;
+      const bool standby = up >= settings_.min_paths;
+      if (path.is_available() && path.state() == PathState::up) ++up;
+      if (!path.is_available() || path.is_standby() == standby) continue;
+      path.set_standby(standby);
+      const PathId id{static_cast<std::uint8_t>(i)};
+      Event event;
+      event.kind = EventKind::path_standby;
+      event.path = id;
+      event.standby = standby;
+      out.events.push_back(event);
+      // The server is to do the same.
+      if (current_) send_probe(*current_, id, std::nullopt, out, now);
+    }
+  }
 }
 
 void ClientEngine::note_all_down(Output& out, TimePoint now) {
   const bool any_up =
-      std::any_of(paths_.begin(), paths_.end(), [](const ProbedPath& p) { return p.carries_data(); });
+      std::any_of(paths_.begin(), paths_.end(), [](const ClientPath& p) { return p.probed.carries_data(); });
   if (any_up || !current_) {
     all_down_since_.reset();
     return;
@@ -187,13 +242,20 @@ void ClientEngine::send_hellos(Output& out, TimePoint now) {
   }
   const ClientHelloFrame hello{settings_.identity, process_};
   for (std::size_t i = 0; i < paths_.size(); ++i) {
-    if (paths_[i].is_available()) send_probe(*next_, PathId{static_cast<std::uint8_t>(i)}, hello, out, now);
+    if (paths_[i].probed.is_available())
+      send_probe(*next_, PathId{static_cast<std::uint8_t>(i)}, hello, out, now);
   }
   next_hello_ = now + kHelloRepeat;
 }
 
 void ClientEngine::retire(EpochPtr& epoch, TimePoint now) {
   if (!epoch) return;
+  // The server may count under this key already.
+  if (&epoch == &next_ && session_paths_) epoch->join_paths(session_paths_);
+  if (&epoch == &current_) {
+    retired_in_ = data_in();
+    retired_out_ = data_out();
+  }
   if (old_.size() >= kMaxOldEpochs) old_.erase(old_.begin());
   old_.push_back({std::move(epoch), now + kOldKeyOpensFor});
 }
@@ -204,11 +266,30 @@ void ClientEngine::run_housekeeping(Output& out, TimePoint now) {
   std::vector<FlowId> closed;
   flows_.expire(closed, now);
   close_flows(closed, out, now);
+  drops_.add(Drop::fragment_expired, fragments_.expire(now));
+  if (session_paths_) {
+    for (std::size_t i = 0; i < paths_.size(); ++i) paths_[i].history.sample((*session_paths_)[i], now);
+  }
+  if (const auto share = fragment_watch_.check(now)) note_fragmenting(*share, out, now);
   if (current_) {
     current_->age(now);
     if (!current_->is_usable(now)) retire(current_, now);
   }
   if (!current_ && !is_handshaking_ && !next_) start_handshake(false, now);
+}
+
+void ClientEngine::note_fragmenting(double share, Output& out, TimePoint now) {
+  const Carriers carriers = this->carriers(now);
+  if (!current_ || carriers.paths == 0) return;
+  Event event;
+  event.kind = EventKind::fragmenting;
+  event.share = share;
+  event.largest = *largest_whole(now);
+  for (std::size_t i = 0; i < paths_.size(); ++i) {
+    const PathId id{static_cast<std::uint8_t>(i)};
+    if ((carriers.paths & mask_of(id)) != 0 && paths_[i].mtu.mtu() == carriers.mtu) event.path = id;
+  }
+  out.events.push_back(event);
 }
 
 }  // namespace mptunnel

@@ -1,6 +1,7 @@
 #include "mptunnel/engine/output.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "mptunnel/base/assert.h"
 
@@ -21,6 +22,11 @@ void Output::clear() {
   pieces.clear();
   flow_changes.clear();
   events.clear();
+  kept_.clear();
+}
+
+Bytes Output::keep(std::vector<std::uint8_t> packet) {
+  return kept_.emplace_back(std::move(packet));
 }
 
 bool Output::empty() const {
@@ -38,7 +44,8 @@ void Output::discard_packet(std::size_t size) {
   arena.resize(arena.size() - size);
 }
 
-void Output::send(std::size_t size, PathMask paths, SessionHandle session, SessionIndex epoch) {
+void Output::send(std::size_t size, PathMask paths, SessionHandle session, SessionIndex epoch,
+                  std::uint8_t dscp) {
   if (paths == 0) {
     discard_packet(size);
     return;
@@ -46,7 +53,8 @@ void Output::send(std::size_t size, PathMask paths, SessionHandle session, Sessi
   const std::size_t offset = arena.size() - size;
   if (!runs.empty()) {
     PacketRun& last = runs.back();
-    const bool same_way = last.paths == paths && last.session == session && last.epoch == epoch;
+    const bool same_way =
+        last.paths == paths && last.session == session && last.epoch == epoch && last.dscp == dscp;
     const bool fits = last.tail == last.stride && size <= last.stride && last.count < kMaxRunPackets &&
                       last.bytes() + size <= kMaxRunBytes && last.offset + last.bytes() == offset;
     if (same_way && fits) {
@@ -55,7 +63,7 @@ void Output::send(std::size_t size, PathMask paths, SessionHandle session, Sessi
       return;
     }
   }
-  runs.push_back({offset, size, size, 1, paths, session, epoch});
+  runs.push_back({offset, size, size, 1, paths, dscp, session, epoch});
 }
 
 void Output::send_direct(std::size_t size, const Route& route) {

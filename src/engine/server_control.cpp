@@ -43,13 +43,13 @@ struct ServerEngine::ControlVisitor {
   ServerEngine& engine;
   EpochRef epoch;
   Reply& reply;
+  std::optional<PathId> came_by;  ///< the path that has the address it came from
   std::optional<PathId> sent_by;  ///< the path that the PING in the packet names
+  bool is_whole;                  ///< came in fragments itself: there are none in it
   const Arrival& arrival;
 
   void operator()(const PingFrame& ping) const { engine.on_ping(epoch, ping.report, reply, arrival); }
-  void operator()(const EchoFrame& echo) const {
-    engine.on_echo(*epoch.session, echo.token, sent_by, arrival);
-  }
+  void operator()(const EchoFrame& echo) const { engine.on_echo(epoch, echo.token, sent_by, arrival); }
   void operator()(const FlowOpenFrame& open) const {
     if (is_alive()) engine.on_flow_open(*epoch.session, open, arrival);
   }
@@ -64,11 +64,37 @@ struct ServerEngine::ControlVisitor {
   /// Where the packet was the first under its key it has been acted on; a repeat is answered by
   /// handle_control().
   void operator()(const ClientHelloFrame&) const {}
+  void operator()(const FragmentFrame& fragment) const {
+    if (is_whole) {
+      engine.drops_.add(Drop::unexpected_frame);
+    } else {
+      engine.on_fragment(epoch, fragment, came_by, arrival);
+    }
+  }
+  // A bridge may have two addresses that live: which one a packet comes from says nothing about its path.
+  void operator()(const MtuProbeFrame& probe) const {
+    if (!has_path(probe.path)) return;
+    reply.path = probe.path;
+    reply.frames.emplace_back(MtuSeenFrame{probe.path, probe.size});
+  }
+  void operator()(const MtuSeenFrame& seen) const {
+    if (!has_path(seen.path)) return;
+    ServerPath& path = *epoch.session->paths[seen.path.value];
+    path.mtu.on_seen(seen.size, arrival.now);
+    engine.wake_for_mtu(*epoch.session, path, arrival.now);
+  }
   template <typename Other>
   void operator()(const Other&) const {
     engine.drops_.add(Drop::unexpected_frame);
   }
 
+  [[nodiscard]] bool has_path(PathId path) const {
+    if (path.value < kMaxPaths && epoch.session->paths[path.value] &&
+        epoch.session->paths[path.value]->is_validated())
+      return true;
+    engine.drops_.add(Drop::path_limit);
+    return false;
+  }
   [[nodiscard]] bool is_alive() const {
     if (epoch.session->superseded) engine.drops_.add(Drop::superseded);
     return !epoch.session->superseded;
@@ -80,17 +106,25 @@ void ServerEngine::on_control(EpochRef epoch, const Arrival& arrival) {
   const auto opened = epoch.keys->open_control(arrival.header, arrival.packet, arrival.now);
   if (!opened) {
     drops_.add(opened.error());
-    if (opened.error() == Drop::copy) {
-      if (const auto path = epoch.session->path_at(arrival.route)) ++epoch.keys->path(*path).received;
-    }
+    if (opened.error() == Drop::copy) count_control(*epoch.session, arrival);
     return;
   }
   if (is_news) heard(*epoch.session, true, arrival);
   if (const auto error = check_frames(*opened)) {
     drops_.add(*error);
+    count_control(*epoch.session, arrival);
     return;
   }
-  handle_control(epoch, *opened, arrival);
+  const SessionHandle session = epoch.session->handle;
+  handle_control(epoch, *opened, false, arrival);
+  // Afterwards: a report in the packet speaks of what was sent before it, and a PING may have made the path.
+  if (sessions_.contains(session)) count_control(*epoch.session, arrival);
+}
+
+void ServerEngine::count_control(ServerSession& session, const Arrival& arrival) {
+  PathTraffic& traffic = session.traffic_from(arrival.route, session.path_at(arrival.route));
+  ++traffic.received;
+  traffic.received_bytes += arrival.packet.size();
 }
 
 void ServerEngine::on_first_control(const Arrival& arrival) {
@@ -134,10 +168,12 @@ void ServerEngine::on_first_control(const Arrival& arrival) {
   epochs_.add(keys->local_index(), epoch);
   session->resumed = resumed;
   heard(*session, true, arrival);
-  handle_control(epoch, *opened, arrival);
+  const SessionHandle handle = session->handle;
+  handle_control(epoch, *opened, false, arrival);
+  if (sessions_.contains(handle)) count_control(*session, arrival);
 }
 
-void ServerEngine::handle_control(EpochRef epoch, Bytes frames, const Arrival& arrival) {
+void ServerEngine::handle_control(EpochRef epoch, ConstBytes frames, bool is_whole, const Arrival& arrival) {
   ServerSession& session = *epoch.session;
   const auto came_by = session.path_at(arrival.route);
   Reply reply{{}, came_by};
@@ -149,10 +185,10 @@ void ServerEngine::handle_control(EpochRef epoch, Bytes frames, const Arrival& a
     }
     if (std::holds_alternative<ClientHelloFrame>(*frame))
       reply.frames.emplace_back(ServerHelloFrame{session.resumed});
-    std::visit(ControlVisitor{*this, epoch, reply, path_named_in(frames), arrival}, *frame);
+    std::visit(ControlVisitor{*this, epoch, reply, came_by, path_named_in(frames), is_whole, arrival},
+               *frame);
   }
   if (reply.path && !reply.frames.empty()) send_reply(epoch, *reply.path, reply.frames, arrival);
-  if (came_by) ++epoch.keys->path(*came_by).received;
   flush_queue(session, arrival.out, arrival.now);
 }
 
@@ -167,18 +203,25 @@ void ServerEngine::on_ping(EpochRef epoch, const PathReport& report, Reply& repl
     const bool inherited =
         std::count(session.inherited_routes.begin(), session.inherited_routes.end(), arrival.route) > 0;
     path = std::make_unique<ServerPath>(arrival.route, inherited, random_, arrival.now);
-    if (inherited) arrival.out.events.push_back(path_event(session, report.path, EventKind::path_changed));
+    session.take_strays(report.path, std::nullopt);
+    if (inherited) {
+      arrival.out.events.push_back(path_event(session, report.path, EventKind::path_changed));
+      start_mtu_search(epoch, *path, arrival.now);
+    }
   }
-  epoch.keys->announce_data(report.data_sealed);
-  note_report(epoch.keys->path(report.path), report);
-
+  epoch.keys->on_report(report);
   const std::uint64_t order = std::uint64_t{epoch.order} << 32U | arrival.header.number.value;
+  const auto round_trip = epoch.keys->path(report.path).on_report(report, arrival.now);
+  if (path->is_newest(order)) path->on_report(report, round_trip);
+
   const Route old_route = path->route();
   const auto verdict =
       path->on_ping(arrival.route, order, arrival.packet.size(), kChallengeBytes, random_, arrival.now);
   if (verdict.answer) {
+    PathReport answer = make_report(*epoch.keys, report.path, report.sequence, arrival.now);
+    if (path->mtu.is_measured()) answer.mtu = static_cast<std::uint16_t>(path->mtu.mtu());
     reply.path = report.path;
-    reply.frames.emplace_back(PongFrame{make_report(*epoch.keys, report.path, report.sequence)});
+    reply.frames.emplace_back(PongFrame{answer});
     if (verdict.challenge) reply.frames.emplace_back(ChallengeFrame{*verdict.challenge});
   }
   if (verdict.challenge_old) {
@@ -191,8 +234,15 @@ void ServerEngine::on_ping(EpochRef epoch, const PathReport& report, Reply& repl
   }
 }
 
-void ServerEngine::on_echo(ServerSession& session, std::uint64_t token, std::optional<PathId> sent_by,
+void ServerEngine::start_mtu_search(EpochRef epoch, ServerPath& path, TimePoint now) {
+  if (!epoch.keys->peer_knows(FrameType::mtu_probe)) return;
+  path.mtu.start(now);
+  wake_for_mtu(*epoch.session, path, now);
+}
+
+void ServerEngine::on_echo(EpochRef epoch, std::uint64_t token, std::optional<PathId> sent_by,
                            const Arrival& arrival) {
+  ServerSession& session = *epoch.session;
   for (std::size_t i = 0; i < session.paths.size(); ++i) {
     // A client hears the challenge to one path on another where the address of that other was forged.
     if (!session.paths[i] || (sent_by && sent_by->value != i)) continue;
@@ -203,7 +253,10 @@ void ServerEngine::on_echo(ServerSession& session, std::uint64_t token, std::opt
     const EventKind kind = verdict == ServerPath::EchoVerdict::validated ? EventKind::path_changed
                            : verdict == ServerPath::EchoVerdict::moved   ? EventKind::path_moved
                                                                          : EventKind::path_stayed;
-    Event event = path_event(session, PathId{static_cast<std::uint8_t>(i)}, kind);
+    const PathId id{static_cast<std::uint8_t>(i)};
+    session.take_strays(id, old_route);
+    if (kind != EventKind::path_stayed) start_mtu_search(epoch, path, arrival.now);
+    Event event = path_event(session, id, kind);
     event.old_route = old_route;
     arrival.out.events.push_back(event);
     return;
@@ -249,7 +302,7 @@ void ServerEngine::deliver(ServerSession& session, const DatagramFrame& datagram
     }
     return;
   }
-  flow->last_used = arrival.now;
+  flow->last_used = session.last_moved = arrival.now;
   ++session.datagrams_in;
   arrival.out.deliver(flow->handle, datagram.payload);
 }

@@ -1,6 +1,7 @@
 #include "mptunnel/engine/server_engine.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "mptunnel/base/assert.h"
 #include "mptunnel/base/cursor.h"
@@ -37,10 +38,11 @@ void ServerEngine::on_network(DatagramBatch batch, const Route& route, Output& o
   });
 }
 
-std::optional<ServerEngine::Sender> ServerEngine::find_sender(SessionIndex index, const Route& route) const {
+std::optional<ServerEngine::Sender> ServerEngine::find_sender(SessionIndex index, const Route& route) {
   const EpochRef* epoch = epochs_.find(index);
   if (epoch == nullptr) return std::nullopt;
-  return Sender{*epoch, epoch->session->path_at(route)};
+  ServerSession& session = *epoch->session;
+  return Sender{*epoch, &session.traffic_from(route, session.path_at(route))};
 }
 
 void ServerEngine::on_packet(const Arrival& arrival) {
@@ -95,31 +97,35 @@ void ServerEngine::on_data(const Sender& sender, const Arrival& arrival) {
     if (opened.error() == Drop::copy) check_copy(sender, arrival);
     return;
   }
-  ServerSession& session = *sender.epoch.session;
-  if (sender.path) ++keys.path(*sender.path).received;
-  if (is_news && !keys.is_clear()) heard(session, false, arrival);
-  if (session.superseded) {
+  ++sender.traffic->received;
+  ++sender.traffic->first;
+  sender.traffic->received_bytes += arrival.packet.size();
+  if (is_news && !keys.is_clear()) heard(*sender.epoch.session, false, arrival);
+  on_opened_data(sender.epoch, *opened, arrival);
+}
+
+void ServerEngine::on_opened_data(EpochRef epoch, ConstBytes frames, const Arrival& arrival) {
+  if (epoch.session->superseded) {
     drops_.add(Drop::superseded);
-  } else if (const auto datagram = whole_datagram(*opened)) {
-    deliver(session, *datagram, arrival);
+  } else if (const auto datagram = whole_datagram(frames)) {
+    deliver(*epoch.session, *datagram, arrival);
   } else {
-    on_data_frames(sender, *opened, arrival);
+    on_data_frames(epoch, frames, arrival);
   }
 }
 
-void ServerEngine::on_data_frames(const Sender& sender, ConstBytes frames, const Arrival& arrival) {
+void ServerEngine::on_data_frames(EpochRef epoch, ConstBytes frames, const Arrival& arrival) {
   if (const auto error = check_frames(frames)) {
     drops_.add(*error);
     return;
   }
-  ServerSession& session = *sender.epoch.session;
   FrameReader reader(frames);
   while (const auto frame = reader.next()) {
     if (const auto* datagram = std::get_if<DatagramFrame>(&*frame)) {
-      deliver(session, *datagram, arrival);
+      deliver(*epoch.session, *datagram, arrival);
     } else if (const auto* open = std::get_if<FlowOpenFrame>(&*frame);
-               open != nullptr && !sender.epoch.keys->is_clear()) {
-      on_flow_open(session, *open, arrival);
+               open != nullptr && !epoch.keys->is_clear()) {
+      on_flow_open(*epoch.session, *open, arrival);
     } else {
       drops_.add(Drop::unexpected_frame);
       return;
@@ -127,13 +133,40 @@ void ServerEngine::on_data_frames(const Sender& sender, ConstBytes frames, const
   }
 }
 
-void ServerEngine::check_copy(const Sender& sender, const Arrival& arrival) {
-  if (!sender.path) return;
-  PathCounters& counters = sender.epoch.keys->path(*sender.path);
-  ++counters.received;
-  if (copy_checks_.draw(random_) && !sender.epoch.keys->is_genuine_copy(arrival.header, arrival.packet)) {
-    counters.voided = true;
+void ServerEngine::on_fragment(EpochRef epoch, const FragmentFrame& fragment, std::optional<PathId> came_by,
+                               const Arrival& arrival) {
+  const PacketHeader header{fragment.type, epoch.keys->local_index(), fragment.number};
+  if (epoch.keys->is_seen(header)) {
+    drops_.add(Drop::copy);
+    return;
   }
+  auto whole = epoch.session->fragments.add(header.index, fragment, arrival.now);
+  if (!whole) {
+    drops_.add(whole.error());
+    return;
+  }
+  if (!*whole) return;
+  const Bytes packet = arrival.out.keep(std::move(**whole));
+  const bool is_data = header.type == PacketType::data;
+  const auto opened = is_data ? epoch.keys->open_data(header, packet, arrival.now)
+                              : epoch.keys->open_control(header, packet, arrival.now);
+  if (!opened) {
+    drops_.add(opened.error());
+  } else if (is_data) {
+    ++epoch.session->traffic_from(arrival.route, came_by).first;
+    on_opened_data(epoch, *opened, arrival);
+  } else {
+    handle_control(epoch, *opened, true, arrival);
+  }
+}
+
+void ServerEngine::check_copy(const Sender& sender, const Arrival& arrival) {
+  PathTraffic& traffic = *sender.traffic;
+  ++traffic.received;
+  ++traffic.duplicates;
+  traffic.received_bytes += arrival.packet.size();
+  if (copy_checks_.draw(random_) && !sender.epoch.keys->is_genuine_copy(arrival.header, arrival.packet))
+    traffic.voided = true;
 }
 
 void ServerEngine::heard(ServerSession& session, bool control, const Arrival& arrival) {
@@ -151,7 +184,8 @@ void ServerEngine::heard(ServerSession& session, bool control, const Arrival& ar
   arrival.out.events.push_back(event);
 }
 
-void ServerEngine::on_target(FlowHandle handle, DatagramBatch batch, Output& out, TimePoint now) {
+void ServerEngine::on_target(FlowHandle handle, DatagramBatch batch, Output& out, TimePoint now,
+                             std::uint8_t dscp) {
   const auto owner = flows_.find(handle);
   const std::size_t datagrams = datagrams_in(batch);
   if (owner == flows_.end()) {
@@ -164,41 +198,73 @@ void ServerEngine::on_target(FlowHandle handle, DatagramBatch batch, Output& out
     drops_.add(Drop::no_path, datagrams);
     return;
   }
-  flow.last_used = now;
+  flow.last_used = session.last_moved = now;
   session.datagrams_out += datagrams;
-  const PathMask paths = session.data_paths(now);
-  const bool can_send = paths != 0 && flow.id && session.sealing().is_usable(now);
+  const Carriers carriers = session.carriers(now);
+  const bool can_send = carriers.paths != 0 && flow.id && session.sealing().is_usable(now);
   for_each_datagram(batch, [&](ConstBytes payload) {
     if (can_send) {
-      const auto sealed = seal_to_client(session, *flow.id, payload, paths, out, now);
+      const auto sealed = seal_to_client(session, *flow.id, payload, carriers, dscp, out, now);
       if (!sealed) drops_.add(sealed.error());
-    } else if (!session.queue.push(handle, payload, now)) {
+    } else if (!session.queue.push(handle, payload, now, dscp)) {
       drops_.add(Drop::queue_full);
     }
   });
-  if (!can_send) wake_by(now + kQueueTick);
+  if (can_send) {
+    finish_sending(session, carriers, out, now);
+  } else {
+    wake_by(now + kQueueTick);
+  }
 }
 
 tl::expected<void, Drop> ServerEngine::seal_to_client(ServerSession& session, FlowId flow, ConstBytes payload,
-                                                      PathMask paths, Output& out, TimePoint now) {
+                                                      const Carriers& carriers, std::uint8_t dscp,
+                                                      Output& out, TimePoint now) {
   KeyEpoch& keys = session.sealing();
+  if (payload.size() > kMaxPacketBytes) return tl::unexpected(Drop::too_large);
   std::array<std::uint8_t, 4> head{};
   ByteWriter writer(head);
   encode_datagram_prefix(flow, writer);
   const std::size_t size = keys.data_overhead() + writer.written() + payload.size();
-  if (size > kMaxPacketBytes) return tl::unexpected(Drop::too_large);
   auto sealed = keys.seal_data(ConstBytes(head).first(writer.written()), payload, out.make_packet(size), now);
   if (!sealed) {
     out.discard_packet(size);
     return sealed;
   }
-  out.send(size, paths, session.handle, keys.local_index());
+  session.largest_sent = std::max(session.largest_sent, size);
+  session.fragment_watch.count(size > carriers.mtu);
+  PathMask whole = carriers.paths;
+  if (size > carriers.mtu) {
+    const LargePacket large = split_carriers(out, size, carriers.paths, dscp,
+                                             [&](std::size_t i) { return session.paths[i]->mtu.mtu(); });
+    session.large.push_back(large);
+    // Where nobody gets it whole its bytes stay all the same, for the fragments.
+    whole &= ~large.paths;
+  }
+  if (whole != 0) out.send(size, whole, session.handle, keys.local_index(), dscp);
   return {};
 }
 
+void ServerEngine::finish_sending(ServerSession& session, const Carriers& carriers, Output& out,
+                                  TimePoint now) {
+  for (const LargePacket& large : session.large) {
+    const auto sent = send_fragments(session.sealing(), large, session.handle, out, now);
+    if (!sent) drops_.add(sent.error());
+  }
+  session.large.clear();
+  if (session.largest_sent > kBaseMtu) {
+    for (std::size_t i = 0; i < session.paths.size(); ++i) {
+      if ((carriers.paths >> i & 1U) == 0) continue;
+      session.paths[i]->mtu.note_large(now);
+      wake_for_mtu(session, *session.paths[i], now);
+    }
+  }
+  session.largest_sent = 0;
+}
+
 void ServerEngine::flush_queue(ServerSession& session, Output& out, TimePoint now) {
-  const PathMask paths = session.data_paths(now);
-  if (session.queue.empty() || paths == 0 || !session.sealing().is_usable(now)) return;
+  const Carriers carriers = session.carriers(now);
+  if (session.queue.empty() || carriers.paths == 0 || !session.sealing().is_usable(now)) return;
   session.queue.drain([&](const DatagramQueue::Item& item) {
     const ServerFlow* flow = session.flows.find(item.flow);
     if (flow == nullptr) {
@@ -206,15 +272,27 @@ void ServerEngine::flush_queue(ServerSession& session, Output& out, TimePoint no
       return true;
     }
     if (!flow->id) return false;
-    const auto sealed = seal_to_client(session, *flow->id, item.payload, paths, out, now);
+    const auto sealed = seal_to_client(session, *flow->id, item.payload, carriers, item.dscp, out, now);
     if (!sealed) drops_.add(sealed.error());
     return true;
   });
+  finish_sending(session, carriers, out, now);
 }
 
-void ServerEngine::on_sent(PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop) {
-  if (const EpochRef* epoch = epochs_.find(run.epoch)) epoch->keys->path(path).sent += accepted;
-  if (accepted < run.count) drops_.add(drop, run.count - accepted);
+void ServerEngine::on_sent(PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop,
+                           TimePoint now) {
+  const EpochRef* epoch = epochs_.find(run.epoch);
+  if (epoch != nullptr) {
+    PathTraffic& traffic = epoch->keys->path(path);
+    traffic.sent += accepted;
+    traffic.sent_bytes += accepted == run.count ? run.bytes() : accepted * run.stride;
+  }
+  if (accepted == run.count) return;
+  drops_.add(drop, run.count - accepted);
+  if (drop != Drop::message_size || epoch == nullptr || !epoch->session->paths[path.value]) return;
+  ServerPath& own = *epoch->session->paths[path.value];
+  own.mtu.on_refused(run.stride, now);
+  wake_for_mtu(*epoch->session, own, now);
 }
 
 const Route* ServerEngine::route_of(SessionHandle session, PathId path) const {

@@ -11,12 +11,58 @@ constexpr std::size_t kMaxEpochs = 4;
 }  // namespace
 
 PathMask ServerSession::data_paths(TimePoint now) const {
-  PathMask mask = 0;
-  if (superseded || dormant) return mask;
+  PathMask wanted = 0;
+  PathMask usable = 0;
+  if (superseded || dormant) return wanted;
   for (std::size_t i = 0; i < paths.size(); ++i) {
-    if (paths[i] && paths[i]->carries_data(now)) mask |= PathMask{1} << i;
+    if (!paths[i] || !paths[i]->is_usable(now)) continue;
+    usable |= PathMask{1} << i;
+    if (paths[i]->carries_data(now)) wanted |= PathMask{1} << i;
   }
-  return mask;
+  return wanted != 0 ? wanted : usable;
+}
+
+Carriers ServerSession::carriers(TimePoint now) const {
+  Carriers carriers{data_paths(now), kMaxPacketBytes};
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    if ((carriers.paths >> i & 1U) != 0) carriers.mtu = std::min(carriers.mtu, paths[i]->mtu.mtu());
+  }
+  return carriers;
+}
+
+PathTraffic& ServerSession::traffic_from(const Route& from, std::optional<PathId> path) {
+  if (path) return sealing().path(*path);
+  for (Stray& stray : strays) {
+    if (stray.from == from) return stray.owner ? sealing().path(*stray.owner) : stray.counts;
+  }
+  if (strays.size() >= kMaxPaths) strays.erase(strays.begin());
+  return strays.emplace_back(Stray{from, std::nullopt, {}}).counts;
+}
+
+void ServerSession::take_strays(PathId path, const std::optional<Route>& old_route) {
+  const Route& from = paths[path.value]->route();
+  const auto found =
+      std::find_if(strays.begin(), strays.end(), [&](const Stray& s) { return s.from == from; });
+  if (found != strays.end()) {
+    sealing().path(path).add_counts(found->counts);
+    strays.erase(found);
+  }
+  if (!old_route || *old_route == from) return;
+  if (strays.size() >= kMaxPaths) strays.erase(strays.begin());
+  strays.push_back({*old_route, path, {}});
+}
+
+Arrivals ServerSession::data_in() const {
+  return {retired_in.sent + sealing().data_in().sent, retired_in.received + sealing().data_in().received};
+}
+
+Arrivals ServerSession::data_out() const {
+  return {retired_out.sent + sealing().data_out().sent, retired_out.received + sealing().data_out().received};
+}
+
+void ServerSession::retire(const KeyEpoch& keys) {
+  retired_in = {retired_in.sent + keys.data_in().sent, retired_in.received + keys.data_in().received};
+  retired_out = {retired_out.sent + keys.data_out().sent, retired_out.received + keys.data_out().received};
 }
 
 std::optional<PathId> ServerSession::path_at(const Route& route) const {
@@ -36,6 +82,10 @@ std::vector<SessionIndex> ServerSession::add_epoch(std::unique_ptr<KeyEpoch> key
   if (epochs.size() >= kMaxEpochs) {
     gone.push_back(epochs.front().keys->local_index());
     epochs.erase(epochs.begin());
+  }
+  if (!epochs.empty()) {
+    retire(sealing());
+    keys->join_paths(sealing().paths());
   }
   epochs.push_back({std::move(keys), order, kNever});
   return gone;

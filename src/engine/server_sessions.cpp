@@ -62,7 +62,7 @@ ServerSession& ServerEngine::new_session(const ClientHelloFrame& hello, const Ar
   session->process = hello.process;
   session->network = source_network(arrival.route.remote);
   session->first_route = arrival.route;
-  session->last_heard = arrival.now;
+  session->last_heard = session->started = session->last_moved = arrival.now;
   wake_by(arrival.now + kTick);
   return *sessions_.emplace(handle, std::move(session)).first->second;
 }
@@ -120,6 +120,7 @@ void ServerEngine::end_session(SessionHandle handle, std::optional<CloseReason> 
     out.events.push_back(event);
   }
   sessions_.erase(found);
+  if (sessions_.empty()) next_mtu_ = kNever;
 }
 
 void ServerEngine::close_flows(const std::vector<FlowHandle>& closed, Output& out) {
@@ -130,6 +131,7 @@ void ServerEngine::close_flows(const std::vector<FlowHandle>& closed, Output& ou
 }
 
 void ServerEngine::on_deadline(Output& out, TimePoint now) {
+  if (now >= next_mtu_) run_mtu_timers(out, now);
   if (now < next_tick_) return;
   next_tick_ = kNever;
   pending_.expire(now);
@@ -155,7 +157,68 @@ void ServerEngine::tick_session(ServerSession& session, Output& out, TimePoint n
   session.flows.expire(closed, now);
   close_flows(closed, out);
   if (!session.queue.empty()) wake_by(now + kQueueTick);
-  session.dormant = now - session.last_heard >= kDormantAfter;
+  // Who promised to be heard seldom is waited for.
+  Duration longest{};
+  for (const auto& path : session.paths) longest = std::max(longest, path ? path->interval() : Duration{});
+  session.dormant = now - session.last_heard >= std::max<Duration>(kDormantAfter, 3 * longest);
+  drops_.add(Drop::fragment_expired, session.fragments.expire(now));
+  for (std::size_t i = 0; i < session.paths.size(); ++i) {
+    if (!session.paths[i]) continue;
+    ServerPath& path = *session.paths[i];
+    path.history.sample(session.sealing().path(PathId{static_cast<std::uint8_t>(i)}), now);
+    wake_for_mtu(session, path, now);
+  }
+  if (const auto share = session.fragment_watch.check(now)) note_fragmenting(session, *share, out, now);
+}
+
+void ServerEngine::note_fragmenting(ServerSession& session, double share, Output& out, TimePoint now) {
+  const Carriers carriers = session.carriers(now);
+  if (carriers.paths == 0) return;
+  Event event;
+  event.kind = EventKind::fragmenting;
+  event.session = session.handle;
+  event.identity = session.identity;
+  event.share = share;
+  event.largest = carriers.mtu - session.sealing().data_overhead() - datagram_prefix_bytes(FlowId{0});
+  for (std::size_t i = 0; i < session.paths.size(); ++i) {
+    const PathId id{static_cast<std::uint8_t>(i)};
+    if ((carriers.paths & mask_of(id)) != 0 && session.paths[i]->mtu.mtu() == carriers.mtu) event.path = id;
+  }
+  out.events.push_back(event);
+}
+
+void ServerEngine::wake_for_mtu(const ServerSession& session, const ServerPath& path, TimePoint now) {
+  // A path that is not up, or a session that is silent, is looked at again with the next tick.
+  if (session.dormant || session.superseded || path.is_spared() || path.state(now) != PathState::up) return;
+  next_mtu_ = std::min(next_mtu_, path.mtu.next_probe(session.is_moving(now)));
+}
+
+void ServerEngine::run_mtu_timers(Output& out, TimePoint now) {
+  next_mtu_ = kNever;
+  for (const auto& [handle, session] : sessions_) {
+    if (session->dormant || session->superseded || !session->sealing().is_usable(now)) continue;
+    const bool moving = session->is_moving(now);
+    for (std::size_t i = 0; i < session->paths.size(); ++i) {
+      if (!session->paths[i] || session->paths[i]->is_spared() ||
+          session->paths[i]->state(now) != PathState::up)
+        continue;
+      ServerPath& path = *session->paths[i];
+      const PathId id{static_cast<std::uint8_t>(i)};
+      const auto recent = path.history.recent(session->sealing().path(id), now);
+      const double answer_share = (1 - recent.loss_out.value_or(0)) * (1 - recent.loss_in.value_or(0));
+      const auto size = path.mtu.probe(MtuSearch::Patience::of(path.rtt(), answer_share), moving, now);
+      if (size) {
+        const auto sealed = seal_mtu_probe(session->sealing(), id, *size, out, now);
+        if (sealed) {
+          out.send(*size, mask_of(id), handle, session->sealing().local_index());
+        } else {
+          drops_.add(sealed.error());
+        }
+      }
+      wake_for_mtu(*session, path, now);
+    }
+  }
+  if (next_mtu_ != kNever) next_mtu_ = std::max(next_mtu_, now + kMtuTick);
 }
 
 void ServerEngine::wake_by(TimePoint time) {

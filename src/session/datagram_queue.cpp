@@ -4,9 +4,9 @@
 
 namespace mptunnel {
 
-bool DatagramQueue::push(FlowHandle flow, ConstBytes payload, TimePoint now) {
+bool DatagramQueue::push(FlowHandle flow, ConstBytes payload, TimePoint now, std::uint8_t dscp) {
   if (items_.size() >= kQueueDatagrams || bytes_ + payload.size() > kQueueBytes) return false;
-  items_.push_back({flow, {payload.begin(), payload.end()}, now + kQueueLife});
+  items_.push_back({flow, {payload.begin(), payload.end()}, dscp, now + kQueueLife});
   bytes_ += payload.size();
   return true;
 }

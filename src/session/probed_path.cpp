@@ -5,11 +5,11 @@
 namespace mptunnel {
 namespace {
 
-constexpr Duration kSuspectAtLeast = 50ms;
-constexpr Duration kProbeWhileSuspect = 50ms;
-/// While nothing is sent, a dead path is not worth more.
-constexpr Duration kProbeWhileDownAndIdle = 5s;
+constexpr Duration kSuspectAtLeast = 200ms;
+constexpr std::uint32_t kSuspectAfterProbes = 2;
 constexpr std::uint32_t kDownAfterProbes = 3;
+/// The weight of one PING in answer_share().
+constexpr double kShareStep = 1.0 / 16;
 
 }  // namespace
 
@@ -30,9 +30,16 @@ const char* name_of(PathState state) {
 void ProbedPath::set_available(bool available) {
   if (available_ == available) return;
   const std::uint32_t sequence = next_sequence_;
+  const PathTraits traits = traits_;
   *this = ProbedPath{};
-  next_sequence_ = sequence;
+  traits_ = traits;
+  next_sequence_ = next_to_answer_ = sequence;
   available_ = available;
+}
+
+Duration ProbedPath::interval(bool moving) const {
+  if (!moving || (standby_ && traits_.metered)) return traits_.keepalive;
+  return standby_ ? kProbeWhileStandby : kProbeWhileMoving;
 }
 
 TimePoint ProbedPath::next_probe(bool moving) const {
@@ -41,18 +48,25 @@ TimePoint ProbedPath::next_probe(bool moving) const {
   switch (state_) {
     case PathState::fresh:
       return *last_probe_ + kProbeWhileMoving;
-    case PathState::up:
-      return *last_probe_ + (moving ? kProbeWhileMoving : kProbeWhileIdle);
+    case PathState::up: {
+      // What the peer was told to expect comes, even if it is to be told of a longer interval.
+      const Duration wait = std::min(interval(moving), announced_);
+      return *last_probe_ + (silent_since_ ? std::min(wait, suspect_after()) : wait);
+    }
     case PathState::suspect:
       return *last_probe_ + kProbeWhileSuspect;
-    case PathState::down:
-      return *last_probe_ + (moving ? kProbeWhileDown : kProbeWhileDownAndIdle);
+    case PathState::down: {
+      const Duration longest = traits_.metered ? traits_.keepalive : kProbeWhileDownAndIdle;
+      const bool is_wanted = moving && !(standby_ && traits_.metered);
+      return *last_probe_ + (is_wanted ? kProbeWhileDown : std::min(traits_.keepalive, longest));
+    }
   }
   return kNever;
 }
 
-std::uint32_t ProbedPath::probe(TimePoint now) {
+std::uint32_t ProbedPath::probe(bool moving, TimePoint now) {
   last_probe_ = now;
+  announced_ = interval(moving);
   if (!silent_since_) silent_since_ = now;
   ++unanswered_;
   const std::uint32_t sequence = next_sequence_++;
@@ -66,6 +80,12 @@ std::optional<PathState> ProbedPath::answered(std::uint32_t sequence, TimePoint 
   probe.open = false;
   rtt_.add(now - probe.sent);
   last_answer_ = now;
+  if (const auto ahead = static_cast<std::int32_t>(sequence - next_to_answer_); ahead >= 0) {
+    const auto missed = std::min<std::int32_t>(ahead, kRemembered);
+    for (std::int32_t i = 0; i < missed; ++i) answer_share_ -= kShareStep * answer_share_;
+    next_to_answer_ = sequence + 1;
+  }
+  answer_share_ += kShareStep * (1 - answer_share_);
   // What was sent before the answered PING is lost or overtaken; what was sent after it may still be
   // answered.
   silent_since_.reset();
@@ -81,6 +101,11 @@ std::optional<PathState> ProbedPath::answered(std::uint32_t sequence, TimePoint 
   return before;
 }
 
+void ProbedPath::forgive_silence(TimePoint now) {
+  if (silent_since_) silent_since_ = now;
+  unanswered_ = 0;
+}
+
 Duration ProbedPath::suspect_after() const {
   return std::max(kSuspectAtLeast, (rtt_.smoothed() + 4 * rtt_.variation()) * 3 / 2);
 }
@@ -93,7 +118,7 @@ TimePoint ProbedPath::next_change() const {
   if (!available_ || !silent_since_) return kNever;
   switch (state_) {
     case PathState::up:
-      return *silent_since_ + suspect_after();
+      return unanswered_ < kSuspectAfterProbes ? kNever : *silent_since_ + suspect_after();
     case PathState::fresh:
     case PathState::suspect:
       return unanswered_ < kDownAfterProbes ? kNever : *silent_since_ + down_after();

@@ -7,6 +7,7 @@
 namespace mptunnel {
 namespace {
 
+constexpr Duration kSuspectAtLeast = 300ms;
 /// After a move, how long the old address may still prove that it is alive.
 constexpr Duration kFormerAtLeast = 1s;
 /// How long an address that lost against the old one is not tried again.
@@ -15,10 +16,25 @@ constexpr Duration kRefusedFor = 5s;
 }  // namespace
 
 ServerPath::ServerPath(const Route& route, bool validated, RandomSource& random, TimePoint now)
-    : route_(route), validated_(validated), token_(random.u64()), last_control_(now) {}
+    : route_(route), validated_(validated), token_(random.u64()), last_control_(now), last_ping_(now) {}
 
-bool ServerPath::carries_data(TimePoint now) const {
-  return validated_ && now - last_control_ <= kServerPathLife;
+bool ServerPath::is_usable(TimePoint now) const {
+  return validated_ && now - last_control_ <= std::max<Duration>(kServerPathLife, 3 * interval_);
+}
+
+PathState ServerPath::state(TimePoint now) const {
+  if (!validated_) return PathState::fresh;
+  const Duration silent = now - last_heard();
+  if (silent <= std::max<Duration>(interval_ * 5 / 2, kSuspectAtLeast)) return PathState::up;
+  const Duration down_after = std::max({3 * interval_, Duration{kDownAfter}, 3 * rtt_.smoothed()});
+  return silent < down_after ? PathState::suspect : PathState::down;
+}
+
+void ServerPath::on_report(const PathReport& report, std::optional<Duration> round_trip) {
+  standby_ = (report.flags & PathReport::kStandby) != 0;
+  metered_ = (report.flags & PathReport::kMetered) != 0;
+  interval_ = std::chrono::milliseconds(report.interval);
+  if (round_trip) rtt_.add(*round_trip);
 }
 
 ServerPath::PingVerdict ServerPath::on_ping(const Route& from, std::uint64_t order, std::size_t bytes,
@@ -27,6 +43,7 @@ ServerPath::PingVerdict ServerPath::on_ping(const Route& from, std::uint64_t ord
   PingVerdict verdict;
   const bool is_newest = order >= highest_order_;
   highest_order_ = std::max(highest_order_, order);
+  if (is_newest) last_ping_ = now;
   if (from != route_ && is_newest && !validated_) {
     route_ = from;
     token_ = random.u64();

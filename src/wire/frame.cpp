@@ -1,9 +1,21 @@
 #include "mptunnel/wire/frame.h"
 
 #include <algorithm>
+#include <array>
+
+#include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
 namespace {
+
+/// The fields of 4 bytes, in the order of the layout.
+template <typename Report>
+auto fields_of(Report& report) {
+  return std::array{&report.sequence,   &report.time,     &report.echo,        &report.held,
+                    &report.sent,       &report.received, &report.of,          &report.first,
+                    &report.duplicates, &report.jitter,   &report.data_sealed, &report.data_opened,
+                    &report.data_of};
+}
 
 /// Gathers the optional results of several reads, so that a decoder reads like the layout.
 class FieldReader {
@@ -11,6 +23,7 @@ class FieldReader {
   explicit FieldReader(ByteReader& reader) : reader_(reader) {}
 
   std::uint8_t u8() { return take(reader_.u8()); }
+  std::uint16_t u16() { return take(reader_.u16()); }
   std::uint32_t u32() { return take(reader_.u32()); }
   std::uint64_t u64() { return take(reader_.u64()); }
   std::uint16_t varint() { return take(reader_.varint()); }
@@ -33,11 +46,28 @@ class FieldReader {
 PathReport read_report(FieldReader& fields) {
   PathReport report;
   report.path = PathId{fields.u8()};
-  report.sequence = fields.u32();
-  report.sent = fields.u32();
-  report.received = fields.u32();
-  report.data_sealed = fields.u32();
+  report.flags = fields.u8();
+  report.interval = fields.u16();
+  report.mtu = fields.u16();
+  for (std::uint32_t* field : fields_of(report)) *field = fields.u32();
   return report;
+}
+
+FragmentFrame read_fragment(FieldReader& fields, std::size_t rest) {
+  FragmentFrame fragment;
+  fragment.type = static_cast<PacketType>(fields.u8());
+  fragment.number = PacketNumber{fields.u32()};
+  fragment.total = fields.u32();
+  fragment.offset = fields.u32();
+  fragment.bytes = fields.bytes(rest - std::min(rest, kFragmentPrefixBytes - 1));
+  return fragment;
+}
+
+/// Whether the fragment can be a part of any packet.
+bool is_possible(const FragmentFrame& fragment) {
+  const bool known = fragment.type == PacketType::data || fragment.type == PacketType::control;
+  return known && !fragment.bytes.empty() && fragment.total <= kMaxSealedBytes - kHeaderBytes &&
+         fragment.offset < fragment.total && fragment.bytes.size() <= fragment.total - fragment.offset;
 }
 
 ClientHelloFrame read_client_hello(FieldReader& fields) {
@@ -60,10 +90,16 @@ void write_flow(FrameType type, FlowId flow, ByteWriter& out) {
 void write_report(FrameType type, const PathReport& report, ByteWriter& out) {
   write_type(type, out);
   out.u8(report.path.value);
-  out.u32(report.sequence);
-  out.u32(report.sent);
-  out.u32(report.received);
-  out.u32(report.data_sealed);
+  out.u8(report.flags);
+  out.u16(report.interval);
+  out.u16(report.mtu);
+  for (const std::uint32_t* field : fields_of(report)) out.u32(*field);
+}
+
+void write_size(FrameType type, PathId path, std::uint16_t size, ByteWriter& out) {
+  write_type(type, out);
+  out.u8(path.value);
+  out.u16(size);
 }
 
 void write_token(FrameType type, std::uint64_t token, ByteWriter& out) {
@@ -102,6 +138,16 @@ struct FrameWriter {
   void operator()(const ServerHelloFrame& frame) const {
     write_type(FrameType::server_hello, out);
     out.u8(frame.resumed ? 1 : 0);
+  }
+  void operator()(const FragmentFrame& frame) const {
+    encode_fragment_prefix(frame, out);
+    out.bytes(frame.bytes);
+  }
+  void operator()(const MtuProbeFrame& frame) const {
+    write_size(FrameType::mtu_probe, frame.path, frame.size, out);
+  }
+  void operator()(const MtuSeenFrame& frame) const {
+    write_size(FrameType::mtu_seen, frame.path, frame.size, out);
   }
 };
 
@@ -175,6 +221,22 @@ std::optional<Frame> FrameReader::read(FrameType type) {
       frame = ServerHelloFrame{resumed == 1};
       break;
     }
+    case FrameType::fragment: {
+      const FragmentFrame fragment = read_fragment(fields, reader_.rest().size());
+      if (fields.complete() && !is_possible(fragment)) error_ = FrameError::invalid;
+      frame = fragment;
+      break;
+    }
+    case FrameType::mtu_probe: {
+      const PathId path{fields.u8()};
+      frame = MtuProbeFrame{path, fields.u16()};
+      break;
+    }
+    case FrameType::mtu_seen: {
+      const PathId path{fields.u8()};
+      frame = MtuSeenFrame{path, fields.u16()};
+      break;
+    }
     default:
       error_ = FrameError::unknown;
       return std::nullopt;
@@ -182,6 +244,14 @@ std::optional<Frame> FrameReader::read(FrameType type) {
   if (!fields.complete()) error_ = FrameError::truncated;
   if (error_ != FrameError::none) return std::nullopt;
   return frame;
+}
+
+void encode_fragment_prefix(const FragmentFrame& fragment, ByteWriter& out) {
+  write_type(FrameType::fragment, out);
+  out.u8(static_cast<std::uint8_t>(fragment.type));
+  out.u32(fragment.number.value);
+  out.u32(fragment.total);
+  out.u32(fragment.offset);
 }
 
 void encode_datagram_prefix(FlowId flow, ByteWriter& out) {

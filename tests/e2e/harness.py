@@ -26,6 +26,8 @@ import traceback
 
 SKIPPED = 77
 OUR_PROGRAMS = ("mpclient", "mpserver", "lossy_bridge", "udp_probe")
+# With one of these a program asks or prints and ends; or its socket is the test's business.
+ENDS_BY_ITSELF = {"--control", "--status", "--check", "--genkey", "--version", "--help"}
 # Below 10240, the first port that mpclient and mpserver choose by themselves, and below the ephemeral ones.
 FIRST_PORT, PORTS_PER_BLOCK, PORT_BLOCKS = 2048, 128, 64
 CRASHED = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:|[Aa]ssertion|terminate called")
@@ -276,12 +278,22 @@ class Test:
     def start(self, arguments, name=None, env=None, netns=None, cwd=None):
         arguments = [str(a) for a in arguments]
         if arguments[0] in OUR_PROGRAMS:
+            arguments = self._with_own_control(arguments)
             arguments[0] = str(self.build / arguments[0])
         name = name or pathlib.Path(arguments[0]).name
         with self._lock:
             process = Process(arguments, name, env, cwd, netns)
             self.processes.append(process)
         return process
+
+    def _with_own_control(self, arguments):
+        """Instances run side by side here, and some with the same ports in namespaces of their own: their control sockets
+        are in this test's folder."""
+        if arguments[0] not in ("mpclient", "mpserver") or len(arguments) == 1 or set(arguments) & ENDS_BY_ITSELF:
+            return arguments
+        with self._lock:
+            path = self.folder / f"s{next(self._numbers)}"
+        return [arguments[0], "--control", str(path), *arguments[1:]]
 
     def run(self, *arguments, env=None, seconds=20, codes=(0,)):
         """Runs a program to its end; returns exit code and output."""

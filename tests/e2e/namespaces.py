@@ -1,4 +1,4 @@
-"""Two network namespaces joined by several links that lose packets by nftables. Needs root, ip and nft."""
+"""Network namespaces: links between them, nftables in them, sockets of theirs. Needs root, ip and nft."""
 
 import concurrent.futures
 import ctypes
@@ -13,6 +13,40 @@ import harness
 CLONE_NEWNET = 0x40000000  # <sched.h>
 
 
+def need(*programs):
+    """Skips the test where one of these is missing."""
+    for program in programs:
+        if shutil.which(program) is None:
+            raise harness.Skip(f"{program} is not installed")
+
+
+def nft(namespace, *lines):
+    """Carries out commands of nft, one a line, all or none."""
+    done = subprocess.run(["ip", "netns", "exec", namespace, "nft", "-f", "-"], check=False, input="\n".join([*lines, ""]),
+                          capture_output=True, text=True)
+    harness.check(done.returncode == 0, f"nft: {done.stderr.strip()}")
+
+
+def counters(namespace):
+    """Name and packets of the namespace's nftables counters."""
+    listed = subprocess.run(["ip", "netns", "exec", namespace, "nft", "-j", "list", "counters"], check=True,
+                            stdout=subprocess.PIPE).stdout
+    found = [entry["counter"] for entry in json.loads(listed)["nftables"] if "counter" in entry]
+    return {counter["name"]: counter["packets"] for counter in found}
+
+
+def join(test, name, here, there, mtu=1500):
+    """A veth link of that name at both ends; `here` and `there` are (namespace, address, ...), the addresses with their prefix."""
+    test.ip("link", "add", name, "netns", here[0], "type", "veth", "peer", "name", name, "netns", there[0])
+    for namespace, *addresses in (here, there):
+        # A batch sent with UDP_SEGMENT would cross the link, be counted and be dropped as one packet.
+        test.ip("-n", namespace, "link", "set", name, "gso_max_segs", 1, "mtu", mtu)
+        for address in addresses:
+            # IPv6: without detection of duplicates, which takes a second.
+            test.ip("-n", namespace, "address", "add", address, "dev", name, *(["nodad"] if ":" in address else []))
+        test.ip("-n", namespace, "link", "set", name, "up")
+
+
 class LossyPair:
     """Namespaces a and b with so many veth links between them; of what arrives, both ends drop `loss_percent`.
 
@@ -20,9 +54,7 @@ class LossyPair:
     """
 
     def __init__(self, test, links, loss_percent):
-        for program in ("ip", "nft"):
-            if shutil.which(program) is None:
-                raise harness.Skip(f"{program} is not installed")
+        need("ip", "nft")
         self.links = links
         self.loss_percent = loss_percent
         self.a = test.namespace("a")
@@ -38,20 +70,11 @@ class LossyPair:
 
     def losses(self, namespace):
         """For each link (packets that came to this end, packets of these that were dropped)."""
-        listed = subprocess.run(["ip", "netns", "exec", namespace, "nft", "-j", "list", "counters"], check=True,
-                                stdout=subprocess.PIPE).stdout
-        counters = [entry["counter"] for entry in json.loads(listed)["nftables"] if "counter" in entry]
-        packets = {counter["name"]: counter["packets"] for counter in counters}
+        packets = counters(namespace)
         return [(packets[f"came{link}"], packets[f"lost{link}"]) for link in range(self.links)]
 
     def _add_link(self, test, link):
-        name = f"p{link}"
-        test.ip("link", "add", name, "netns", self.a, "type", "veth", "peer", "name", name, "netns", self.b)
-        for namespace in (self.a, self.b):
-            test.ip("-n", namespace, "address", "add", f"{self.address(namespace, link)}/24", "dev", name)
-            # A batch sent with UDP_SEGMENT would cross the link, be counted and be dropped as one packet.
-            test.ip("-n", namespace, "link", "set", name, "gso_max_segs", 1)
-            test.ip("-n", namespace, "link", "set", name, "up")
+        join(test, f"p{link}", (self.a, f"{self.address(self.a, link)}/24"), (self.b, f"{self.address(self.b, link)}/24"))
 
     def _add_loss(self, namespace):
         rules = ["table inet loss {"]
@@ -67,16 +90,24 @@ class LossyPair:
             raise harness.Skip(f"nftables can't drop at random here: {done.stderr.strip()}")
 
 
-def tcp_socket(namespace):
-    """A TCP socket that lives in the namespace, whatever this process lives in."""
+def inside(namespace, function):
+    """What the function returns when called in the namespace. A socket that it makes stays there."""
 
-    def make():
+    def enter_and_call():
         libc = ctypes.CDLL(None, use_errno=True)
         with open(f"/run/netns/{namespace}", "rb") as file:
             if libc.setns(file.fileno(), CLONE_NEWNET) != 0:
                 raise OSError(ctypes.get_errno(), f"setns {namespace}: {os.strerror(ctypes.get_errno())}")
-        return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        return function()
 
     # The namespace is that of a thread: of one that does nothing else.
     with concurrent.futures.ThreadPoolExecutor(max_workers=1) as thread:
-        return thread.submit(make).result()
+        return thread.submit(enter_and_call).result()
+
+
+def tcp_socket(namespace):
+    return inside(namespace, lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+
+
+def udp_socket(namespace, family=socket.AF_INET):
+    return inside(namespace, lambda: socket.socket(family, socket.SOCK_DGRAM))

@@ -71,6 +71,8 @@ def openssl(*arguments):
 class Vpn:
     """One OpenVPN session from namespace a to b. `number` tells its addresses and ports from those of the others."""
 
+    tuning = ("--mssfix", MSSFIX)
+
     def __init__(self, test, pair, certificates, name, number):
         self.test, self.pair, self.certificates, self.name = test, pair, certificates, name
         self.device = f"tun{number}"
@@ -79,7 +81,7 @@ class Vpn:
         self.client = self.server = None
 
     def start_openvpn(self, remote, remote_port):
-        common = ["openvpn", "--dev", self.device, "--proto", "udp4", "--disable-dco", "--verb", "3", "--mssfix", MSSFIX]
+        common = ["openvpn", "--dev", self.device, "--proto", "udp4", "--disable-dco", "--verb", "3", *self.tuning]
         self.server = self.test.start(
             [*common, "--server", f"{self.network}.0", "255.255.255.0", "--topology", "subnet", "--dh", "none",
              "--port", self.server_port, "--keepalive", "5", "60", *self.certificates.options("server")],

@@ -9,11 +9,16 @@ namespace {
 
 using namespace mptunnel;
 
+/// What a frame shows of the packet that it was read from.
+ConstBytes payload_of(const Frame& frame) {
+  if (const auto* datagram = std::get_if<DatagramFrame>(&frame)) return datagram->payload;
+  if (const auto* fragment = std::get_if<FragmentFrame>(&frame)) return fragment->bytes;
+  return {};
+}
+
 std::vector<std::uint8_t> encoded(const Frame& frame) {
-  constexpr std::size_t kLargestWithoutPayload = 32;
-  const auto* datagram = std::get_if<DatagramFrame>(&frame);
-  std::vector<std::uint8_t> bytes(kLargestWithoutPayload +
-                                  (datagram == nullptr ? 0 : datagram->payload.size()));
+  constexpr std::size_t kLargestWithoutPayload = 1 + kReportBytes;
+  std::vector<std::uint8_t> bytes(kLargestWithoutPayload + payload_of(frame).size());
   ByteWriter writer(bytes);
   encode_frame(frame, writer);
   bytes.resize(writer.written());
@@ -21,15 +26,13 @@ std::vector<std::uint8_t> encoded(const Frame& frame) {
 }
 
 void check(const Frame& frame, ConstBytes packet) {
-  if (const auto* datagram = std::get_if<DatagramFrame>(&frame)) {
-    const ConstBytes payload = datagram->payload;
-    if (!payload.empty()) {
-      MPT_ASSERT(payload.data() >= packet.data() &&
-                 payload.data() + payload.size() <= packet.data() + packet.size());
-    }
-    // The rest of a large packet is longer than DATAGRAM_LEN can say.
-    if (payload.size() > kMaxVarint) return;
+  const ConstBytes payload = payload_of(frame);
+  if (!payload.empty()) {
+    MPT_ASSERT(payload.data() >= packet.data() &&
+               payload.data() + payload.size() <= packet.data() + packet.size());
   }
+  // The rest of a large packet is longer than DATAGRAM_LEN can say.
+  if (std::holds_alternative<DatagramFrame>(frame) && payload.size() > kMaxVarint) return;
   const auto bytes = encoded(frame);
   FrameReader again(bytes);
   const auto same = again.next();

@@ -17,6 +17,7 @@ constexpr std::array kRefusals{Drop::would_block, Drop::no_buffers, Drop::refuse
 }  // namespace
 
 Taken take_run(const PacketRun& run, const DriverOptions& driver, Context& context) {
+  if (run.stride > driver.mtu) return {0, Drop::message_size};
   if (!context.chance(driver.refusals_percent)) return {run.count, Drop::would_block};
   return {static_cast<std::uint32_t>(context.random.below(run.count)),
           kRefusals.at(context.random.below(kRefusals.size()))};
@@ -25,7 +26,8 @@ Taken take_run(const PacketRun& run, const DriverOptions& driver, Context& conte
 ClientHost::Program::Program(ClientHost& host, std::uint64_t seed)
     : number(host.context_.new_process()),
       random(seed),
-      engine({host.options_.handshake, host.options_.identity, host.options_.paths, host.options_.max_flows},
+      engine({host.options_.handshake, host.options_.identity, host.options_.paths, host.options_.min_paths,
+              host.options_.max_flows},
              random),
       alarm(
           {[this] { return engine.deadline(); },
@@ -40,6 +42,8 @@ void ClientHost::start(PathMask available) {
   context_.journal.trace("client {}: started as process {}", number_, program_->number);
   for (const Application* application : applications_)
     context_.oracle.name_flow(program_->number, application->hash, application->number);
+  for (std::size_t i = 0; i < options_.traits.size(); ++i)
+    program_->engine.set_path_traits(PathId{static_cast<std::uint8_t>(i)}, options_.traits[i]);
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     if ((available >> i & 1U) != 0) set_path_available(i, true);
   }
@@ -192,7 +196,7 @@ void ClientHost::send_run(const PacketRun& run, Output& out) {
     Lane& lane = lanes_[path];
     for (std::size_t i = 0; i < taken.count; ++i)
       lane.up->send({packets[i], std::nullopt, {lane.upstream, lane.server}});
-    program_->engine.on_sent(id, run, taken.count, taken.drop);
+    program_->engine.on_sent(id, run, taken.count, taken.drop, context_.now());
   }
 }
 

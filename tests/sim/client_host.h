@@ -23,6 +23,7 @@ struct DriverOptions {
   Duration lateness{0};         ///< of deadlines, now and then, at most
   bool coalesce = true;         ///< datagrams that arrive together are handed over together
   double refusals_percent = 0;  ///< of sends: the kernel takes some packets of the run only, or none
+  std::size_t mtu = 1472;       ///< UDP payload that the interface takes: more is EMSGSIZE
 };
 
 struct ClientOptions {
@@ -30,6 +31,8 @@ struct ClientOptions {
   ClientIdentity identity{};
   std::size_t paths = 3;
   std::size_t max_flows = kMaxFlows;
+  std::size_t min_paths = 1;
+  std::vector<PathTraits> traits;  ///< of the first paths; of the others the usual ones
   test::ImpairmentOptions up;
   test::ImpairmentOptions down;
   DriverOptions driver;

@@ -30,6 +30,13 @@ std::string describe(const Event& event) {
     case EventKind::path_changed:
       return fmt::format("path {} is {}, was {}, rtt {:.1f} ms", event.path.value, name_of(event.state),
                          name_of(event.was), milliseconds(event.rtt));
+    case EventKind::path_standby:
+      return fmt::format("path {} {}", event.path.value, event.standby ? "stands by" : "is called in");
+    case EventKind::path_looped:
+      return fmt::format("path {} leads back to us", event.path.value);
+    case EventKind::fragmenting:
+      return fmt::format("{:.0f} % of datagrams need fragments for path {}, {} bytes fit", event.share * 100,
+                         event.path.value, event.largest);
     case EventKind::path_moved:
       return fmt::format("path {} moved from {} to {}", event.path.value, event.old_route.remote.to_string(),
                          event.route.remote.to_string());

@@ -35,6 +35,7 @@ test::ImpairmentOptions Disturber::some_link(const ScenarioKind& kind, test::Prn
   link.keep_order = random.below(4) == 0;
   if (random.below(3) == 0) link.duplicate_percent = between(random, 0, 10);
   if (random.below(3) == 0) link.flip_percent = between(random, 0, 5);
+  link.mtu_bytes = some_mtu(random);
   if (random.below(6) == 0) {
     link.rate_kbit_s = between(random, 300, 5000);
     link.queue_bytes = 5000 + random.below(60000);
@@ -45,8 +46,15 @@ test::ImpairmentOptions Disturber::some_link(const ScenarioKind& kind, test::Prn
 test::ImpairmentOptions Disturber::calm_link(test::Prng& random) {
   test::ImpairmentOptions link;
   link.delay = scale(30ms, random.uniform());
+  link.mtu_bytes = some_mtu(random);
   link.burst_length = 1;  // a burst that is under way ends with the next packet
   return link;
+}
+
+std::size_t Disturber::some_mtu(test::Prng& random) {
+  // UDP payload of links with an MTU of 1500, 1492, 1400, 1300 and 1280, over IPv4 and IPv6.
+  constexpr std::array<std::size_t, 8> kMtus{1472, 1472, 1472, 1464, 1452, 1372, 1272, 1232};
+  return kMtus.at(random.below(kMtus.size()));
 }
 
 TrafficOptions Disturber::some_traffic(const ScenarioKind& kind, test::Prng& random) {
@@ -90,7 +98,7 @@ void Disturber::next() {
 }
 
 void Disturber::strike() {
-  const std::array<std::pair<int, Mishap>, 10> mishaps{{{kind_.blackouts, &Disturber::blackout},
+  const std::array<std::pair<int, Mishap>, 12> mishaps{{{kind_.blackouts, &Disturber::blackout},
                                                         {kind_.rebinds, &Disturber::rebind},
                                                         {kind_.stalls, &Disturber::stall},
                                                         {kind_.toggles, &Disturber::toggle},
@@ -99,7 +107,9 @@ void Disturber::strike() {
                                                         {kind_.rekeys, &Disturber::rekey},
                                                         {kind_.weather, &Disturber::change_weather},
                                                         {kind_.flows, &Disturber::change_flows},
-                                                        {kind_.pauses, &Disturber::pause}}};
+                                                        {kind_.pauses, &Disturber::pause},
+                                                        {kind_.mtus, &Disturber::change_mtu},
+                                                        {kind_.upheavals, &Disturber::upheave}}};
   int sum = 0;
   for (const auto& [weight, mishap] : mishaps) sum += weight;
   auto drawn = static_cast<int>(random_.below(static_cast<std::uint64_t>(sum)));
@@ -121,19 +131,63 @@ void Disturber::blackout() {
     for (Link* link : {client.lane(path).up.get(), client.lane(path).down.get()}) {
       const bool is_up = link == client.lane(path).up.get();
       if ((ways == 2 && !is_up) || (ways == 3 && is_up)) continue;
-      world_.journal().trace("client {} path {}: blackout {} for {:.0f} ms", client.number(), path,
-                             is_up ? "up" : "down", milliseconds(time));
-      link->set_blackout(true);
-      world_.events().after(time, [link] { link->set_blackout(false); });
+      blackout_link(client, path, *link, time);
     }
   }
+}
+
+void Disturber::blackout_link(ClientHost& client, std::size_t path, Link& link, Duration time) {
+  world_.journal().trace("client {} path {}: blackout {} for {:.0f} ms", client.number(), path,
+                         &link == client.lane(path).up.get() ? "up" : "down", milliseconds(time));
+  disturb(client, path);
+  link.set_blackout(true);
+  world_.events().after(time, [this, &client, path, &link] {
+    link.set_blackout(false);
+    expect_up(client, path);
+  });
+}
+
+void Disturber::expect_up(ClientHost& client, std::size_t path) {
+  /// Deadlines that come late, and an answer that meets a busy program.
+  constexpr Duration kSlack = 100ms;
+  if (!kind_.is_healed_at_once || world_.now() >= repair_) return;
+  const Lane& lane = client.lane(path);
+  Duration round_trip{};
+  for (const Link* link : {lane.up.get(), lane.down.get()}) {
+    const test::ImpairmentOptions& options = link->options();
+    const bool is_clean = options.loss_percent == 0 && options.burst_loss_percent == 0 &&
+                          options.flip_percent == 0 && options.rate_kbit_s == 0 && !options.blackout;
+    if (!is_clean) return;
+    round_trip += options.delay + options.jitter;
+  }
+  const PathId id{static_cast<std::uint8_t>(path)};
+  const bool takes_all =
+      client.options().driver.refusals_percent == 0 && world_.server().options().driver.refusals_percent == 0;
+  const ProbedPath& probed = client.engine().path(id);
+  if (!takes_all || !client.engine().has_session() || !probed.is_available()) return;
+  const bool is_spared = probed.traits().metered && probed.is_standby();
+  const Duration interval = is_spared ? probed.traits().keepalive : Duration{kProbeWhileDown};
+  // A bridge that has moved meanwhile proves its address first.
+  const Duration within = interval + 2 * round_trip + kSlack;
+  const std::uint64_t serial = disturbed_[{client.number(), path}];
+  const ProcessNumber process = client.process();
+  world_.events().after(within, [this, &client, path, id, serial, process, within] {
+    if (world_.now() >= repair_ || disturbed_[{client.number(), path}] != serial) return;
+    if (!client.is_running() || client.process() != process || !client.engine().has_session()) return;
+    const PathState state = client.engine().path(id).state();
+    if (state != PathState::up)
+      world_.journal().fail("path {} of client {} was whole for {:.0f} ms and is {}", path, client.number(),
+                            milliseconds(within), name_of(state));
+  });
 }
 
 void Disturber::rebind() {
   ClientHost& client = some_client();
   const std::size_t path = random_.below(client.paths());
+  disturb(client, path);
   if (!one_in(3)) {
     world_.rebind(client, path, one_in(4));
+    expect_up(client, path);
     return;
   }
   // The bridge is gone for a while.
@@ -141,6 +195,7 @@ void Disturber::rebind() {
   world_.events().after(some_time(50ms, 5s), [this, &client, path] {
     world_.blackout(client, path, false);
     world_.rebind(client, path);
+    expect_up(client, path);
   });
 }
 
@@ -156,10 +211,17 @@ void Disturber::stall() {
 
 void Disturber::toggle() {
   ClientHost& client = some_client();
-  const std::size_t path = random_.below(client.paths());
+  take_away(client, random_.below(client.paths()), some_time(10ms, 4s));
+}
+
+void Disturber::take_away(ClientHost& client, std::size_t path, Duration time) {
   world_.journal().trace("client {} path {}: not available", client.number(), path);
+  disturb(client, path);
   client.set_path_available(path, false);
-  world_.events().after(some_time(10ms, 4s), [&client, path] { client.set_path_available(path, true); });
+  world_.events().after(time, [this, &client, path] {
+    client.set_path_available(path, true);
+    if (client.is_running()) expect_up(client, path);
+  });
 }
 
 void Disturber::restart_client() {
@@ -206,11 +268,53 @@ void Disturber::rekey() {
 
 void Disturber::change_weather() {
   ClientHost& client = some_client();
-  Lane& lane = client.lane(random_.below(client.paths()));
+  const std::size_t path = random_.below(client.paths());
+  disturb(client, path);
+  Lane& lane = client.lane(path);
   Link& link = one_in(2) ? *lane.up : *lane.down;
   test::ImpairmentOptions options = some_link(kind_, random_);
   options.blackout = link.options().blackout;
   link.set_options(options);
+}
+
+void Disturber::change_mtu() {
+  ClientHost& client = some_client();
+  const std::size_t path = random_.below(client.paths());
+  for (Link* link : {client.lane(path).up.get(), client.lane(path).down.get()}) {
+    if (one_in(3)) continue;
+    test::ImpairmentOptions options = link->options();
+    options.mtu_bytes = some_mtu(random_);
+    world_.journal().trace("client {} path {}: {} bytes {}", client.number(), path, options.mtu_bytes,
+                           link == client.lane(path).up.get() ? "up" : "down");
+    link->set_options(options);
+  }
+}
+
+void Disturber::upheave() {
+  ClientHost& client = some_client();
+  for (std::size_t path = 0; path < client.paths(); ++path) {
+    Lane& lane = client.lane(path);
+    disturb(client, path);
+    switch (random_.below(4)) {
+      case 0:
+        take_away(client, path, some_time(10ms, 2s));
+        break;
+      case 1:
+        world_.rebind(client, path);
+        break;
+      case 2:
+        blackout_link(client, path, one_in(2) ? *lane.up : *lane.down, some_time(50ms, 2s));
+        break;
+      default:
+        break;
+    }
+    for (Link* link : {lane.up.get(), lane.down.get()}) {
+      test::ImpairmentOptions options = link->options();
+      options.mtu_bytes = some_mtu(random_);
+      options.delay = scale(150ms, std::pow(random_.uniform(), 2));
+      link->set_options(options);
+    }
+  }
 }
 
 void Disturber::change_flows() {

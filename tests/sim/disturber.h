@@ -1,7 +1,8 @@
 // What befalls a world: draws one mishap after the other, each of which ends before the repair.
 #pragma once
 
-#include <vector>
+#include <map>
+#include <utility>
 
 #include "sim/scenario.h"
 #include "sim/world.h"
@@ -33,8 +34,18 @@ class Disturber {
   void restart_server();
   void rekey();
   void change_weather();
+  void change_mtu();
+  void upheave();
   void change_flows();
   void pause();
+
+  /// Something befalls this path now: what was expected of it is not any more.
+  void disturb(const ClientHost& client, std::size_t path) { ++disturbed_[{client.number(), path}]; }
+  /// The path may be whole again: if it is, and stays so, it is up in time.
+  void expect_up(ClientHost& client, std::size_t path);
+  void blackout_link(ClientHost& client, std::size_t path, Link& link, Duration time);
+  void take_away(ClientHost& client, std::size_t path, Duration time);
+  static std::size_t some_mtu(test::Prng& random);
 
   ClientHost& some_client();
   /// Between the two, but over before the repair.
@@ -45,6 +56,7 @@ class Disturber {
   const ScenarioKind& kind_;
   test::Prng& random_;
   TimePoint repair_;
+  std::map<std::pair<int, std::size_t>, std::uint64_t> disturbed_;  ///< by client and path
 };
 
 }  // namespace mptunnel::sim

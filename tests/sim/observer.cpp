@@ -12,6 +12,8 @@ namespace mptunnel::sim {
 namespace {
 
 constexpr std::size_t kSecretsKept = 4;
+/// Datagrams of one call that all travel in fragments only.
+constexpr std::uint32_t kMostLeftOut = 1000;
 
 /// Gives away one secret that is known already.
 class KnownSecret final : public RandomSource {
@@ -53,9 +55,22 @@ struct FrameText {
     return f.resumed ? "SERVER_HELLO resumed" : "SERVER_HELLO new";
   }
 
+  std::string operator()(const FragmentFrame& f) const {
+    return fmt::format("FRAGMENT of {} {}: {} bytes at {} of {}",
+                       f.type == PacketType::data ? "DATA" : "CONTROL", f.number.value, f.bytes.size(),
+                       f.offset, f.total);
+  }
+  std::string operator()(const MtuProbeFrame& f) const {
+    return fmt::format("MTU_PROBE path {} {} bytes", f.path.value, f.size);
+  }
+  std::string operator()(const MtuSeenFrame& f) const {
+    return fmt::format("MTU_SEEN path {} {} bytes", f.path.value, f.size);
+  }
+
   static std::string report(const PathReport& r) {
-    return fmt::format(" path {} #{} sent {} received {} data {}", r.path.value, r.sequence, r.sent,
-                       r.received, r.data_sealed);
+    return fmt::format(" path {} #{} flags {} interval {} mtu {} sent {} received {} of {} data {}",
+                       r.path.value, r.sequence, r.flags, r.interval, r.mtu, r.sent, r.received, r.of,
+                       r.data_sealed);
   }
 };
 
@@ -167,15 +182,31 @@ std::optional<std::string> Observer::read(Packet& packet) {
 
   const bool is_data = packet.type == PacketType::data;
   auto& highest = epoch.highest.at(slot_of(packet.sender)).at(is_data ? 0 : 1);
+  auto& left_out = epoch.left_out.at(slot_of(packet.sender)).at(is_data ? 0 : 1);
   const std::uint32_t expected = highest ? *highest + 1 : 0;
-  if (packet.number < expected) return "a packet number is used again";
-  if (is_data && packet.number != expected && !epoch.numbers_may_jump) return "a DATA number is left out";
-  highest = packet.number;
+  if (packet.number < expected) {
+    if (left_out.erase(packet.number) == 0) return "a packet number is used again";
+  } else {
+    const std::uint32_t between = packet.number - expected;
+    if (between > kMostLeftOut && !epoch.numbers_may_jump) return "too many numbers are left out";
+    for (std::uint32_t i = std::min(between, kMostLeftOut); i > 0; --i) left_out.insert(packet.number - i);
+    highest = packet.number;
+  }
 
   FrameReader reader(packet.plain);
   while (const auto frame = reader.next()) packet.frames.push_back(*frame);
   if (reader.error() != FrameError::none) return "a packet with a frame that can't be read";
   return std::nullopt;
+}
+
+std::size_t Observer::left_out() const {
+  std::size_t count = 0;
+  for (const auto& epoch : epochs_) {
+    if (epoch->numbers_may_jump) continue;
+    // A CONTROL number may be left out: a packet that could not be sent anywhere.
+    for (const auto& of_sender : epoch->left_out) count += of_sender[0].size();
+  }
+  return count;
 }
 
 std::string describe(const Packet& packet) {

@@ -53,6 +53,8 @@ class Observer {
   /// wrong with it.
   std::optional<std::string> read(Packet& packet);
 
+  /// DATA numbers that were used up and never seen.
+  [[nodiscard]] std::size_t left_out() const;
   [[nodiscard]] const std::vector<std::shared_ptr<Epoch>>& epochs() const { return epochs_; }
 
  private:

@@ -42,8 +42,85 @@ PacketPtr Oracle::emitted(const Emitter& by, ConstBytes bytes) {
   } else {
     if (by.side == Side::client && !packet->epoch->accepted) client_accepted(*packet->epoch);
     read_datagram(*packet);
+    if (packet->datagram && packet->bytes.size() > kLeastMtu)
+      emitted_[{packet->epoch.get(), packet->sender, packet->type, packet->number}] = packet;
+    read_fragment(by, *packet);
   }
   return packet;
+}
+
+void Oracle::read_fragment(const Emitter& by, Packet& packet) {
+  if (packet.frames.empty()) return;
+  const auto* fragment = std::get_if<FragmentFrame>(&packet.frames.back());
+  if (fragment == nullptr) return;
+  const PacketName name{packet.epoch.get(), packet.sender, fragment->type, fragment->number.value};
+  auto& whole = fragmented_[name];
+  if (!whole) {
+    whole = std::make_shared<Fragmented>();
+    const SessionIndex index =
+        packet.sender == Side::client ? packet.epoch->server_index : packet.epoch->client_index;
+    whole->bytes.resize(kHeaderBytes + fragment->total);
+    encode_header({fragment->type, index, fragment->number}, whole->bytes);
+    whole->sent.resize(fragment->total);
+    whole->missing = fragment->total;
+  }
+  packet.part_of = whole;
+  if (whole->sent.size() != fragment->total) {
+    journal_.fail("fragments of one packet do not agree on its size");
+    return;
+  }
+  std::copy(fragment->bytes.begin(), fragment->bytes.end(),
+            whole->bytes.begin() + static_cast<std::ptrdiff_t>(kHeaderBytes + fragment->offset));
+  for (std::size_t i = 0; i < fragment->bytes.size(); ++i) {
+    if (whole->sent[fragment->offset + i]) journal_.fail("a byte of a packet is in two fragments");
+    whole->sent[fragment->offset + i] = true;
+  }
+  whole->missing -= std::min(whole->missing, fragment->bytes.size());
+  if (whole->missing > 0) return;
+  whole->whole = emitted_[name];
+  if (!whole->whole) {
+    whole->whole = emitted(by, whole->bytes);
+  } else if (whole->whole->bytes != whole->bytes) {
+    journal_.fail("fragments do not add up to their packet");
+  }
+  fragmented_.erase(name);
+}
+
+Oracle::Duty Oracle::duty_of(const Packet& packet, Side side, bool has_session) const {
+  const Epoch& epoch = *packet.epoch;
+  const Duty duty = side == Side::server ? duty_of_server(epoch, has_session) : duty_of_client(epoch);
+  const bool is_late = events_.now() - packet.made >= kReorderAge || epoch.numbers_may_jump;
+  return duty == Duty::must && is_late ? Duty::may : duty;
+}
+
+void Oracle::expect_fragment(const Packet& packet, Side side, ProcessNumber process, bool has_session) {
+  Fragmented& all = *packet.part_of;
+  if (!all.whole || !all.whole->datagram || all.whole->delivered) return;
+  const Duty duty = duty_of(packet, side, has_session);
+  if (duty == Duty::none) return;
+  const auto& fragment = std::get<FragmentFrame>(packet.frames.back());
+  const auto [found, is_first] = all.arrived.try_emplace(process);
+  Fragmented::Arrived& arrived = found->second;
+  if (is_first) arrived = {std::vector<bool>(all.sent.size()), all.sent.size(), events_.now(), true};
+  arrived.is_certain =
+      arrived.is_certain && duty == Duty::must && events_.now() - arrived.first <= kFragmentLife;
+  const bool was_whole = arrived.missing == 0;
+  for (std::size_t i = 0; i < fragment.bytes.size(); ++i) {
+    if (!arrived.bytes[fragment.offset + i]) --arrived.missing;
+    arrived.bytes[fragment.offset + i] = true;
+  }
+  if (arrived.missing > 0) return;
+  // Duplicates may make whole what was forgotten when it first was not.
+  const bool is_must = arrived.is_certain && !was_whole && !all.whole->came;
+  all.whole->came = all.whole->came || is_must;
+  all.whole->may_have_come = true;
+  const ConstBytes payload = all.whole->datagram->payload;
+  expected_.push_back({all.whole, {payload.begin(), payload.end()}, is_must ? Duty::must : Duty::may});
+}
+
+void Oracle::finish() {
+  if (observer_.left_out() > 0)
+    journal_.fail("{} DATA packets were sealed and never sent", observer_.left_out());
 }
 
 void Oracle::client_accepted(Epoch& accepted) {
@@ -104,13 +181,12 @@ void Oracle::expect(const Copy& copy, Side side, ProcessNumber process, bool has
       std::holds_alternative<CloseFrame>(packet.frames.front())) {
     epoch.closed_to_client = true;
   }
+  if (packet.part_of && copy.is_genuine()) expect_fragment(packet, side, process, has_session);
   if (!packet.datagram || packet.came || packet.delivered) return;
   const auto payload = readable(copy);
   if (!payload) return;
-  Duty duty = side == Side::server ? duty_of_server(epoch, has_session) : duty_of_client(epoch);
-  if (duty == Duty::must && (events_.now() - packet.made >= kReorderAge || epoch.numbers_may_jump)) {
-    duty = Duty::may;
-  }
+  Duty duty = duty_of(packet, side, has_session);
+  if (duty == Duty::must && packet.may_have_come) duty = Duty::may;
   if (duty == Duty::none) return;
   packet.came = duty == Duty::must;
   expected_.push_back({copy.packet, {payload->begin(), payload->end()}, duty});
@@ -206,6 +282,7 @@ void Oracle::server_adopted(Epoch& adopted, SessionHandle session) {
 
 void Oracle::counted(Side side, ProcessNumber process, const DropCounters& before, const DropCounters& after,
                      bool is_offer) {
+  emitted_.clear();
   const auto since = [&](Drop reason) { return after[reason] - before[reason]; };
   if (journal_.is_tracing()) {
     for (std::size_t i = 0; i < kDropReasons; ++i) {

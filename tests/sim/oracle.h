@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -77,6 +78,9 @@ class Oracle {
   /// The process ends: its books must balance. `unknown` datagrams may have waited in its queue.
   void close_books(ProcessNumber process, std::size_t unknown);
 
+  /// The end of the run: whatever was sealed must have been sent.
+  void finish();
+
   [[nodiscard]] std::uint64_t lost_to_excuses() const { return excused_; }
 
  private:
@@ -88,6 +92,9 @@ class Oracle {
   };
 
   void read_datagram(Packet& packet);
+  void read_fragment(const Emitter& by, Packet& packet);
+  void expect_fragment(const Packet& packet, Side side, ProcessNumber process, bool has_session);
+  [[nodiscard]] Duty duty_of(const Packet& packet, Side side, bool has_session) const;
   void client_accepted(Epoch& accepted);
   [[nodiscard]] Duty duty_of_server(const Epoch& epoch, bool has_session) const;
   [[nodiscard]] Duty duty_of_client(const Epoch& epoch) const;
@@ -102,6 +109,10 @@ class Oracle {
   std::map<std::pair<ProcessNumber, FlowId>, std::uint16_t> flows_;
   std::map<ProcessNumber, std::shared_ptr<Epoch>> current_;
   std::map<ProcessNumber, Account> accounts_;
+  using PacketName = std::tuple<const Epoch*, Side, PacketType, std::uint32_t>;
+  std::map<PacketName, PacketPtr>
+      emitted_;  ///< of the present call: those that hold a datagram and are large
+  std::map<PacketName, std::shared_ptr<Fragmented>> fragmented_;  ///< of which parts are still to be emitted
   std::vector<Expected> expected_;
   bool is_handshake1_forged_ = false;
   std::uint64_t excused_ = 0;

@@ -3,8 +3,10 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -50,6 +52,8 @@ struct Epoch {
 
   /// Highest number seen of each kind: [sender][DATA or CONTROL].
   std::array<std::array<std::optional<std::uint32_t>, 2>, 2> highest{};
+  /// Numbers below the highest that were not seen yet: those of packets that travel in fragments only.
+  std::array<std::array<std::set<std::uint32_t>, 2>, 2> left_out{};
   bool numbers_may_jump = false;  ///< a test pretended that many were sealed
 
   [[nodiscard]] bool is_clear() const { return as_client.cipher == Cipher::none; }
@@ -63,6 +67,24 @@ struct Content {
   std::uint16_t application = 0;
 };
 
+struct Packet;
+
+/// A packet that travels in fragments: how much of it each process has got.
+struct Fragmented {
+  std::vector<std::uint8_t> bytes;  ///< as far as they were sent
+  std::vector<bool> sent;           ///< which of them, behind the header
+  std::size_t missing = 0;          ///< how many were not
+  std::shared_ptr<Packet> whole;    ///< once all were
+
+  struct Arrived {
+    std::vector<bool> bytes;
+    std::size_t missing = 0;
+    TimePoint first;
+    bool is_certain = true;  ///< every fragment so far had to be read
+  };
+  std::map<ProcessNumber, Arrived> arrived;
+};
+
 struct Packet {
   std::vector<std::uint8_t> bytes;
   Side sender{};
@@ -74,9 +96,11 @@ struct Packet {
   std::vector<std::uint8_t> plain;  ///< the frames' bytes
   std::vector<Frame> frames;
   std::optional<Content> datagram;
+  std::shared_ptr<Fragmented> part_of;  ///< this one carries a fragment, its last frame
   bool opens_flow = false;
-  bool came = false;       ///< a copy came to where it had to be read
-  bool delivered = false;  ///< and its datagram came out
+  bool came = false;           ///< a copy came to where it had to be read
+  bool may_have_come = false;  ///< it may have been put together from fragments, and its number be used up
+  bool delivered = false;      ///< and its datagram came out
 
   /// The bytes before a clear packet's payload, which the clear check covers.
   [[nodiscard]] std::size_t clear_head() const {

@@ -127,24 +127,29 @@ TEST(Refusal, CountersOfEachPathAreWhatTheKernelTookAndWhatArrived) {
   const KeyEpoch& epoch = *bench.client.engine().epoch();
   for (std::size_t path = 0; path < 3; ++path) {
     const Link& up = *bench.client.lane(path).up;
-    const PathCounters& counters = epoch.path(PathId{static_cast<std::uint8_t>(path)});
+    const PathTraffic& counters = epoch.path(PathId{static_cast<std::uint8_t>(path)});
     // All but the handshakes, of which the first was taken.
     EXPECT_GE(counters.sent + 10, up.sent());
     EXPECT_LE(counters.sent, up.sent());
-    EXPECT_NEAR(static_cast<double>(counters.peer_received), static_cast<double>(up.sent() - up.lost()), 10);
+    EXPECT_NEAR(static_cast<double>(counters.out.received), static_cast<double>(up.sent() - up.lost()), 10);
     EXPECT_NEAR(static_cast<double>(counters.received),
                 static_cast<double>(bench.client.lane(path).down->sent()), 10);
   }
 }
 
-TEST(Refusal, DatagramThatFitsNoPacketIsCounted) {
+TEST(Refusal, LargestDatagramsOfUdpPassInFragments) {
   Bench bench(clean_bench());
   bench.begin();
   bench.run(1s);
-  bench.world.traffic().send(bench.application, 1, 65482);
-  EXPECT_EQ(bench.client.drops(Drop::too_large), 1U);
-  bench.world.traffic().send(bench.application, 1, 65507);
-  EXPECT_EQ(bench.client.drops(Drop::too_large), 2U);
+  Traffic::stop(bench.application);
+  const Tally before = bench.tally(false);
+  for (const std::size_t size : {65481U, 65482U, 65507U})
+    bench.world.traffic().send(bench.application, 1, size);
+  bench.settle();
+  EXPECT_EQ(bench.tally(false).offered, before.offered + 3);
+  EXPECT_EQ(bench.tally(false).lost(), 0U);
+  EXPECT_EQ(bench.tally(true).lost(), 0U);
+  EXPECT_EQ(bench.client.drops(Drop::too_large), 0U);
 }
 
 TEST(Refusal, FlowTableFullOfFlowsInUseRefusesNewOnes) {

@@ -34,6 +34,11 @@ struct ScenarioKind {
   int flows = 0;    ///< applications come and go
   int pauses = 0;   ///< of all traffic
   Duration longest_pause{};
+  int mtus = 0;       ///< links carry less, or more
+  int upheavals = 0;  ///< of all paths of a client at once
+  bool has_backups = false;
+  bool is_healed_at_once =
+      false;  ///< a path that is whole again is up within a probe interval and a round trip
   bool has_attacker = false;
   bool may_have_twin = false;   ///< a second machine with the same identity
   std::size_t least_flows = 0;  ///< the flow table of a client holds this at least; 0: no small tables

@@ -193,7 +193,7 @@ void ServerHost::send_run(const PacketRun& run) {
       program_->guard.on_send(*packets[k], route->remote);
       send_(packets[k], *route);
     }
-    program_->engine.on_sent(path, run, taken.count, taken.drop);
+    program_->engine.on_sent(path, run, taken.count, taken.drop, context_.now());
   }
 }
 

@@ -122,6 +122,7 @@ bool World::finish() {
   audit();
   for (const auto& client : clients_) client->end();
   server_.end();
+  context_.oracle.finish();
   return context_.journal.failures() == 0;
 }
 

@@ -1,5 +1,8 @@
-// One path of mpclient as the system sees it: a bridge's name, its addresses, the socket connected to it.
-// What it is not: a judge of whether the path works; the engine is.
+// One path of mpclient as the system sees it: a bridge's name, its addresses, the interface that it is sent
+// over, the socket connected to it. What it is not: a judge of whether the path works; the engine is.
+//
+// A path has no socket, and is not available to the engine, while its name has no address, its interface is
+// missing or down, or no route leads to it: known at once, by rtnetlink, and mended at once.
 #pragma once
 
 #include <functional>
@@ -11,62 +14,109 @@
 #include "mptunnel/apps/io.h"
 #include "mptunnel/base/ids.h"
 #include "mptunnel/config/config.h"
+#include "mptunnel/net/interfaces.h"
 #include "mptunnel/net/loop.h"
 #include "mptunnel/net/resolver.h"
 #include "mptunnel/net/udp_socket.h"
+#include "mptunnel/session/token_bucket.h"
 
 namespace mptunnel {
 
+/// What all bridges of a program share.
+struct BridgeContext {
+  ClientIdentity identity{};
+  SocketTuning tuning;
+  Duration resolve_interval{};
+  Loop& loop;
+  Resolver& resolver;
+  const InterfaceTable& interfaces;
+  std::function<void(PathId)> on_readable;
+  /// The bridge has a socket now, or has lost it.
+  std::function<void(PathId, bool)> on_available;
+};
+
 class Bridge {
  public:
-  struct Callbacks {
-    std::function<void(PathId)> on_readable;
-    /// The bridge has a socket now, or has lost it.
-    std::function<void(PathId, bool)> on_available;
-  };
-
-  /// Where the configuration gives no source port, it is derived from `identity` and the bridge's name.
-  Bridge(PathId id, BridgeConfig config, const ClientIdentity& identity, const SocketTuning& tuning,
-         Loop& loop, Resolver& resolver, Callbacks callbacks);
+  /// Sends over `device`, or as routing says where that is empty. Where the configuration gives no source
+  /// port, it is derived from the identity and `name`. `context` outlives the bridge.
+  Bridge(PathId id, const BridgeConfig& config, std::string name, std::string device,
+         const BridgeContext& context);
 
   /// Looks the name up, now and then again.
   void start();
-  /// The path went down: the name may have another address by now, or the next address may answer.
-  void on_down();
+  /// Interfaces or addresses have changed.
+  void on_interfaces();
+  /// The path answers; or it does so no more, and another address may.
   void on_up();
+  void on_suspect();
+  void on_down();
+  /// Whether a path that turns suspect, or is no longer, is news for the log: one that does so all the time
+  /// is not.
+  bool is_news(const Event& event, TimePoint now);
+  /// What is sent on the path comes back to us: it is closed for a while.
+  void shut_for_loop();
   /// An errno that a send or receive met. A line is logged for the first of its kind since the path was up.
   void on_error(int error);
 
   [[nodiscard]] PathId id() const { return id_; }
-  [[nodiscard]] const std::string& name() const { return config_.name; }
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const std::string& device() const { return device_; }
+  [[nodiscard]] const BridgeConfig& config() const { return config_; }
   [[nodiscard]] const Endpoint& remote() const { return remote_; }
+  /// Why it has no socket, or what the system says of the last send, in words; empty where all is well.
+  [[nodiscard]] const std::string& problem() const { return problem_; }
   /// Nothing while there is no address or no socket.
   UdpSocket* socket() { return socket_ ? &*socket_ : nullptr; }
+  [[nodiscard]] const UdpSocket* socket() const { return socket_ ? &*socket_ : nullptr; }
 
  private:
   void resolve();
   void on_resolved(const ResolveResult& result);
-  void turn_to(const Endpoint& remote);
-  void open(const Endpoint& remote);
-  void close();
-  void retry_later(const std::string& problem);
+  /// Connects to this address. On a failure the path has no socket. `quietly`: one attempt of several.
+  void turn_to(const Endpoint& remote, bool quietly = false);
+  /// The candidate after the present one.
+  void try_next();
+  void watch_attempt();
+  bool open(const Endpoint& remote);
+  void close(std::string problem);
+  /// Why the interface or the address to send from can't be used now; nothing where they can.
+  [[nodiscard]] std::optional<std::string> interface_problem() const;
+  /// Whether the socket's own address is still one of this host that is up.
+  [[nodiscard]] bool has_valid_source() const;
+  void move_source();
+  void warn_of_tunnel();
+  void say(const std::string& problem);
 
   PathId id_;
   BridgeConfig config_;
-  ClientIdentity identity_;
-  SocketTuning tuning_;
-  Loop& loop_;
-  Resolver& resolver_;
-  Callbacks callbacks_;
-  Timer timer_;
+  std::string name_;
+  std::string device_;
+  const BridgeContext& context_;
+  Timer resolve_timer_;
+  Timer attempt_timer_;
   Resolver::Request request_;
-  Endpoint remote_;
+  std::vector<Endpoint> candidates_;  ///< addresses of the name that can be used
+  Endpoint remote_;                   ///< the one in use, or tried
   std::optional<UdpSocket> socket_;
   std::unique_ptr<ReadWatcher> watcher_;
+  std::uint32_t device_index_ = 0;  ///< of the interface that the socket is bound to
+  std::uint16_t last_port_ = 0;     ///< of the last socket
   Duration retry_;
+  Duration attempt_;          ///< how long the next address is given to answer
+  std::size_t attempts_ = 0;  ///< addresses tried since the path was last up
+  std::string problem_;
   std::string said_problem_;  ///< logged once for as long as it stays the same
   int said_error_ = 0;
+  bool is_up_ = false;
   bool is_down_ = false;
+  bool is_shut_ = false;
+  bool warned_of_tunnel_ = false;
+  TokenBucket wavering_{1.0 / 60, 6};  ///< lines about a suspect path: a few, then two in two minutes
+  bool said_wavering_ = false;
+  bool tried_quietly_ = false;  ///< the log does not know the present address yet
 };
+
+/// The same addresses, with families taking turns as far as there are two (RFC 8305, section 4).
+std::vector<Endpoint> interleave_families(const std::vector<Endpoint>& addresses);
 
 }  // namespace mptunnel

@@ -7,7 +7,7 @@
 #include <tl/expected.hpp>
 #include <vector>
 
-#include "mptunnel/apps/bridge.h"
+#include "mptunnel/apps/bridges.h"
 #include "mptunnel/apps/io.h"
 #include "mptunnel/apps/kernel_drop_watch.h"
 #include "mptunnel/apps/listen_sockets.h"
@@ -29,6 +29,8 @@ class ClientApp final : public App {
   tl::expected<void, std::string> start() override;
   /// Until SIGTERM or SIGINT; then the server is told.
   void run() override;
+  [[nodiscard]] Status status() const override;
+  Loop& loop() override { return loop_; }
 
  private:
   void on_application(UdpSocket& socket);
@@ -45,6 +47,9 @@ class ClientApp final : public App {
   void log_summary();
 
   const ClientConfig config_;
+  const bool encrypts_;
+  const bool has_key_;
+  const TimePoint started_;
   Loop loop_;
   SystemRandom random_;
   ClientEngine engine_;
@@ -58,7 +63,7 @@ class ClientApp final : public App {
   RunSender sender_;
   std::vector<SendPieces> deliveries_;
   std::vector<SendOutcome> delivered_;
-  std::vector<std::unique_ptr<Bridge>> bridges_;
+  Bridges bridges_;
   ListenSockets listeners_;
   Timer timer_;
   SignalWatcher on_term_;

@@ -35,12 +35,13 @@ struct KeySource {
   std::string origin;  ///< for messages: "--key-file", "MPTUNNEL_KEY", "mpclient.conf:7"
 };
 
-enum class Action : std::uint8_t { run, check, genkey, version, help };
+enum class Action : std::uint8_t { run, check, status, genkey, version, help };
 
 struct CommandLine {
   Action action = Action::run;
   std::string text;                        ///< what version and help print, with its last newline
-  std::string config_path;                 ///< empty in mpserver's form without a file
+  std::string config_path;                 ///< empty in mpserver's form without a file, and where --status
+                                           ///< has none
   std::optional<ServerConfig> positional;  ///< mpserver's PORT TARGET_HOST TARGET_PORT
   KeySource key;                           ///< of the command line, else of the environment
   std::optional<bool> encrypt;             ///< MPTUNNEL_ENCRYPT
@@ -48,6 +49,10 @@ struct CommandLine {
   std::optional<bool> offload;
   bool daemon = false;
   std::string pid_file;  ///< empty: none
+  std::string control;  ///< the control socket; empty where nothing is said, "none" where there shall be none
+  bool json = false;    ///< --status prints JSON
+  /// --status of mpserver's form without a file may name the port alone.
+  std::optional<std::uint16_t> status_port;
 };
 
 /// Why a program does not start.
@@ -55,6 +60,9 @@ struct StartError {
   int exit_code = kExitUsage;
   std::vector<std::string> lines;  ///< for standard error, one for each mistake
 };
+
+/// Writes the lines to standard error; returns the exit code.
+int report(const StartError& error);
 
 /// `version` is printed by --version. Every mistake is in the error; a command line without arguments gives
 /// the usage.

@@ -9,7 +9,10 @@
 namespace mptunnel {
 
 void log_client_event(const Event& event);
-void log_path_change(std::string_view name, const Event& event);
+/// Whether the event is of one of the client's paths.
+bool is_of_path(EventKind kind);
+/// `name` is that of the path's bridge.
+void log_path_event(std::string_view name, const Event& event);
 void log_server_event(const Event& event);
 /// One line with all counters that are not zero, for the end of a program.
 void log_drops(std::string_view where, const DropCounters& drops);

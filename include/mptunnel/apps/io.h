@@ -23,7 +23,8 @@ inline constexpr std::size_t kFlushBytes = std::size_t{512} << 10U;
 
 /// What all sockets of a program have in common.
 struct SocketTuning {
-  bool offload = true;  ///< UDP_SEGMENT and UDP_GRO where the kernel has them
+  bool offload = true;    ///< UDP_SEGMENT and UDP_GRO where the kernel has them
+  bool copy_dscp = true;  ///< packets get the DSCP of the datagrams in them
 };
 
 /// How many source ports are tried that follow from a secret.
@@ -47,7 +48,7 @@ class RunSender {
   /// `run` and `output` stay as they are until send(). Connected sockets need no `to`.
   void add(const Output& output, const PacketRun& run, PathId path, const Route& to = {}) {
     copies_.push_back({&run, path});
-    sends_.push_back({output.bytes_of(run), run.stride, to});
+    sends_.push_back({output.bytes_of(run), run.stride, to, run.dscp});
   }
   [[nodiscard]] bool empty() const { return copies_.empty(); }
 

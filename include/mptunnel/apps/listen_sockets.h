@@ -23,9 +23,20 @@ class ListenSockets {
   /// Called when a socket has something to read.
   using OnReadable = std::function<void(UdpSocket&)>;
 
+  /// Who sends to them.
+  enum class Side : std::uint8_t {
+    applications,  ///< in datagrams that IP may fragment, and whose DSCP is wanted
+    paths,         ///< in packets that fit the path, or should be refused
+  };
+
   /// Each address gets kSocketsPerAddress sockets, among which `steering` distributes.
-  ListenSockets(Loop& loop, const SocketTuning& tuning, const Steering& steering, OnReadable on_readable)
-      : loop_(loop), tuning_(tuning), steering_(steering), on_readable_(std::move(on_readable)) {}
+  ListenSockets(Loop& loop, const SocketTuning& tuning, const Steering& steering, Side side,
+                OnReadable on_readable)
+      : loop_(loop),
+        tuning_(tuning),
+        steering_(steering),
+        side_(side),
+        on_readable_(std::move(on_readable)) {}
 
   /// Opens all of them and logs a line for each. An address that may be missing is left out where the system
   /// has no such family; any other failure is the error, for people.
@@ -47,6 +58,7 @@ class ListenSockets {
   Loop& loop_;
   SocketTuning tuning_;
   Steering steering_;
+  Side side_;
   OnReadable on_readable_;
   std::vector<std::unique_ptr<Listener>> listeners_;
 };

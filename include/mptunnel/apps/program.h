@@ -1,5 +1,5 @@
 // What both programs do around their work: the command line, --check and its kin, the background, the pid
-// file, the log.
+// file, the log, --status.
 #pragma once
 
 #include <functional>
@@ -9,6 +9,8 @@
 
 #include "mptunnel/apps/command_line.h"
 #include "mptunnel/apps/start.h"
+#include "mptunnel/apps/status.h"
+#include "mptunnel/net/loop.h"
 
 namespace mptunnel {
 
@@ -24,11 +26,16 @@ class App {
   virtual tl::expected<void, std::string> start() = 0;
   /// Until SIGTERM or SIGINT.
   virtual void run() = 0;
+  /// All but `version` and `config`, which the program around it knows.
+  [[nodiscard]] virtual Status status() const = 0;
+  virtual Loop& loop() = 0;
 };
 
 /// Everything is read and found to be right; nothing is open yet.
 struct Prepared {
   StartOptions options;
+  std::string version;
+  std::uint16_t port = 0;  ///< of the first address to listen on: names the default control socket
   std::string check_text;  ///< what --check prints
   std::function<std::unique_ptr<App>()> make;
 };

@@ -28,6 +28,8 @@ class ServerApp final : public App {
   tl::expected<void, std::string> start() override;
   /// Until SIGTERM or SIGINT; then the clients are told.
   void run() override;
+  [[nodiscard]] Status status() const override;
+  Loop& loop() override { return loop_; }
 
  private:
   void on_network(UdpSocket& socket);
@@ -44,6 +46,8 @@ class ServerApp final : public App {
   void log_summary() const;
 
   const ServerConfig config_;
+  const bool has_key_;
+  const TimePoint started_;
   Loop loop_;
   SystemRandom random_;
   ServerEngine engine_;

@@ -29,6 +29,7 @@ struct StartOptions {
   LogLevel log_level = LogLevel::info;
   bool daemon = false;
   std::string pid_file;     ///< empty: none
+  std::string control;      ///< the control socket: empty for the default, "none" for none
   std::string config_path;  ///< as given; empty in mpserver's form without a file
 };
 
@@ -47,6 +48,9 @@ bool offers_aes(CipherChoice choice);
 
 /// Joins the two without reading anything; the key is not loaded.
 StartOptions merge_options(const CommandLine& line, const CommonConfig& config);
+
+/// The control socket of an instance that runs with the two: as StartOptions::control.
+std::string control_of(const CommandLine& line, const CommonConfig& config);
 
 /// Reads the configuration that the command line names, and the key. The error has all mistakes of both.
 /// `line` is one for Action::run or Action::check.

@@ -21,8 +21,8 @@ class Target {
  public:
   using OnReadable = std::function<void(FlowHandle)>;
 
-  Target(HostPort address, const SocketTuning& tuning, Loop& loop, Resolver& resolver,
-         OnReadable on_readable);
+  Target(HostPort address, Duration resolve_interval, const SocketTuning& tuning, Loop& loop,
+         Resolver& resolver, OnReadable on_readable);
 
   /// Looks the name up, now and then again. An address that changes moves all sockets.
   void start();
@@ -49,6 +49,7 @@ class Target {
   void connect(FlowHandle handle, Flow& flow);
 
   HostPort address_;
+  Duration resolve_interval_;
   SocketTuning tuning_;
   Loop& loop_;
   Resolver& resolver_;

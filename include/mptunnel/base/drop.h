@@ -27,6 +27,7 @@ enum class Drop : std::uint8_t {
   handshake_invalid,  ///< does not verify or decode
   handshake_rate,     ///< more handshakes than the budget of its source network or of the server
   handshake_stale,    ///< an answer to no attempt that is still open
+  fragment_expired,   ///< of a packet that never became whole, or had to make room
   // What our limits refuse.
   session_limit,  ///< the session table is full, or the quota of a source network
   flow_limit,     ///< the flow table is full of flows in use
@@ -35,6 +36,7 @@ enum class Drop : std::uint8_t {
   superseded,     ///< from a process whose session another one took over
   // What the application's or target's datagrams meet.
   too_large,      ///< more than one UDP datagram can carry
+  own_packet,     ///< carries a packet of our own: the tunnel would carry itself
   queue_full,     ///< too many wait for a session already
   queue_expired,  ///< no session, path or flow in time
   no_path,        ///< no path may be used

@@ -2,33 +2,40 @@
 // deliveries, events and a deadline come out.
 //
 // Timers, and what each waits for:
-//   handshake      no session, a key to renew, or silence while data moves: HANDSHAKE 1 on all paths,
-//   repeated confirmation   an epoch that the server has not confirmed: CLIENT_HELLO and PING on all paths,
-//   repeated probe          of each path: PING; see probed_path.h path change    an unanswered PING makes a
-//   path suspect, then down queue          datagrams that wait for a session expire housekeeping   idle flows
-//   and old keys, once a second
+//   handshake     no session, a key to renew, or silence while data moves: HANDSHAKE 1 on all paths, repeated
+//   confirmation  an epoch that the server has not confirmed: CLIENT_HELLO and PING on all paths, repeated
+//   probe         of each path: PING; see probed_path.h
+//   path change   unanswered PINGs make a path suspect, then down
+//   MTU probe     of each path; see mtu_search.h
+//   queue         datagrams that wait for a session expire
+//   housekeeping  idle flows, old keys and fragments, samples of the counters, once a second
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "mptunnel/base/drop.h"
 #include "mptunnel/base/random.h"
+#include "mptunnel/engine/client_path.h"
+#include "mptunnel/engine/control_packet.h"
 #include "mptunnel/engine/output.h"
 #include "mptunnel/session/client_flows.h"
 #include "mptunnel/session/copy_check.h"
 #include "mptunnel/session/datagram_queue.h"
+#include "mptunnel/session/fragment_assembler.h"
+#include "mptunnel/session/fragment_watch.h"
 #include "mptunnel/session/handshake.h"
 #include "mptunnel/session/key_epoch.h"
-#include "mptunnel/session/probed_path.h"
 
 namespace mptunnel {
 
 struct ClientSettings {
   HandshakeSettings handshake;
   ClientIdentity identity{};
-  std::size_t paths = 0;  ///< how many bridges are configured, at most kMaxPaths
+  std::size_t paths = 0;      ///< how many there are at first, at most kMaxPaths; see set_path_traits()
+  std::size_t min_paths = 1;  ///< backup paths carry data while fewer others are up
   std::size_t max_flows = kMaxFlows;
 };
 
@@ -37,10 +44,13 @@ class ClientEngine {
   /// `random` outlives the engine.
   ClientEngine(const ClientSettings& settings, RandomSource& random);
 
+  /// Makes the path where there is none with this id yet.
+  void set_path_traits(PathId path, const PathTraits& traits);
   /// The path has a socket and an address now, or has none any more.
   void set_path_available(PathId path, bool available, Output& out, TimePoint now);
-  /// Datagrams of one application.
-  void on_application(DatagramBatch batch, const Route& application, Output& out, TimePoint now);
+  /// Datagrams of one application, and the DSCP that they came with, which their packets get.
+  void on_application(DatagramBatch batch, const Route& application, Output& out, TimePoint now,
+                      std::uint8_t dscp = 0);
   /// What arrived on a path's socket. Decrypted in place: deliveries point into `batch`.
   void on_path(PathId path, DatagramBatch batch, Output& out, TimePoint now);
   /// To be called at deadline() or later; more often does no harm.
@@ -48,14 +58,32 @@ class ClientEngine {
   /// When on_deadline() has something to do.
   [[nodiscard]] TimePoint deadline() const;
   /// How many of a run's packets the kernel took for one of its paths; `drop` says why not the others.
-  void on_sent(PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop);
+  void on_sent(PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop, TimePoint now);
   /// Tells the server that this process ends.
   void close(Output& out, TimePoint now);
 
   /// The application of a delivery; nothing where the flow has ended.
   [[nodiscard]] const Route* application_of(FlowHandle flow);
   [[nodiscard]] bool has_session() const { return current_ != nullptr; }
-  [[nodiscard]] const ProbedPath& path(PathId id) const { return paths_[id.value]; }
+  [[nodiscard]] const ProbedPath& path(PathId id) const { return paths_[id.value].probed; }
+  /// How many ids have a path, available or not.
+  [[nodiscard]] std::size_t paths() const { return paths_.size(); }
+  [[nodiscard]] const ClientPath& client_path(PathId id) const { return paths_[id.value]; }
+  /// What is counted of a path in the present session, or was in the last one; nothing before the first.
+  [[nodiscard]] const PathTraffic* traffic(PathId id) const {
+    return session_paths_ ? &(*session_paths_)[id.value] : nullptr;
+  }
+  /// DATA packets of the session, as far as both ends know: what is missing is the residual loss.
+  [[nodiscard]] Arrivals data_in() const;
+  [[nodiscard]] Arrivals data_out() const;
+  /// When the session with the server began; nothing while there is none.
+  [[nodiscard]] std::optional<TimePoint> session_since() const {
+    return current_ ? session_since_ : std::nullopt;
+  }
+  /// Datagrams that some path in use could only carry in fragments.
+  [[nodiscard]] std::uint64_t fragmented() const { return fragment_watch_.fragmented(); }
+  /// The largest payload that all paths in use carry in one piece; nothing while there is no session.
+  [[nodiscard]] std::optional<std::size_t> largest_whole(TimePoint now) const;
   [[nodiscard]] const KeyEpoch* epoch() const { return current_.get(); }
   [[nodiscard]] const DropCounters& drops() const { return drops_; }
   [[nodiscard]] std::uint64_t datagrams_in() const { return datagrams_in_; }
@@ -72,27 +100,50 @@ class ClientEngine {
     TimePoint until;
   };
 
+  struct SentProbe {
+    SessionIndex epoch{kNoEpoch};  ///< as the server calls it
+    PacketNumber number;
+    PathId path;
+  };
+
   // client_data.cpp
-  void take_datagram(ClientFlow& flow, ConstBytes payload, PathMask paths, Output& out, TimePoint now);
-  tl::expected<void, Drop> seal_datagram(const ClientFlow& flow, ConstBytes payload, PathMask paths,
-                                         Output& out, TimePoint now);
+  void take_datagram(ClientFlow& flow, ConstBytes payload, const Carriers& carriers, std::uint8_t dscp,
+                     Output& out, TimePoint now);
+  tl::expected<void, Drop> seal_datagram(const ClientFlow& flow, ConstBytes payload, const Carriers& carriers,
+                                         std::uint8_t dscp, Output& out, TimePoint now);
+  /// Sends the packet of `size` bytes at the end of the arena: whole where it fits, and to the other paths in
+  /// fragments, which are made by finish_sending().
+  void send_sealed(std::size_t size, const Carriers& carriers, std::uint8_t dscp, Output& out);
+  /// To be called behind all seal_datagram() of one call.
+  void finish_sending(const Carriers& carriers, Output& out, TimePoint now);
   [[nodiscard]] bool can_send(PathMask paths, TimePoint now) const;
   void flush_queue(Output& out, TimePoint now);
+  /// A packet that came by this path.
   void on_data(KeyEpoch& epoch, PathId path, const PacketHeader& header, Bytes packet, Output& out,
                TimePoint now);
+  /// The same, opened: its path's counters know of it.
+  void on_opened_data(ConstBytes frames, Output& out, TimePoint now);
   void deliver(const DatagramFrame& datagram, Output& out, TimePoint now);
   void check_copy(KeyEpoch& epoch, PathId path, const PacketHeader& header, Bytes packet);
+  void on_fragment(KeyEpoch& epoch, PathId path, const FragmentFrame& fragment, Output& out, TimePoint now);
   [[nodiscard]] PathMask data_paths(TimePoint now) const;
+  [[nodiscard]] Carriers carriers(TimePoint now) const;
+  /// The path whose PING this datagram of an application carries, whatever lies in front of it.
+  [[nodiscard]] std::optional<PathId> looped_path(ConstBytes payload) const;
+  void shut_looped(PathId path, Output& out, TimePoint now);
   void close_flows(const std::vector<FlowId>& closed, Output& out, TimePoint now);
 
   // client_control.cpp
   void on_control(KeyEpoch& epoch, PathId path, const PacketHeader& header, Bytes packet, Output& out,
                   TimePoint now);
+  void on_control_frames(KeyEpoch& epoch, PathId path, ConstBytes frames, bool is_whole, Output& out,
+                         TimePoint now);
   struct ControlVisitor;
   void on_pong(KeyEpoch& epoch, PathId path, const PathReport& report, Output& out, TimePoint now);
   void confirm(bool resumed, Output& out, TimePoint now);
   void on_close(const KeyEpoch& epoch, CloseReason reason, Output& out, TimePoint now);
-  void send_control(KeyEpoch& epoch, const std::vector<Frame>& frames, PathMask paths, Output& out,
+  /// Whether it was sealed.
+  bool send_control(KeyEpoch& epoch, const std::vector<Frame>& frames, PathMask paths, Output& out,
                     TimePoint now);
   /// A PING, behind `first` if there is one.
   void send_probe(KeyEpoch& epoch, PathId path, std::optional<Frame> first, Output& out, TimePoint now);
@@ -106,7 +157,12 @@ class ClientEngine {
   void send_hellos(Output& out, TimePoint now);
   void run_handshake_timers(Output& out, TimePoint now);
   void run_path_timers(Output& out, TimePoint now);
+  void run_mtu_timer(PathId id, Output& out, TimePoint now);
+  /// Backup paths begin or stop to carry data, as the states of all paths demand.
+  void update_standby(Output& out, TimePoint now);
+  void note_path_change(PathId id, PathState was, Output& out, TimePoint now);
   void run_housekeeping(Output& out, TimePoint now);
+  void note_fragmenting(double share, Output& out, TimePoint now);
   void note_all_down(Output& out, TimePoint now);
   /// `epoch` only opens from now on, for a while.
   void retire(EpochPtr& epoch, TimePoint now);
@@ -122,7 +178,16 @@ class ClientEngine {
   ClientSettings settings_;
   RandomSource& random_;
   ProcessId process_;
-  std::vector<ProbedPath> paths_;
+  std::vector<ClientPath> paths_;
+  std::shared_ptr<PathTable> session_paths_;  ///< what the epochs of the session count
+  std::optional<TimePoint> session_since_;
+  Arrivals retired_in_;  ///< DATA of the session's epochs before the current one
+  Arrivals retired_out_;
+  FragmentAssembler fragments_;
+  FragmentWatch fragment_watch_;
+  std::vector<LargePacket> large_;           ///< wait for finish_sending()
+  std::size_t largest_sent_ = 0;             ///< packet since the last finish_sending()
+  std::array<SentProbe, 64> sent_probes_{};  ///< the last PINGs, by number
   ClientFlows flows_;
   DatagramQueue queue_;
   DropCounters drops_;

@@ -1,6 +1,7 @@
 // What both engines do alike with CONTROL packets and the reports in them.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <tl/expected.hpp>
@@ -24,7 +25,12 @@ inline std::optional<Drop> check_frames(ConstBytes frames) {
 
 /// Bytes of frames in a packet with a PING: padded, so that an answer with SERVER_HELLO, PONG and CHALLENGE
 /// is no larger and may go to an address that has proved nothing yet.
-inline constexpr std::size_t kProbeFrameBytes = 32;
+inline constexpr std::size_t kProbeFrameBytes = 2 + (1 + kReportBytes) + 9;
+/// Such a packet, whole.
+inline constexpr std::size_t kProbeBytes = KeyEpoch::kControlOverhead + kProbeFrameBytes;
+/// One with CLIENT_HELLO in front.
+inline constexpr std::size_t kHelloBytes =
+    KeyEpoch::kControlOverhead + (1 + sizeof(ClientIdentity) + sizeof(ProcessId)) + (1 + kReportBytes);
 
 /// Seals one CONTROL packet with these frames, padded to `at_least` bytes, at the end of the arena and
 /// returns its size; the caller says where it goes. The frames are short and few: 1,176 bytes together.
@@ -43,19 +49,51 @@ inline tl::expected<std::size_t, Drop> seal_control_packet(KeyEpoch& epoch, cons
   return tl::unexpected(sealed.error());
 }
 
-/// What this end says of a path in a PING or PONG.
-inline PathReport make_report(const KeyEpoch& epoch, PathId path, std::uint32_t sequence) {
-  const PathCounters& counters = epoch.path(path);
-  return {path, sequence, counters.sent, counters.received, epoch.data_sealed()};
-}
+/// Seals one MTU_PROBE of `size` bytes in all, which is at least kLeastMtu, at the end of the arena. Errors
+/// as KeyEpoch::seal_control.
+tl::expected<void, Drop> seal_mtu_probe(KeyEpoch& epoch, PathId path, std::size_t size, Output& out,
+                                        TimePoint now);
 
-/// Remembers what the peer said of a path. Reports may overtake each other: the furthest one counts.
-inline void note_report(PathCounters& counters, const PathReport& report) {
-  if (report.sent < counters.peer_sent || report.received < counters.peer_received) return;
-  counters.peer_sent = report.sent;
-  counters.peer_received = report.received;
-  counters.received_then = counters.received;
-  counters.sent_then = counters.sent;
+/// The paths that data goes to, and the largest packet that each of them carries.
+struct Carriers {
+  PathMask paths = 0;
+  std::size_t mtu = kMaxPacketBytes;
+};
+
+/// A sealed packet that lies in the arena and is too large for some paths.
+struct LargePacket {
+  std::size_t offset = 0;
+  std::size_t size = 0;
+  PathMask paths = 0;   ///< those that it is too large for
+  std::size_t mtu = 0;  ///< what each of them carries
+  std::uint8_t dscp = 0;
+};
+/// The last `size` bytes of the arena are a packet that is too large for some of these paths; `mtu_of(i)` is
+/// what path i carries.
+template <typename MtuOf>
+LargePacket split_carriers(const Output& out, std::size_t size, PathMask paths, std::uint8_t dscp,
+                           MtuOf mtu_of) {
+  LargePacket large{out.arena.size() - size, size, 0, kMaxPacketBytes, dscp};
+  for (std::size_t i = 0; i < kMaxPaths; ++i) {
+    if ((paths >> i & 1U) == 0 || mtu_of(i) >= size) continue;
+    large.paths |= PathMask{1} << i;
+    large.mtu = std::min(large.mtu, mtu_of(i));
+  }
+  return large;
+}
+/// Seals it in fragments of about equal size at the end of the arena, and sends each to its paths. Errors as
+/// KeyEpoch::seal_control; unknown_frame where the peer knows no fragments.
+tl::expected<void, Drop> send_fragments(KeyEpoch& epoch, const LargePacket& packet, SessionHandle session,
+                                        Output& out, TimePoint now);
+
+/// What this end says of a path in a PING or PONG.
+inline PathReport make_report(const KeyEpoch& epoch, PathId path, std::uint32_t sequence, TimePoint now) {
+  PathReport report;
+  report.path = path;
+  report.sequence = sequence;
+  epoch.path(path).fill_report(report, now);
+  epoch.fill_report(report);
+  return report;
 }
 
 }  // namespace mptunnel

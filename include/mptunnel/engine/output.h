@@ -28,6 +28,7 @@ struct PacketRun {
   std::size_t tail = 0;
   std::uint32_t count = 0;
   PathMask paths = 0;
+  std::uint8_t dscp = 0;  ///< of the datagrams inside, to be carried by the packets: 0 to 63
   SessionHandle session;  ///< server only
   /// Our index of the key epoch that the packets are of, for on_sent(); kNoEpoch for handshakes.
   SessionIndex epoch;
@@ -69,9 +70,12 @@ enum class EventKind : std::uint8_t {
   handshake_refused,    ///< server: refusal, route: said once a minute at most
   handshake_other_key,  ///< server: route: said once a minute at most
   no_answer,            ///< client: handshakes went out for a while and nothing came back
-  path_changed,  ///< path, state, was; rtt where it has one. server: first validation of a path is `up`
+  path_changed,  ///< path, state, was, silent, probes; rtt where it has one. server: first validation is `up`
+  path_standby,  ///< client: path, standby: a backup path stops or begins to carry data
+  path_looped,   ///< client: path: what is sent on it comes back in from the application; it is shut
   path_moved,    ///< server: path, from `old_route` to `route`
   path_stayed,   ///< server: path: the old address still answers, the new one is not used
+  fragmenting,   ///< many datagrams do not fit the paths in one piece: path (the smallest), share, largest
   tables_full,   ///< a limit refused something: drop; said once a minute at most
 };
 
@@ -83,6 +87,11 @@ struct Event {
   PathState state{};
   PathState was{};
   Duration rtt{};
+  Duration silent{};         ///< for how long nothing had answered
+  std::uint32_t probes = 0;  ///< PINGs in that time
+  bool standby = false;
+  double share = 0;         ///< of the datagrams, as a fraction
+  std::size_t largest = 0;  ///< payload that fits in one piece
   Cipher cipher{};
   bool resumed = false;
   Refusal refusal = Refusal::none;
@@ -97,7 +106,8 @@ struct Output {
   std::vector<PacketRun> runs;
   std::vector<DirectPacket> direct;
   std::vector<Delivery> deliveries;
-  std::vector<ConstBytes> pieces;  ///< views into the batches that were given in: valid as long as those are
+  /// Views into the batches that were given in, valid as long as those are, and into what is kept here.
+  std::vector<ConstBytes> pieces;
   std::vector<FlowChange> flow_changes;
   std::vector<Event> events;
 
@@ -110,10 +120,13 @@ struct Output {
   /// Takes back what make_packet() gave last.
   void discard_packet(std::size_t size);
   /// The last make_packet() of `size` bytes is complete and goes to these paths.
-  void send(std::size_t size, PathMask paths, SessionHandle session, SessionIndex epoch);
+  void send(std::size_t size, PathMask paths, SessionHandle session, SessionIndex epoch,
+            std::uint8_t dscp = 0);
   /// The same, to one address.
   void send_direct(std::size_t size, const Route& route);
   void deliver(FlowHandle flow, ConstBytes payload);
+  /// Keeps a packet that was put together from fragments, so that its payload can be delivered.
+  Bytes keep(std::vector<std::uint8_t> packet);
   /// Makes one delivery for each flow; the order within a flow stays.
   void group_deliveries();
 
@@ -129,6 +142,7 @@ struct Output {
 
  private:
   std::vector<ConstBytes> grouped_;
+  std::vector<std::vector<std::uint8_t>> kept_;
 };
 
 }  // namespace mptunnel

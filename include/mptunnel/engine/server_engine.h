@@ -6,6 +6,7 @@
 // handshakes.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -37,12 +38,13 @@ class ServerEngine {
 
   /// What arrived from the network. Decrypted in place: deliveries point into `batch`.
   void on_network(DatagramBatch batch, const Route& route, Output& out, TimePoint now);
-  /// Datagrams that the target sent to the socket of a flow.
-  void on_target(FlowHandle handle, DatagramBatch batch, Output& out, TimePoint now);
+  /// Datagrams that the target sent to the socket of a flow, and the DSCP that they came with, which their
+  /// packets get.
+  void on_target(FlowHandle handle, DatagramBatch batch, Output& out, TimePoint now, std::uint8_t dscp = 0);
   void on_deadline(Output& out, TimePoint now);
-  [[nodiscard]] TimePoint deadline() const { return next_tick_; }
+  [[nodiscard]] TimePoint deadline() const { return std::min(next_tick_, next_mtu_); }
   /// How many of a run's packets the kernel took for one of its paths; `drop` says why not the others.
-  void on_sent(PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop);
+  void on_sent(PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop, TimePoint now);
   /// Tells all clients that this process ends.
   void close(Output& out, TimePoint now);
 
@@ -59,6 +61,8 @@ class ServerEngine {
  private:
   /// How often sessions and pending handshakes are looked through.
   static constexpr Duration kTick = 1s;
+  /// MTU probes leave together where they are not further apart.
+  static constexpr Duration kMtuTick = 20ms;
   /// How late a datagram that waits may be found to have expired.
   static constexpr Duration kQueueTick = 100ms;
 
@@ -70,23 +74,30 @@ class ServerEngine {
     Output& out;
     TimePoint now;
   };
-  /// What DATA packets that came together share: an epoch, and the path that their route is.
+  /// What DATA packets that came together share: an epoch, and what counts those of their route.
   struct Sender {
     EpochRef epoch;
-    std::optional<PathId> path;
+    PathTraffic* traffic = nullptr;
   };
 
   // server_engine.cpp
   void on_packet(const Arrival& arrival);
   void on_handshake1(const Arrival& arrival);
-  [[nodiscard]] std::optional<Sender> find_sender(SessionIndex index, const Route& route) const;
+  [[nodiscard]] std::optional<Sender> find_sender(SessionIndex index, const Route& route);
   void on_data(const Sender& sender, const Arrival& arrival);
-  void on_data_frames(const Sender& sender, ConstBytes frames, const Arrival& arrival);
+  /// A DATA packet that is counted and opened.
+  void on_opened_data(EpochRef epoch, ConstBytes frames, const Arrival& arrival);
+  void on_data_frames(EpochRef epoch, ConstBytes frames, const Arrival& arrival);
+  void on_fragment(EpochRef epoch, const FragmentFrame& fragment, std::optional<PathId> came_by,
+                   const Arrival& arrival);
   void check_copy(const Sender& sender, const Arrival& arrival);
   void heard(ServerSession& session, bool control, const Arrival& arrival);
   void flush_queue(ServerSession& session, Output& out, TimePoint now);
   tl::expected<void, Drop> seal_to_client(ServerSession& session, FlowId flow, ConstBytes payload,
-                                          PathMask paths, Output& out, TimePoint now);
+                                          const Carriers& carriers, std::uint8_t dscp, Output& out,
+                                          TimePoint now);
+  /// To be called behind all seal_to_client() of one call.
+  void finish_sending(ServerSession& session, const Carriers& carriers, Output& out, TimePoint now);
 
   // server_control.cpp
   struct ControlVisitor;
@@ -97,10 +108,12 @@ class ServerEngine {
   };
   void on_control(EpochRef epoch, const Arrival& arrival);
   void on_first_control(const Arrival& arrival);
-  void handle_control(EpochRef epoch, Bytes frames, const Arrival& arrival);
+  /// `is_whole`: the packet came in fragments, and may not have any in it.
+  void handle_control(EpochRef epoch, ConstBytes frames, bool is_whole, const Arrival& arrival);
   void on_ping(EpochRef epoch, const PathReport& report, Reply& reply, const Arrival& arrival);
-  void on_echo(ServerSession& session, std::uint64_t token, std::optional<PathId> sent_by,
-               const Arrival& arrival);
+  void on_echo(EpochRef epoch, std::uint64_t token, std::optional<PathId> sent_by, const Arrival& arrival);
+  void count_control(ServerSession& session, const Arrival& arrival);
+  void start_mtu_search(EpochRef epoch, ServerPath& path, TimePoint now);
   void on_flow_open(ServerSession& session, const FlowOpenFrame& open, const Arrival& arrival);
   void deliver(ServerSession& session, const DatagramFrame& datagram, const Arrival& arrival);
   void send_reply(EpochRef epoch, PathId path, const std::vector<Frame>& reply, const Arrival& arrival);
@@ -121,6 +134,10 @@ class ServerEngine {
   void close_flows(const std::vector<FlowHandle>& closed, Output& out);
   void tick_session(ServerSession& session, Output& out, TimePoint now);
   void note_limit(Drop drop, Output& out, TimePoint now);
+  void note_fragmenting(ServerSession& session, double share, Output& out, TimePoint now);
+  void run_mtu_timers(Output& out, TimePoint now);
+  /// Has the path's next MTU probe sent in time.
+  void wake_for_mtu(const ServerSession& session, const ServerPath& path, TimePoint now);
   void wake_by(TimePoint time);
   static bool once_a_minute(std::optional<TimePoint>& said, TimePoint now);
 
@@ -135,6 +152,7 @@ class ServerEngine {
   std::uint32_t next_session_ = 1;
   std::uint32_t next_flow_ = 1;
   TimePoint next_tick_ = kNever;
+  TimePoint next_mtu_ = kNever;
   std::optional<TimePoint> said_limit_;
   std::optional<TimePoint> said_other_key_;
   std::optional<TimePoint> said_refused_;

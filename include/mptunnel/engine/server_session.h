@@ -7,7 +7,10 @@
 #include <vector>
 
 #include "mptunnel/base/ids.h"
+#include "mptunnel/engine/control_packet.h"
 #include "mptunnel/session/datagram_queue.h"
+#include "mptunnel/session/fragment_assembler.h"
+#include "mptunnel/session/fragment_watch.h"
 #include "mptunnel/session/key_epoch.h"
 #include "mptunnel/session/server_flows.h"
 #include "mptunnel/session/server_path.h"
@@ -40,8 +43,38 @@ struct ServerSession {
   std::uint64_t datagrams_in = 0;   ///< from the client, to the target
   std::uint64_t datagrams_out = 0;  ///< from the target, to the client
 
+  Arrivals retired_in;  ///< DATA of the epochs that are gone
+  Arrivals retired_out;
+  FragmentAssembler fragments;
+  FragmentWatch fragment_watch;
+  std::vector<LargePacket> large;  ///< wait for ServerEngine::finish_sending()
+  std::size_t largest_sent = 0;    ///< packet since then
+  TimePoint started;
+  TimePoint last_moved;  ///< a datagram, either way
+
+  /// Packets from an address that is no path's yet, or no longer. The path that turns out to have it takes
+  /// them over.
+  struct Stray {
+    Route from;
+    std::optional<PathId> owner;  ///< the path that had it
+    PathTraffic counts;           ///< while there is no owner
+  };
+  std::vector<Stray> strays;  ///< at most kMaxPaths
+
   [[nodiscard]] KeyEpoch& sealing() const { return *epochs.back().keys; }
   [[nodiscard]] PathMask data_paths(TimePoint now) const;
+  [[nodiscard]] Carriers carriers(TimePoint now) const;
+  /// What is counted of the packets from this address.
+  PathTraffic& traffic_from(const Route& from, std::optional<PathId> path);
+  /// The path has another address now: what came from there before belongs to it, and so does what still
+  /// comes from the old one, if it had any.
+  void take_strays(PathId path, const std::optional<Route>& old_route);
+  /// DATA packets of the session, as far as both ends know.
+  [[nodiscard]] Arrivals data_in() const;
+  [[nodiscard]] Arrivals data_out() const;
+  /// The epoch seals no more: its counts of DATA are kept.
+  void retire(const KeyEpoch& keys);
+  [[nodiscard]] bool is_moving(TimePoint now) const { return now - last_moved < kDataMovesFor; }
   /// The path that has this address, or nothing.
   [[nodiscard]] std::optional<PathId> path_at(const Route& route) const;
   /// `keys` seals from now on; the former ones open for a while. Returns the indices of epochs that had to

@@ -16,11 +16,12 @@ class DatagramQueue {
   struct Item {
     FlowHandle flow;
     std::vector<std::uint8_t> payload;
+    std::uint8_t dscp = 0;
     TimePoint expires;
   };
 
   /// Copies `payload`. False where the queue is full: the datagram is not taken.
-  bool push(FlowHandle flow, ConstBytes payload, TimePoint now);
+  bool push(FlowHandle flow, ConstBytes payload, TimePoint now, std::uint8_t dscp = 0);
   /// Drops what waited too long; returns how many.
   std::size_t expire(TimePoint now);
   /// Offers each datagram in order to `send(const Item&)`, which says whether it is done with it. The others

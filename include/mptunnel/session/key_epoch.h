@@ -5,29 +5,19 @@
 // verified.
 #pragma once
 
-#include <array>
+#include <memory>
 #include <tl/expected.hpp>
 
 #include "mptunnel/base/drop.h"
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/time.h"
 #include "mptunnel/crypto/traffic_keys.h"
+#include "mptunnel/session/path_traffic.h"
 #include "mptunnel/session/received_set.h"
 #include "mptunnel/wire/header.h"
 #include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
-
-/// What this end and the peer count of one path under one epoch.
-struct PathCounters {
-  std::uint32_t sent = 0;           ///< packets that the kernel took for this path
-  std::uint32_t received = 0;       ///< packets of this epoch that came by this path, copies included
-  std::uint32_t peer_sent = 0;      ///< as the peer last said
-  std::uint32_t peer_received = 0;  ///< as the peer last said
-  std::uint32_t received_then = 0;  ///< `received` when the peer last said it
-  std::uint32_t sent_then = 0;      ///< `sent` when the peer last said it
-  bool voided = false;              ///< a forged copy was found: `received` says nothing any more
-};
 
 class KeyEpoch {
  public:
@@ -41,9 +31,7 @@ class KeyEpoch {
   [[nodiscard]] Cipher cipher() const { return keys_.cipher; }
   [[nodiscard]] bool is_clear() const { return keys_.cipher == Cipher::none; }
   [[nodiscard]] TimePoint created() const { return created_; }
-  [[nodiscard]] bool peer_knows(std::uint8_t frame_type) const {
-    return (peer_frames_ >> frame_type & 1U) != 0;
-  }
+  [[nodiscard]] bool peer_knows(FrameType type) const { return (peer_frames_ & frame_bit(type)) != 0; }
 
   /// Bytes that a DATA packet has besides its frames: 24 sealed, 16 clear.
   [[nodiscard]] std::size_t data_overhead() const {
@@ -74,9 +62,9 @@ class KeyEpoch {
     return header.number.value >= usage.packets;
   }
 
-  /// The peer said in a sealed packet that it has sealed this many DATA packets.
-  void announce_data(std::uint32_t sealed);
   [[nodiscard]] std::uint32_t data_sealed() const { return data_send_.packets; }
+  /// The number of the next CONTROL packet.
+  [[nodiscard]] std::uint32_t control_sealed() const { return control_send_.packets; }
   [[nodiscard]] const ReceivedSet& data_received() const { return data_seen_; }
 
   /// Time, packets or blocks in either direction ask for a new epoch.
@@ -88,8 +76,28 @@ class KeyEpoch {
   /// Closes what lies behind in the received sets.
   void age(TimePoint now);
 
-  PathCounters& path(PathId id) { return paths_[id.value]; }
-  [[nodiscard]] const PathCounters& path(PathId id) const { return paths_[id.value]; }
+  /// What is counted of a path. All epochs of one session share their counters: see join_paths().
+  PathTraffic& path(PathId id) { return (*paths_)[id.value]; }
+  [[nodiscard]] const PathTraffic& path(PathId id) const { return (*paths_)[id.value]; }
+  [[nodiscard]] const std::shared_ptr<PathTable>& paths() const { return paths_; }
+  /// This epoch belongs to the session that `session` counts: what it has counted so far is added to that.
+  void join_paths(std::shared_ptr<PathTable> session);
+
+  /// How many of the peer's DATA packets came, when it last said how many it had made.
+  [[nodiscard]] const Arrivals& data_in() const { return data_in_; }
+  /// How many of ours the peer says that it got.
+  [[nodiscard]] const Arrivals& data_out() const { return data_out_; }
+  /// Whether the packet came already.
+  [[nodiscard]] bool is_seen(const PacketHeader& header) const {
+    return (header.type == PacketType::data ? data_seen_ : control_seen_).contains(header.number);
+  }
+
+  /// The peer said in a sealed packet that it has sealed this many DATA packets.
+  void announce_data(std::uint32_t sealed);
+  /// What the peer's report says of DATA. Reports may overtake each other: the furthest one counts.
+  void on_report(const PathReport& report);
+  /// Fills in what this end says of DATA.
+  void fill_report(PathReport& report) const;
 
   /// For tests of the limits: as if this many packets and blocks had been sealed already.
   void pretend_sealed(std::uint32_t packets, std::uint64_t blocks);
@@ -127,8 +135,10 @@ class KeyEpoch {
   Usage control_receive_;
   ReceivedSet data_seen_;
   ReceivedSet control_seen_;
-  std::uint32_t announced_ = 0;
-  std::array<PathCounters, kMaxPaths> paths_{};
+  std::uint32_t announced_ = 0;  ///< DATA that the peer has sealed, as it said in a sealed packet
+  Arrivals data_in_;
+  Arrivals data_out_;
+  std::shared_ptr<PathTable> paths_;
 };
 
 }  // namespace mptunnel

@@ -1,14 +1,15 @@
 // One path as the end that probes it (the client) sees it: its state, its round-trip time, when to PING next.
 //
 //     new ----- answer -----> up <---- answer ---- suspect <--.
-//      |                       |                      ^       | no answer for 1.5 x (RTT + 4 variations),
-//      | no answer             '----------------------+-------' at least 50 ms
-//      v for max(3 RTT, 1 s)                          | no answer for max(3 RTT, 1 s) and to 3 probes
+//      |                       |                      ^       | no answer for 1.5 x (RTT + 4 variations), at
+//      least |                       '----------------------+-------' 200 ms, and to 2 probes | no answer for
+//      max(3 RTT, 1 s)                | no answer for max(3 RTT, 1 s), and to 3 probes v |
 //     down <------------------------------------------'
 //      '----- answer -----> up
 //
-// Only answers that were authenticated are reported here. Copies go to every path that is available and not
-// down.
+// Only answers that were authenticated are reported here. A suspect path is probed so often that one which
+// only loses much is not taken for dead: with half of the packets lost each way, 40 probes and their answers
+// in a second all go missing once in 100,000 times.
 #pragma once
 
 #include <array>
@@ -16,6 +17,7 @@
 
 #include "mptunnel/base/time.h"
 #include "mptunnel/session/rtt_estimator.h"
+#include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
 
@@ -23,31 +25,57 @@ enum class PathState : std::uint8_t { fresh, up, suspect, down };
 /// "new", "up", "suspect", "down".
 const char* name_of(PathState state);
 
+/// What the user says of a path.
+struct PathTraits {
+  bool backup = false;                   ///< carries nothing while enough others are up
+  bool metered = false;                  ///< the same, and is probed as seldom as can be
+  Duration keepalive = kProbeWhileIdle;  ///< PING interval while nothing moves
+};
+
 class ProbedPath {
  public:
+  /// Keeps everything else as it is.
+  void set_traits(const PathTraits& traits) { traits_ = traits; }
+  [[nodiscard]] const PathTraits& traits() const { return traits_; }
   /// Whether the path has a socket and an address. A path that becomes available starts as new.
   void set_available(bool available);
   [[nodiscard]] bool is_available() const { return available_; }
+  /// Whether it waits for others to fail.
+  void set_standby(bool standby) { standby_ = standby; }
+  [[nodiscard]] bool is_standby() const { return standby_; }
+
   [[nodiscard]] PathState state() const { return state_; }
-  /// Available and not down: copies go to it.
+  /// Available and not down: copies may go to it.
   [[nodiscard]] bool carries_data() const { return available_ && state_ != PathState::down; }
   [[nodiscard]] const RttEstimator& rtt() const { return rtt_; }
   [[nodiscard]] std::optional<TimePoint> last_answer() const { return last_answer_; }
+  /// When the first PING left that nothing has answered since; nothing where all are answered.
+  [[nodiscard]] std::optional<TimePoint> silent_since() const { return silent_since_; }
+  /// PINGs since then.
+  [[nodiscard]] std::uint32_t unanswered() const { return unanswered_; }
+  /// The share of PINGs that are answered, of the last 16 or so.
+  [[nodiscard]] double answer_share() const { return answer_share_; }
 
-  /// When the next PING is due; `moving` says whether data moves. The past where none was sent yet.
+  /// How far apart PINGs are while all is well; `moving` says whether data moves.
+  [[nodiscard]] Duration interval(bool moving) const;
+  /// When the next PING is due. The past where none was sent yet.
   [[nodiscard]] TimePoint next_probe(bool moving) const;
-  /// Records a PING that leaves now; returns its sequence number.
-  std::uint32_t probe(TimePoint now);
+  /// Records a PING that leaves now, and tells the peer to expect the next one after interval(moving);
+  /// returns its sequence number.
+  std::uint32_t probe(bool moving, TimePoint now);
   /// An authenticated PONG came. Returns the state before it, or nothing where it answers no PING that is
   /// remembered.
   std::optional<PathState> answered(std::uint32_t sequence, TimePoint now);
+  /// The PINGs so far could not be answered, since the server did not know their key: silence counts from now
+  /// on.
+  void forgive_silence(TimePoint now);
   /// When update() would change the state, or kNever.
   [[nodiscard]] TimePoint next_change() const;
   /// Lets time pass: returns true where the state changed.
   bool update(TimePoint now);
 
  private:
-  static constexpr std::size_t kRemembered = 64;
+  static constexpr std::size_t kRemembered = 128;
   struct Probe {
     std::uint32_t sequence = 0;
     TimePoint sent;
@@ -57,14 +85,19 @@ class ProbedPath {
   [[nodiscard]] Duration suspect_after() const;
   [[nodiscard]] Duration down_after() const;
 
+  PathTraits traits_;
   bool available_ = false;
+  bool standby_ = false;
   PathState state_ = PathState::fresh;
   RttEstimator rtt_;
+  double answer_share_ = 1;
   std::optional<TimePoint> last_probe_;
+  Duration announced_{};  ///< what the last PING told the peer to expect
   std::optional<TimePoint> last_answer_;
-  std::optional<TimePoint> silent_since_;  ///< when the first PING after the last answer left
-  std::uint32_t unanswered_ = 0;           ///< PINGs since then
+  std::optional<TimePoint> silent_since_;
+  std::uint32_t unanswered_ = 0;
   std::uint32_t next_sequence_ = 0;
+  std::uint32_t next_to_answer_ = 0;  ///< behind the highest that was answered
   std::array<Probe, kRemembered> probes_{};
 };
 

@@ -10,12 +10,17 @@
 // followed.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 
 #include "mptunnel/base/endpoint.h"
 #include "mptunnel/base/random.h"
 #include "mptunnel/base/time.h"
+#include "mptunnel/session/mtu_search.h"
+#include "mptunnel/session/path_traffic.h"
+#include "mptunnel/session/probed_path.h"
 #include "mptunnel/session/rtt_estimator.h"
+#include "mptunnel/wire/frame.h"
 
 namespace mptunnel {
 
@@ -26,8 +31,27 @@ class ServerPath {
   [[nodiscard]] const Route& route() const { return route_; }
   [[nodiscard]] bool is_validated() const { return validated_; }
   [[nodiscard]] const RttEstimator& rtt() const { return rtt_; }
-  /// Validated, and CONTROL was heard from there lately.
-  [[nodiscard]] bool carries_data(TimePoint now) const;
+  /// When the client was last heard on this path.
+  [[nodiscard]] TimePoint last_heard() const { return std::max(last_control_, last_ping_); }
+  /// Validated, and CONTROL was heard from there within kServerPathLife.
+  [[nodiscard]] bool is_usable(TimePoint now) const;
+  /// The client waits for nothing on this path: it keeps it in reserve.
+  [[nodiscard]] bool is_standby() const { return standby_; }
+  /// And is paid by volume: nothing is sent on it that need not be.
+  [[nodiscard]] bool is_spared() const { return standby_ && metered_; }
+  [[nodiscard]] Duration interval() const { return interval_; }
+  /// PINGs that the client promised have not come: after two and a half intervals it is suspect, after three,
+  /// and max(3 RTT, 1 s), down. A path that proved nothing yet is new.
+  [[nodiscard]] PathState state(TimePoint now) const;
+  /// Data goes to paths that are usable, not down and not in standby; what else is usable may do where there
+  /// are none.
+  [[nodiscard]] bool carries_data(TimePoint now) const {
+    return is_usable(now) && !standby_ && state(now) != PathState::down;
+  }
+  /// Whether no later PING came before the one with this order.
+  [[nodiscard]] bool is_newest(std::uint64_t order) const { return order >= highest_order_; }
+  /// What the client says in its newest PING.
+  void on_report(const PathReport& report, std::optional<Duration> round_trip);
 
   /// What a PING calls for.
   struct PingVerdict {
@@ -44,6 +68,9 @@ class ServerPath {
 
   enum class EchoVerdict : std::uint8_t { none, validated, moved, stayed };
   EchoVerdict on_echo(std::uint64_t token, const Route& from, TimePoint now);
+
+  MtuSearch mtu;        ///< of what is sent to the client
+  PathHistory history;  ///< sampled by the engine
 
  private:
   struct Candidate {
@@ -69,8 +96,12 @@ class ServerPath {
   unsigned challenges_ = 0;  ///< sent to route_ while it was not validated
   TimePoint challenged_{};
   std::uint64_t highest_order_ = 0;
-  TimePoint last_control_;
+  TimePoint last_control_;  ///< from route_
+  TimePoint last_ping_;     ///< from anywhere: of two addresses of a bridge that both live, route_ is one
   RttEstimator rtt_;
+  bool standby_ = false;
+  bool metered_ = false;
+  Duration interval_ = kProbeWhileIdle;  ///< until the next PING, as the client said
   std::optional<Candidate> candidate_;
   std::optional<Former> former_;
   std::optional<Refused> refused_;

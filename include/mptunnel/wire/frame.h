@@ -6,14 +6,22 @@
 //     0x03 FLOW_OPEN      | flow v | hash 8 |
 //     0x04 FLOW_OPENED    | flow v |
 //     0x05 FLOW_CLOSE     | flow v |
-//     0x06 PING           | path 1 | sequence 4 | sent 4 | received 4 | data sealed 4 |
-//     0x07 PONG           | path 1 | sequence 4 | sent 4 | received 4 | data sealed 4 |
+//     0x06 PING           | report 58 |
+//     0x07 PONG           | report 58 |
 //     0x08 CHALLENGE      | token 8 |
 //     0x09 ECHO           | token 8 |
 //     0x0a CLOSE          | reason 1 |
 //     0x0b CLIENT_HELLO   | identity 16 | process 8 |
 //     0x0c SERVER_HELLO   | resumed 1 |
-//     0x0d to 0x13        reserved: FRAGMENT, ACK, IP, FLOW_OPEN with a target, REPAIR
+//     0x0d FRAGMENT       | type 1 | packet number 4 | total 4 | offset 4 | bytes to the end of the packet
+//     0x0e to 0x13        reserved: ACK, IP, FLOW_OPEN with a target, REPAIR
+//     0x14 MTU_PROBE      | path 1 | size 2 |
+//     0x15 MTU_SEEN       | path 1 | size 2 |
+//
+//     report              | path 1 | flags 1 | interval 2 | mtu 2 | sequence 4 | time 4 | echo 4 | held 4 |
+//     sent 4 |
+//                         | received 4 | of 4 | first 4 | duplicates 4 | jitter 4 | data sealed 4 | data
+//                         opened 4 | | data of 4 |
 //
 // "v" is a variable-length integer of 1 or 2 bytes (RFC 9000, section 16), a number its size in bytes.
 #pragma once
@@ -25,6 +33,7 @@
 #include "mptunnel/base/bytes.h"
 #include "mptunnel/base/cursor.h"
 #include "mptunnel/base/ids.h"
+#include "mptunnel/wire/header.h"
 
 namespace mptunnel {
 
@@ -42,10 +51,19 @@ enum class FrameType : std::uint8_t {
   close = 0x0a,
   client_hello = 0x0b,
   server_hello = 0x0c,
+  fragment = 0x0d,
+  mtu_probe = 0x14,
+  mtu_seen = 0x15,
 };
 
+constexpr std::uint64_t frame_bit(FrameType type) {
+  return std::uint64_t{1} << static_cast<unsigned>(type);
+}
+
 /// The frames that this implementation understands, as the handshake announces them: bit i is frame type i.
-inline constexpr std::uint64_t kKnownFrames = (std::uint64_t{1} << 0x0dU) - 1;
+inline constexpr std::uint64_t kKnownFrames = ((frame_bit(FrameType::fragment) << 1U) - 1) |
+                                              frame_bit(FrameType::mtu_probe) |
+                                              frame_bit(FrameType::mtu_seen);
 
 /// A datagram of the application, or for it. DATAGRAM and DATAGRAM_LEN decode to the same. The payload is a
 /// view into the packet.
@@ -71,14 +89,35 @@ struct FlowCloseFrame {
   FlowId flow;
 };
 
-/// What both ends count of one path under one key epoch. All numbers are of this epoch and wrap at 2^32.
+/// What one end says of a path. All counts are of the session, or, where they say "data", of the key epoch of
+/// the packet; all wrap at 2^32, and so do the times, in microseconds of the sender's own clock.
 struct PathReport {
+  static constexpr std::uint8_t kStandby = 1;    ///< no data is wanted on this path now
+  static constexpr std::uint8_t kMetered = 4;    ///< the path is paid by volume
+  static constexpr std::uint8_t kUncounted = 2;  ///< a key that is not confirmed yet: the counts say nothing
+  static constexpr std::uint32_t kNothingHeld = 0xffffffff;
+
   PathId path;
-  std::uint32_t sequence = 0;     ///< PING: the client's own; PONG: of the PING that it answers
-  std::uint32_t sent = 0;         ///< DATA and CONTROL packets that the sender's kernel took for this path
-  std::uint32_t received = 0;     ///< DATA and CONTROL packets that arrived at the sender on this path
-  std::uint32_t data_sealed = 0;  ///< DATA packets sealed: the next DATA number
+  std::uint8_t flags = 0;
+  std::uint16_t interval = 0;         ///< milliseconds until the next PING, if all stays as it is
+  std::uint16_t mtu = 0;              ///< largest packet that the sender has found to pass; 0: not known yet
+  std::uint32_t sequence = 0;         ///< PING: the client's own; PONG: of the PING that it answers
+  std::uint32_t time = 0;             ///< when this was sent
+  std::uint32_t echo = 0;             ///< `time` of the last report that came, and
+  std::uint32_t held = kNothingHeld;  ///< how long ago that was; kNothingHeld: none came
+  std::uint32_t sent = 0;         ///< packets that the sender's kernel took for this path, before this one
+  std::uint32_t received = 0;     ///< packets that came by this path when the last report came, and
+  std::uint32_t of = 0;           ///< what that report said was sent
+  std::uint32_t first = 0;        ///< DATA that came by this path before it came by any other
+  std::uint32_t duplicates = 0;   ///< DATA that had come by another
+  std::uint32_t jitter = 0;       ///< of the reports that came (RFC 3550, section 6.4.1), microseconds
+  std::uint32_t data_sealed = 0;  ///< DATA packets made; all numbers up to here are genuine
+  std::uint32_t data_opened = 0;  ///< different DATA packets that came, when the last report came, and
+  std::uint32_t data_of = 0;      ///< how many that report said were made
 };
+inline constexpr std::size_t kReportBytes = 58;
+
+/// Client to server: a PONG is wanted.
 struct PingFrame {
   PathReport report;
 };
@@ -120,9 +159,30 @@ struct ServerHelloFrame {
   bool resumed = false;  ///< the session's flows are still known
 };
 
-using Frame =
-    std::variant<DatagramFrame, FlowOpenFrame, FlowOpenedFrame, FlowCloseFrame, PingFrame, PongFrame,
-                 ChallengeFrame, EchoFrame, CloseFrame, ClientHelloFrame, ServerHelloFrame>;
+/// A part of a packet that is too large for a path. Its header is left out: it follows from the key epoch of
+/// the packet that carries the fragment, and from `type` and `number`.
+struct FragmentFrame {
+  PacketType type{};  ///< data or control
+  PacketNumber number;
+  std::uint32_t total = 0;   ///< bytes behind the header
+  std::uint32_t offset = 0;  ///< of `bytes` among them
+  ConstBytes bytes;          ///< at least one
+};
+inline constexpr std::size_t kFragmentPrefixBytes = 14;
+
+/// A packet of `size` bytes, by this path: whoever gets it says so with MTU_SEEN (RFC 8899).
+struct MtuProbeFrame {
+  PathId path;
+  std::uint16_t size = 0;
+};
+struct MtuSeenFrame {
+  PathId path;
+  std::uint16_t size = 0;
+};
+
+using Frame = std::variant<DatagramFrame, FlowOpenFrame, FlowOpenedFrame, FlowCloseFrame, PingFrame,
+                           PongFrame, ChallengeFrame, EchoFrame, CloseFrame, ClientHelloFrame,
+                           ServerHelloFrame, FragmentFrame, MtuProbeFrame, MtuSeenFrame>;
 
 enum class FrameError : std::uint8_t { none, truncated, unknown, invalid };
 
@@ -162,6 +222,8 @@ constexpr std::size_t flow_open_bytes(FlowId flow) {
   return 1 + varint_bytes(flow.value) + 8;
 }
 
+/// Writes all of a FRAGMENT frame but its bytes, which follow to the end of the packet.
+void encode_fragment_prefix(const FragmentFrame& fragment, ByteWriter& out);
 /// Writes type and flow of a DATAGRAM frame; the payload follows, to the end of the packet.
 void encode_datagram_prefix(FlowId flow, ByteWriter& out);
 /// Writes any other frame. A DatagramFrame is written as DATAGRAM_LEN.

@@ -27,12 +27,13 @@ tl::expected<Prepared, StartError> prepare(const CommandLine& line) {
   ClientSettings settings;
   settings.handshake = {start->options.key, start->options.encrypt, offers_aes(start->options.cipher)};
   settings.identity = identity_of(*start);
-  settings.paths = start->config.bridges.size();
-  return Prepared{start->options, render_check(*start),
-                  [config = start->config, offload = start->options.offload, settings] {
-                    raise_open_file_limit();
-                    return std::make_unique<ClientApp>(config, settings, SocketTuning{offload});
-                  }};
+  settings.min_paths = start->config.min_paths;
+  return Prepared{
+      start->options, MPTUNNEL_VERSION, start->config.listen.front().endpoint.port, render_check(*start),
+      [config = start->config, offload = start->options.offload, settings] {
+        raise_open_file_limit();
+        return std::make_unique<ClientApp>(config, settings, SocketTuning{offload, config.common.copy_dscp});
+      }};
 }
 
 }  // namespace

@@ -54,11 +54,11 @@ class Engines {
 
 /// Tells an engine that the kernel took everything, as a program does.
 template <typename Engine>
-void take_all(Engine& engine, const Output& out, std::size_t paths) {
+void take_all(Engine& engine, const Output& out, std::size_t paths, TimePoint now) {
   for (std::size_t i = 0; i < paths; ++i) {
     const PathId path{static_cast<std::uint8_t>(i)};
     for (const PacketRun& run : out.runs) {
-      if ((run.paths & mask_of(path)) != 0) engine.on_sent(path, run, run.count, Drop::would_block);
+      if ((run.paths & mask_of(path)) != 0) engine.on_sent(path, run, run.count, Drop::would_block, now);
     }
   }
 }
@@ -86,7 +86,7 @@ void ClientSends(benchmark::State& state) {
   const Route application = application_at(kPort);
   for (auto _ : state) {
     tunnel.client->on_application(engines.batch(size), application, tunnel.out, tunnel.now);
-    take_all(*tunnel.client, tunnel.out, paths);
+    take_all(*tunnel.client, tunnel.out, paths, tunnel.now);
     if (tunnel.out.runs.empty()) state.SkipWithError("nothing was sent");
     tunnel.out.clear();
   }
@@ -101,7 +101,7 @@ void ServerSends(benchmark::State& state) {
   if (!engines.is_ready()) state.SkipWithError("no session");
   for (auto _ : state) {
     tunnel.server->on_target(engines.flow(), engines.batch(size), tunnel.server_out, tunnel.now);
-    take_all(*tunnel.server, tunnel.server_out, paths);
+    take_all(*tunnel.server, tunnel.server_out, paths, tunnel.now);
     if (tunnel.server_out.runs.empty()) state.SkipWithError("nothing was sent");
     tunnel.server_out.clear();
   }

@@ -61,14 +61,14 @@ void MemoryLink::carry(To to, const Output& from) {
                                      tunnel_.now);
         }
         const Counted counted(spent.send);
-        tunnel_.client->on_sent(path, run, run.count, Drop::would_block);
+        tunnel_.client->on_sent(path, run, run.count, Drop::would_block, tunnel_.now);
       } else {
         if (!bytes.empty()) {
           const Counted counted(spent.on_path);
           tunnel_.client->on_path(path, {bytes, run.stride}, tunnel_.out, tunnel_.now);
         }
         const Counted counted(spent.send);
-        tunnel_.server->on_sent(path, run, run.count, Drop::would_block);
+        tunnel_.server->on_sent(path, run, run.count, Drop::would_block, tunnel_.now);
       }
     }
   }

@@ -180,7 +180,7 @@ void SocketLink::send_to_server() {
       if ((run.paths & mask_of(path)) != 0) sender_.add(client_out_, run, path);
     }
     sender_.send(paths_[i], [this](PathId by, const PacketRun& run, std::uint32_t accepted, Drop drop) {
-      client_->on_sent(by, run, accepted, drop);
+      client_->on_sent(by, run, accepted, drop, now_);
     });
   }
 }
@@ -195,7 +195,7 @@ void SocketLink::send_to_client() {
     }
   }
   sender_.send(*network_, [this](PathId by, const PacketRun& run, std::uint32_t accepted, Drop drop) {
-    server_->on_sent(by, run, accepted, drop);
+    server_->on_sent(by, run, accepted, drop, now_);
   });
 }
 

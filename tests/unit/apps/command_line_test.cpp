@@ -98,9 +98,9 @@ TEST(CommandLine, PrintsVersionAndHelpWhateverStandsBeside) {
 
 TEST(CommandLine, HelpNamesEveryOption) {
   const std::string text = server({"--help"})->text;
-  for (const char* option :
-       {"--key-file", "--log-level", "--check", "--genkey", "--version", "--help", "--daemon", "--pid-file",
-        "--listen", "--offload", "MPTUNNEL_ENCRYPT", "MPTUNNEL_KEY ", "MPTUNNEL_KEY_FILE"}) {
+  for (const char* option : {"--key-file", "--log-level", "--check", "--genkey", "--version", "--help",
+                             "--daemon", "--pid-file", "--listen", "--offload", "--status", "--json",
+                             "--control", "MPTUNNEL_ENCRYPT", "MPTUNNEL_KEY ", "MPTUNNEL_KEY_FILE"}) {
     EXPECT_NE(text.find(option), std::string::npos) << option;
   }
 }
@@ -120,6 +120,38 @@ TEST(CommandLine, MakesAKeyWithoutArguments) {
   const auto line = client({"--genkey"}, with_encrypt("1"));
   ASSERT_TRUE(line);
   EXPECT_EQ(line->action, Action::genkey);
+}
+
+TEST(CommandLine, StatusNamesAnInstanceAsItWasStarted) {
+  const auto alone = client({"--status"});
+  ASSERT_TRUE(alone);
+  EXPECT_EQ(alone->action, Action::status);
+  EXPECT_EQ(alone->config_path, "");
+  EXPECT_FALSE(alone->json);
+  EXPECT_EQ(client({"--status", "c", "--json"})->config_path, "c");
+  EXPECT_TRUE(client({"--status", "c", "--json"})->json);
+  EXPECT_EQ(client({"--status", "--control", "/run/s"})->control, "/run/s");
+  EXPECT_EQ(server({"--status"})->action, Action::status);
+  EXPECT_EQ(server({"--status", "c"})->config_path, "c");
+  EXPECT_EQ(server({"--status", "2000"})->status_port, 2000);
+  const auto full = server({"--key-file", "k", "--listen", "::1", "2000", "h", "1", "--status"});
+  ASSERT_TRUE(full);
+  EXPECT_EQ(full->positional->listen.front().endpoint.port, 2000);
+}
+
+TEST(CommandLine, StatusNeedsNoKey) {
+  Environment environment = with_encrypt("perhaps");
+  environment.key = "";
+  environment.key_file = "k";
+  EXPECT_TRUE(client({"--status", "c"}, environment));
+  EXPECT_TRUE(server({"--status", "2000"}, environment));
+  EXPECT_FALSE(server({"2000", "h", "1"}, environment));
+}
+
+TEST(CommandLine, ControlNamesTheSocket) {
+  EXPECT_EQ(client({"c"})->control, "");
+  EXPECT_EQ(client({"--control", "s", "c"})->control, "s");
+  EXPECT_EQ(server({"--control=none", "2000", "h", "1"})->control, "none");
 }
 
 TEST(CommandLine, ReadsEncryptionFromTheEnvironment) {
@@ -213,7 +245,7 @@ INSTANTIATE_TEST_SUITE_P(
                    false,
                    {"-x", "c"},
                    {"'-x' is not a known option: write one of --key-file, --log-level, --pid-file, "
-                    "--offload, --check, --genkey, --daemon, --version, --help"},
+                    "--offload, --control, --check, --status, --json, --genkey, --daemon, --version, --help"},
                    {}},
         MistakeRow{"NoValueAtTheEnd",
                    false,
@@ -264,6 +296,42 @@ INSTANTIATE_TEST_SUITE_P(
                    false,
                    {"--check", "--genkey"},
                    {"--check and --genkey are two different things to do: give one of them"},
+                   {}},
+        MistakeRow{"CheckAndStatus",
+                   false,
+                   {"--check", "--status", "c"},
+                   {"--check and --status are two different things to do: give one of them"},
+                   {}},
+        MistakeRow{"JsonAlone",
+                   false,
+                   {"--json", "c"},
+                   {"--json says how --status prints: write '--status --json'"},
+                   {}},
+        MistakeRow{"StatusWithValue",
+                   false,
+                   {"--status=c"},
+                   {"--status takes no value: write '--status'",
+                    "there is no configuration file: write 'mpclient mpclient.conf'"},
+                   {}},
+        MistakeRow{"ControlWithoutFile",
+                   true,
+                   {"--status", "--control"},
+                   {"--control has no value: write '--control FILE'"},
+                   {}},
+        MistakeRow{"ControlTwice",
+                   false,
+                   {"--status", "--control", "a", "--control=b"},
+                   {"--control is given 2 times: give it once"},
+                   {}},
+        MistakeRow{"StatusOfTwo",
+                   false,
+                   {"--status", "a", "b"},
+                   {"there are 2 arguments: give one configuration file"},
+                   {}},
+        MistakeRow{"StatusPort",
+                   true,
+                   {"--status", "70000"},
+                   {"PORT: port '70000' is out of range: write a number from 1 to 65535"},
                    {}},
         MistakeRow{"GenkeyWithFile",
                    false,

@@ -17,7 +17,8 @@ INSTANTIATE_TEST_SUITE_P(OnAndOff, ListenSocketsOffload, testing::Bool());
 
 TEST_P(ListenSocketsOffload, IsAsTheTuningSays) {
   Loop loop;
-  ListenSockets sockets(loop, SocketTuning{GetParam()}, Steering{}, [](UdpSocket&) {});
+  ListenSockets sockets(loop, SocketTuning{GetParam()}, Steering{}, ListenSockets::Side::applications,
+                        [](UdpSocket&) {});
   ASSERT_TRUE(sockets.open({address("127.0.0.1")}));
   Route route;
   route.remote = parse_numeric_endpoint("127.0.0.1", 9).value();

@@ -191,7 +191,6 @@ TEST(RenderCheck, SaysWhatMpclientUnderstood) {
                 "client-id   me\n"
                 "resolve     every 90s\n"
                 "dscp        none\n"
-                "control     /run/c\n"
                 "key         set (MPTUNNEL_KEY)\n"
                 "encryption  no (" +
                 config +
@@ -199,7 +198,8 @@ TEST(RenderCheck, SaysWhatMpclientUnderstood) {
                 "offload     yes (default)\n"
                 "log level   info\n"
                 "daemon      yes\n"
-                "pid file    /run/p\n");
+                "pid file    /run/p\n"
+                "control     /run/c\n");
 }
 
 TEST(RenderCheck, SaysWhatMpserverUnderstood) {
@@ -214,12 +214,12 @@ TEST(RenderCheck, SaysWhatMpserverUnderstood) {
             "target      vpn.lan:1194\n"
             "resolve     every 5m\n"
             "dscp        copy\n"
-            "control     in the runtime directory\n"
             "key         none\n"
             "encryption  yes (default)\n"
             "cipher      auto\n"
             "offload     yes (default)\n"
-            "log level   info\n");
+            "log level   info\n"
+            "control     in the runtime directory\n");
 }
 
 TEST(ReadFile, GivesUpToItsLimit) {

@@ -123,13 +123,13 @@ const DropRow kDrops[] = {
             [](Tunnel& t) {
               return server_control(t, {7, 0});
             }},
-    DropRow{"UnknownFrameOfData", Drop::unknown_frame, [](Tunnel& t) { return server_data(t, {0x0d}); }},
+    DropRow{"UnknownFrameOfData", Drop::unknown_frame, [](Tunnel& t) { return server_data(t, {0x3e}); }},
     DropRow{"UnknownFrameOfControl", Drop::unknown_frame,
             [](Tunnel& t) { return server_control(t, {0x13}); }},
     DropRow{"UnknownFrameBehindADatagram", Drop::unknown_frame,
             [](Tunnel& t) {
               Packet frames = frame_bytes({DatagramFrame{FlowId{0}, bytes_of("x")}});
-              frames.push_back(0x0d);
+              frames.push_back(0x3e);
               return server_data(t, frames);
             }},
     DropRow{"TruncatedFrameBehindADatagram", Drop::bad_frame,
@@ -141,7 +141,7 @@ const DropRow kDrops[] = {
     DropRow{"UnknownFrameBehindAClose", Drop::unknown_frame,
             [](Tunnel& t) {
               Packet frames = frame_bytes({CloseFrame{}});
-              frames.push_back(0x0d);
+              frames.push_back(0x3e);
               return server_control(t, frames);
             }},
     DropRow{"PingOfTheServer", Drop::unexpected_frame,
@@ -295,12 +295,12 @@ TEST(ClientEngine, FlowThatTheServerForgotIsOpenedAgain) {
 TEST(ClientEngine, SentCopiesAreCountedByTheirPath) {
   Tunnel tunnel;
   tunnel.start();
-  const std::uint32_t before = tunnel.client->epoch()->path(PathId{1}).sent;
+  const std::uint64_t before = tunnel.client->epoch()->path(PathId{1}).sent;
   tunnel.application_sends(1, "x");
   EXPECT_EQ(tunnel.client->epoch()->path(PathId{1}).sent, before + 1);
   // Two of three that the kernel did not take.
-  PacketRun run{0, 100, 100, 3, 0b111, SessionHandle{}, tunnel.client->epoch()->local_index()};
-  tunnel.client->on_sent(PathId{1}, run, 1, Drop::no_buffers);
+  PacketRun run{0, 100, 100, 3, 0b111, 0, SessionHandle{}, tunnel.client->epoch()->local_index()};
+  tunnel.client->on_sent(PathId{1}, run, 1, Drop::no_buffers, tunnel.now);
   EXPECT_EQ(tunnel.client->epoch()->path(PathId{1}).sent, before + 2);
   EXPECT_EQ(tunnel.client_drops(Drop::no_buffers), 2U);
 }

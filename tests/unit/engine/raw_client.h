@@ -41,7 +41,7 @@ class RawClient {
   /// nothing.
   Packet ping(TimePoint now) {
     Packet frames = frame_bytes({PingFrame{}});
-    frames.resize(32);
+    frames.resize(kProbeFrameBytes);
     return seal(true, frames, now);
   }
   /// CLIENT_HELLO and PING of path 0, as a client of ours would send them.

@@ -138,13 +138,13 @@ const DropRow kDrops[] = {
     {"UnknownFrameBehindADatagram", Drop::unknown_frame,
      [](Tunnel& t) {
        Packet frames = frame_bytes({DatagramFrame{FlowId{0}, bytes_of("x")}});
-       frames.push_back(0x0d);
+       frames.push_back(0x3e);
        return client_data(t, frames);
      }},
     {"UnknownFrameBehindAClose", Drop::unknown_frame,
      [](Tunnel& t) {
        Packet frames = frame_bytes({CloseFrame{}});
-       frames.push_back(0x0d);
+       frames.push_back(0x3e);
        return client_control(t, frames);
      }},
     {"PongOfTheClient", Drop::unexpected_frame,

@@ -13,6 +13,7 @@ ClientSettings client_settings(const TunnelSettings& settings) {
   result.identity = {7, 7, 7};
   result.paths = settings.paths;
   result.max_flows = settings.max_flows;
+  result.min_paths = settings.min_paths;
   return result;
 }
 ServerSettings server_settings(const TunnelSettings& settings) {
@@ -52,6 +53,8 @@ Tunnel::Tunnel(const TunnelSettings& wanted) : settings(wanted) {
 }
 
 void Tunnel::start() {
+  for (std::size_t i = 0; i < settings.traits.size(); ++i)
+    client->set_path_traits(PathId{static_cast<std::uint8_t>(i)}, settings.traits[i]);
   for (std::size_t i = 0; i < settings.paths; ++i) {
     client->set_path_available(PathId{static_cast<std::uint8_t>(i)}, true, out, now);
   }
@@ -68,15 +71,16 @@ void Tunnel::restart_server() {
   server = std::make_unique<ServerEngine>(server_settings(settings), server_random);
 }
 
-void Tunnel::application_sends(std::uint16_t port, std::string_view payload) {
+void Tunnel::application_sends(std::uint16_t port, std::string_view payload, std::uint8_t dscp) {
   Packet bytes(payload.begin(), payload.end());
-  client->on_application({bytes, std::max<std::size_t>(1, bytes.size())}, application_at(port), out, now);
+  client->on_application({bytes, std::max<std::size_t>(1, bytes.size())}, application_at(port), out, now,
+                         dscp);
   carry();
 }
 
-void Tunnel::target_sends(FlowHandle flow, std::string_view payload) {
+void Tunnel::target_sends(FlowHandle flow, std::string_view payload, std::uint8_t dscp) {
   Packet bytes(payload.begin(), payload.end());
-  server->on_target(flow, {bytes, std::max<std::size_t>(1, bytes.size())}, server_out, now);
+  server->on_target(flow, {bytes, std::max<std::size_t>(1, bytes.size())}, server_out, now, dscp);
   carry_server();
 }
 
@@ -164,6 +168,7 @@ void Tunnel::send_run(const PacketRun& run, const Output& from, bool to_server) 
     Wire wire;
     wire.to_server = to_server;
     wire.path = path;
+    wire.dscp = run.dscp;
     if (!to_server) {
       const Route* route = server->route_of(run.session, path);
       ASSERT_NE(route, nullptr);
@@ -172,16 +177,23 @@ void Tunnel::send_run(const PacketRun& run, const Output& from, bool to_server) 
       wire.route = routes_.at(i);
     }
     ConstBytes rest = from.bytes_of(run);
+    std::uint32_t accepted = 0;
+    Drop drop = Drop::would_block;
     for (std::uint32_t n = 0; n < run.count; ++n) {
       const ConstBytes packet = rest.first(n + 1 == run.count ? run.tail : run.stride);
       rest = rest.subspan(packet.size());
       wire.bytes.assign(packet.begin(), packet.end());
+      if (const auto why = refused ? refused(wire) : std::nullopt) {
+        drop = *why;
+        continue;
+      }
+      ++accepted;
       send(wire);
     }
     if (to_server) {
-      client->on_sent(path, run, run.count, Drop::would_block);
+      client->on_sent(path, run, accepted, drop, now);
     } else {
-      server->on_sent(path, run, run.count, Drop::would_block);
+      server->on_sent(path, run, accepted, drop, now);
     }
   }
 }

@@ -24,6 +24,7 @@ struct Wire {
   bool direct = false;  ///< the server's: to an address, not to a path
   Route route;          ///< as the server sees it
   Packet bytes;
+  std::uint8_t dscp = 0;
   [[nodiscard]] std::optional<PacketType> type() const {
     const auto header = decode_header(bytes);
     return header ? std::optional(header->type) : std::nullopt;
@@ -40,6 +41,8 @@ struct TunnelSettings {
   HandshakeSettings client;
   HandshakeSettings server;
   std::size_t paths = 3;
+  std::size_t min_paths = 1;
+  std::vector<PathTraits> traits;  ///< of the first paths; the others have none
   std::size_t max_flows = kMaxFlows;
   ServerSettings limits;  ///< `handshake` is taken from `server`
 };
@@ -55,9 +58,9 @@ class Tunnel {
   void restart_server();
 
   /// A datagram, or several, of the application at this port; carried to the end.
-  void application_sends(std::uint16_t port, std::string_view payload);
+  void application_sends(std::uint16_t port, std::string_view payload, std::uint8_t dscp = 0);
   /// A datagram of the target to the socket of this flow.
-  void target_sends(FlowHandle flow, std::string_view payload);
+  void target_sends(FlowHandle flow, std::string_view payload, std::uint8_t dscp = 0);
   /// Puts a packet before the server or the client, as if it came by this path.
   void to_server(const Packet& packet, const Route& route);
   void to_server(const Packet& packet, PathId path = PathId{0}) { to_server(packet, route(path)); }
@@ -92,6 +95,9 @@ class Tunnel {
 
   /// Whether a packet arrives; all do where there is none.
   std::function<bool(const Wire&)> arrives;
+  /// Why the sender's kernel does not take a packet; nothing where it does. All are taken where there is
+  /// none.
+  std::function<std::optional<Drop>(const Wire&)> refused;
   std::vector<Wire> wires;  ///< all that was sent, in order
   std::vector<Delivered> at_target;
   std::vector<Delivered> at_application;

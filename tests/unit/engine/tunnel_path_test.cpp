@@ -160,12 +160,12 @@ TEST_F(TunnelPath, PathThatGoesAwayGetsNothing) {
 TEST_F(TunnelPath, CountersOfBothEndsMeetInPingAndPong) {
   move_data(1s);
   tunnel_.advance(200ms);
-  const PathCounters& client = tunnel_.client->epoch()->path(PathId{1});
-  const PathCounters& server = tunnel_.session().sealing().path(PathId{1});
+  const PathTraffic& client = tunnel_.client->epoch()->path(PathId{1});
+  const PathTraffic& server = tunnel_.session().sealing().path(PathId{1});
   EXPECT_GT(client.sent, 100U);
   // Each PONG was written before it was counted as sent, each PING before it was counted as arrived.
-  EXPECT_NEAR(client.peer_received, client.sent, 2);
-  EXPECT_NEAR(server.peer_sent, server.received, 2);
+  EXPECT_NEAR(static_cast<double>(client.out.received), static_cast<double>(client.sent), 2);
+  EXPECT_NEAR(static_cast<double>(server.in.sent), static_cast<double>(server.received), 2);
   EXPECT_FALSE(client.voided || server.voided);
 }
 

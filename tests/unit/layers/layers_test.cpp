@@ -40,6 +40,7 @@ struct Library {
 const std::vector<Library> kLibraries{
     {"openssl/", {"src/crypto/"}},
     {"intel-ipsec-mb.h", {"src/crypto/"}},
+    {"nlohmann/", {"src/apps/"}},
     {"ev.h", {"src/net/", "include/mptunnel/net/"}},
     {"ev++.h", {"src/net/", "include/mptunnel/net/"}},
     {"libev/", {"src/net/", "include/mptunnel/net/"}},

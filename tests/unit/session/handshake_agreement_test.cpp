@@ -62,8 +62,11 @@ TEST_P(HandshakeAgreement, IsWhatBothAreSetTo) {
   ASSERT_NE(theirs, nullptr);
   EXPECT_EQ(theirs->remote_index(), test::kClientIndex);
   EXPECT_STREQ(name_of(theirs->cipher()), name_of(*row.cipher));
-  EXPECT_TRUE((*epoch)->peer_knows(1) && theirs->peer_knows(1));
-  EXPECT_FALSE((*epoch)->peer_knows(0x0d) || theirs->peer_knows(0x0d));
+  for (const KeyEpoch* own :
+       {static_cast<const KeyEpoch*>(epoch->get()), static_cast<const KeyEpoch*>(theirs)}) {
+    EXPECT_TRUE(own->peer_knows(FrameType::datagram) && own->peer_knows(FrameType::fragment));
+    EXPECT_FALSE(own->peer_knows(FrameType{0x0e}));
+  }
   EXPECT_TRUE(test::agree(**epoch, *theirs));
 }
 

@@ -234,10 +234,10 @@ TEST(KeyEpoch, AnnouncedDataIsNoNewsAnyMore) {
 TEST(KeyEpoch, KnowsWhichFramesThePeerAnnounced) {
   const KeyEpoch epoch(test::kClientIndex, test::kServerIndex,
                        test::make_keys(Cipher::aes_256_gcm, Role::client), 0b1010, test::kEpochStart);
-  EXPECT_TRUE(epoch.peer_knows(1));
-  EXPECT_FALSE(epoch.peer_knows(2));
-  EXPECT_TRUE(epoch.peer_knows(3));
-  EXPECT_FALSE(epoch.peer_knows(63));
+  EXPECT_TRUE(epoch.peer_knows(FrameType{1}));
+  EXPECT_FALSE(epoch.peer_knows(FrameType{2}));
+  EXPECT_TRUE(epoch.peer_knows(FrameType{3}));
+  EXPECT_FALSE(epoch.peer_knows(FrameType{63}));
 }
 
 TEST(KeyEpoch, AgeGivesUpWhatLiesBehindInBothSets) {

@@ -11,8 +11,6 @@ namespace {
 
 constexpr TimePoint kStart{100s};
 constexpr Duration kRtt = 20ms;
-// 20 ms and a first variation of 10 ms: (20 + 4 * 10) * 1.5.
-constexpr Duration kSuspectAfterFirst = 90ms;
 
 /// A path, and the time that it lives in.
 struct Path {
@@ -23,14 +21,14 @@ struct Path {
 
   /// A PING that is answered after `rtt`.
   std::optional<PathState> exchange(Duration rtt = kRtt) {
-    const std::uint32_t sequence = path.probe(now);
+    const std::uint32_t sequence = path.probe(true, now);
     now += rtt;
     return path.answered(sequence, now);
   }
   /// PINGs every 100 ms that nothing answers, until the path has this state or a minute is over.
   void silence_until(PathState wanted) {
     for (int i = 0; i < 600 && path.state() != wanted; ++i) {
-      path.probe(now);
+      path.probe(true, now);
       now += 100ms;
       while (path.update(now) && path.state() != wanted) {
       }
@@ -44,7 +42,14 @@ struct Path {
   }
 };
 
-enum class Happening { answer, wait_50_ms, wait_2_s_two_probes, wait_2_s_three_probes, loss_of_address };
+enum class Happening {
+  answer,
+  wait_50_ms,
+  wait_2_s_one_probe,
+  wait_2_s_two_probes,
+  wait_2_s_three_probes,
+  loss_of_address
+};
 
 struct TransitionRow {
   const char* name;
@@ -60,13 +65,16 @@ TEST_P(ProbedPathTransition, LeadsTo) {
   p.bring_to(row.from);
   const auto probe_and_wait = [&p](int probes) {
     if (p.path.state() == PathState::up || p.path.state() == PathState::fresh) {
-      for (int i = 0; i < probes; ++i) p.path.probe(p.now);
+      for (int i = 0; i < probes; ++i) p.path.probe(true, p.now);
     }
     p.now += 2s;
     while (p.path.update(p.now)) {
     }
   };
   switch (row.happening) {
+    case Happening::wait_2_s_one_probe:
+      probe_and_wait(1);
+      break;
     case Happening::answer:
       EXPECT_EQ(p.exchange(), row.from);
       break;
@@ -100,6 +108,7 @@ INSTANTIATE_TEST_SUITE_P(
         TransitionRow{"UpAnswered", PathState::up, Happening::answer, PathState::up},
         TransitionRow{"UpWaits", PathState::up, Happening::wait_50_ms, PathState::up},
         TransitionRow{"UpSilentToTwo", PathState::up, Happening::wait_2_s_two_probes, PathState::suspect},
+        TransitionRow{"UpSilentToOne", PathState::up, Happening::wait_2_s_one_probe, PathState::up},
         TransitionRow{"UpSilentToThree", PathState::up, Happening::wait_2_s_three_probes, PathState::down},
         TransitionRow{"UpGone", PathState::up, Happening::loss_of_address, PathState::fresh},
         TransitionRow{"SuspectAnswered", PathState::suspect, Happening::answer, PathState::up},
@@ -109,6 +118,23 @@ INSTANTIATE_TEST_SUITE_P(
         TransitionRow{"DownWaits", PathState::down, Happening::wait_2_s_three_probes, PathState::down},
         TransitionRow{"DownGone", PathState::down, Happening::loss_of_address, PathState::fresh}),
     [](const auto& row) { return std::string(row.param.name); });
+
+TEST(ProbedPath, SilenceThatIsForgivenCountsAnew) {
+  for (const PathState state : {PathState::fresh, PathState::up, PathState::suspect}) {
+    Path p;
+    p.bring_to(state);
+    for (int i = 0; i < 5; ++i) p.path.probe(true, p.now);
+    p.now += 10s;
+    p.path.forgive_silence(p.now);
+    EXPECT_EQ(p.path.unanswered(), 0U);
+    EXPECT_EQ(p.path.next_change(), kNever);
+    for (int i = 0; i < 3; ++i) p.path.probe(true, p.now);
+    p.now += 10ms;
+    EXPECT_FALSE(p.path.update(p.now)) << name_of(state);
+    p.now += 10s;
+    EXPECT_TRUE(p.path.update(p.now)) << name_of(state);
+  }
+}
 
 TEST(ProbedPath, CarriesDataInEachStateButDown) {
   for (const PathState state : {PathState::fresh, PathState::up, PathState::suspect, PathState::down}) {
@@ -123,30 +149,48 @@ TEST(ProbedPath, CarriesDataInEachStateButDown) {
 TEST(ProbedPath, TurnsSuspectAtTheVeryMomentItAnnounces) {
   Path p;
   p.exchange();
-  p.path.probe(p.now);
-  EXPECT_EQ(p.path.next_change(), p.now + kSuspectAfterFirst);
-  EXPECT_FALSE(p.path.update(p.now + kSuspectAfterFirst - 1ns));
-  EXPECT_TRUE(p.path.update(p.now + kSuspectAfterFirst));
+  const TimePoint first = p.now;
+  p.path.probe(true, first);
+  EXPECT_EQ(p.path.next_change(), kNever) << "one lost PING says nothing";
+  p.path.probe(true, first + 100ms);
+  EXPECT_EQ(p.path.next_change(), first + 200ms);
+  EXPECT_FALSE(p.path.update(first + 200ms - 1ns));
+  EXPECT_TRUE(p.path.update(first + 200ms));
   EXPECT_EQ(p.path.state(), PathState::suspect);
 }
 
-TEST(ProbedPath, SuspectsNoSoonerThan50Milliseconds) {
+TEST(ProbedPath, SuspectsAFastPathNoSoonerThan200MillisecondsAndASlowOneByItsRoundTrip) {
+  Path fast;
+  for (int i = 0; i < 200; ++i) fast.exchange(100us);
+  fast.path.probe(true, fast.now);
+  fast.path.probe(true, fast.now);
+  EXPECT_EQ(fast.path.next_change(), fast.now + 200ms);
+  Path slow;
+  slow.exchange(300ms);
+  slow.path.probe(true, slow.now);
+  slow.path.probe(true, slow.now);
+  // A first variation of 150 ms: (300 + 4 * 150) * 1.5.
+  EXPECT_EQ(slow.path.next_change(), slow.now + 1350ms);
+}
+
+TEST(ProbedPath, SuspectPathIsUpAtItsFirstAnswerAndNeedsTwoLossesAgain) {
   Path p;
-  for (int i = 0; i < 200; ++i) p.exchange(100us);
-  p.path.probe(p.now);
-  EXPECT_EQ(p.path.next_change(), p.now + 50ms);
+  p.bring_to(PathState::suspect);
+  EXPECT_EQ(p.exchange(), PathState::suspect);
+  EXPECT_EQ(p.path.state(), PathState::up);
+  p.path.probe(true, p.now);
+  EXPECT_FALSE(p.path.update(p.now + 24h));
 }
 
 TEST(ProbedPath, IsDownNoSoonerThanASecondAndThreeProbes) {
   Path p;
   p.exchange();
   const TimePoint first = p.now;
-  p.path.probe(first);
-  ASSERT_TRUE(p.path.update(first + kSuspectAfterFirst));
+  p.path.probe(true, first);
+  p.path.probe(true, first + 100ms);
+  ASSERT_TRUE(p.path.update(first + 200ms));
   EXPECT_EQ(p.path.next_change(), kNever);
-  p.path.probe(first + 100ms);
-  EXPECT_EQ(p.path.next_change(), kNever);
-  p.path.probe(first + 200ms);
+  p.path.probe(true, first + 200ms);
   EXPECT_EQ(p.path.next_change(), first + kDownAfter);
   EXPECT_FALSE(p.path.update(first + kDownAfter - 1ns));
   EXPECT_TRUE(p.path.update(first + kDownAfter));
@@ -159,7 +203,7 @@ TEST(ProbedPath, SlowPathIsDownAfterThreeRoundTrips) {
   for (int i = 0; i < 200; ++i) p.exchange(600ms);
   ASSERT_EQ(p.path.rtt().smoothed(), 600ms);
   const TimePoint first = p.now;
-  for (int i = 0; i < 3; ++i) p.path.probe(first);
+  for (int i = 0; i < 3; ++i) p.path.probe(true, first);
   ASSERT_TRUE(p.path.update(p.path.next_change()));
   EXPECT_EQ(p.path.state(), PathState::suspect);
   EXPECT_EQ(p.path.next_change(), first + 1800ms);
@@ -167,7 +211,7 @@ TEST(ProbedPath, SlowPathIsDownAfterThreeRoundTrips) {
 
 TEST(ProbedPath, AnswerCountsOnlyOnce) {
   Path p;
-  const std::uint32_t sequence = p.path.probe(p.now);
+  const std::uint32_t sequence = p.path.probe(true, p.now);
   EXPECT_EQ(p.path.answered(sequence, p.now + kRtt), PathState::fresh);
   EXPECT_FALSE(p.path.answered(sequence, p.now + 2 * kRtt));
   EXPECT_EQ(p.path.rtt().latest(), kRtt);
@@ -177,18 +221,18 @@ TEST(ProbedPath, AnswerCountsOnlyOnce) {
 TEST(ProbedPath, AnswerToNoPingIsIgnored) {
   Path p;
   EXPECT_FALSE(p.path.answered(0, p.now));
-  const std::uint32_t sequence = p.path.probe(p.now);
-  for (const std::uint32_t wrong : {sequence + 1, sequence + 64, sequence - 64, 0xffffffffU}) {
+  const std::uint32_t sequence = p.path.probe(true, p.now);
+  for (const std::uint32_t wrong : {sequence + 1, sequence + 128, sequence - 128, 0xffffffffU}) {
     EXPECT_FALSE(p.path.answered(wrong, p.now)) << wrong;
   }
   EXPECT_EQ(p.path.state(), PathState::fresh);
   EXPECT_FALSE(p.path.rtt().has_sample());
 }
 
-TEST(ProbedPath, RemembersTheLast64Pings) {
+TEST(ProbedPath, RemembersTheLast128Pings) {
   Path p;
   std::vector<std::uint32_t> sequences;
-  for (int i = 0; i < 65; ++i) sequences.push_back(p.path.probe(p.now));
+  for (int i = 0; i < 129; ++i) sequences.push_back(p.path.probe(true, p.now));
   EXPECT_FALSE(p.path.answered(sequences[0], p.now + kRtt));
   EXPECT_TRUE(p.path.answered(sequences[1], p.now + kRtt));
 }
@@ -197,12 +241,14 @@ TEST(ProbedPath, SilenceCountsFromTheFirstPingAfterTheAnsweredOne) {
   Path p;
   p.exchange();
   const TimePoint first = p.now;
-  p.path.probe(first);
-  const std::uint32_t second = p.path.probe(first + 10ms);
-  p.path.probe(first + 30ms);
+  p.path.probe(true, first);
+  const std::uint32_t second = p.path.probe(true, first + 10ms);
+  p.path.probe(true, first + 30ms);
   ASSERT_TRUE(p.path.answered(second, first + 30ms));
-  // (20 + 4 * 7.5) * 1.5 = 75 ms after the PING that left at 30 ms.
-  EXPECT_EQ(p.path.next_change(), first + 30ms + 75ms);
+  EXPECT_EQ(p.path.silent_since(), first + 30ms);
+  EXPECT_EQ(p.path.unanswered(), 1U);
+  p.path.probe(true, first + 130ms);
+  EXPECT_EQ(p.path.next_change(), first + 30ms + 200ms);
 }
 
 TEST(ProbedPath, NothingChangesWhileNothingWasAsked) {
@@ -211,25 +257,6 @@ TEST(ProbedPath, NothingChangesWhileNothingWasAsked) {
   EXPECT_EQ(p.path.next_change(), kNever);
   EXPECT_FALSE(p.path.update(p.now + 24h));
   EXPECT_EQ(p.path.state(), PathState::up);
-}
-
-struct IntervalRow {
-  PathState state;
-  Duration moving;
-  Duration idle;
-};
-
-TEST(ProbedPath, ProbesAtTheIntervalOfItsState) {
-  for (const IntervalRow& row :
-       {IntervalRow{PathState::fresh, kProbeWhileMoving, kProbeWhileMoving},
-        IntervalRow{PathState::up, kProbeWhileMoving, kProbeWhileIdle},
-        IntervalRow{PathState::suspect, 50ms, 50ms}, IntervalRow{PathState::down, kProbeWhileDown, 5s}}) {
-    Path p;
-    p.bring_to(row.state);
-    p.path.probe(p.now);
-    EXPECT_EQ(p.path.next_probe(true) - p.now, row.moving) << name_of(row.state);
-    EXPECT_EQ(p.path.next_probe(false) - p.now, row.idle) << name_of(row.state);
-  }
 }
 
 TEST(ProbedPath, FirstProbeIsDueAtOnceAndNoneWithoutAnAddress) {
@@ -242,7 +269,7 @@ TEST(ProbedPath, FirstProbeIsDueAtOnceAndNoneWithoutAnAddress) {
 TEST(ProbedPath, NewAddressStartsAfreshAndOldAnswersMeanNothing) {
   Path p;
   p.exchange();
-  const std::uint32_t before = p.path.probe(p.now);
+  const std::uint32_t before = p.path.probe(true, p.now);
   p.path.set_available(false);
   EXPECT_FALSE(p.path.answered(before, p.now));
   EXPECT_EQ(p.path.next_change(), kNever);
@@ -250,7 +277,7 @@ TEST(ProbedPath, NewAddressStartsAfreshAndOldAnswersMeanNothing) {
   EXPECT_EQ(p.path.state(), PathState::fresh);
   EXPECT_FALSE(p.path.rtt().has_sample());
   EXPECT_FALSE(p.path.answered(before, p.now));
-  EXPECT_GT(p.path.probe(p.now), before);
+  EXPECT_GT(p.path.probe(true, p.now), before);
 }
 
 TEST(ProbedPath, RepeatedNewsOfAvailabilityChangesNothing) {

@@ -94,8 +94,11 @@ TEST_F(ServerPathTest, ValidatedAtBirthNeedsNoChallenge) {
 TEST_F(ServerPathTest, CarriesDataForItsLifeAfterTheLastPing) {
   ServerPath path = validated();
   EXPECT_TRUE(ping(path, kOld, 11, 1s).answer);
-  EXPECT_TRUE(path.carries_data(kStart + 1s + kServerPathLife));
-  EXPECT_FALSE(path.carries_data(kStart + 1s + kServerPathLife + 1ns));
+  EXPECT_TRUE(path.is_usable(kStart + 1s + kServerPathLife));
+  EXPECT_FALSE(path.is_usable(kStart + 1s + kServerPathLife + 1ns));
+  // The PINGs of an idle path are ten seconds apart: three are missing then.
+  EXPECT_TRUE(path.carries_data(kStart + 1s + 30s - 1ns));
+  EXPECT_FALSE(path.carries_data(kStart + 1s + 30s));
   ping(path, kOld, 12, 60s);
   EXPECT_TRUE(path.carries_data(kStart + 60s));
 }
@@ -118,7 +121,8 @@ TEST_F(ServerPathTest, PingFromElsewhereIsAnsweredToThePathsOwnAddress) {
   ServerPath path = validated();
   EXPECT_TRUE(ping(path, kNew, 11).answer);
   EXPECT_EQ(path.route(), kOld);
-  EXPECT_FALSE(path.carries_data(kStart + 40ms + kServerPathLife + 1ns));
+  EXPECT_EQ(path.last_heard(), kStart + 40ms);
+  EXPECT_FALSE(path.is_usable(kStart + 40ms + kServerPathLife + 1ns));
 }
 
 TEST_F(ServerPathTest, TokenOfTheNewAddressCountsOnlyFromThere) {

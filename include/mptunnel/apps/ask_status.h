@@ -1,0 +1,28 @@
+// --status: finds the control socket of a running instance, asks it and prints the answer. It reads no key.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+
+#include "mptunnel/apps/command_line.h"
+#include "mptunnel/apps/control_path.h"
+
+namespace mptunnel {
+
+/// The requests that a running program answers; anything else gets a line that begins with kControlError.
+inline constexpr std::string_view kAskTable = "status";
+inline constexpr std::string_view kAskJson = "status json";
+inline constexpr std::string_view kControlError = "error: ";
+
+/// Which socket to ask: that of --control; the argument itself where it is a socket; that of the
+/// configuration or the port; else that of the only running instance. `line` is one for Action::status. The
+/// error's exit code is kExitUsage where the caller has to say something else, kExitSystem where nothing
+/// runs.
+tl::expected<std::string, StartError> find_instance(const std::string& program, const CommandLine& line,
+                                                    const RuntimeUser& user);
+
+/// Asks and prints; returns the exit code.
+int ask_status(const std::string& program, const CommandLine& line);
+
+}  // namespace mptunnel

@@ -1,0 +1,111 @@
+// What a running program tells of itself: plain values, as JSON for programs and as a table for people.
+// What it is not: a way to ask. That is the control socket (net/control_socket.h, ask_status.h); ClientApp
+// and ServerApp fill the values in.
+//
+// "out" is away from the program that tells, "in" is towards it. What is not known is nullopt: null in JSON,
+// "-" in the table.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mptunnel/base/drop.h"
+#include "mptunnel/base/time.h"
+#include "mptunnel/session/probed_path.h"
+
+namespace mptunnel {
+
+/// One direction of one path.
+struct DirectionStatus {
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t lost = 0;             ///< packets; of "out" as the peer reported
+  std::optional<double> loss;         ///< fraction, since the session began
+  std::optional<double> loss_recent;  ///< fraction, of the last 10 s
+  std::optional<Duration> jitter;
+  std::uint64_t first = 0;       ///< copies that arrived before all others
+  std::uint64_t duplicates = 0;  ///< copies that came after
+  std::uint64_t rate_bps = 0;    ///< of the last 10 s
+};
+
+struct RttStatus {
+  Duration smoothed{};
+  Duration variation{};
+  Duration minimum{};
+  Duration latest{};
+};
+
+struct PathStatus {
+  std::uint32_t id = 0;
+  std::string name;
+  PathState state = PathState::fresh;
+  std::string problem;   ///< what is wrong, in words; empty where all is well
+  bool standby = false;  ///< kept for when others fail
+  std::string remote;    ///< address and port; empty where there is none
+  std::string local;
+  std::string device;
+  std::optional<RttStatus> rtt;
+  std::optional<std::uint64_t> mtu_out;  ///< largest UDP payload, bytes
+  std::optional<std::uint64_t> mtu_in;
+  std::optional<Duration> last_answer;  ///< how long ago
+  DirectionStatus out;
+  DirectionStatus in;
+};
+
+enum class SessionState : std::uint8_t { connecting, established, dormant };
+/// "connecting", "established", "dormant".
+const char* name_of(SessionState state);
+
+struct SessionStatus {
+  SessionState state = SessionState::connecting;
+  std::optional<Duration> age;
+  std::string cipher;      ///< "AES-256-GCM"; empty where there is no session
+  bool encrypted = false;  ///< whether datagrams are, or will be
+  bool has_key = false;
+  std::optional<Duration> key_age;  ///< of the traffic keys, which change every two minutes
+  std::uint64_t flows = 0;
+  std::uint64_t datagrams_in = 0;   ///< from the application or target, into the tunnel
+  std::uint64_t datagrams_out = 0;  ///< out of the tunnel
+  std::uint64_t duplicates_dropped = 0;
+  std::optional<double> residual_loss_out;  ///< fraction of the datagrams of which no copy arrived
+  std::optional<double> residual_loss_in;
+  std::uint64_t fragmented = 0;                ///< datagrams that some path in use carried in pieces only
+  std::optional<std::uint64_t> largest_whole;  ///< payload that every path in use carries in one packet
+};
+
+/// A client of mpserver.
+struct ClientStatus {
+  std::string client;  ///< the first 8 digits of its identity
+  SessionStatus session;
+  std::vector<PathStatus> paths;
+};
+
+struct Status {
+  bool is_server = false;
+  std::string version;
+  Duration uptime{};
+  std::string config;  ///< the file, as given; empty in mpserver's form without a file
+  std::vector<std::string> listen;
+  SessionStatus session;              ///< mpclient's
+  std::vector<PathStatus> paths;      ///< mpclient's
+  std::string target;                 ///< mpserver's
+  std::vector<ClientStatus> clients;  ///< mpserver's
+  DropCounters drops;
+  std::vector<std::string> problems;  ///< of the program as a whole, in words
+};
+
+/// For a program that counts at two places.
+DropCounters sum_of(const DropCounters& one, const DropCounters& other);
+
+/// One line with one JSON object, and a newline. Text that is no UTF-8 is replaced where it is none.
+std::string render_json(const Status& status);
+
+/// For a terminal: what the program and its session are, a line for each path below a heading, and the
+/// problems. At most 140 columns where names and problems are not long. Names are cut in the middle past 40
+/// letters; what could steer a terminal is replaced.
+std::string render_table(const Status& status);
+
+}  // namespace mptunnel

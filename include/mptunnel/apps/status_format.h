@@ -1,0 +1,31 @@
+// Quantities as people read them, three digits or so. What it is not: exact; JSON is for that.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "mptunnel/base/time.h"
+
+namespace mptunnel {
+
+/// "0.1 s", "45 s", "13 min", "2 h 13 min", "5 d 3 h". A negative span is "0.0 s".
+std::string format_span(Duration span);
+/// One unit alone: "0.1 s ago", "8 s ago", "13 min ago", "2 h ago", "5 d ago".
+std::string format_ago(Duration span);
+/// For what takes milliseconds: "0.12 ms", "12.3 ms", "123 ms", "12.3 s".
+std::string format_delay(Duration delay);
+/// "0 %", "<0.01 %", "0.12 %", "1.2 %", "99.9 %", "100 %": only what is all or nothing looks so. "-" where it
+/// is nullopt or no fraction.
+std::string format_fraction(std::optional<double> fraction);
+/// "0", "850 bit/s", "3.4 Mbit/s", "12 Mbit/s", "123 Mbit/s".
+std::string format_rate(std::uint64_t rate_bps);
+
+/// One letter for each byte: '?' for what is no printable ASCII.
+std::string printable(std::string_view text);
+/// `text`, or where it is longer than `limit` (at least 5) its beginning and its end with "..." between.
+std::string shortened(std::string_view text, std::size_t limit);
+
+}  // namespace mptunnel

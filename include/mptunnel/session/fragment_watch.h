@@ -1,0 +1,41 @@
+// Whether so many datagrams need fragments that the user should hear of it: each costs a packet more, and is
+// lost with any of its parts.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "mptunnel/base/time.h"
+
+namespace mptunnel {
+
+class FragmentWatch {
+ public:
+  /// One datagram was sent; whether some path in use could only carry it in fragments.
+  void count(bool fragmented) {
+    ++datagrams_;
+    if (fragmented) ++fragmented_;
+  }
+  /// Datagrams that were fragmented so far.
+  [[nodiscard]] std::uint64_t fragmented() const { return fragmented_; }
+  /// To be called about once a second. The share of fragmented datagrams where that was kShare or more twice
+  /// in a row, for kWindow each; then not again within kQuiet.
+  std::optional<double> check(TimePoint now);
+
+  static constexpr Duration kWindow = std::chrono::seconds(5);
+  static constexpr Duration kQuiet = std::chrono::hours(1);
+  static constexpr double kShare = 0.1;
+  /// Fewer datagrams in a window say nothing.
+  static constexpr std::uint64_t kLeast = 20;
+
+ private:
+  std::uint64_t datagrams_ = 0;
+  std::uint64_t fragmented_ = 0;
+  std::uint64_t datagrams_then_ = 0;
+  std::uint64_t fragmented_then_ = 0;
+  std::optional<TimePoint> window_;
+  bool was_steady_ = false;
+  std::optional<TimePoint> said_;
+};
+
+}  // namespace mptunnel

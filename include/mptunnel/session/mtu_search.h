@@ -1,0 +1,73 @@
+// How large a packet one direction of one path carries, found by padded probes (RFC 8899), never by ICMP.
+//
+//     base      1,200 bytes are taken to pass, and a probe of that size is to confirm it
+//     search    a larger probe that is answered raises the size; one that is not, though tried several times,
+//     is
+//               an upper bound. Sizes of usual links first, then halves of what is left
+//     done      both bounds are near enough. Now and then it is searched upwards again; while large packets
+//               move, a probe of the present size confirms it. One that stays without an answer: base again
+//
+// What it is not: a sender of probes. Sizes are of UDP payloads.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+
+#include "mptunnel/base/time.h"
+#include "mptunnel/session/rtt_estimator.h"
+#include "mptunnel/wire/limits.h"
+
+namespace mptunnel {
+
+class MtuSearch {
+ public:
+  /// The path is in use from now on, or again: all that was known of it is forgotten.
+  void start(TimePoint now);
+  /// It is not probed any more, and taken to carry kBaseMtu.
+  void stop();
+
+  /// The largest packet that the path is taken to carry.
+  [[nodiscard]] std::size_t mtu() const { return low_; }
+  /// Whether that was found out, and not only assumed.
+  [[nodiscard]] bool is_measured() const { return is_measured_; }
+  /// When probe() has something to do, or kNever. Upward searches of a measured path begin only while
+  /// `moving`.
+  [[nodiscard]] TimePoint next_probe(bool moving) const;
+  /// How long an answer may take, and how many probes without one say that the size does not pass.
+  struct Patience {
+    Duration answer{};
+    unsigned tries = 3;
+    /// For a path with this round trip time, on which this share of probes is answered.
+    static Patience of(const RttEstimator& rtt, double answer_share);
+  };
+  /// The size to probe with now; nothing where none is due.
+  std::optional<std::size_t> probe(const Patience& patience, bool moving, TimePoint now);
+  /// The peer got a probe of this size.
+  void on_seen(std::size_t size, TimePoint now);
+  /// The own host could not send a packet of this size.
+  void on_refused(std::size_t size, TimePoint now);
+  /// A packet larger than kBaseMtu was sent.
+  void note_large(TimePoint now) { last_large_ = now; }
+
+ private:
+  enum class Phase : std::uint8_t { off, base, search, done, confirm };
+
+  void aim(TimePoint now);
+  void give_up(TimePoint now);
+  void finish(TimePoint now);
+  void rise(TimePoint now);
+  [[nodiscard]] bool is_large_moving(TimePoint now) const;
+
+  Phase phase_ = Phase::off;
+  bool is_measured_ = false;
+  std::size_t low_ = kBaseMtu;              ///< passes, or is assumed to
+  std::size_t high_ = kMaxPacketBytes + 1;  ///< does not pass, as far as is known
+  std::size_t size_ = 0;                    ///< under test
+  unsigned tries_ = 0;                      ///< probes of this size that were sent
+  TimePoint next_ = kNever;
+  TimePoint confirmed_{};
+  TimePoint rise_at_ = kNever;
+  std::optional<TimePoint> last_large_;
+};
+
+}  // namespace mptunnel

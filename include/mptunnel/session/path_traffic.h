@@ -1,0 +1,97 @@
+// What both ends count of one path, and what follows from it: loss each way, jitter, rates. Counters are of
+// the session, whatever the keys; loss is the difference between what one end sent on the path and what the
+// other got by it, never a gap in the packet numbers, which all paths share.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "mptunnel/base/time.h"
+#include "mptunnel/wire/frame.h"
+#include "mptunnel/wire/limits.h"
+
+namespace mptunnel {
+
+/// So many packets, and how many of them arrived: both counts from the same moment on the path.
+struct Arrivals {
+  std::uint64_t sent = 0;
+  std::uint64_t received = 0;
+
+  /// A path that duplicates packets hides losses, and never shows less than none.
+  [[nodiscard]] std::uint64_t lost() const { return sent > received ? sent - received : 0; }
+  /// Of these; nothing where none was sent.
+  [[nodiscard]] std::optional<double> loss() const {
+    if (sent == 0) return std::nullopt;
+    return static_cast<double>(lost()) / static_cast<double>(sent);
+  }
+};
+
+/// The counters of one path. Plain state: the engines count, and hand over the reports.
+struct PathTraffic {
+  std::uint64_t sent = 0;  ///< packets that the kernel took
+  std::uint64_t sent_bytes = 0;
+  std::uint64_t received = 0;  ///< packets that came and were genuine as far as was looked, copies included
+  std::uint64_t received_bytes = 0;
+  std::uint64_t first = 0;       ///< DATA that came by this path before any other
+  std::uint64_t duplicates = 0;  ///< DATA that had come already
+  bool voided = false;           ///< a forged copy was found: what came since the last sample says nothing
+
+  Arrivals out;  ///< as the peer's last report says
+  Arrivals in;   ///< of what the peer's last report says that it sent
+  std::uint64_t peer_first = 0;
+  std::uint64_t peer_duplicates = 0;
+  Duration peer_jitter{};
+  std::uint16_t peer_mtu = 0;
+
+  [[nodiscard]] Duration jitter() const { return jitter_; }
+
+  /// A report of the peer, which came at `now`. Reports may overtake each other: the counts of the furthest
+  /// one stay. Returns the round trip time that it shows; nothing where it echoes none of ours.
+  std::optional<Duration> on_report(const PathReport& report, TimePoint now);
+  /// Fills in what this end says of the path: all counts and times, and the jitter.
+  void fill_report(PathReport& report, TimePoint now) const;
+  /// Adds what another object counted of this path. What reports said stays.
+  void add_counts(const PathTraffic& other);
+
+ private:
+  std::optional<std::uint32_t> last_time_;  ///< `time` of the newest report,
+  TimePoint last_came_{};                   ///< and when it came
+  Duration jitter_{};
+};
+
+using PathTable = std::array<PathTraffic, kMaxPaths>;
+
+/// The last ten seconds of a path, in samples of one.
+class PathHistory {
+ public:
+  static constexpr Duration kStep = std::chrono::seconds(1);
+
+  struct Recent {
+    std::optional<double> loss_out;  ///< fractions; nothing where nothing was sent, or the counts are void
+    std::optional<double> loss_in;
+    double bytes_out = 0;  ///< a second
+    double bytes_in = 0;
+  };
+
+  /// To be called about once a kStep; more often does nothing. Takes `traffic.voided` back.
+  void sample(PathTraffic& traffic, TimePoint now);
+  [[nodiscard]] Recent recent(const PathTraffic& traffic, TimePoint now) const;
+
+ private:
+  static constexpr std::size_t kSamples = 11;
+  struct Sample {
+    TimePoint time;
+    Arrivals out;
+    Arrivals in;
+    std::uint64_t sent_bytes = 0;
+    std::uint64_t received_bytes = 0;
+    bool voided = false;
+  };
+
+  std::array<Sample, kSamples> samples_{};
+  std::size_t count_ = 0;  ///< taken so far; the newest is at (count_ - 1) % kSamples
+};
+
+}  // namespace mptunnel

@@ -1,0 +1,131 @@
+#include "mptunnel/apps/bridges.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "mptunnel/base/log.h"
+
+namespace mptunnel {
+
+Bridges::Bridges(const ClientConfig& config, const ClientIdentity& identity, const SocketTuning& tuning,
+                 Loop& loop, Resolver& resolver, Callbacks callbacks)
+    : config_(config),
+      callbacks_(std::move(callbacks)),
+      watch_(loop, [this] { on_interfaces(); }),
+      context_{identity, tuning,         config.common.resolve_interval, loop,
+               resolver, watch_.table(), callbacks_.on_readable,         callbacks_.on_available} {}
+
+void Bridges::start() {
+  if (const auto started = watch_.start(); !started)
+    log_warning("interfaces are not watched, so that a change is noticed late: {}", started.error());
+  for (std::size_t line = 0; line < config_.bridges.size(); ++line) {
+    const BridgeConfig& bridge = config_.bridges[line];
+    if (is_pattern(bridge)) {
+      fit(line);
+    } else {
+      make(line, bridge.devices.empty() ? std::string() : bridge.devices.front());
+    }
+  }
+  for (const std::string& problem : problems()) log_warning("{}", problem);
+}
+
+void Bridges::on_interfaces() {
+  // Those that are there first: what goes makes room for what comes.
+  for (const auto& bridge : bridges_) {
+    if (bridge) bridge->on_interfaces();
+  }
+  for (std::size_t line = 0; line < config_.bridges.size(); ++line) {
+    if (is_pattern(config_.bridges[line])) fit(line);
+  }
+}
+
+bool Bridges::is_fit(const BridgeConfig& line, const NetworkInterface& interface) const {
+  // A line of its own for the same path says more than a pattern.
+  const bool is_named =
+      std::any_of(config_.bridges.begin(), config_.bridges.end(), [&](const BridgeConfig& other) {
+        return !is_pattern(other) && other.remote == line.remote && !other.devices.empty() &&
+               other.devices.front() == interface.name;
+      });
+  return !is_named && interface.is_up && !interface.addresses.empty() && !interface.is_loopback &&
+         !interface.is_tunnel && matches_device(line, interface.name) &&
+         !is_excluded(config_, interface.name);
+}
+
+void Bridges::fit(std::size_t line) {
+  const BridgeConfig& config = config_.bridges[line];
+  for (std::size_t i = 0; i < kMaxPaths; ++i) {
+    if (!bridges_.at(i) || owners_.at(i)->first != line) continue;
+    const NetworkInterface* interface = watch_.table().find(bridges_.at(i)->device());
+    if (interface == nullptr || !is_fit(config, *interface)) remove(PathId{static_cast<std::uint8_t>(i)});
+  }
+  for (const auto& [index, interface] : watch_.table().interfaces()) {
+    if (!is_fit(config, interface)) continue;
+    const Owner owner{line, interface.name};
+    const bool is_there = std::any_of(bridges_.begin(), bridges_.end(), [&](const auto& bridge) {
+      return bridge && owners_.at(bridge->id().value) == owner;
+    });
+    if (!is_there) make(line, interface.name);
+  }
+}
+
+std::optional<PathId> Bridges::take_id(std::size_t line, const std::string& device) {
+  const Owner owner{line, device};
+  std::optional<PathId> best;
+  for (std::size_t i = kMaxPaths; i-- > 0;) {
+    if (bridges_.at(i)) continue;
+    const PathId id{static_cast<std::uint8_t>(i)};
+    if (owners_.at(i) == owner) return id;
+    // One that nobody had before is better than one that another may want back.
+    if (!best || !owners_.at(i) || owners_.at(best->value)) best = id;
+  }
+  return best;
+}
+
+void Bridges::make(std::size_t line, const std::string& device) {
+  const BridgeConfig& config = config_.bridges[line];
+  const auto id = take_id(line, device);
+  if (!id) {
+    if (!said_full_)
+      log_warning("bridge {} over {}: there are {} paths already", config.name, device, kMaxPaths);
+    said_full_ = true;
+    return;
+  }
+  owners_.at(id->value) = Owner{line, device};
+  std::string name = config.name;
+  if (is_pattern(config)) {
+    // The default name ends in the patterns: the interface stands for them.
+    const std::string plain = to_string(config.remote);
+    name = fmt::format("{}@{}", name.starts_with(plain) ? plain : name, device);
+    log_info("bridge {}: interface {} is up, a path is made over it", name, device);
+  }
+  auto& bridge = bridges_.at(id->value);
+  bridge = std::make_unique<Bridge>(*id, config, std::move(name), device, context_);
+  callbacks_.on_made(*bridge);
+  bridge->start();
+}
+
+void Bridges::remove(PathId id) {
+  auto& bridge = bridges_.at(id.value);
+  log_info("bridge {}: interface {} is gone, down or without an address, its path is removed", bridge->name(),
+           bridge->device());
+  callbacks_.on_available(id, false);
+  bridge.reset();
+}
+
+std::vector<std::string> Bridges::problems() const {
+  std::vector<std::string> problems;
+  for (std::size_t line = 0; line < config_.bridges.size(); ++line) {
+    if (!is_pattern(config_.bridges[line])) continue;
+    const bool has_path = std::any_of(bridges_.begin(), bridges_.end(), [&](const auto& bridge) {
+      return bridge && owners_.at(bridge->id().value)->first == line;
+    });
+    if (!has_path) {
+      problems.push_back(fmt::format("bridge {}: no interface that it could use is up and has an address",
+                                     config_.bridges[line].name));
+    }
+  }
+  return problems;
+}
+
+}  // namespace mptunnel

@@ -1,0 +1,82 @@
+#include "mptunnel/apps/server_app.h"
+#include "mptunnel/net/clock.h"
+#include "status_values.h"
+
+namespace mptunnel {
+namespace {
+
+SessionStatus session_status(const ServerSession& client, bool has_key, TimePoint now) {
+  const KeyEpoch& keys = client.sealing();
+  SessionStatus session;
+  session.state = client.dormant ? SessionState::dormant : SessionState::established;
+  session.cipher = name_of(keys.cipher());
+  session.encrypted = !keys.is_clear();
+  session.has_key = has_key;
+  session.key_age = now - keys.created();
+  session.flows = client.flows.size();
+  session.datagrams_in = client.datagrams_out;
+  session.datagrams_out = client.datagrams_in;
+  for (const PathTraffic& path : *keys.paths()) session.duplicates_dropped += path.duplicates;
+  session.age = now - client.started;
+  session.residual_loss_out = client.data_out().loss();
+  session.residual_loss_in = client.data_in().loss();
+  session.fragmented = client.fragment_watch.fragmented();
+  if (const Carriers carriers = client.carriers(now); carriers.paths != 0)
+    session.largest_whole = carriers.mtu - keys.data_overhead() - datagram_prefix_bytes(FlowId{0});
+  return session;
+}
+
+PathStatus path_status(PathId id, const ServerPath& path, const PathTraffic& traffic, TimePoint now) {
+  PathStatus status;
+  status.id = id.value;
+  status.name = fmt::format("path {}", id.value);
+  status.state = path.state(now);
+  status.standby = path.is_standby();
+  status.remote = text_of(path.route().remote);
+  status.local = text_of(path.route().local);
+  status.rtt = rtt_status(path.rtt());
+  status.last_answer = now - path.last_heard();
+  add_traffic(status, traffic, path.history, path.mtu, now);
+  if (status.state == PathState::down || status.state == PathState::suspect) {
+    status.problem =
+        fmt::format("no probe came for {:.1f} s", std::chrono::duration<double>(*status.last_answer).count());
+  } else if (status.state == PathState::fresh) {
+    status.problem = "its address has not proved yet that it hears us";
+  } else {
+    status.problem = loss_problem(status);
+  }
+  return status;
+}
+
+ClientStatus client_status(const ServerSession& client, bool has_key, TimePoint now) {
+  ClientStatus status;
+  for (std::size_t i = 0; i < 4; ++i) status.client += fmt::format("{:02x}", client.identity[i]);
+  status.session = session_status(client, has_key, now);
+  for (std::size_t i = 0; i < client.paths.size(); ++i) {
+    if (client.paths[i] == nullptr) continue;
+    const PathId id{static_cast<std::uint8_t>(i)};
+    status.paths.push_back(path_status(id, *client.paths[i], client.sealing().path(id), now));
+  }
+  return status;
+}
+
+}  // namespace
+
+Status ServerApp::status() const {
+  const TimePoint now = monotonic_now();
+  Status status;
+  status.is_server = true;
+  status.uptime = now - started_;
+  for (const ListenAddress& address : config_.listen) status.listen.push_back(address.endpoint.to_string());
+  status.target = to_string(config_.target);
+  for (const auto& [handle, client] : engine_.sessions())
+    status.clients.push_back(client_status(*client, has_key_, now));
+  for (const ClientStatus& client : status.clients) {
+    const auto problem = fragment_problem(client.session, client.session.datagrams_in);
+    if (!problem.empty()) status.problems.push_back(fmt::format("client {}: {}", client.client, problem));
+  }
+  status.drops = sum_of(engine_.drops(), drops_);
+  return status;
+}
+
+}  // namespace mptunnel

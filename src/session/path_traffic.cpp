@@ -1,0 +1,114 @@
+#include "mptunnel/session/path_traffic.h"
+
+#include <algorithm>
+
+namespace mptunnel {
+namespace {
+
+/// A quarter of the time in which 32 bits of microseconds wrap.
+constexpr Duration kTimesMayWrap = std::chrono::minutes(17);
+
+std::uint32_t microseconds(TimePoint time) {
+  return static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count());
+}
+
+/// The count that ends in `low` and is nearest to `near`.
+std::uint64_t widen(std::uint32_t low, std::uint64_t near) {
+  const auto step = static_cast<std::int32_t>(low - static_cast<std::uint32_t>(near));
+  if (step < 0 && near < static_cast<std::uint64_t>(-std::int64_t{step})) return low;
+  return near + static_cast<std::uint64_t>(std::int64_t{step});
+}
+
+Duration from_microseconds(std::uint32_t count) {
+  return std::chrono::microseconds(count);
+}
+
+}  // namespace
+
+std::optional<Duration> PathTraffic::on_report(const PathReport& report, TimePoint now) {
+  const auto ahead = static_cast<std::int32_t>(report.time - last_time_.value_or(report.time - 1));
+  // After so long a silence the times may have wrapped, and nothing is still under way.
+  const bool is_anew = last_time_ && now - last_came_ >= kTimesMayWrap;
+  if (ahead <= 0 && !is_anew) return std::nullopt;
+  if (last_time_ && !is_anew) {
+    const Duration apart_there = from_microseconds(static_cast<std::uint32_t>(ahead));
+    const Duration apart_here = now - last_came_;
+    const Duration difference = std::chrono::abs(apart_here - apart_there);
+    jitter_ += (difference - jitter_) / 16;
+  }
+  last_time_ = report.time;
+  last_came_ = now;
+  peer_jitter = from_microseconds(report.jitter);
+  peer_mtu = report.mtu;
+  if ((report.flags & PathReport::kUncounted) == 0) {
+    in = {std::max(in.sent, widen(report.sent, in.sent)), received};
+    peer_first = widen(report.first, peer_first);
+    peer_duplicates = widen(report.duplicates, peer_duplicates);
+    const std::uint64_t of = std::min(widen(report.of, out.sent), sent);
+    if (of >= out.sent) out = {of, widen(report.received, out.received)};
+  }
+  if (report.held == PathReport::kNothingHeld) return std::nullopt;
+  const auto round_trip = static_cast<std::int32_t>(microseconds(now) - report.echo - report.held);
+  if (round_trip < 0) return std::nullopt;
+  return from_microseconds(static_cast<std::uint32_t>(round_trip));
+}
+
+void PathTraffic::fill_report(PathReport& report, TimePoint now) const {
+  report.time = microseconds(now);
+  if (last_time_) {
+    report.echo = *last_time_;
+    report.held = microseconds(now) - microseconds(last_came_);
+  }
+  report.sent = static_cast<std::uint32_t>(sent);
+  report.received = static_cast<std::uint32_t>(in.received);
+  report.of = static_cast<std::uint32_t>(in.sent);
+  report.first = static_cast<std::uint32_t>(first);
+  report.duplicates = static_cast<std::uint32_t>(duplicates);
+  report.jitter =
+      static_cast<std::uint32_t>(std::min<std::int64_t>(jitter_ / std::chrono::microseconds(1), UINT32_MAX));
+}
+
+void PathTraffic::add_counts(const PathTraffic& other) {
+  sent += other.sent;
+  sent_bytes += other.sent_bytes;
+  received += other.received;
+  received_bytes += other.received_bytes;
+  first += other.first;
+  duplicates += other.duplicates;
+  voided = voided || other.voided;
+}
+
+void PathHistory::sample(PathTraffic& traffic, TimePoint now) {
+  if (count_ > 0 && now - samples_[(count_ - 1) % kSamples].time < kStep * 9 / 10) return;
+  samples_[count_ % kSamples] = {
+      now, traffic.out, traffic.in, traffic.sent_bytes, traffic.received_bytes, traffic.voided};
+  ++count_;
+  traffic.voided = false;
+}
+
+PathHistory::Recent PathHistory::recent(const PathTraffic& traffic, TimePoint now) const {
+  Recent recent;
+  if (count_ == 0) return recent;
+  const std::size_t kept = std::min(count_, kSamples);
+  const Sample& oldest = samples_[(count_ - kept) % kSamples];
+  const auto loss = [](const Arrivals& before, const Arrivals& after) -> std::optional<double> {
+    if (after.sent <= before.sent || after.received < before.received) return std::nullopt;
+    return Arrivals{after.sent - before.sent, after.received - before.received}.loss();
+  };
+  recent.loss_out = loss(oldest.out, traffic.out);
+  // The first sample's mark is of the time before it.
+  bool voided = traffic.voided;
+  for (std::size_t i = count_ - kept + 1; i < count_; ++i) voided = voided || samples_[i % kSamples].voided;
+  if (!voided) recent.loss_in = loss(oldest.in, traffic.in);
+  const double seconds = std::chrono::duration<double>(now - oldest.time).count();
+  const bool is_anew =
+      traffic.sent_bytes < oldest.sent_bytes || traffic.received_bytes < oldest.received_bytes;
+  if (seconds > 0 && !is_anew) {
+    recent.bytes_out = static_cast<double>(traffic.sent_bytes - oldest.sent_bytes) / seconds;
+    recent.bytes_in = static_cast<double>(traffic.received_bytes - oldest.received_bytes) / seconds;
+  }
+  return recent;
+}
+
+}  // namespace mptunnel

@@ -1,0 +1,233 @@
+#include "mptunnel/session/fragment_assembler.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include "mptunnel/wire/header.h"
+#include "support/test_random.h"
+
+namespace mptunnel {
+namespace {
+
+using Octets = std::vector<std::uint8_t>;
+using Added = tl::expected<std::optional<Octets>, Drop>;
+
+constexpr TimePoint kStart{100s};
+constexpr SessionIndex kEpoch{0xabcdef};
+
+/// A packet, and its fragments.
+struct Cut {
+  explicit Cut(std::uint32_t id, std::size_t size, PacketType kind = PacketType::data,
+               SessionIndex of = kEpoch)
+      : number(id), type(kind), epoch(of), packet(kHeaderBytes + size) {
+    for (std::size_t i = 0; i < packet.size(); ++i) packet[i] = static_cast<std::uint8_t>(i * 31 + id);
+    encode_header({type, epoch, number}, packet);
+  }
+  [[nodiscard]] FragmentFrame part(std::size_t offset, std::size_t size) const {
+    return {type, number, static_cast<std::uint32_t>(packet.size() - kHeaderBytes),
+            static_cast<std::uint32_t>(offset), ConstBytes(packet).subspan(kHeaderBytes + offset, size)};
+  }
+  Added add(FragmentAssembler& to, std::size_t offset, std::size_t size, TimePoint now = kStart) const {
+    return to.add(epoch, part(offset, size), now);
+  }
+
+  PacketNumber number;
+  PacketType type;
+  SessionIndex epoch;
+  Octets packet;
+};
+
+bool is_waiting(const Added& added) {
+  return added && !*added;
+}
+
+TEST(FragmentAssembler, GivesThePacketWithItsLastFragmentHeaderAndAll) {
+  for (const PacketType type : {PacketType::data, PacketType::control}) {
+    FragmentAssembler assembler;
+    const Cut cut(7, 100, type);
+    EXPECT_TRUE(is_waiting(cut.add(assembler, 0, 60)));
+    EXPECT_EQ(assembler.packets(), 1U);
+    EXPECT_EQ(assembler.bytes(), 108U);
+    const Added whole = cut.add(assembler, 60, 40);
+    ASSERT_TRUE(whole && *whole);
+    EXPECT_EQ(**whole, cut.packet);
+    EXPECT_EQ(assembler.packets(), 0U);
+    EXPECT_EQ(assembler.bytes(), 0U);
+  }
+}
+
+TEST(FragmentAssembler, OneFragmentMayBeAll) {
+  FragmentAssembler assembler;
+  const Cut cut(1, 1);
+  const Added whole = cut.add(assembler, 0, 1);
+  ASSERT_TRUE(whole && *whole);
+  EXPECT_EQ(**whole, cut.packet);
+}
+
+TEST(FragmentAssembler, TakesFragmentsInAnyOrder) {
+  std::vector<std::size_t> order{0, 1, 2, 3, 4};
+  do {
+    FragmentAssembler assembler;
+    const Cut cut(1, 50);
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      const Added added = cut.add(assembler, 10 * order[i], 10);
+      ASSERT_TRUE(added);
+      ASSERT_EQ(added->has_value(), i == 4);
+      if (*added) {
+        ASSERT_EQ(**added, cut.packet);
+      }
+    }
+  } while (std::next_permutation(order.begin(), order.end()));
+}
+
+TEST(FragmentAssembler, FragmentsOfSeveralSplitsCombine) {
+  // Two paths of different MTU: one cuts in halves, the other in three.
+  FragmentAssembler assembler;
+  const Cut cut(1, 60);
+  EXPECT_TRUE(is_waiting(cut.add(assembler, 0, 30)));
+  EXPECT_TRUE(is_waiting(cut.add(assembler, 40, 20)));
+  const Added whole = cut.add(assembler, 20, 20);
+  ASSERT_TRUE(whole && *whole);
+  EXPECT_EQ(**whole, cut.packet);
+}
+
+TEST(FragmentAssembler, WhatIsAllThereAlreadyIsACopy) {
+  FragmentAssembler assembler;
+  const Cut cut(1, 100);
+  EXPECT_TRUE(is_waiting(cut.add(assembler, 10, 50)));
+  for (const auto& [offset, size] : {std::pair{10U, 50U}, {10U, 1U}, {59U, 1U}, {20U, 20U}})
+    EXPECT_EQ(cut.add(assembler, offset, size).error(), Drop::copy) << offset;
+  EXPECT_TRUE(is_waiting(cut.add(assembler, 5, 10))) << "half of it is new";
+  EXPECT_TRUE(is_waiting(cut.add(assembler, 60, 40)));
+  EXPECT_EQ(cut.add(assembler, 5, 95).error(), Drop::copy) << "neighbours count as one";
+}
+
+TEST(FragmentAssembler, AnotherTotalIsAContradiction) {
+  FragmentAssembler assembler;
+  const Cut cut(1, 100);
+  EXPECT_TRUE(is_waiting(cut.add(assembler, 0, 50)));
+  for (const std::size_t other : {99U, 101U}) {
+    const Cut wrong(1, other);
+    EXPECT_EQ(wrong.add(assembler, 50, other - 50).error(), Drop::bad_frame);
+  }
+  const Added whole = cut.add(assembler, 50, 50);
+  ASSERT_TRUE(whole && *whole);
+  EXPECT_EQ(**whole, cut.packet);
+}
+
+TEST(FragmentAssembler, PacketsOfOtherKeysTypesAndNumbersAreOthers) {
+  FragmentAssembler assembler;
+  const std::vector<Cut> cuts{Cut(1, 20), Cut(2, 20), Cut(1, 20, PacketType::control),
+                              Cut(1, 20, PacketType::data, SessionIndex{5})};
+  for (const Cut& cut : cuts) EXPECT_TRUE(is_waiting(cut.add(assembler, 0, 10)));
+  EXPECT_EQ(assembler.packets(), 4U);
+  for (const Cut& cut : cuts) {
+    const Added whole = cut.add(assembler, 10, 10);
+    ASSERT_TRUE(whole && *whole);
+    EXPECT_EQ(**whole, cut.packet);
+  }
+}
+
+TEST(FragmentAssembler, ForgetsAPacketTwoSecondsAfterItsFirstFragment) {
+  FragmentAssembler assembler;
+  const Cut first(1, 100);
+  const Cut second(2, 100);
+  EXPECT_TRUE(is_waiting(first.add(assembler, 0, 10)));
+  EXPECT_TRUE(is_waiting(second.add(assembler, 0, 10, kStart + 1s)));
+  EXPECT_TRUE(is_waiting(first.add(assembler, 10, 10, kStart + 1900ms))) << "more fragments do not keep it";
+  EXPECT_EQ(assembler.expire(kStart + kFragmentLife - 1ns), 0U);
+  EXPECT_EQ(assembler.expire(kStart + kFragmentLife), 1U);
+  EXPECT_EQ(assembler.packets(), 1U);
+  EXPECT_EQ(assembler.bytes(), 108U);
+  EXPECT_TRUE(is_waiting(first.add(assembler, 20, 80, kStart + kFragmentLife))) << "it begins anew";
+  EXPECT_EQ(assembler.expire(kStart + 1h), 2U);
+  EXPECT_EQ(assembler.bytes(), 0U);
+  EXPECT_EQ(assembler.evicted(), 0U);
+}
+
+TEST(FragmentAssembler, PacketThatIsWholeIsNotCountedAsExpired) {
+  FragmentAssembler assembler;
+  const Cut cut(1, 20);
+  EXPECT_TRUE(is_waiting(cut.add(assembler, 0, 10)));
+  ASSERT_TRUE(*cut.add(assembler, 10, 10));
+  // The same number again, as a copy would begin it: it has a time of its own.
+  EXPECT_TRUE(is_waiting(cut.add(assembler, 0, 10, kStart + 1s)));
+  EXPECT_EQ(assembler.expire(kStart + kFragmentLife), 0U);
+  EXPECT_EQ(assembler.packets(), 1U);
+  EXPECT_EQ(assembler.expire(kStart + 1s + kFragmentLife), 1U);
+}
+
+TEST(FragmentAssembler, HoldsNoMorePacketsThanItsLimitAndGivesUpTheOldest) {
+  FragmentAssembler assembler;
+  for (std::uint32_t i = 0; i < kFragmentedPackets + 10; ++i) {
+    EXPECT_TRUE(is_waiting(Cut(i, 20).add(assembler, 0, 10)));
+    EXPECT_LE(assembler.packets(), kFragmentedPackets);
+  }
+  EXPECT_EQ(assembler.evicted(), 10U);
+  EXPECT_TRUE(is_waiting(Cut(5, 20).add(assembler, 10, 10))) << "gone";
+  const Added kept = Cut(1000, 20).add(assembler, 10, 10);
+  ASSERT_TRUE(kept && *kept);
+}
+
+TEST(FragmentAssembler, HoldsNoMoreBytesThanItsLimit) {
+  FragmentAssembler assembler;
+  const std::size_t size = kMaxSealedBytes - kHeaderBytes;
+  for (std::uint32_t i = 0; i < 200; ++i) {
+    EXPECT_TRUE(is_waiting(Cut(i, size).add(assembler, 0, 1)));
+    EXPECT_LE(assembler.bytes(), kFragmentedBytes);
+  }
+  EXPECT_EQ(assembler.packets(), kFragmentedBytes / kMaxSealedBytes);
+  EXPECT_EQ(assembler.evicted(), 200 - assembler.packets());
+}
+
+TEST(FragmentAssembler, ManyPacketsThatBecomeWholeNeedNoRoomForLong) {
+  FragmentAssembler assembler;
+  for (std::uint32_t i = 0; i < 100'000; ++i) {
+    const Cut cut(i, 20);
+    ASSERT_TRUE(is_waiting(cut.add(assembler, 0, 10)));
+    const Added whole = cut.add(assembler, 10, 10);
+    ASSERT_TRUE(whole && *whole);
+  }
+  EXPECT_EQ(assembler.evicted(), 0U);
+  EXPECT_EQ(assembler.bytes(), 0U);
+}
+
+TEST(FragmentAssembler, AgreesWithAMapOfBytesForRandomSplits) {
+  test::TestRandom random(5);
+  for (int round = 0; round < 2000; ++round) {
+    FragmentAssembler assembler;
+    std::vector<Cut> cuts;
+    std::vector<std::vector<bool>> have;
+    for (std::uint32_t i = 0; i < 3; ++i) {
+      cuts.emplace_back(i, 1 + random.below(40));
+      have.emplace_back(cuts.back().packet.size() - kHeaderBytes);
+    }
+    for (int step = 0; step < 60; ++step) {
+      const std::size_t which = random.below(3);
+      std::vector<bool>& bits = have[which];
+      const std::size_t offset = random.below(bits.size());
+      const std::size_t size = 1 + random.below(bits.size() - offset);
+      const auto begin = bits.begin() + static_cast<std::ptrdiff_t>(offset);
+      const auto end = begin + static_cast<std::ptrdiff_t>(size);
+      const bool is_new = std::find(begin, end, false) != end;
+      std::fill(begin, end, true);
+      const bool is_whole = std::find(bits.begin(), bits.end(), false) == bits.end();
+      const Added added = cuts[which].add(assembler, offset, size);
+      ASSERT_EQ(added.has_value(), is_new);
+      if (!added) {
+        ASSERT_EQ(added.error(), Drop::copy);
+        continue;
+      }
+      ASSERT_EQ(added->has_value(), is_whole);
+      if (!is_whole) continue;
+      ASSERT_EQ(**added, cuts[which].packet);
+      std::fill(bits.begin(), bits.end(), false);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace mptunnel

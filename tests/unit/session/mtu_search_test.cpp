@@ -1,0 +1,313 @@
+#include "mptunnel/session/mtu_search.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+
+#include "mtu_path.h"
+#include "support/test_random.h"
+
+namespace mptunnel {
+namespace {
+
+using namespace std::chrono_literals;
+using test::MtuPath;
+
+/// A measured path.
+MtuPath measured(std::size_t mtu) {
+  MtuPath path(mtu);
+  path.run(30s);
+  EXPECT_TRUE(path.search.is_measured());
+  path.probes.clear();
+  return path;
+}
+
+TEST(MtuSearch, AssumesWhatEveryPathOfTodayCarriesUntilItKnows) {
+  MtuSearch search;
+  EXPECT_EQ(search.mtu(), kBaseMtu);
+  EXPECT_FALSE(search.is_measured());
+  EXPECT_EQ(search.next_probe(true), kNever);
+  EXPECT_FALSE(search.probe({100ms, 3}, true, TimePoint{100s}));
+  search.on_seen(1472, TimePoint{100s});
+  search.on_refused(1000, TimePoint{100s});
+  EXPECT_EQ(search.mtu(), kBaseMtu) << "nothing was asked";
+}
+
+/// UDP payloads over usual links: what a path carries ends there, or lies well above.
+constexpr std::array<std::size_t, 13> kUsual{1232, 1252, 1352, 1372, 1392, 1412, 1432,
+                                             1444, 1452, 1464, 1472, 8952, 8972};
+
+TEST(MtuSearch, FindsEachMtuToTheByteSaveThoseJustAboveAUsualOne) {
+  for (std::size_t mtu = 548; mtu <= 65507; mtu += mtu < 1600 ? 1 : 61) {
+    MtuPath path(mtu);
+    path.run(60s);
+    ASSERT_TRUE(path.search.is_measured()) << mtu;
+    ASSERT_LE(path.search.mtu(), mtu);
+    ASSERT_GT(path.search.mtu() + 16, mtu);
+    if (path.search.mtu() != mtu) {
+      ASSERT_TRUE(std::find(kUsual.begin(), kUsual.end(), path.search.mtu()) != kUsual.end()) << mtu;
+    }
+    ASSERT_LE(path.probes.size(), 60U) << mtu;
+  }
+}
+
+TEST(MtuSearch, FindsUsualSizesToTheByte) {
+  for (const std::size_t mtu : {1200U, 1252U, 1372U, 1452U, 1472U, 8972U, 65507U}) {
+    MtuPath path(mtu);
+    path.run(60s);
+    EXPECT_EQ(path.search.mtu(), mtu);
+    EXPECT_LE(path.probes.size(), 35U) << mtu;
+  }
+}
+
+TEST(MtuSearch, FindsWhatTheOwnInterfaceRefusesWithoutWaiting) {
+  for (const std::size_t local : {548U, 700U, 1200U, 1252U, 1452U, 1472U, 4000U, 8972U, 65507U}) {
+    MtuPath path(65507);
+    path.local = local;
+    path.run(10s);
+    EXPECT_TRUE(path.search.is_measured()) << local;
+    EXPECT_LE(path.search.mtu(), local);
+    EXPECT_GT(path.search.mtu() + 16, local);
+    EXPECT_LE(path.probes.size(), 40U) << local;
+  }
+}
+
+TEST(MtuSearch, InterfaceThatTakesMoreThanThePathCarriesIsNotBelieved) {
+  MtuPath path(1372);
+  path.local = 1472;
+  path.run(30s);
+  EXPECT_EQ(path.search.mtu(), 1372U);
+}
+
+TEST(MtuSearch, FindsItWhileProbesAreLost) {
+  for (const double loss : {0.05, 0.2, 0.4}) {
+    for (const std::size_t mtu : {600U, 1252U, 1372U, 1452U, 1472U, 8972U, 20000U}) {
+      MtuPath path(mtu);
+      path.loss = loss;
+      path.run(5min);
+      EXPECT_TRUE(path.search.is_measured());
+      EXPECT_LE(path.search.mtu(), mtu);
+      EXPECT_LE(path.probes.size(), 250U);
+      // A size is given up for lost probes once in a hundred times: most runs find it at once.
+      if (path.search.mtu() + 16 <= mtu) {
+        path.run(30min);
+        EXPECT_GT(path.search.mtu() + 16, mtu) << loss << " " << mtu;
+      }
+    }
+  }
+}
+
+TEST(MtuSearch, UsualPathIsKnownWithinThreeSeconds) {
+  for (const std::size_t mtu : {1252U, 1372U, 1452U, 1472U}) {
+    MtuPath path(mtu);
+    path.run(3s);
+    EXPECT_EQ(path.search.mtu(), mtu);
+  }
+}
+
+TEST(MtuSearch, MeasuredPathIsLeftInPeace) {
+  MtuPath path = measured(1472);
+  path.moving = false;
+  path.run(24h);
+  EXPECT_TRUE(path.probes.empty());
+  EXPECT_EQ(path.search.next_probe(false), kNever);
+}
+
+TEST(MtuSearch, LargePacketsHaveItsSizeConfirmed) {
+  MtuPath path = measured(1472);
+  path.large = true;
+  path.run(60s);
+  EXPECT_EQ(path.search.mtu(), 1472U);
+  EXPECT_GE(path.probes.size(), 25U);
+  EXPECT_LE(path.probes.size(), 31U);
+  for (const std::size_t size : path.probes) EXPECT_EQ(size, 1472U);
+  path.large = false;
+  path.probes.clear();
+  path.run(60s);
+  EXPECT_LE(path.probes.size(), 1U) << "and nothing more once they stop";
+}
+
+TEST(MtuSearch, PathThatShrinksIsNoticedWhileLargePacketsMove) {
+  for (const std::size_t now : {1452U, 1372U, 1252U, 1200U, 900U, 548U}) {
+    MtuPath path = measured(1472);
+    path.large = true;
+    path.run(10s);
+    ASSERT_EQ(path.search.mtu(), 1472U);
+    path.mtu = now;
+    // Two seconds to the next confirmation, three tries of 100 ms; a path of less than 1,200 takes three
+    // more.
+    path.run(2s + 3 * 100ms + 10ms);
+    EXPECT_LE(path.search.mtu(), std::max<std::size_t>(now, kBaseMtu)) << now;
+    path.run(10s);
+    EXPECT_LE(path.search.mtu(), now);
+    EXPECT_GT(path.search.mtu() + 16, now);
+  }
+}
+
+TEST(MtuSearch, PathThatShrinksBelowTheBaseIsNoticedToo) {
+  MtuPath path = measured(1000);
+  ASSERT_LE(path.search.mtu(), 1000U);
+  path.large = true;
+  path.run(10s);
+  path.mtu = 700;
+  path.run(10s);
+  EXPECT_LE(path.search.mtu(), 700U);
+  EXPECT_GT(path.search.mtu() + 16, 700U);
+}
+
+TEST(MtuSearch, ShrinkIsNoticedByTheFirstLargePacketAfterAPause) {
+  MtuPath path = measured(1472);
+  path.run(60s);
+  path.mtu = 1372;
+  path.large = true;
+  path.run(400ms);
+  EXPECT_LE(path.search.mtu(), 1372U);
+  path.run(5s);
+  EXPECT_EQ(path.search.mtu(), 1372U);
+}
+
+TEST(MtuSearch, OneLostConfirmationIsNoShrink) {
+  MtuPath path = measured(1472);
+  path.large = true;
+  for (int i = 0; i < 20; ++i) {
+    path.mtu = 1000;
+    path.run(110ms);
+    path.mtu = 1472;
+    path.run(3s);
+    ASSERT_EQ(path.search.mtu(), 1472U) << i;
+  }
+}
+
+TEST(MtuSearch, PathThatGrowsIsFoundAfterTenMinutesOfData) {
+  MtuPath path = measured(1372);
+  path.mtu = 1472;
+  path.run(9min);
+  EXPECT_EQ(path.search.mtu(), 1372U);
+  path.run(2min);
+  EXPECT_EQ(path.search.mtu(), 1472U);
+}
+
+TEST(MtuSearch, PathThatDoesNotGrowIsTriedSparsely) {
+  MtuPath path = measured(1472);
+  path.run(24h);
+  EXPECT_EQ(path.search.mtu(), 1472U);
+  // Each ten minutes two sizes, three times each.
+  EXPECT_LE(path.probes.size(), 24U * 6 * 6 + 6);
+  EXPECT_GE(path.probes.size(), 24U * 6 * 6 - 12);
+}
+
+TEST(MtuSearch, LargePacketsDoNotKeepItFromRising) {
+  MtuPath path = measured(1372);
+  path.large = true;
+  path.mtu = 8972;
+  path.run(11min);
+  EXPECT_EQ(path.search.mtu(), 8972U);
+}
+
+TEST(MtuSearch, RefusedSizeLowersItAtOnce) {
+  MtuPath path = measured(1472);
+  path.local = path.mtu = 1400;
+  path.search.on_refused(1472, path.now);
+  EXPECT_LE(path.search.mtu(), 1400U);
+  path.run(5s);
+  EXPECT_LE(path.search.mtu(), 1400U);
+  EXPECT_GT(path.search.mtu() + 16, 1400U);
+}
+
+TEST(MtuSearch, RefusalOfWhatEveryPathMustCarryIsIgnored) {
+  MtuPath path = measured(1472);
+  path.search.on_refused(kLeastMtu, path.now);
+  path.search.on_refused(100, path.now);
+  EXPECT_EQ(path.search.mtu(), 1472U);
+}
+
+TEST(MtuSearch, LateAnswerCorrectsWhatWasGivenUp) {
+  MtuPath path(1252, 20ms);
+  path.run(30s);
+  ASSERT_EQ(path.search.mtu(), 1252U);
+  path.search.on_seen(1472, path.now);
+  EXPECT_EQ(path.search.mtu(), 1472U);
+  path.search.on_seen(1300, path.now);
+  EXPECT_EQ(path.search.mtu(), 1472U) << "a smaller one says nothing new";
+  path.search.on_seen(65508, path.now);
+  EXPECT_EQ(path.search.mtu(), 1472U) << "nor one that cannot be";
+}
+
+TEST(MtuSearch, PatienceGrowsWithTheRoundTripAndWithLoss) {
+  RttEstimator fast;
+  fast.add(1ms);
+  RttEstimator slow;
+  slow.add(400ms);
+  EXPECT_EQ(MtuSearch::Patience::of({}, 1).answer, 100ms);
+  EXPECT_EQ(MtuSearch::Patience::of(fast, 1).answer, 100ms);
+  EXPECT_EQ(MtuSearch::Patience::of(slow, 1).answer, 1800ms);
+  EXPECT_EQ(MtuSearch::Patience::of(fast, 1).tries, 3U);
+  EXPECT_EQ(MtuSearch::Patience::of(fast, 0.9).tries, 3U);
+  // A half is lost: 0.5 to the 7th is below one in a hundred.
+  EXPECT_EQ(MtuSearch::Patience::of(fast, 0.5).tries, 7U);
+  EXPECT_EQ(MtuSearch::Patience::of(fast, 0.01).tries, 12U) << "there is an end to it";
+  EXPECT_EQ(MtuSearch::Patience::of(fast, 0).tries, 12U);
+}
+
+TEST(MtuSearch, StopsAndStartsAfresh) {
+  MtuPath path = measured(8972);
+  path.search.stop();
+  EXPECT_EQ(path.search.mtu(), kBaseMtu);
+  EXPECT_FALSE(path.search.is_measured());
+  EXPECT_EQ(path.search.next_probe(true), kNever);
+  path.mtu = 1372;
+  path.search.start(path.now);
+  path.run(10s);
+  EXPECT_EQ(path.search.mtu(), 1372U);
+}
+
+TEST(MtuSearch, NothingThatHappensMakesItSpinOrLeaveItsBounds) {
+  test::TestRandom random(11);
+  for (int round = 0; round < 300; ++round) {
+    MtuPath path(548 + random.below(9000));
+    for (int step = 0; step < 60; ++step) {
+      switch (random.below(9)) {
+        case 0:
+          path.mtu = 548 + random.below(random.below(2) == 0 ? 1500 : 64'000);
+          break;
+        case 1:
+          path.local = 548 + random.below(64'900);
+          break;
+        case 2:
+          path.search.on_refused(random.below(65'600), path.now);
+          break;
+        case 3:
+          path.search.on_seen(random.below(65'600), path.now);
+          break;
+        case 4:
+          path.large = !path.large;
+          break;
+        case 5:
+          path.loss = static_cast<double>(random.below(100)) / 100;
+          break;
+        case 6:
+          path.moving = !path.moving;
+          break;
+        default:
+          break;
+      }
+      const std::size_t before = path.probes.size();
+      path.run(std::chrono::milliseconds(random.below(5000)));
+      if (testing::Test::HasFatalFailure()) return;
+      ASSERT_LE(path.probes.size() - before, 120U);
+      ASSERT_GE(path.search.mtu(), kLeastMtu);
+      ASSERT_LE(path.search.mtu(), kMaxPacketBytes);
+    }
+    // And once all is quiet it is right again, within a rise and a confirmation.
+    path.loss = 0;
+    path.local = kMaxPacketBytes;
+    path.moving = path.large = true;
+    path.run(25min);
+    ASSERT_LE(path.search.mtu(), path.mtu) << round;
+    ASSERT_GT(path.search.mtu() + 16, path.mtu) << round;
+  }
+}
+
+}  // namespace
+}  // namespace mptunnel
