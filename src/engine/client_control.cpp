@@ -218,7 +218,7 @@ void ClientEngine::send_probe(KeyEpoch& epoch, PathId path, std::optional<Frame>
   frames.emplace_back(PingFrame{report});
   if (&epoch == current_.get() && !unanswered_since_) unanswered_since_ = now;
   if (const PacketNumber number{epoch.control_sealed()}; send_control(epoch, frames, mask_of(path), out, now))
-    sent_probes_[number.value % sent_probes_.size()] = {epoch.remote_index(), number, path};
+    loop_check_.on_sent(epoch.remote_index(), number, path);
 }
 
 }  // namespace mptunnel

@@ -9,21 +9,6 @@
 #include "mptunnel/engine/control_packet.h"
 
 namespace mptunnel {
-namespace {
-
-/// Whether a tunnel device may put so much in front of a packet of ours: nothing, or IPv4 or IPv6 with UDP,
-/// behind packet information or Ethernet.
-constexpr bool is_encapsulation(std::size_t bytes) {
-  constexpr std::size_t kInformation = 4;
-  constexpr std::size_t kEthernet = 14;
-  for (const std::size_t ip : {28U, 48U}) {
-    if (bytes == ip || bytes == ip + kInformation || bytes == ip + kEthernet) return true;
-  }
-  return bytes == 0;
-}
-
-}  // namespace
-
 PathMask ClientEngine::data_paths(TimePoint now) const {
   PathMask mask = 0;
   for (std::size_t i = 0; i < paths_.size(); ++i) {
@@ -53,12 +38,7 @@ bool ClientEngine::can_send(PathMask paths, TimePoint now) const {
 
 void ClientEngine::take_datagram(ClientFlow& flow, ConstBytes payload, const Carriers& carriers,
                                  std::uint8_t dscp, Output& out, TimePoint now) {
-  if (payload.size() >= kProbeBytes) {
-    if (const auto looped = looped_path(payload)) {
-      shut_looped(*looped, out, now);
-      return;
-    }
-  }
+  if (shut_looped(payload, out, now)) return;
   if (can_send(carriers.paths, now)) {
     const auto sealed = seal_datagram(flow, payload, carriers, dscp, out, now);
     if (!sealed) drops_.add(sealed.error());
@@ -230,25 +210,20 @@ void ClientEngine::check_copy(KeyEpoch& epoch, PathId path, const PacketHeader& 
   if (copy_checks_.draw(random_) && !epoch.is_genuine_copy(header, packet)) traffic.voided = true;
 }
 
-std::optional<PathId> ClientEngine::looped_path(ConstBytes payload) const {
+bool ClientEngine::shut_looped(ConstBytes payload, Output& out, TimePoint now) {
+  std::optional<PathId> path;
   for (const std::size_t size : {kProbeBytes, kHelloBytes}) {
-    if (payload.size() < size || !is_encapsulation(payload.size() - size)) continue;
-    const auto header = decode_header(payload.last(size));
-    if (!header || header->type != PacketType::control) continue;
-    const SentProbe& sent = sent_probes_[header->number.value % sent_probes_.size()];
-    if (sent.epoch == header->index && sent.number == header->number) return sent.path;
+    if (!path && payload.size() >= size) path = loop_check_.path_of(payload, size);
   }
-  return std::nullopt;
-}
-
-void ClientEngine::shut_looped(PathId path, Output& out, TimePoint now) {
+  if (!path) return false;
   drops_.add(Drop::own_packet);
-  if (!paths_[path.value].probed.is_available()) return;
+  if (!paths_[path->value].probed.is_available()) return true;
   Event event;
   event.kind = EventKind::path_looped;
-  event.path = path;
+  event.path = *path;
   out.events.push_back(event);
-  set_path_available(path, false, out, now);
+  set_path_available(*path, false, out, now);
+  return true;
 }
 
 void ClientEngine::close_flows(const std::vector<FlowId>& closed, Output& out, TimePoint now) {

@@ -1,5 +1,13 @@
-// What the client does because time passes: handshakes, probes, path states, clean-up. The list of timers is
-// at the top of client_engine.h.
+// What the client does because time passes.
+//
+// Timers, and what each waits for:
+//   handshake     no session, a key to renew, or silence while data moves: HANDSHAKE 1 on all paths, repeated
+//   confirmation  an epoch that the server has not confirmed: CLIENT_HELLO and PING on all paths, repeated
+//   probe         of each path: PING; see probed_path.h
+//   path change   unanswered PINGs make a path suspect, then down
+//   MTU probe     of each path; see mtu_search.h
+//   queue         datagrams that wait for a session expire
+//   housekeeping  idle flows, old keys and fragments, samples of the counters, once a second
 
 #include <algorithm>
 

@@ -1,17 +1,7 @@
 // mpclient's protocol, whole and without I/O: datagrams of applications and of paths go in, packets,
 // deliveries, events and a deadline come out.
-//
-// Timers, and what each waits for:
-//   handshake     no session, a key to renew, or silence while data moves: HANDSHAKE 1 on all paths, repeated
-//   confirmation  an epoch that the server has not confirmed: CLIENT_HELLO and PING on all paths, repeated
-//   probe         of each path: PING; see probed_path.h
-//   path change   unanswered PINGs make a path suspect, then down
-//   MTU probe     of each path; see mtu_search.h
-//   queue         datagrams that wait for a session expire
-//   housekeeping  idle flows, old keys and fragments, samples of the counters, once a second
 #pragma once
 
-#include <array>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -28,6 +18,7 @@
 #include "mptunnel/session/fragment_watch.h"
 #include "mptunnel/session/handshake.h"
 #include "mptunnel/session/key_epoch.h"
+#include "mptunnel/session/loop_check.h"
 
 namespace mptunnel {
 
@@ -66,8 +57,6 @@ class ClientEngine {
   [[nodiscard]] const Route* application_of(FlowHandle flow);
   [[nodiscard]] bool has_session() const { return current_ != nullptr; }
   [[nodiscard]] const ProbedPath& path(PathId id) const { return paths_[id.value].probed; }
-  /// How many ids have a path, available or not.
-  [[nodiscard]] std::size_t paths() const { return paths_.size(); }
   [[nodiscard]] const ClientPath& client_path(PathId id) const { return paths_[id.value]; }
   /// What is counted of a path in the present session, or was in the last one; nothing before the first.
   [[nodiscard]] const PathTraffic* traffic(PathId id) const {
@@ -76,10 +65,8 @@ class ClientEngine {
   /// DATA packets of the session, as far as both ends know: what is missing is the residual loss.
   [[nodiscard]] Arrivals data_in() const;
   [[nodiscard]] Arrivals data_out() const;
-  /// When the session with the server began; nothing while there is none.
-  [[nodiscard]] std::optional<TimePoint> session_since() const {
-    return current_ ? session_since_ : std::nullopt;
-  }
+  /// When the session with the server began, or the last one did; nothing before the first.
+  [[nodiscard]] std::optional<TimePoint> session_since() const { return session_since_; }
   /// Datagrams that some path in use could only carry in fragments.
   [[nodiscard]] std::uint64_t fragmented() const { return fragment_watch_.fragmented(); }
   /// The largest payload that all paths in use carry in one piece; nothing while there is no session.
@@ -100,12 +87,6 @@ class ClientEngine {
     TimePoint until;
   };
 
-  struct SentProbe {
-    SessionIndex epoch{kNoEpoch};  ///< as the server calls it
-    PacketNumber number;
-    PathId path;
-  };
-
   // client_data.cpp
   void take_datagram(ClientFlow& flow, ConstBytes payload, const Carriers& carriers, std::uint8_t dscp,
                      Output& out, TimePoint now);
@@ -118,19 +99,16 @@ class ClientEngine {
   void finish_sending(const Carriers& carriers, Output& out, TimePoint now);
   [[nodiscard]] bool can_send(PathMask paths, TimePoint now) const;
   void flush_queue(Output& out, TimePoint now);
-  /// A packet that came by this path.
   void on_data(KeyEpoch& epoch, PathId path, const PacketHeader& header, Bytes packet, Output& out,
                TimePoint now);
-  /// The same, opened: its path's counters know of it.
   void on_opened_data(ConstBytes frames, Output& out, TimePoint now);
   void deliver(const DatagramFrame& datagram, Output& out, TimePoint now);
   void check_copy(KeyEpoch& epoch, PathId path, const PacketHeader& header, Bytes packet);
   void on_fragment(KeyEpoch& epoch, PathId path, const FragmentFrame& fragment, Output& out, TimePoint now);
   [[nodiscard]] PathMask data_paths(TimePoint now) const;
   [[nodiscard]] Carriers carriers(TimePoint now) const;
-  /// The path whose PING this datagram of an application carries, whatever lies in front of it.
-  [[nodiscard]] std::optional<PathId> looped_path(ConstBytes payload) const;
-  void shut_looped(PathId path, Output& out, TimePoint now);
+  /// Whether a path leads back to us, as this datagram of an application shows: then it is shut.
+  bool shut_looped(ConstBytes payload, Output& out, TimePoint now);
   void close_flows(const std::vector<FlowId>& closed, Output& out, TimePoint now);
 
   // client_control.cpp
@@ -142,7 +120,6 @@ class ClientEngine {
   void on_pong(KeyEpoch& epoch, PathId path, const PathReport& report, Output& out, TimePoint now);
   void confirm(bool resumed, Output& out, TimePoint now);
   void on_close(const KeyEpoch& epoch, CloseReason reason, Output& out, TimePoint now);
-  /// Whether it was sealed.
   bool send_control(KeyEpoch& epoch, const std::vector<Frame>& frames, PathMask paths, Output& out,
                     TimePoint now);
   /// A PING, behind `first` if there is one.
@@ -185,9 +162,9 @@ class ClientEngine {
   Arrivals retired_out_;
   FragmentAssembler fragments_;
   FragmentWatch fragment_watch_;
-  std::vector<LargePacket> large_;           ///< wait for finish_sending()
-  std::size_t largest_sent_ = 0;             ///< packet since the last finish_sending()
-  std::array<SentProbe, 64> sent_probes_{};  ///< the last PINGs, by number
+  std::vector<LargePacket> large_;  ///< wait for finish_sending()
+  std::size_t largest_sent_ = 0;    ///< packet since the last finish_sending()
+  LoopCheck loop_check_;
   ClientFlows flows_;
   DatagramQueue queue_;
   DropCounters drops_;
