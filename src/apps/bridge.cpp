@@ -65,6 +65,8 @@ void Bridge::start() {
 
 void Bridge::resolve() {
   is_shut_ = false;
+  // A slow name server is waited for.
+  if (request_.pending()) return;
   request_ = context_.resolver.resolve(config_.remote.host, config_.remote.port,
                                        [this](const ResolveResult& result) { on_resolved(result); });
 }
@@ -86,46 +88,67 @@ void Bridge::on_resolved(const ResolveResult& result) {
     return;
   }
   const bool is_present = std::find(candidates_.begin(), candidates_.end(), remote_) != candidates_.end();
-  if (!is_present || !socket_) turn_to(is_present ? remote_ : candidates_.front());
+  if (!is_present || !socket_) {
+    turn_to(is_present ? remote_ : candidates_.front());
+  } else if (!is_up_) {
+    check_source();
+  }
   if (!socket_) return;
   retry_ = kFirstRetry;
-  resolve_timer_.set(monotonic_now() + (is_down_
-                                            ? std::min<Duration>(kResolveWhileDown, context_.resolve_interval)
-                                            : context_.resolve_interval));
+  resolve_timer_.set(monotonic_now() +
+                     (is_up_ ? context_.resolve_interval
+                             : std::min<Duration>(kResolveWhileDown, context_.resolve_interval)));
+}
+
+const Endpoint& Bridge::after(const Endpoint& remote) const {
+  const auto found = std::find(candidates_.begin(), candidates_.end(), remote);
+  return found == candidates_.end() || found + 1 == candidates_.end() ? candidates_.front() : *(found + 1);
 }
 
 void Bridge::turn_to(const Endpoint& remote, bool quietly) {
-  const bool had_socket = socket_.has_value();
-  const Endpoint before = std::exchange(remote_, remote);
-  if (const auto problem = interface_problem()) {
-    close(*problem);
+  const Endpoint before = remote_;
+  Endpoint candidate = remote;
+  std::string problem;
+  tl::expected<void, std::string> used;
+  for (std::size_t i = 0; i < std::max<std::size_t>(1, candidates_.size()); ++i) {
+    if (i > 0) candidate = after(candidate);
+    used = use(candidate);
+    if (used) break;
+    if (i == 0) problem = used.error();
+  }
+  is_up_ = false;
+  if (!used) {
+    remote_ = remote;
+    close(problem);
     return;
   }
-  if (had_socket && remote.family == before.family) {
-    // The source port stays: a bridge may answer only the port that it saw first.
-    if (const auto connected = socket_->connect(remote); !connected) {
-      close(connected.error().what);
-      return;
-    }
-    // What the engine knows is of another path.
-    context_.on_available(id_, false);
-  } else if (!open(remote)) {
-    return;
-  }
+  remote_ = candidate;
+  tried_quietly_ = tried_quietly_ || quietly;
   if (quietly) {
-    log_debug("bridge {}: trying {}", name_, remote.to_string());
-  } else if (before.is_set() && before != remote) {
-    log_info("bridge {} moved from {} to {}", name_, before.to_string(), remote.to_string());
+    log_debug("bridge {}: trying {}", name_, remote_.to_string());
+  } else if (before.is_set() && before != remote_) {
+    log_info("bridge {} moved from {} to {}", name_, before.to_string(), remote_.to_string());
   } else {
-    log_info("bridge {} is {}, sending from {}{}{}", name_, remote.to_string(),
+    log_info("bridge {} is {}, sending from {}{}{}", name_, remote_.to_string(),
              socket_->local_endpoint().to_string(), device_.empty() ? "" : " over ", device_);
   }
   problem_.clear();
-  said_problem_.clear();
-  is_up_ = false;
+  if (!quietly) said_problem_.clear();
   warn_of_tunnel();
   watch_attempt();
+  // The engine may believe that it is there still, when only a new socket could be had.
   context_.on_available(id_, true);
+  context_.on_readdressed(id_);
+}
+
+tl::expected<void, std::string> Bridge::use(const Endpoint& remote) {
+  if (auto problem = interface_problem(remote)) return tl::unexpected(std::move(*problem));
+  const bool is_same_family = socket_ && socket_->local_endpoint().family == remote.family;
+  if (!is_same_family || !has_valid_device()) return open(remote);
+  // The source port stays: a bridge may answer only the port that it saw first.
+  if (const auto connected = socket_->connect(remote); !connected)
+    return tl::unexpected(connected.error().what);
+  return {};
 }
 
 void Bridge::watch_attempt() {
@@ -134,17 +157,14 @@ void Bridge::watch_attempt() {
 
 void Bridge::try_next() {
   if (is_up_ || candidates_.size() < 2) return;
-  const auto present = std::find(candidates_.begin(), candidates_.end(), remote_);
-  const bool is_last = present == candidates_.end() || present + 1 == candidates_.end();
   if (++attempts_ % candidates_.size() == 0) attempt_ = std::min(2 * attempt_, Duration{kLongestAttempt});
-  turn_to(is_last ? candidates_.front() : *(present + 1), true);
-  tried_quietly_ = true;
-  // An address that has no route here is passed over, for another that may.
-  if (!socket_ && attempts_ % candidates_.size() != 0) attempt_timer_.set(monotonic_now());
+  const Endpoint before = remote_;
+  turn_to(after(remote_), true);
+  // The others can't be sent to: this one it is, whether it answers or not.
+  if (remote_ == before && socket_) attempt_timer_.set(monotonic_now() + kLongestAttempt);
 }
 
-bool Bridge::open(const Endpoint& remote) {
-  if (socket_) close("");
+tl::expected<void, std::string> Bridge::open(const Endpoint& remote) {
   UdpSocketOptions options;
   options.connect = remote;
   options.device = device_;
@@ -153,6 +173,9 @@ bool Bridge::open(const Endpoint& remote) {
   options.allow_fragments = false;
   options.bind.family = remote.family;
   if (config_.bind) options.bind = *config_.bind;
+  // The old socket has the port that the new one shall have.
+  watcher_.reset();
+  socket_.reset();
   tl::expected<UdpSocket, SocketError> socket = tl::unexpected(SocketError{EADDRINUSE, {}});
   if (options.bind.port != 0) {
     socket = UdpSocket::open(options);
@@ -166,8 +189,8 @@ bool Bridge::open(const Endpoint& remote) {
       socket = open_on_derived_port(options, context_.identity, name_);
   }
   if (!socket) {
-    close(socket.error().what);
-    return false;
+    // The engine is told by close(), or by turn_to() with the next candidate.
+    return tl::unexpected(socket.error().what);
   }
   socket_.emplace(std::move(*socket));
   last_port_ = socket_->local_endpoint().port;
@@ -175,24 +198,21 @@ bool Bridge::open(const Endpoint& remote) {
   device_index_ = device == nullptr ? 0 : device->index;
   watcher_ =
       std::make_unique<ReadWatcher>(context_.loop, socket_->fd(), [this] { context_.on_readable(id_); });
-  return true;
+  return {};
 }
 
 void Bridge::close(std::string problem) {
   problem_ = std::move(problem);
-  if (!problem_.empty()) {
-    say(problem_);
-    resolve_timer_.set(std::min(resolve_timer_.deadline(), monotonic_now() + retry_));
-  }
+  say(problem_);
+  resolve_timer_.set(std::min(resolve_timer_.deadline(), monotonic_now() + retry_));
   attempt_timer_.cancel();
   is_up_ = false;
-  if (!socket_) return;
   watcher_.reset();
   socket_.reset();
   context_.on_available(id_, false);
 }
 
-std::optional<std::string> Bridge::interface_problem() const {
+std::optional<std::string> Bridge::interface_problem(const Endpoint& remote) const {
   const InterfaceTable& table = context_.interfaces;
   // Without rtnetlink the table says nothing: the socket will.
   if (table.interfaces().empty()) return std::nullopt;
@@ -200,9 +220,9 @@ std::optional<std::string> Bridge::interface_problem() const {
     const NetworkInterface* device = table.find(device_);
     if (device == nullptr) return fmt::format("there is no interface {}", device_);
     if (!device->is_up) return fmt::format("interface {} is down", device_);
-    if (!config_.bind && !device->is_loopback && !device->has_address(remote_.family)) {
+    if (!config_.bind && !device->is_loopback && !device->has_address(remote.family)) {
       return fmt::format("interface {} has no {} address", device_,
-                         remote_.family == Family::ipv6 ? "IPv6" : "IPv4");
+                         remote.family == Family::ipv6 ? "IPv6" : "IPv4");
     }
   }
   if (config_.bind && !config_.bind->is_any() && !is_loopback(*config_.bind)) {
@@ -215,48 +235,56 @@ std::optional<std::string> Bridge::interface_problem() const {
   return std::nullopt;
 }
 
+bool Bridge::has_valid_device() const {
+  if (device_.empty() || context_.interfaces.interfaces().empty()) return true;
+  // A socket that is bound to an interface that is gone stays bound to it.
+  const NetworkInterface* device = context_.interfaces.find(device_);
+  return device != nullptr && device->index == device_index_;
+}
+
 bool Bridge::has_valid_source() const {
   const Endpoint local = socket_->local_endpoint().with_port(0);
   if (is_loopback(local) || context_.interfaces.interfaces().empty()) return true;
-  if (!device_.empty()) {
-    const NetworkInterface* device = context_.interfaces.find(device_);
-    if (device == nullptr || device->index != device_index_) return false;
-  }
   const NetworkInterface* owner = context_.interfaces.owner_of(local);
   return owner != nullptr && owner->is_up;
 }
 
 void Bridge::on_interfaces() {
-  if (is_shut_ || !remote_.is_set()) {
+  if (is_shut_) return;
+  if (!remote_.is_set()) {
     // A name that did not resolve without a network may do now.
-    if (!remote_.is_set()) resolve_timer_.set(monotonic_now() + 100ms);
+    resolve_timer_.set(std::min(resolve_timer_.deadline(), monotonic_now() + 100ms));
     return;
   }
-  if (const auto problem = interface_problem()) {
-    if (socket_ || problem_ != *problem) close(*problem);
+  if (!socket_ || interface_problem(remote_) || !has_valid_device()) {
+    if (socket_ || !interface_problem(remote_) || candidates_.size() > 1) turn_to(remote_);
     return;
   }
-  if (!socket_) {
-    turn_to(remote_);
-  } else if (!has_valid_source()) {
-    move_source();
-  }
+  if (!has_valid_source() || !is_up_) check_source();
 }
 
-void Bridge::move_source() {
+void Bridge::check_source() {
+  if (config_.bind || !socket_) return;
   const Endpoint before = socket_->local_endpoint();
-  const NetworkInterface* device = device_.empty() ? nullptr : context_.interfaces.find(device_);
-  const bool is_remade = device != nullptr && device->index != device_index_;
-  if (is_remade || !socket_->connect(remote_)) {
-    // A socket bound to an interface that is gone stays bound to it.
-    close("");
+  const auto source = source_address_towards(remote_, device_);
+  const NetworkInterface* owner = source ? context_.interfaces.owner_of(*source) : nullptr;
+  if (source && *source == before.with_port(0)) {
+    // Routing still says so, although the interface has lost its carrier.
+    if (owner != nullptr && !owner->is_up) close(fmt::format("interface {} is down", owner->name));
+    return;
+  }
+  // The VPN that runs through this program may have taken the route to the bridge.
+  if (owner != nullptr && owner->is_tunnel && has_valid_source()) return;
+  if (const auto used = use(remote_); !used) {
     turn_to(remote_);
     return;
   }
-  log_info("bridge {} sends from {} now, {} is gone", name_, socket_->local_endpoint().to_string(),
-           before.to_string());
-  context_.on_available(id_, false);
-  context_.on_available(id_, true);
+  log_info("bridge {} sends from {} now, and not from {} any more", name_,
+           socket_->local_endpoint().to_string(), before.to_string());
+  is_up_ = false;
+  warn_of_tunnel();
+  watch_attempt();
+  context_.on_readdressed(id_);
 }
 
 void Bridge::warn_of_tunnel() {
@@ -277,13 +305,11 @@ void Bridge::say(const std::string& problem) {
   log_warning("bridge {}: {}; trying again until it works, the other paths are not affected", name_, problem);
 }
 
-bool Bridge::is_news(const Event& event, TimePoint now) {
-  if (event.state != PathState::suspect && event.was != PathState::suspect) return true;
-  if (event.state == PathState::down) return true;
+bool Bridge::is_news(TimePoint now) {
   const bool news = wavering_.take(now);
   if (!news && !said_wavering_)
     log_warning(
-        "bridge {} wavers between up and suspect: it loses much, or answers late; further changes are told "
+        "bridge {} wavers: it loses much, answers late, or comes and goes; further changes are told "
         "now and then",
         name_);
   said_wavering_ = !news;
@@ -295,7 +321,6 @@ void Bridge::on_up() {
     log_info("bridge {} is {}, sending from {}", name_, remote_.to_string(),
              socket_->local_endpoint().to_string());
   is_up_ = true;
-  is_down_ = false;
   said_error_ = 0;
   problem_.clear();
   attempts_ = 0;
@@ -305,21 +330,22 @@ void Bridge::on_up() {
 
 void Bridge::on_suspect() {
   // The route may lead elsewhere by now, without an interface having changed.
-  if (!socket_ || config_.bind || interface_problem()) return;
-  const auto source = source_address_towards(remote_, device_);
-  if (source && *source != socket_->local_endpoint().with_port(0)) move_source();
+  check_source();
 }
 
 void Bridge::on_down() {
-  is_down_ = true;
   is_up_ = false;
+  if (is_shut_) return;
   resolve_timer_.set(std::min(resolve_timer_.deadline(), monotonic_now() + kFirstRetry));
   watch_attempt();
 }
 
 void Bridge::shut_for_loop() {
-  close("what is sent on it comes back in from the application: the tunnel would carry itself");
+  // The engine's event has its line already.
+  said_problem_ = "what is sent on it comes back in from the application: the tunnel would carry itself";
   is_shut_ = true;
+  request_.cancel();
+  close(said_problem_);
   resolve_timer_.set(monotonic_now() + kShutFor);
 }
 

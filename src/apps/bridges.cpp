@@ -7,36 +7,84 @@
 #include "mptunnel/base/log.h"
 
 namespace mptunnel {
+namespace {
+
+bool is_link_local(const Endpoint& address) {
+  if (address.family == Family::ipv4) return address.address[0] == 169 && address.address[1] == 254;
+  return address.address[0] == 0xfe && (address.address[1] & 0xc0U) == 0x80;
+}
+
+/// One that leads beyond the link, unless the bridge is on it.
+bool has_usable_address(const BridgeConfig& line, const NetworkInterface& interface) {
+  const auto remote = parse_numeric_endpoint(line.remote.host, line.remote.port);
+  const bool is_on_link = line.remote.host.starts_with("fe80:") || (remote && is_link_local(*remote));
+  return std::any_of(interface.addresses.begin(), interface.addresses.end(), [&](const Endpoint& address) {
+    return (is_on_link || !is_link_local(address)) && (!remote || remote->family == address.family);
+  });
+}
+
+}  // namespace
 
 Bridges::Bridges(const ClientConfig& config, const ClientIdentity& identity, const SocketTuning& tuning,
                  Loop& loop, Resolver& resolver, Callbacks callbacks)
     : config_(config),
       callbacks_(std::move(callbacks)),
       watch_(loop, [this] { on_interfaces(); }),
-      context_{identity, tuning,         config.common.resolve_interval, loop,
-               resolver, watch_.table(), callbacks_.on_readable,         callbacks_.on_available} {}
+      context_{identity,
+               tuning,
+               config.common.resolve_interval,
+               loop,
+               resolver,
+               watch_.table(),
+               callbacks_.on_readable,
+               callbacks_.on_available,
+               callbacks_.on_readdressed} {}
 
 void Bridges::start() {
   if (const auto started = watch_.start(); !started)
     log_warning("interfaces are not watched, so that a change is noticed late: {}", started.error());
-  for (std::size_t line = 0; line < config_.bridges.size(); ++line) {
-    const BridgeConfig& bridge = config_.bridges[line];
-    if (is_pattern(bridge)) {
-      fit(line);
-    } else {
-      make(line, bridge.devices.empty() ? std::string() : bridge.devices.front());
-    }
-  }
+  make_missing();
   for (const std::string& problem : problems()) log_warning("{}", problem);
 }
 
 void Bridges::on_interfaces() {
-  // Those that are there first: what goes makes room for what comes.
+  remove_unfit();
   for (const auto& bridge : bridges_) {
     if (bridge) bridge->on_interfaces();
   }
+  make_missing();
+}
+
+void Bridges::make_missing() {
+  const auto make_for = [this](std::size_t line, const std::string& device) {
+    if (!has_path(line, device)) make(line, device);
+  };
+  // Lines of one path come first: patterns take what is left.
   for (std::size_t line = 0; line < config_.bridges.size(); ++line) {
-    if (is_pattern(config_.bridges[line])) fit(line);
+    const BridgeConfig& bridge = config_.bridges[line];
+    if (!is_pattern(bridge)) make_for(line, bridge.devices.empty() ? std::string() : bridge.devices.front());
+  }
+  for (std::size_t line = 0; line < config_.bridges.size(); ++line) {
+    if (!is_pattern(config_.bridges[line])) continue;
+    for (const auto& [index, interface] : watch_.table().interfaces()) {
+      if (is_fit(config_.bridges[line], interface)) make_for(line, interface.name);
+    }
+  }
+}
+
+bool Bridges::has_path(std::size_t line, const std::string& device) const {
+  return std::any_of(bridges_.begin(), bridges_.end(), [&](const auto& bridge) {
+    return bridge && owners_.at(bridge->id().value) == Owner{line, device};
+  });
+}
+
+void Bridges::remove_unfit() {
+  for (std::size_t i = 0; i < kMaxPaths; ++i) {
+    if (!bridges_.at(i)) continue;
+    const BridgeConfig& line = config_.bridges[owners_.at(i)->first];
+    if (!is_pattern(line)) continue;
+    const NetworkInterface* interface = watch_.table().find(bridges_.at(i)->device());
+    if (interface == nullptr || !is_fit(line, *interface)) remove(PathId{static_cast<std::uint8_t>(i)});
   }
 }
 
@@ -47,26 +95,9 @@ bool Bridges::is_fit(const BridgeConfig& line, const NetworkInterface& interface
         return !is_pattern(other) && other.remote == line.remote && !other.devices.empty() &&
                other.devices.front() == interface.name;
       });
-  return !is_named && interface.is_up && !interface.addresses.empty() && !interface.is_loopback &&
+  return !is_named && interface.is_up && has_usable_address(line, interface) && !interface.is_loopback &&
          !interface.is_tunnel && matches_device(line, interface.name) &&
          !is_excluded(config_, interface.name);
-}
-
-void Bridges::fit(std::size_t line) {
-  const BridgeConfig& config = config_.bridges[line];
-  for (std::size_t i = 0; i < kMaxPaths; ++i) {
-    if (!bridges_.at(i) || owners_.at(i)->first != line) continue;
-    const NetworkInterface* interface = watch_.table().find(bridges_.at(i)->device());
-    if (interface == nullptr || !is_fit(config, *interface)) remove(PathId{static_cast<std::uint8_t>(i)});
-  }
-  for (const auto& [index, interface] : watch_.table().interfaces()) {
-    if (!is_fit(config, interface)) continue;
-    const Owner owner{line, interface.name};
-    const bool is_there = std::any_of(bridges_.begin(), bridges_.end(), [&](const auto& bridge) {
-      return bridge && owners_.at(bridge->id().value) == owner;
-    });
-    if (!is_there) make(line, interface.name);
-  }
 }
 
 std::optional<PathId> Bridges::take_id(std::size_t line, const std::string& device) {
@@ -111,19 +142,20 @@ void Bridges::remove(PathId id) {
            bridge->device());
   callbacks_.on_available(id, false);
   bridge.reset();
+  said_full_ = false;
 }
 
 std::vector<std::string> Bridges::problems() const {
   std::vector<std::string> problems;
   for (std::size_t line = 0; line < config_.bridges.size(); ++line) {
-    if (!is_pattern(config_.bridges[line])) continue;
     const bool has_path = std::any_of(bridges_.begin(), bridges_.end(), [&](const auto& bridge) {
       return bridge && owners_.at(bridge->id().value)->first == line;
     });
-    if (!has_path) {
-      problems.push_back(fmt::format("bridge {}: no interface that it could use is up and has an address",
-                                     config_.bridges[line].name));
-    }
+    if (has_path) continue;
+    problems.push_back(fmt::format("bridge {}: {}", config_.bridges[line].name,
+                                   is_pattern(config_.bridges[line])
+                                       ? "no interface that it could use is up and has an address"
+                                       : "there are too many paths already"));
   }
   return problems;
 }

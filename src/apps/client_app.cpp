@@ -20,6 +20,10 @@ ClientApp::ClientApp(const ClientConfig& config, const ClientSettings& settings,
                   engine_.set_path_available(path, available, out_, monotonic_now());
                   flush();
                 },
+                [this](PathId path) {
+                  engine_.readdress_path(path, out_, monotonic_now());
+                  flush();
+                },
                 [this](const Bridge& bridge) {
                   const BridgeConfig& line = bridge.config();
                   engine_.set_path_traits(bridge.id(), {line.backup, line.metered, config_.keepalive});
@@ -144,7 +148,7 @@ void ClientApp::act_on(const Event& event) {
     log_client_event(event);
     return;
   }
-  const bool is_news = event.kind != EventKind::path_changed || bridge->is_news(event, monotonic_now());
+  const bool is_news = event.kind != EventKind::path_changed || bridge->is_news(monotonic_now());
   if (is_news) {
     log_path_event(bridge->name(), event);
   } else {

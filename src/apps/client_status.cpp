@@ -27,7 +27,8 @@ SessionStatus session_status(const ClientEngine& engine, bool encrypts, bool has
 }
 
 std::string problem_of(const Bridge& bridge, const ProbedPath& path, bool has_session, TimePoint now) {
-  if (!bridge.problem().empty()) return bridge.problem();
+  const bool is_fine = bridge.socket() != nullptr && path.state() == PathState::up;
+  if (!bridge.problem().empty() && !is_fine) return bridge.problem();
   if (bridge.socket() == nullptr) return "its name is being looked up";
   if (!has_session) return "no session with mpserver yet";
   if (path.state() == PathState::down || path.state() == PathState::suspect) {
@@ -71,7 +72,7 @@ Status ClientApp::status() const {
   status.session = session_status(engine_, encrypts_, has_key_, now);
   bridges_.for_each([&](const Bridge& bridge) { status.paths.push_back(path_status(bridge, engine_, now)); });
   status.problems = bridges_.problems();
-  if (auto problem = fragment_problem(status.session, engine_.datagrams_in()); !problem.empty())
+  if (auto problem = fragment_problem(status.session, engine_.fragment_share()); !problem.empty())
     status.problems.push_back(std::move(problem));
   status.drops = sum_of(engine_.drops(), drops_);
   return status;

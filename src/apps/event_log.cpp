@@ -10,6 +10,10 @@ namespace {
 constexpr const char* kSetBothEnds =
     "set MPTUNNEL_ENCRYPT (or encrypt in the configuration) to the same value at both ends";
 
+double seconds(Duration span) {
+  return std::chrono::duration<double>(span).count();
+}
+
 std::string client_name(const Event& event) {
   std::string name;
   for (std::size_t i = 0; i < 4; ++i) name += fmt::format("{:02x}", event.identity[i]);
@@ -112,8 +116,8 @@ void log_client_event(const Event& event) {
 }
 
 bool is_of_path(EventKind kind) {
-  return kind == EventKind::path_changed || kind == EventKind::path_standby ||
-         kind == EventKind::path_looped || kind == EventKind::fragmenting;
+  return kind == EventKind::path_changed || kind == EventKind::path_moved || kind == EventKind::path_stayed ||
+         kind == EventKind::path_standby || kind == EventKind::path_looped || kind == EventKind::fragmenting;
 }
 
 void log_path_event(std::string_view name, const Event& event) {
@@ -173,7 +177,16 @@ void log_server_event(const Event& event) {
           from);
       return;
     case EventKind::path_changed:
-      if (event.rtt > Duration{}) {
+      if (event.state == PathState::suspect) {
+        log_debug("client {}: path {} from {} is suspect: no probe for {:.1f} s", client, event.path.value,
+                  from, seconds(event.silent));
+      } else if (event.state == PathState::down) {
+        log_warning("client {}: path {} from {} is down: {}", client, event.path.value, from,
+                    event.unheard ? std::string("the client hears nothing on it")
+                                  : fmt::format("no probe for {:.1f} s", seconds(event.silent)));
+      } else if (event.was == PathState::suspect) {
+        log_debug("client {}: path {} from {} is up", client, event.path.value, from);
+      } else if (event.rtt > Duration{}) {
         log_info("client {}: path {} from {} is up, RTT {:.1f} ms", client, event.path.value, from,
                  milliseconds(event.rtt));
       } else {

@@ -94,7 +94,11 @@ void ServerApp::flush() {
   for (const FlowChange& change : out_.flow_changes) {
     if (!change.opened) target_.close(change.flow);
   }
-  for (const Event& event : out_.events) log_server_event(event);
+  for (const Event& event : out_.events) {
+    // A hostile client can have its paths come, go and move as it likes.
+    const bool is_of_paths = is_of_path(event.kind) && event.kind != EventKind::fragmenting;
+    if (!is_of_paths || path_lines_.take(monotonic_now())) log_server_event(event);
+  }
   out_.clear();
   timer_.set(engine_.deadline());
 }

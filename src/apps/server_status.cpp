@@ -37,7 +37,9 @@ PathStatus path_status(PathId id, const ServerPath& path, const PathTraffic& tra
   status.rtt = rtt_status(path.rtt());
   status.last_answer = now - path.last_heard();
   add_traffic(status, traffic, path.history, path.mtu, now);
-  if (status.state == PathState::down || status.state == PathState::suspect) {
+  if (path.is_unheard()) {
+    status.problem = "the client hears nothing on it";
+  } else if (status.state == PathState::down || status.state == PathState::suspect) {
     status.problem =
         fmt::format("no probe came for {:.1f} s", std::chrono::duration<double>(*status.last_answer).count());
   } else if (status.state == PathState::fresh) {
@@ -69,11 +71,12 @@ Status ServerApp::status() const {
   status.uptime = now - started_;
   for (const ListenAddress& address : config_.listen) status.listen.push_back(address.endpoint.to_string());
   status.target = to_string(config_.target);
-  for (const auto& [handle, client] : engine_.sessions())
+  for (const auto& [handle, client] : engine_.sessions()) {
     status.clients.push_back(client_status(*client, has_key_, now));
-  for (const ClientStatus& client : status.clients) {
-    const auto problem = fragment_problem(client.session, client.session.datagrams_in);
-    if (!problem.empty()) status.problems.push_back(fmt::format("client {}: {}", client.client, problem));
+    const auto problem =
+        fragment_problem(status.clients.back().session, client->fragment_watch.recent_share());
+    if (!problem.empty())
+      status.problems.push_back(fmt::format("client {}: {}", status.clients.back().client, problem));
   }
   status.drops = sum_of(engine_.drops(), drops_);
   return status;

@@ -53,12 +53,10 @@ std::string loss_problem(const PathStatus& status) {
   return fmt::format("loses {:.0f} % out and {:.0f} % in", out * 100, in * 100);
 }
 
-std::string fragment_problem(const SessionStatus& session, std::uint64_t datagrams) {
-  if (datagrams == 0 || !session.largest_whole) return {};
-  const double share = static_cast<double>(session.fragmented) / static_cast<double>(datagrams);
-  if (share < kManyFragments) return {};
+std::string fragment_problem(const SessionStatus& session, double share) {
+  if (share < kManyFragments || !session.largest_whole) return {};
   return fmt::format(
-      "{:.0f} % of the datagrams were too large for one packet; payloads up to {} bytes fit: set "
+      "{:.0f} % of the datagrams are too large for one packet; payloads up to {} bytes fit: set "
       "'mssfix {}' in OpenVPN, or a smaller MTU in WireGuard",
       share * 100, *session.largest_whole, *session.largest_whole);
 }

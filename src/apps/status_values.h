@@ -20,6 +20,6 @@ void add_traffic(PathStatus& status, const PathTraffic& traffic, const PathHisto
 /// In words, where a path that answers loses much; else empty.
 std::string loss_problem(const PathStatus& status);
 /// In words, where a good part of the datagrams needs fragments; else empty.
-std::string fragment_problem(const SessionStatus& session, std::uint64_t datagrams);
+std::string fragment_problem(const SessionStatus& session, double share);
 
 }  // namespace mptunnel

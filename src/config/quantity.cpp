@@ -62,7 +62,9 @@ tl::expected<Duration, std::string> parse_duration(std::string_view word, Durati
                     quote_word(word)));
   }
   const auto count = value_of(digits);
-  const Duration duration = count ? Duration{*unit} * *count : Duration::max();
+  // Compared before they are multiplied: four billion hours are no Duration.
+  const bool is_within = count && *count <= most / Duration{*unit};
+  const Duration duration = is_within ? Duration{*unit} * *count : Duration::max();
   if (duration < least || duration > most) {
     return tl::make_unexpected(fmt::format("{} is out of range: write a duration from {} to {}",
                                            quote_word(word), duration_text(least), duration_text(most)));

@@ -22,7 +22,7 @@ struct ClientEngine::ControlVisitor {
   ClientEngine& engine;
   KeyEpoch& epoch;
   PathId path;
-  bool is_whole;  ///< came in fragments itself: there are none in it
+  AnsweredOnce& answered;
   Output& out;
   TimePoint now;
 
@@ -31,20 +31,16 @@ struct ClientEngine::ControlVisitor {
     if (&epoch == engine.next_.get()) engine.confirm(hello.resumed, out, now);
   }
   void operator()(const ChallengeFrame& challenge) const {
-    engine.send_probe(epoch, path, EchoFrame{challenge.token}, out, now);
+    if (is_first(FrameType::challenge)) engine.send_probe(epoch, path, EchoFrame{challenge.token}, out, now);
   }
   void operator()(const FlowOpenedFrame& opened) const { mark_flow(opened.flow, true); }
   void operator()(const FlowCloseFrame& closed) const { mark_flow(closed.flow, false); }
   void operator()(const CloseFrame& close) const { engine.on_close(epoch, close.reason, out, now); }
   void operator()(const FragmentFrame& fragment) const {
-    if (is_whole) {
-      engine.drops_.add(Drop::unexpected_frame);
-    } else {
-      engine.on_fragment(epoch, path, fragment, out, now);
-    }
+    engine.on_fragment(epoch, path, fragment, out, now);
   }
   void operator()(const MtuProbeFrame& probe) const {
-    if (probe.path == path)
+    if (probe.path == path && is_first(FrameType::mtu_probe))
       engine.send_control(epoch, {MtuSeenFrame{path, probe.size}}, mask_of(path), out, now);
   }
   void operator()(const MtuSeenFrame& seen) const {
@@ -55,6 +51,11 @@ struct ClientEngine::ControlVisitor {
     engine.drops_.add(Drop::unexpected_frame);
   }
 
+  [[nodiscard]] bool is_first(FrameType type) const {
+    const bool first = answered.is_first(type);
+    if (!first) engine.drops_.add(Drop::unexpected_frame);
+    return first;
+  }
   /// What an older session says of a flow is no news of this one.
   void mark_flow(FlowId id, bool opened) const {
     ClientFlow* flow = engine.flows_.find(id);
@@ -75,28 +76,29 @@ void ClientEngine::on_control(KeyEpoch& epoch, PathId path, const PacketHeader& 
   };
   if (!opened) {
     drops_.add(opened.error());
-    if (opened.error() == Drop::copy) count(*before);
+    if (opened.error() == Drop::copy && epoch.is_genuine_copy(header, packet)) count(*before);
     return;
   }
   if (is_news) heard(epoch, now);
   const SessionIndex index = epoch.local_index();
   const bool is_counted = !is_test_of_address(*opened);
-  on_control_frames(epoch, path, *opened, false, out, now);
+  on_control_frames(epoch, path, *opened, out, now);
   // SERVER_HELLO may have joined the counters with those of the session.
   const KeyEpoch* after = find_epoch(index);
   if (is_counted) count(after == nullptr ? *before : *after->paths());
 }
 
-void ClientEngine::on_control_frames(KeyEpoch& epoch, PathId path, ConstBytes frames, bool is_whole,
-                                     Output& out, TimePoint now) {
+void ClientEngine::on_control_frames(KeyEpoch& epoch, PathId path, ConstBytes frames, Output& out,
+                                     TimePoint now) {
   if (const auto error = check_frames(frames)) {
     drops_.add(*error);
     return;
   }
+  AnsweredOnce answered;
   FrameReader reader(frames);
   while (const auto frame = reader.next()) {
     // CLOSE ends the epoch that the visitor refers to; nothing behind it is read.
-    std::visit(ControlVisitor{*this, epoch, path, is_whole, out, now}, *frame);
+    std::visit(ControlVisitor{*this, epoch, path, answered, out, now}, *frame);
     if (std::holds_alternative<CloseFrame>(*frame)) break;
   }
 }
@@ -126,7 +128,7 @@ void ClientEngine::on_pong(KeyEpoch& epoch, PathId path, const PathReport& repor
   const std::uint32_t probes = own.probed.unanswered();
   const auto was = own.probed.answered(report.sequence, now);
   if (!was || *was == PathState::up) return;
-  if (*was == PathState::fresh && epoch.peer_knows(FrameType::mtu_probe)) own.mtu.start(now);
+  if (own.mtu.is_off() && epoch.peer_knows(FrameType::mtu_probe)) own.mtu.start(now);
   Event event;
   event.kind = EventKind::path_changed;
   event.path = path;
@@ -211,6 +213,7 @@ void ClientEngine::send_probe(KeyEpoch& epoch, PathId path, std::optional<Frame>
   report.interval = static_cast<std::uint16_t>(own.probed.interval(is_moving_) / 1ms);
   if (own.mtu.is_measured()) report.mtu = static_cast<std::uint16_t>(own.mtu.mtu());
   if (own.probed.is_standby()) report.flags |= PathReport::kStandby;
+  if (own.probed.state() == PathState::down) report.flags |= PathReport::kUnheard;
   if (own.probed.traits().metered) report.flags |= PathReport::kMetered;
   if (&epoch == next_.get()) report.flags |= PathReport::kUncounted;
   std::vector<Frame> frames;

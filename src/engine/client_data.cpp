@@ -28,8 +28,9 @@ Carriers ClientEngine::carriers(TimePoint now) const {
 }
 
 std::optional<std::size_t> ClientEngine::largest_whole(TimePoint now) const {
-  if (!current_) return std::nullopt;
-  return carriers(now).mtu - current_->data_overhead() - datagram_prefix_bytes(FlowId{0});
+  const Carriers carriers = this->carriers(now);
+  if (!current_ || carriers.paths == 0) return std::nullopt;
+  return carriers.mtu - current_->data_overhead() - datagram_prefix_bytes(FlowId{0});
 }
 
 bool ClientEngine::can_send(PathMask paths, TimePoint now) const {
@@ -185,8 +186,10 @@ void ClientEngine::on_fragment(KeyEpoch& epoch, PathId path, const FragmentFrame
   } else if (is_data) {
     ++epoch.path(path).first;
     on_opened_data(*opened, out, now);
+  } else if (may_be_fragmented(*opened)) {
+    on_control_frames(epoch, path, *opened, out, now);
   } else {
-    on_control_frames(epoch, path, *opened, true, out, now);
+    drops_.add(Drop::unexpected_frame);
   }
 }
 
@@ -211,18 +214,23 @@ void ClientEngine::check_copy(KeyEpoch& epoch, PathId path, const PacketHeader& 
 }
 
 bool ClientEngine::shut_looped(ConstBytes payload, Output& out, TimePoint now) {
-  std::optional<PathId> path;
+  std::optional<LoopCheck::Hit> hit;
   for (const std::size_t size : {kProbeBytes, kHelloBytes}) {
-    if (!path && payload.size() >= size) path = loop_check_.path_of(payload, size);
+    if (!hit && payload.size() >= size) hit = loop_check_.find(payload, size);
   }
-  if (!path) return false;
+  if (!hit) return false;
   drops_.add(Drop::own_packet);
-  if (!paths_[path->value].probed.is_available()) return true;
+  ClientPath& own = paths_[hit->path.value];
+  // One may be somebody's trick, who saw it on the way and can make the application send it.
+  const bool is_again = own.looped && now - *own.looped < kDataMovesFor && own.looped_number != hit->number;
+  own.looped = now;
+  own.looped_number = hit->number;
+  if (!is_again || !own.probed.is_available()) return true;
   Event event;
   event.kind = EventKind::path_looped;
-  event.path = *path;
+  event.path = hit->path;
   out.events.push_back(event);
-  set_path_available(*path, false, out, now);
+  set_path_available(hit->path, false, out, now);
   return true;
 }
 

@@ -27,6 +27,8 @@ void ClientEngine::set_path_available(PathId path, bool available, Output& out, 
   ClientPath& own = paths_[path.value];
   if (own.probed.is_available() == available) return;
   own.probed.set_available(available);
+  own.called_in = false;
+  own.enough_since.reset();
   own.mtu.stop();
   if (next_housekeeping_ == kNever) next_housekeeping_ = now;
   if (available) {
@@ -35,6 +37,16 @@ void ClientEngine::set_path_available(PathId path, bool available, Output& out, 
   }
   update_standby(out, now);
   note_all_down(out, now);
+}
+
+void ClientEngine::readdress_path(PathId path, Output& out, TimePoint now) {
+  MPT_ASSERT(path.value < paths_.size());
+  ClientPath& own = paths_[path.value];
+  if (!own.probed.is_available()) return;
+  own.probed.readdress();
+  own.mtu.stop();
+  if (is_handshaking_) next_handshake_ = now;
+  update_standby(out, now);
 }
 
 void ClientEngine::on_application(DatagramBatch batch, const Route& application, Output& out, TimePoint now,

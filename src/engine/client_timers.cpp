@@ -36,6 +36,7 @@ TimePoint ClientEngine::deadline() const {
   if (current_ && !is_handshaking_ && !next_)
     first = std::min({first, current_->rekey_time(), silence_deadline()});
   if (current_) {
+    first = std::min(first, next_rest());
     for (const ClientPath& path : paths_) {
       if (!path.probed.is_available()) continue;
       first = std::min({first, path.probed.next_probe(is_moving_), path.probed.next_change(),
@@ -69,7 +70,7 @@ std::optional<Duration> ClientEngine::fastest_rtt() const {
 
 void ClientEngine::run_path_timers(Output& out, TimePoint now) {
   if (!current_) return;
-  bool changed = false;
+  bool changed = now >= next_rest();
   for (std::size_t i = 0; i < paths_.size(); ++i) {
     const PathId id{static_cast<std::uint8_t>(i)};
     ProbedPath& path = paths_[i].probed;
@@ -110,6 +111,15 @@ void ClientEngine::run_mtu_timer(PathId id, Output& out, TimePoint now) {
   out.send(*size, mask_of(id), SessionHandle{}, current_->local_index());
 }
 
+TimePoint ClientEngine::next_rest() const {
+  TimePoint first = kNever;
+  for (const ClientPath& path : paths_) {
+    if (path.called_in && path.enough_since && path.probed.is_available())
+      first = std::min(first, *path.enough_since + kRestAfter);
+  }
+  return first;
+}
+
 void ClientEngine::update_standby(Output& out, TimePoint now) {
   std::size_t up = 0;
   for (const ClientPath& path : paths_) {
@@ -123,9 +133,18 @@ void ClientEngine::update_standby(Output& out, TimePoint now) {
     for (std::size_t i = 0; i < paths_.size(); ++i) {
       ProbedPath& path = paths_[i].probed;
       if ((!path.traits().backup && !path.traits().metered) || path.traits().metered != metered) continue;
-      const bool standby = up >= settings_.min_paths;
+      const bool is_needed = up < settings_.min_paths;
       if (path.is_available() && path.state() == PathState::up) ++up;
+      if (is_needed) {
+        paths_[i].enough_since.reset();
+      } else if (!paths_[i].enough_since) {
+        paths_[i].enough_since = now;
+      }
+      // One that took over rests only when the others have proved themselves for a while.
+      const bool standby =
+          !is_needed && (!paths_[i].called_in || now - *paths_[i].enough_since >= kRestAfter);
       if (!path.is_available() || path.is_standby() == standby) continue;
+      paths_[i].called_in = !standby;
       path.set_standby(standby);
       const PathId id{static_cast<std::uint8_t>(i)};
       Event event;

@@ -45,11 +45,14 @@ struct ServerEngine::ControlVisitor {
   Reply& reply;
   std::optional<PathId> came_by;  ///< the path that has the address it came from
   std::optional<PathId> sent_by;  ///< the path that the PING in the packet names
-  bool is_whole;                  ///< came in fragments itself: there are none in it
   const Arrival& arrival;
 
-  void operator()(const PingFrame& ping) const { engine.on_ping(epoch, ping.report, reply, arrival); }
-  void operator()(const EchoFrame& echo) const { engine.on_echo(epoch, echo.token, sent_by, arrival); }
+  void operator()(const PingFrame& ping) const {
+    if (is_first(FrameType::ping)) engine.on_ping(epoch, ping.report, reply, arrival);
+  }
+  void operator()(const EchoFrame& echo) const {
+    if (is_first(FrameType::echo)) engine.on_echo(epoch, echo.token, sent_by, arrival);
+  }
   void operator()(const FlowOpenFrame& open) const {
     if (is_alive()) engine.on_flow_open(*epoch.session, open, arrival);
   }
@@ -61,19 +64,17 @@ struct ServerEngine::ControlVisitor {
   void operator()(const DatagramFrame& datagram) const {
     if (is_alive()) engine.deliver(*epoch.session, datagram, arrival);
   }
-  /// Where the packet was the first under its key it has been acted on; a repeat is answered by
-  /// handle_control().
-  void operator()(const ClientHelloFrame&) const {}
+  /// Where the packet was the first under its key it has been acted on.
+  void operator()(const ClientHelloFrame&) const {
+    if (is_first(FrameType::client_hello))
+      reply.frames.emplace_back(ServerHelloFrame{epoch.session->resumed});
+  }
   void operator()(const FragmentFrame& fragment) const {
-    if (is_whole) {
-      engine.drops_.add(Drop::unexpected_frame);
-    } else {
-      engine.on_fragment(epoch, fragment, came_by, arrival);
-    }
+    engine.on_fragment(epoch, fragment, came_by, arrival);
   }
   // A bridge may have two addresses that live: which one a packet comes from says nothing about its path.
   void operator()(const MtuProbeFrame& probe) const {
-    if (!has_path(probe.path)) return;
+    if (!is_first(FrameType::mtu_probe) || !has_path(probe.path)) return;
     reply.path = probe.path;
     reply.frames.emplace_back(MtuSeenFrame{probe.path, probe.size});
   }
@@ -95,6 +96,11 @@ struct ServerEngine::ControlVisitor {
     engine.drops_.add(Drop::path_limit);
     return false;
   }
+  [[nodiscard]] bool is_first(FrameType type) const {
+    const bool first = reply.answered.is_first(type);
+    if (!first) engine.drops_.add(Drop::unexpected_frame);
+    return first;
+  }
   [[nodiscard]] bool is_alive() const {
     if (epoch.session->superseded) engine.drops_.add(Drop::superseded);
     return !epoch.session->superseded;
@@ -106,7 +112,8 @@ void ServerEngine::on_control(EpochRef epoch, const Arrival& arrival) {
   const auto opened = epoch.keys->open_control(arrival.header, arrival.packet, arrival.now);
   if (!opened) {
     drops_.add(opened.error());
-    if (opened.error() == Drop::copy) count_control(*epoch.session, arrival);
+    if (opened.error() == Drop::copy && epoch.keys->is_genuine_copy(arrival.header, arrival.packet))
+      count_control(*epoch.session, arrival);
     return;
   }
   if (is_news) heard(*epoch.session, true, arrival);
@@ -116,7 +123,7 @@ void ServerEngine::on_control(EpochRef epoch, const Arrival& arrival) {
     return;
   }
   const SessionHandle session = epoch.session->handle;
-  handle_control(epoch, *opened, false, arrival);
+  handle_control(epoch, *opened, arrival);
   // Afterwards: a report in the packet speaks of what was sent before it, and a PING may have made the path.
   if (sessions_.contains(session)) count_control(*epoch.session, arrival);
 }
@@ -169,24 +176,22 @@ void ServerEngine::on_first_control(const Arrival& arrival) {
   session->resumed = resumed;
   heard(*session, true, arrival);
   const SessionHandle handle = session->handle;
-  handle_control(epoch, *opened, false, arrival);
+  handle_control(epoch, *opened, arrival);
   if (sessions_.contains(handle)) count_control(*session, arrival);
 }
 
-void ServerEngine::handle_control(EpochRef epoch, ConstBytes frames, bool is_whole, const Arrival& arrival) {
+void ServerEngine::handle_control(EpochRef epoch, ConstBytes frames, const Arrival& arrival) {
   ServerSession& session = *epoch.session;
   const auto came_by = session.path_at(arrival.route);
-  Reply reply{{}, came_by};
+  Reply reply{{}, came_by, {}};
+  const auto sent_by = path_named_in(frames);
   FrameReader reader(frames);
   while (const auto frame = reader.next()) {
     if (const auto* close = std::get_if<CloseFrame>(&*frame)) {
       end_session(session.handle, close->reason, arrival.out, arrival.now);
       return;
     }
-    if (std::holds_alternative<ClientHelloFrame>(*frame))
-      reply.frames.emplace_back(ServerHelloFrame{session.resumed});
-    std::visit(ControlVisitor{*this, epoch, reply, came_by, path_named_in(frames), is_whole, arrival},
-               *frame);
+    std::visit(ControlVisitor{*this, epoch, reply, came_by, sent_by, arrival}, *frame);
   }
   if (reply.path && !reply.frames.empty()) send_reply(epoch, *reply.path, reply.frames, arrival);
   flush_queue(session, arrival.out, arrival.now);
@@ -206,6 +211,7 @@ void ServerEngine::on_ping(EpochRef epoch, const PathReport& report, Reply& repl
     session.take_strays(report.path, std::nullopt);
     if (inherited) {
       arrival.out.events.push_back(path_event(session, report.path, EventKind::path_changed));
+      path->told = PathState::up;
       start_mtu_search(epoch, *path, arrival.now);
     }
   }
@@ -256,6 +262,7 @@ void ServerEngine::on_echo(EpochRef epoch, std::uint64_t token, std::optional<Pa
     const PathId id{static_cast<std::uint8_t>(i)};
     session.take_strays(id, old_route);
     if (kind != EventKind::path_stayed) start_mtu_search(epoch, path, arrival.now);
+    path.told = PathState::up;
     Event event = path_event(session, id, kind);
     event.old_route = old_route;
     arrival.out.events.push_back(event);

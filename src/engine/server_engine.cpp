@@ -42,7 +42,7 @@ std::optional<ServerEngine::Sender> ServerEngine::find_sender(SessionIndex index
   const EpochRef* epoch = epochs_.find(index);
   if (epoch == nullptr) return std::nullopt;
   ServerSession& session = *epoch->session;
-  return Sender{*epoch, &session.traffic_from(route, session.path_at(route))};
+  return Sender{*epoch, session.find_traffic(route, session.path_at(route))};
 }
 
 void ServerEngine::on_packet(const Arrival& arrival) {
@@ -88,7 +88,7 @@ void ServerEngine::on_handshake1(const Arrival& arrival) {
   }
 }
 
-void ServerEngine::on_data(const Sender& sender, const Arrival& arrival) {
+void ServerEngine::on_data(Sender& sender, const Arrival& arrival) {
   KeyEpoch& keys = *sender.epoch.keys;
   const bool is_news = keys.is_news(arrival.header);
   const auto opened = keys.open_data(arrival.header, arrival.packet, arrival.now);
@@ -97,6 +97,8 @@ void ServerEngine::on_data(const Sender& sender, const Arrival& arrival) {
     if (opened.error() == Drop::copy) check_copy(sender, arrival);
     return;
   }
+  if (sender.traffic == nullptr)
+    sender.traffic = &sender.epoch.session->traffic_from(arrival.route, std::nullopt);
   ++sender.traffic->received;
   ++sender.traffic->first;
   sender.traffic->received_bytes += arrival.packet.size();
@@ -155,12 +157,23 @@ void ServerEngine::on_fragment(EpochRef epoch, const FragmentFrame& fragment, st
   } else if (is_data) {
     ++epoch.session->traffic_from(arrival.route, came_by).first;
     on_opened_data(epoch, *opened, arrival);
+  } else if (may_be_fragmented(*opened)) {
+    handle_control(epoch, *opened, arrival);
   } else {
-    handle_control(epoch, *opened, true, arrival);
+    drops_.add(Drop::unexpected_frame);
   }
 }
 
-void ServerEngine::check_copy(const Sender& sender, const Arrival& arrival) {
+void ServerEngine::check_copy(Sender& sender, const Arrival& arrival) {
+  if (sender.traffic == nullptr) {
+    // From an address that is new: looked at, since only what is genuine is remembered.
+    if (!sender.epoch.keys->is_genuine_copy(arrival.header, arrival.packet)) return;
+    sender.traffic = &sender.epoch.session->traffic_from(arrival.route, std::nullopt);
+    ++sender.traffic->received;
+    ++sender.traffic->duplicates;
+    sender.traffic->received_bytes += arrival.packet.size();
+    return;
+  }
   PathTraffic& traffic = *sender.traffic;
   ++traffic.received;
   ++traffic.duplicates;

@@ -30,11 +30,16 @@ Carriers ServerSession::carriers(TimePoint now) const {
   return carriers;
 }
 
-PathTraffic& ServerSession::traffic_from(const Route& from, std::optional<PathId> path) {
-  if (path) return sealing().path(*path);
+PathTraffic* ServerSession::find_traffic(const Route& from, std::optional<PathId> path) {
+  if (path) return &sealing().path(*path);
   for (Stray& stray : strays) {
-    if (stray.from == from) return stray.owner ? sealing().path(*stray.owner) : stray.counts;
+    if (stray.from == from) return stray.owner ? &sealing().path(*stray.owner) : &stray.counts;
   }
+  return nullptr;
+}
+
+PathTraffic& ServerSession::traffic_from(const Route& from, std::optional<PathId> path) {
+  if (PathTraffic* known = find_traffic(from, path)) return *known;
   if (strays.size() >= kMaxPaths) strays.erase(strays.begin());
   return strays.emplace_back(Stray{from, std::nullopt, {}}).counts;
 }

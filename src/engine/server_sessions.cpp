@@ -11,6 +11,8 @@ namespace {
 
 /// A session whose client was replaced by another process, and that says nothing more.
 constexpr Duration kSupersededLife = 10s;
+/// A path that the client has given up, while it has others.
+constexpr Duration kForgetPathAfter = 60s;
 
 }  // namespace
 
@@ -165,10 +167,36 @@ void ServerEngine::tick_session(ServerSession& session, Output& out, TimePoint n
   for (std::size_t i = 0; i < session.paths.size(); ++i) {
     if (!session.paths[i]) continue;
     ServerPath& path = *session.paths[i];
-    path.history.sample(session.sealing().path(PathId{static_cast<std::uint8_t>(i)}), now);
+    const PathId id{static_cast<std::uint8_t>(i)};
+    if (now - path.last_heard() >= std::max<Duration>(kForgetPathAfter, 3 * path.interval()) &&
+        session.data_paths(now) != 0) {
+      session.paths[i].reset();
+      continue;
+    }
+    note_path_state(session, id, out, now);
+    path.history.sample(session.sealing().path(id), now);
     wake_for_mtu(session, path, now);
   }
   if (const auto share = session.fragment_watch.check(now)) note_fragmenting(session, *share, out, now);
+}
+
+void ServerEngine::note_path_state(const ServerSession& session, PathId id, Output& out, TimePoint now) {
+  ServerPath& path = *session.paths[id.value];
+  const PathState state = path.state(now);
+  if (state == path.told || session.dormant || session.superseded) return;
+  Event event;
+  event.kind = EventKind::path_changed;
+  event.session = session.handle;
+  event.identity = session.identity;
+  event.path = id;
+  event.was = path.told;
+  event.state = state;
+  event.unheard = path.is_unheard();
+  event.silent = now - path.last_heard();
+  event.route = path.route();
+  event.rtt = path.rtt().smoothed();
+  path.told = state;
+  out.events.push_back(event);
 }
 
 void ServerEngine::note_fragmenting(ServerSession& session, double share, Output& out, TimePoint now) {
@@ -204,9 +232,11 @@ void ServerEngine::run_mtu_timers(Output& out, TimePoint now) {
         continue;
       ServerPath& path = *session->paths[i];
       const PathId id{static_cast<std::uint8_t>(i)};
-      const auto recent = path.history.recent(session->sealing().path(id), now);
-      const double answer_share = (1 - recent.loss_out.value_or(0)) * (1 - recent.loss_in.value_or(0));
-      const auto size = path.mtu.probe(MtuSearch::Patience::of(path.rtt(), answer_share), moving, now);
+      if (path.mtu.next_probe(moving) > now) {
+        wake_for_mtu(*session, path, now);
+        continue;
+      }
+      const auto size = path.mtu.probe(MtuSearch::Patience::of(path.rtt(), path.answer_share()), moving, now);
       if (size) {
         const auto sealed = seal_mtu_probe(session->sealing(), id, *size, out, now);
         if (sealed) {

@@ -48,7 +48,13 @@ int visit_attribute(const nlattr* attribute, void* visit) {
 /// The attributes behind a header of `header_bytes`; the first broken one ends them.
 template <typename Visit>
 void for_each_attribute(const nlmsghdr& message, std::size_t header_bytes, Visit visit) {
-  mnl_attr_parse(&message, static_cast<unsigned int>(header_bytes), visit_attribute<Visit>, &visit);
+  // libmnl takes the message to be filled up to a multiple of 4 bytes, which one that was cut off is not.
+  const auto* end = reinterpret_cast<const std::uint8_t*>(&message) + message.nlmsg_len;
+  const auto visit_whole = [&](const nlattr& attribute) {
+    if (reinterpret_cast<const std::uint8_t*>(&attribute) + attribute.nla_len <= end) visit(attribute);
+  };
+  mnl_attr_parse(&message, static_cast<unsigned int>(header_bytes), visit_attribute<decltype(visit_whole)>,
+                 const_cast<void*>(static_cast<const void*>(&visit_whole)));
 }
 
 template <typename Visit>

@@ -10,6 +10,10 @@ namespace {
 /// Of packets that are begun or were lately.
 constexpr std::size_t kMaxBegun = 4 * kFragmentedPackets;
 
+/// Gaps of one packet. A sender makes about equal parts in order: 120 of the largest packet over the least
+/// MTU, of which every second may be late.
+constexpr std::size_t kMaxRanges = 64;
+
 }  // namespace
 
 tl::expected<std::optional<std::vector<std::uint8_t>>, Drop> FragmentAssembler::add(
@@ -30,6 +34,11 @@ tl::expected<std::optional<std::vector<std::uint8_t>>, Drop> FragmentAssembler::
   if (part.packet.size() != size) return tl::unexpected(Drop::bad_frame);
   const auto end = static_cast<std::uint32_t>(fragment.offset + fragment.bytes.size());
   if (!cover(part.have, {fragment.offset, end})) return tl::unexpected(Drop::copy);
+  if (part.have.size() > kMaxRanges) {
+    bytes_ -= size;
+    parts_.erase(found);
+    return tl::unexpected(Drop::bad_frame);
+  }
   std::copy(fragment.bytes.begin(), fragment.bytes.end(),
             part.packet.begin() + static_cast<std::ptrdiff_t>(kHeaderBytes + fragment.offset));
   if (part.have.size() > 1 || part.have.front() != Range{0, fragment.total}) return std::nullopt;

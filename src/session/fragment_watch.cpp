@@ -9,6 +9,7 @@ std::optional<double> FragmentWatch::check(TimePoint now) {
   const double share = datagrams == 0 ? 0 : static_cast<double>(fragmented) / static_cast<double>(datagrams);
   const bool is_steady = window_ && datagrams >= kLeast && share >= kShare;
   window_ = now;
+  recent_share_ = share;
   datagrams_then_ = datagrams_;
   fragmented_then_ = fragmented_;
   const bool tell = is_steady && was_steady_ && (!said_ || now - *said_ >= kQuiet);

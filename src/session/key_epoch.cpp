@@ -133,10 +133,11 @@ tl::expected<Bytes, Drop> KeyEpoch::open_clear(const PacketHeader& header, Bytes
 }
 
 bool KeyEpoch::is_genuine_copy(const PacketHeader& header, Bytes packet) {
-  if (keys_.data_open) {
+  const bool is_control = header.type == PacketType::control;
+  if (is_control || keys_.data_open) {
+    Aead& key = is_control ? keys_.control_open : *keys_.data_open;
     return packet.size() >= kHeaderBytes + kTagBytes &&
-           keys_.data_open->open(packet_nonce(header.number), packet.first(kHeaderBytes),
-                                 packet.subspan(kHeaderBytes));
+           key.open(packet_nonce(header.number), packet.first(kHeaderBytes), packet.subspan(kHeaderBytes));
   }
   ByteReader reader(packet.subspan(std::min(packet.size(), kHeaderBytes)));
   const auto check = reader.u64();

@@ -27,18 +27,29 @@ constexpr Duration kAfterRefusal = 100ms;
 constexpr Duration kAfterLocalAnswer = 2ms;
 constexpr Duration kLeastPatience = 100ms;
 constexpr unsigned kLeastTries = 3;
-constexpr unsigned kMostTries = 12;
-/// How seldom a size that passes may be given up for lost probes.
-constexpr double kMistakes = 0.01;
+constexpr unsigned kMostTries = 16;
+constexpr unsigned kLeastConfirmTries = 6;
+constexpr unsigned kMostConfirmTries = 40;
+/// How seldom a size that passes may be given up for lost probes: it is confirmed again and again.
+constexpr double kMistakes = 1e-3;
+constexpr double kConfirmMistakes = 1e-6;
+/// How soon after such a size was given up it is tried whether it passes after all.
+constexpr Duration kRiseAfterFall = 30s;
+
+/// So many probes all stay unanswered no more often than `mistakes` says, where this share is answered.
+unsigned tries_for(double answer_share, double mistakes, unsigned least, unsigned most) {
+  unsigned tries = 1;
+  for (double all_lost = 1 - answer_share; all_lost > mistakes && tries < most; ++tries)
+    all_lost *= 1 - answer_share;
+  return std::max(tries, least);
+}
 
 }  // namespace
 
 MtuSearch::Patience MtuSearch::Patience::of(const RttEstimator& rtt, double answer_share) {
   const Duration answer = std::max<Duration>(kLeastPatience, (rtt.smoothed() + 4 * rtt.variation()) * 3 / 2);
-  unsigned tries = 1;
-  for (double all_lost = 1 - answer_share; all_lost > kMistakes && tries < kMostTries; ++tries)
-    all_lost *= 1 - answer_share;
-  return {answer, std::max(tries, kLeastTries)};
+  return {answer, tries_for(answer_share, kMistakes, kLeastTries, kMostTries),
+          tries_for(answer_share, kConfirmMistakes, kLeastConfirmTries, kMostConfirmTries)};
 }
 
 void MtuSearch::start(TimePoint now) {
@@ -83,7 +94,7 @@ std::optional<std::size_t> MtuSearch::probe(const Patience& patience, bool movin
       return std::nullopt;
     }
   }
-  if (tries_ >= patience.tries) give_up(now);
+  if (tries_ >= (phase_ == Phase::confirm ? patience.confirm_tries : patience.tries)) give_up(now);
   if (phase_ == Phase::done || now < next_) return std::nullopt;
   ++tries_;
   next_ = now + patience.answer;
@@ -127,6 +138,7 @@ void MtuSearch::give_up(TimePoint now) {
     start(now);
     high_ = lost;
     last_large_ = large;
+    rise_at_ = now + kRiseAfterFall;
     return;
   }
   high_ = size_;

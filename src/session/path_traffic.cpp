@@ -8,6 +8,9 @@ namespace {
 /// A quarter of the time in which 32 bits of microseconds wrap.
 constexpr Duration kTimesMayWrap = std::chrono::minutes(17);
 
+/// Of fewer packets a share of losses says nothing.
+constexpr std::uint64_t kLeastPackets = 20;
+
 std::uint32_t microseconds(TimePoint time) {
   return static_cast<std::uint32_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count());
@@ -93,7 +96,7 @@ PathHistory::Recent PathHistory::recent(const PathTraffic& traffic, TimePoint no
   const std::size_t kept = std::min(count_, kSamples);
   const Sample& oldest = samples_[(count_ - kept) % kSamples];
   const auto loss = [](const Arrivals& before, const Arrivals& after) -> std::optional<double> {
-    if (after.sent <= before.sent || after.received < before.received) return std::nullopt;
+    if (after.sent < before.sent + kLeastPackets || after.received < before.received) return std::nullopt;
     return Arrivals{after.sent - before.sent, after.received - before.received}.loss();
   };
   recent.loss_out = loss(oldest.out, traffic.out);

@@ -8,6 +8,8 @@ namespace {
 constexpr Duration kSuspectAtLeast = 200ms;
 constexpr std::uint32_t kSuspectAfterProbes = 2;
 constexpr std::uint32_t kDownAfterProbes = 3;
+/// A path whose round trip has become so much longer is believed after some answers in a row.
+constexpr unsigned kBelievedAfter = 4;
 /// The weight of one PING in answer_share().
 constexpr double kShareStep = 1.0 / 16;
 
@@ -35,6 +37,17 @@ void ProbedPath::set_available(bool available) {
   traits_ = traits;
   next_sequence_ = next_to_answer_ = sequence;
   available_ = available;
+}
+
+void ProbedPath::readdress() {
+  last_probe_.reset();
+  first_timed_ = next_to_answer_ = next_sequence_;
+  for (Probe& probe : probes_) probe.open = false;
+  rtt_ = RttEstimator{};
+  if (state_ != PathState::up && state_ != PathState::suspect) return;
+  state_ = PathState::fresh;
+  silent_since_.reset();
+  unanswered_ = 0;
 }
 
 Duration ProbedPath::interval(bool moving) const {
@@ -78,7 +91,7 @@ std::optional<PathState> ProbedPath::answered(std::uint32_t sequence, TimePoint 
   Probe& probe = probes_[sequence % kRemembered];
   if (!available_ || !probe.open || probe.sequence != sequence) return std::nullopt;
   probe.open = false;
-  rtt_.add(now - probe.sent);
+  time(sequence, now - probe.sent);
   last_answer_ = now;
   if (const auto ahead = static_cast<std::int32_t>(sequence - next_to_answer_); ahead >= 0) {
     const auto missed = std::min<std::int32_t>(ahead, kRemembered);
@@ -98,7 +111,17 @@ std::optional<PathState> ProbedPath::answered(std::uint32_t sequence, TimePoint 
   }
   const PathState before = state_;
   state_ = PathState::up;
+  if (before == PathState::down) first_timed_ = next_sequence_;
   return before;
+}
+
+void ProbedPath::time(std::uint32_t sequence, Duration sample) {
+  if (rtt_.has_sample()) {
+    if (static_cast<std::int32_t>(sequence - first_timed_) < 0) return;
+    if (sample > down_after() && ++untimely_ < kBelievedAfter) return;
+  }
+  untimely_ = 0;
+  rtt_.add(sample);
 }
 
 void ProbedPath::forgive_silence(TimePoint now) {

@@ -8,6 +8,10 @@ namespace mptunnel {
 namespace {
 
 constexpr Duration kSuspectAtLeast = 300ms;
+/// The weight of one PING in answer_share(), and how many are missed at once at most: a path that was away
+/// for long has not lost them all.
+constexpr double kShareStep = 1.0 / 16;
+constexpr std::int32_t kMostMissing = 8;
 /// After a move, how long the old address may still prove that it is alive.
 constexpr Duration kFormerAtLeast = 1s;
 /// How long an address that lost against the old one is not tried again.
@@ -24,6 +28,7 @@ bool ServerPath::is_usable(TimePoint now) const {
 
 PathState ServerPath::state(TimePoint now) const {
   if (!validated_) return PathState::fresh;
+  if (unheard_) return PathState::down;
   const Duration silent = now - last_heard();
   if (silent <= std::max<Duration>(interval_ * 5 / 2, kSuspectAtLeast)) return PathState::up;
   const Duration down_after = std::max({3 * interval_, Duration{kDownAfter}, 3 * rtt_.smoothed()});
@@ -32,6 +37,13 @@ PathState ServerPath::state(TimePoint now) const {
 
 void ServerPath::on_report(const PathReport& report, std::optional<Duration> round_trip) {
   standby_ = (report.flags & PathReport::kStandby) != 0;
+  if (const auto ahead = static_cast<std::int32_t>(report.sequence - next_ping_);
+      next_ping_ != 0 && ahead > 0) {
+    for (std::int32_t i = 0; i < std::min(ahead, kMostMissing); ++i) ping_share_ -= kShareStep * ping_share_;
+  }
+  next_ping_ = report.sequence + 1;
+  ping_share_ += kShareStep * (1 - ping_share_);
+  unheard_ = (report.flags & PathReport::kUnheard) != 0;
   metered_ = (report.flags & PathReport::kMetered) != 0;
   interval_ = std::chrono::milliseconds(report.interval);
   if (round_trip) rtt_.add(*round_trip);

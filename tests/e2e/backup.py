@@ -15,7 +15,7 @@ QUIET_SECONDS = 6
 # A PING of each end and the answers to both, for each keepalive, and one more of each at the edges.
 MOST_PROBES = 2 * (QUIET_SECONDS // KEEPALIVE + 1)
 TAKEN_OVER_WITHIN_MS, SANITIZED_WITHIN_MS = 300, 1000
-RELEASED_WITHIN = 3
+RELEASED_WITHIN = 8
 # The search for a path's MTU and the first round trips are over by then.
 SETTLED_AFTER = 4
 DIRECTIONS = ("up", "down")

@@ -33,6 +33,8 @@ struct BridgeContext {
   std::function<void(PathId)> on_readable;
   /// The bridge has a socket now, or has lost it.
   std::function<void(PathId, bool)> on_available;
+  /// The bridge has another socket or address, and none in between was without.
+  std::function<void(PathId)> on_readdressed;
 };
 
 class Bridge {
@@ -52,7 +54,7 @@ class Bridge {
   void on_down();
   /// Whether a path that turns suspect, or is no longer, is news for the log: one that does so all the time
   /// is not.
-  bool is_news(const Event& event, TimePoint now);
+  bool is_news(TimePoint now);
   /// What is sent on the path comes back to us: it is closed for a while.
   void shut_for_loop();
   /// An errno that a send or receive met. A line is logged for the first of its kind since the path was up.
@@ -72,18 +74,25 @@ class Bridge {
  private:
   void resolve();
   void on_resolved(const ResolveResult& result);
-  /// Connects to this address. On a failure the path has no socket. `quietly`: one attempt of several.
+  /// Takes the first candidate, from this one on, that can be sent to. Where there is none the path has no
+  /// socket, for the reason that the first gave. `quietly`: one attempt of several.
   void turn_to(const Endpoint& remote, bool quietly = false);
-  /// The candidate after the present one.
+  /// Connects; the error is a sentence for people. The socket may be gone then.
+  tl::expected<void, std::string> use(const Endpoint& remote);
+  /// The candidate after this one.
+  [[nodiscard]] const Endpoint& after(const Endpoint& remote) const;
   void try_next();
   void watch_attempt();
-  bool open(const Endpoint& remote);
+  tl::expected<void, std::string> open(const Endpoint& remote);
   void close(std::string problem);
   /// Why the interface or the address to send from can't be used now; nothing where they can.
-  [[nodiscard]] std::optional<std::string> interface_problem() const;
+  [[nodiscard]] std::optional<std::string> interface_problem(const Endpoint& remote) const;
   /// Whether the socket's own address is still one of this host that is up.
   [[nodiscard]] bool has_valid_source() const;
-  void move_source();
+  /// Whether the interface that the socket is bound to is still the same.
+  [[nodiscard]] bool has_valid_device() const;
+  /// Sends from where routing says now, if that is elsewhere.
+  void check_source();
   void warn_of_tunnel();
   void say(const std::string& problem);
 
@@ -108,10 +117,9 @@ class Bridge {
   std::string said_problem_;  ///< logged once for as long as it stays the same
   int said_error_ = 0;
   bool is_up_ = false;
-  bool is_down_ = false;
   bool is_shut_ = false;
   bool warned_of_tunnel_ = false;
-  TokenBucket wavering_{1.0 / 60, 6};  ///< lines about a suspect path: a few, then two in two minutes
+  TokenBucket wavering_{1.0 / 30, 12};  ///< lines about changes: a dozen, then one each half minute
   bool said_wavering_ = false;
   bool tried_quietly_ = false;  ///< the log does not know the present address yet
 };

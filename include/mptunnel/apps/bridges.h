@@ -22,6 +22,7 @@ class Bridges {
   struct Callbacks {
     std::function<void(PathId)> on_readable;
     std::function<void(PathId, bool)> on_available;
+    std::function<void(PathId)> on_readdressed;
     /// There is a bridge for this path now; before it becomes available.
     std::function<void(const Bridge&)> on_made;
   };
@@ -47,8 +48,11 @@ class Bridges {
 
  private:
   void on_interfaces();
-  /// The bridges of a line with patterns become those of the interfaces that there are.
-  void fit(std::size_t line);
+  /// What no interface stands for any more goes.
+  void remove_unfit();
+  /// Each line gets the paths that it has none for yet.
+  void make_missing();
+  [[nodiscard]] bool has_path(std::size_t line, const std::string& device) const;
   [[nodiscard]] bool is_fit(const BridgeConfig& line, const NetworkInterface& interface) const;
   void make(std::size_t line, const std::string& device);
   void remove(PathId id);

@@ -17,6 +17,7 @@
 #include "mptunnel/net/loop.h"
 #include "mptunnel/net/receive_budget.h"
 #include "mptunnel/net/resolver.h"
+#include "mptunnel/session/token_bucket.h"
 
 namespace mptunnel {
 
@@ -64,7 +65,8 @@ class ServerApp final : public App {
   Timer timer_;
   SignalWatcher on_term_;
   SignalWatcher on_int_;
-  DropCounters drops_;  ///< what the sockets towards the target refused
+  TokenBucket path_lines_{0.5, 100};  ///< of the log
+  DropCounters drops_;                ///< what the sockets towards the target refused
 };
 
 }  // namespace mptunnel

@@ -39,6 +39,8 @@ class ClientEngine {
   void set_path_traits(PathId path, const PathTraits& traits);
   /// The path has a socket and an address now, or has none any more.
   void set_path_available(PathId path, bool available, Output& out, TimePoint now);
+  /// The path has a new address at either end, and stays available.
+  void readdress_path(PathId path, Output& out, TimePoint now);
   /// Datagrams of one application, and the DSCP that they came with, which their packets get.
   void on_application(DatagramBatch batch, const Route& application, Output& out, TimePoint now,
                       std::uint8_t dscp = 0);
@@ -69,6 +71,8 @@ class ClientEngine {
   [[nodiscard]] std::optional<TimePoint> session_since() const { return session_since_; }
   /// Datagrams that some path in use could only carry in fragments.
   [[nodiscard]] std::uint64_t fragmented() const { return fragment_watch_.fragmented(); }
+  /// Their share lately.
+  [[nodiscard]] double fragment_share() const { return fragment_watch_.recent_share(); }
   /// The largest payload that all paths in use carry in one piece; nothing while there is no session.
   [[nodiscard]] std::optional<std::size_t> largest_whole(TimePoint now) const;
   [[nodiscard]] const KeyEpoch* epoch() const { return current_.get(); }
@@ -114,8 +118,7 @@ class ClientEngine {
   // client_control.cpp
   void on_control(KeyEpoch& epoch, PathId path, const PacketHeader& header, Bytes packet, Output& out,
                   TimePoint now);
-  void on_control_frames(KeyEpoch& epoch, PathId path, ConstBytes frames, bool is_whole, Output& out,
-                         TimePoint now);
+  void on_control_frames(KeyEpoch& epoch, PathId path, ConstBytes frames, Output& out, TimePoint now);
   struct ControlVisitor;
   void on_pong(KeyEpoch& epoch, PathId path, const PathReport& report, Output& out, TimePoint now);
   void confirm(bool resumed, Output& out, TimePoint now);
@@ -137,6 +140,7 @@ class ClientEngine {
   void run_mtu_timer(PathId id, Output& out, TimePoint now);
   /// Backup paths begin or stop to carry data, as the states of all paths demand.
   void update_standby(Output& out, TimePoint now);
+  [[nodiscard]] TimePoint next_rest() const;
   void note_path_change(PathId id, PathState was, Output& out, TimePoint now);
   void run_housekeeping(Output& out, TimePoint now);
   void note_fragmenting(double share, Output& out, TimePoint now);

@@ -1,16 +1,25 @@
 // One path at the client, with all that is known of it. Plain state; ClientEngine acts on it.
 #pragma once
 
+#include <optional>
+
 #include "mptunnel/session/mtu_search.h"
 #include "mptunnel/session/path_traffic.h"
 #include "mptunnel/session/probed_path.h"
 
 namespace mptunnel {
 
+/// A backup rests again when the others were up for so long without a break.
+inline constexpr Duration kRestAfter = std::chrono::seconds(5);
+
 struct ClientPath {
   ProbedPath probed;
   MtuSearch mtu;  ///< of what is sent to the server
   PathHistory history;
+  bool called_in = false;                 ///< a backup that took over from others
+  std::optional<TimePoint> enough_since;  ///< since when it is not needed any more
+  std::optional<TimePoint> looped;        ///< when a PING of it last came back in from an application,
+  PacketNumber looped_number;             ///< and which
 
   /// When the next MTU probe is due; kNever where the path is in no state for any.
   [[nodiscard]] TimePoint next_mtu_probe(bool moving) const {

@@ -14,13 +14,42 @@
 
 namespace mptunnel {
 
-/// Whether every frame of a packet can be read: a packet with one that can't is dropped whole.
+/// More than any packet of ours has; each may cost an answer.
+inline constexpr std::size_t kMaxFramesOfPacket = 32;
+
+/// Whether every frame of a packet can be read, and there are not too many: else it is dropped whole.
 inline std::optional<Drop> check_frames(ConstBytes frames) {
   FrameReader reader(frames);
-  while (reader.next()) {
+  for (std::size_t count = 0; reader.next(); ++count) {
+    if (count == kMaxFramesOfPacket) return Drop::bad_frame;
   }
   if (reader.error() == FrameError::none) return std::nullopt;
   return reader.error() == FrameError::unknown ? Drop::unknown_frame : Drop::bad_frame;
+}
+
+/// Which frames that call for an answer a packet has had: one of each kind gets it.
+class AnsweredOnce {
+ public:
+  bool is_first(FrameType type) {
+    const std::uint64_t bit = frame_bit(type);
+    const bool first = (seen_ & bit) == 0;
+    seen_ |= bit;
+    return first;
+  }
+
+ private:
+  std::uint64_t seen_ = 0;
+};
+
+/// Whether a CONTROL packet has what may be so large that it travels in fragments: a datagram, and FLOW_OPEN
+/// in front of it. Anything else would act on what the packet around the fragment still needs.
+inline bool may_be_fragmented(ConstBytes frames) {
+  FrameReader reader(frames);
+  while (const auto frame = reader.next()) {
+    if (!std::holds_alternative<DatagramFrame>(*frame) && !std::holds_alternative<FlowOpenFrame>(*frame))
+      return false;
+  }
+  return true;
 }
 
 /// Bytes of frames in a packet with a PING: padded, so that an answer with SERVER_HELLO, PONG and CHALLENGE

@@ -90,6 +90,7 @@ struct Event {
   Duration silent{};         ///< for how long nothing had answered
   std::uint32_t probes = 0;  ///< PINGs in that time
   bool standby = false;
+  bool unheard = false;     ///< server: the client says that nothing comes back on the path
   double share = 0;         ///< of the datagrams, as a fraction
   std::size_t largest = 0;  ///< payload that fits in one piece
   Cipher cipher{};

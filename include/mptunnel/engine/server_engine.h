@@ -77,20 +77,20 @@ class ServerEngine {
   /// What DATA packets that came together share: an epoch, and what counts those of their route.
   struct Sender {
     EpochRef epoch;
-    PathTraffic* traffic = nullptr;
+    PathTraffic* traffic = nullptr;  ///< nothing for an address from which nothing genuine came yet
   };
 
   // server_engine.cpp
   void on_packet(const Arrival& arrival);
   void on_handshake1(const Arrival& arrival);
   [[nodiscard]] std::optional<Sender> find_sender(SessionIndex index, const Route& route);
-  void on_data(const Sender& sender, const Arrival& arrival);
+  void on_data(Sender& sender, const Arrival& arrival);
   /// A DATA packet that is counted and opened.
   void on_opened_data(EpochRef epoch, ConstBytes frames, const Arrival& arrival);
   void on_data_frames(EpochRef epoch, ConstBytes frames, const Arrival& arrival);
   void on_fragment(EpochRef epoch, const FragmentFrame& fragment, std::optional<PathId> came_by,
                    const Arrival& arrival);
-  void check_copy(const Sender& sender, const Arrival& arrival);
+  void check_copy(Sender& sender, const Arrival& arrival);
   void heard(ServerSession& session, bool control, const Arrival& arrival);
   void flush_queue(ServerSession& session, Output& out, TimePoint now);
   tl::expected<void, Drop> seal_to_client(ServerSession& session, FlowId flow, ConstBytes payload,
@@ -105,11 +105,11 @@ class ServerEngine {
   struct Reply {
     std::vector<Frame> frames;
     std::optional<PathId> path;
+    AnsweredOnce answered;
   };
   void on_control(EpochRef epoch, const Arrival& arrival);
   void on_first_control(const Arrival& arrival);
-  /// `is_whole`: the packet came in fragments, and may not have any in it.
-  void handle_control(EpochRef epoch, ConstBytes frames, bool is_whole, const Arrival& arrival);
+  void handle_control(EpochRef epoch, ConstBytes frames, const Arrival& arrival);
   void on_ping(EpochRef epoch, const PathReport& report, Reply& reply, const Arrival& arrival);
   void on_echo(EpochRef epoch, std::uint64_t token, std::optional<PathId> sent_by, const Arrival& arrival);
   void count_control(ServerSession& session, const Arrival& arrival);
@@ -135,6 +135,7 @@ class ServerEngine {
   void tick_session(ServerSession& session, Output& out, TimePoint now);
   void note_limit(Drop drop, Output& out, TimePoint now);
   void note_fragmenting(ServerSession& session, double share, Output& out, TimePoint now);
+  void note_path_state(const ServerSession& session, PathId id, Output& out, TimePoint now);
   void run_mtu_timers(Output& out, TimePoint now);
   /// Has the path's next MTU probe sent in time.
   void wake_for_mtu(const ServerSession& session, const ServerPath& path, TimePoint now);

@@ -66,6 +66,8 @@ struct ServerSession {
   [[nodiscard]] Carriers carriers(TimePoint now) const;
   /// What is counted of the packets from this address.
   PathTraffic& traffic_from(const Route& from, std::optional<PathId> path);
+  /// The same; nothing where nothing genuine came from there yet.
+  PathTraffic* find_traffic(const Route& from, std::optional<PathId> path);
   /// The path has another address now: what came from there before belongs to it, and so does what still
   /// comes from the old one, if it had any.
   void take_strays(PathId path, const std::optional<Route>& old_route);

@@ -18,6 +18,8 @@ class FragmentWatch {
   }
   /// Datagrams that were fragmented so far.
   [[nodiscard]] std::uint64_t fragmented() const { return fragmented_; }
+  /// Their share of the last window.
+  [[nodiscard]] double recent_share() const { return recent_share_; }
   /// To be called about once a second. The share of fragmented datagrams where that was kShare or more twice
   /// in a row, for kWindow each; then not again within kQuiet.
   std::optional<double> check(TimePoint now);
@@ -34,6 +36,7 @@ class FragmentWatch {
   std::uint64_t datagrams_then_ = 0;
   std::uint64_t fragmented_then_ = 0;
   std::optional<TimePoint> window_;
+  double recent_share_ = 0;
   bool was_steady_ = false;
   std::optional<TimePoint> said_;
 };

@@ -51,7 +51,7 @@ class KeyEpoch {
   tl::expected<Bytes, Drop> open_data(const PacketHeader& header, Bytes packet, TimePoint now);
   /// Opens a CONTROL packet in place and returns its frames. Errors as above, without the clear ones.
   tl::expected<Bytes, Drop> open_control(const PacketHeader& header, Bytes packet, TimePoint now);
-  /// Decrypts a copy of a DATA packet that was seen, only to learn whether it is genuine. Clear packets: the
+  /// Decrypts a copy of a packet that was seen, only to learn whether it is genuine. Clear packets: the
   /// check.
   bool is_genuine_copy(const PacketHeader& header, Bytes packet);
 

@@ -18,15 +18,19 @@ class LoopCheck {
     sent_[number.value % sent_.size()] = {epoch, number, path};
   }
 
-  /// The path by which the last `size` bytes of the payload were sent lately; nothing where they are no PING,
+  struct Hit {
+    PathId path;
+    PacketNumber number;  ///< of the PING
+  };
+  /// By which path the last `size` bytes of the payload were sent lately; nothing where they are no PING,
   /// or have something in front that no tunnel device puts there. `payload` has at least so many bytes.
-  [[nodiscard]] std::optional<PathId> path_of(ConstBytes payload, std::size_t size) const {
+  [[nodiscard]] std::optional<Hit> find(ConstBytes payload, std::size_t size) const {
     if (!is_encapsulation(payload.size() - size)) return std::nullopt;
     const auto header = decode_header(payload.last(size));
     if (!header || header->type != PacketType::control) return std::nullopt;
     const Sent& sent = sent_[header->number.value % sent_.size()];
     if (sent.epoch != header->index || sent.number != header->number) return std::nullopt;
-    return sent.path;
+    return Hit{sent.path, sent.number};
   }
 
  private:

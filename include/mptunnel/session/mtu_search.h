@@ -26,6 +26,7 @@ class MtuSearch {
   /// It is not probed any more, and taken to carry kBaseMtu.
   void stop();
 
+  [[nodiscard]] bool is_off() const { return phase_ == Phase::off; }
   /// The largest packet that the path is taken to carry.
   [[nodiscard]] std::size_t mtu() const { return low_; }
   /// Whether that was found out, and not only assumed.
@@ -37,6 +38,7 @@ class MtuSearch {
   struct Patience {
     Duration answer{};
     unsigned tries = 3;
+    unsigned confirm_tries = 6;  ///< before a size that did pass is given up
     /// For a path with this round trip time, on which this share of probes is answered.
     static Patience of(const RttEstimator& rtt, double answer_share);
   };

@@ -40,6 +40,9 @@ class ProbedPath {
   /// Whether the path has a socket and an address. A path that becomes available starts as new.
   void set_available(bool available);
   [[nodiscard]] bool is_available() const { return available_; }
+  /// It leads to another address, or from another, from now on: what was asked at the old one is not answered
+  /// any more. A path that was down stays down, and is probed at once; any other is new.
+  void readdress();
   /// Whether it waits for others to fail.
   void set_standby(bool standby) { standby_ = standby; }
   [[nodiscard]] bool is_standby() const { return standby_; }
@@ -82,6 +85,8 @@ class ProbedPath {
     bool open = false;
   };
 
+  /// An answer that was held up with one of the programs says nothing about the path.
+  void time(std::uint32_t sequence, Duration sample);
   [[nodiscard]] Duration suspect_after() const;
   [[nodiscard]] Duration down_after() const;
 
@@ -98,6 +103,8 @@ class ProbedPath {
   std::uint32_t unanswered_ = 0;
   std::uint32_t next_sequence_ = 0;
   std::uint32_t next_to_answer_ = 0;  ///< behind the highest that was answered
+  std::uint32_t first_timed_ = 0;     ///< earlier PINGs were answered after an outage: they tell no RTT
+  unsigned untimely_ = 0;             ///< answers in a row that came too late to be believed
   std::array<Probe, kRemembered> probes_{};
 };
 

@@ -39,7 +39,12 @@ class ServerPath {
   [[nodiscard]] bool is_standby() const { return standby_; }
   /// And is paid by volume: nothing is sent on it that need not be.
   [[nodiscard]] bool is_spared() const { return standby_ && metered_; }
+  /// The client says that it hears nothing on this path.
+  [[nodiscard]] bool is_unheard() const { return unheard_; }
   [[nodiscard]] Duration interval() const { return interval_; }
+  /// The share of probes that would be answered, by how many PINGs are missing, as if both ways lost alike.
+  /// Large packets may fare worse.
+  [[nodiscard]] double answer_share() const { return ping_share_ * ping_share_; }
   /// PINGs that the client promised have not come: after two and a half intervals it is suspect, after three,
   /// and max(3 RTT, 1 s), down. A path that proved nothing yet is new.
   [[nodiscard]] PathState state(TimePoint now) const;
@@ -69,8 +74,9 @@ class ServerPath {
   enum class EchoVerdict : std::uint8_t { none, validated, moved, stayed };
   EchoVerdict on_echo(std::uint64_t token, const Route& from, TimePoint now);
 
-  MtuSearch mtu;        ///< of what is sent to the client
-  PathHistory history;  ///< sampled by the engine
+  MtuSearch mtu;                      ///< of what is sent to the client
+  PathHistory history;                ///< sampled by the engine
+  PathState told = PathState::fresh;  ///< the state that the engine last told of
 
  private:
   struct Candidate {
@@ -101,6 +107,9 @@ class ServerPath {
   RttEstimator rtt_;
   bool standby_ = false;
   bool metered_ = false;
+  bool unheard_ = false;
+  double ping_share_ = 1;  ///< of the last 16 PINGs or so that came
+  std::uint32_t next_ping_ = 0;
   Duration interval_ = kProbeWhileIdle;  ///< until the next PING, as the client said
   std::optional<Candidate> candidate_;
   std::optional<Former> former_;

@@ -297,7 +297,10 @@ TEST_F(TunnelLife, SilentSessionIsDormantAndEndsAtLast) {
   EXPECT_EQ(tunnel_.wires.size(), sent);
   EXPECT_EQ(tunnel_.server_drops(Drop::no_path), 1U);
   EXPECT_EQ(tunnel_.server->flows(), 1U);
-  EXPECT_TRUE(tunnel_.server_events.empty());
+  // Each path was suspect, then down.
+  EXPECT_EQ(Tunnel::count(tunnel_.server_events, EventKind::path_changed), tunnel_.server_events.size());
+  EXPECT_EQ(tunnel_.server_events.size(), 6U);
+  tunnel_.server_events.clear();
   tunnel_.advance(kSessionLife - kDormantAfter);
   EXPECT_TRUE(tunnel_.server->sessions().empty());
   EXPECT_EQ(tunnel_.server->flows(), 0U);

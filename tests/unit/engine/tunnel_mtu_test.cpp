@@ -215,14 +215,14 @@ TEST_P(TunnelMtu, PathThatShrinksIsNoticedWhileLargeDatagramsMove) {
   // One path shrinks: the others bring everything meanwhile.
   tunnel_.narrow({1300, 1472, 1472});
   tunnel_.forget();
-  tunnel_.move_data(3s, 1440);
-  EXPECT_EQ(tunnel_.at_target.size(), 300U);
-  EXPECT_EQ(tunnel_.at_application.size(), 300U);
+  tunnel_.move_data(4s, 1440);
+  EXPECT_EQ(tunnel_.at_target.size(), 400U);
+  EXPECT_EQ(tunnel_.at_application.size(), 400U);
   EXPECT_LE(tunnel_.mtu_out(0), 1300U);
   EXPECT_LE(tunnel_.mtu_in(0), 1300U);
   // All do: nothing is lost once that is noticed.
   tunnel_.narrow({1300, 1300, 1300});
-  tunnel_.move_data(3s, 1440);
+  tunnel_.move_data(4s, 1440);
   tunnel_.forget();
   tunnel_.move_data(3s, 1440);
   EXPECT_EQ(tunnel_.at_target.size(), 300U);

@@ -22,7 +22,7 @@ constexpr SessionIndex kEpoch{0xabcdef};
 struct Cut {
   explicit Cut(std::uint32_t id, std::size_t size, PacketType kind = PacketType::data,
                SessionIndex of = kEpoch)
-      : number(id), type(kind), epoch(of), packet(kHeaderBytes + size) {
+      : number{id}, type(kind), epoch(of), packet(kHeaderBytes + size) {
     for (std::size_t i = 0; i < packet.size(); ++i) packet[i] = static_cast<std::uint8_t>(i * 31 + id);
     encode_header({type, epoch, number}, packet);
   }

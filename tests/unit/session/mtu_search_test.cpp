@@ -161,7 +161,8 @@ TEST(MtuSearch, ShrinkIsNoticedByTheFirstLargePacketAfterAPause) {
   path.run(60s);
   path.mtu = 1372;
   path.large = true;
-  path.run(400ms);
+  // Six probes, 100 ms each.
+  path.run(700ms);
   EXPECT_LE(path.search.mtu(), 1372U);
   path.run(5s);
   EXPECT_EQ(path.search.mtu(), 1372U);
@@ -243,11 +244,14 @@ TEST(MtuSearch, PatienceGrowsWithTheRoundTripAndWithLoss) {
   EXPECT_EQ(MtuSearch::Patience::of(fast, 1).answer, 100ms);
   EXPECT_EQ(MtuSearch::Patience::of(slow, 1).answer, 1800ms);
   EXPECT_EQ(MtuSearch::Patience::of(fast, 1).tries, 3U);
-  EXPECT_EQ(MtuSearch::Patience::of(fast, 0.9).tries, 3U);
-  // A half is lost: 0.5 to the 7th is below one in a hundred.
-  EXPECT_EQ(MtuSearch::Patience::of(fast, 0.5).tries, 7U);
-  EXPECT_EQ(MtuSearch::Patience::of(fast, 0.01).tries, 12U) << "there is an end to it";
-  EXPECT_EQ(MtuSearch::Patience::of(fast, 0).tries, 12U);
+  EXPECT_EQ(MtuSearch::Patience::of(fast, 0.95).tries, 3U);
+  // A half is lost: 0.5 to the 10th is below one in a thousand, to the 20th below one in a million.
+  EXPECT_EQ(MtuSearch::Patience::of(fast, 0.5).tries, 10U);
+  EXPECT_EQ(MtuSearch::Patience::of(fast, 0.01).tries, 16U) << "there is an end to it";
+  EXPECT_EQ(MtuSearch::Patience::of(fast, 0).tries, 16U);
+  EXPECT_EQ(MtuSearch::Patience::of(fast, 1).confirm_tries, 6U);
+  EXPECT_EQ(MtuSearch::Patience::of(fast, 0.5).confirm_tries, 20U);
+  EXPECT_EQ(MtuSearch::Patience::of(fast, 0).confirm_tries, 40U);
 }
 
 TEST(MtuSearch, StopsAndStartsAfresh) {
