@@ -2,10 +2,9 @@
 //
 //     base      1,200 bytes are taken to pass, and a probe of that size is to confirm it
 //     search    a larger probe that is answered raises the size; one that is not, though tried several times,
-//     is
-//               an upper bound. Sizes of usual links first, then halves of what is left
+//               is an upper bound. Sizes of usual links first, then halves of what is left
 //     done      both bounds are near enough. Now and then it is searched upwards again; while large packets
-//               move, a probe of the present size confirms it. One that stays without an answer: base again
+//               move, probes of the present size confirm it. Where none is answered: base again
 //
 // What it is not: a sender of probes. Sizes are of UDP payloads.
 #pragma once

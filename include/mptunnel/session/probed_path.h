@@ -1,9 +1,10 @@
 // One path as the end that probes it (the client) sees it: its state, its round-trip time, when to PING next.
 //
 //     new ----- answer -----> up <---- answer ---- suspect <--.
-//      |                       |                      ^       | no answer for 1.5 x (RTT + 4 variations), at
-//      least |                       '----------------------+-------' 200 ms, and to 2 probes | no answer for
-//      max(3 RTT, 1 s)                | no answer for max(3 RTT, 1 s), and to 3 probes v |
+//      |                       |                      ^       | silent for 1.5 x (RTT + 4 variations) and
+//      |                       '----------------------+-------' at least 200 ms, and to 2 probes
+//      | silent for max(3 RTT, 1 s), to 3 probes      |
+//      v                                              | silent for max(3 RTT, 1 s), to 3 probes
 //     down <------------------------------------------'
 //      '----- answer -----> up
 //

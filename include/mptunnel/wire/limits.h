@@ -22,7 +22,7 @@ inline constexpr std::size_t kTagBytes = 16;
 /// What stands in place of the tag where encryption is "none".
 inline constexpr std::size_t kClearCheckBytes = 8;
 /// A CONTROL packet is smaller than the smallest MTU that IPv6 allows (RFC 8200, section 5: 1280 less 48 of
-/// headers), save one that carries a datagram.
+/// headers), save one that carries a datagram or a fragment, or probes an MTU.
 inline constexpr std::size_t kMaxControlBytes = 1200;
 /// What a path is taken to carry before it is measured (BASE_PLPMTU of RFC 8899, section 5.1.2), and what any
 /// path must carry: 576 bytes of IPv4 less its headers.
