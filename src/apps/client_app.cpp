@@ -166,8 +166,11 @@ void ClientApp::log_summary() {
     const ProbedPath& path = engine_.path(bridge.id());
     const SocketCounters counters =
         bridge.socket() == nullptr ? SocketCounters{} : bridge.socket()->counters();
-    log_info("bridge {}: {}, RTT {:.1f} ms, sent {}, received {}", bridge.name(), name_of(path.state()),
-             milliseconds(path.rtt().smoothed()), counters.sent, counters.received);
+    const std::string rtt = path.rtt().has_sample()
+                                ? fmt::format("RTT {:.1f} ms", milliseconds(path.rtt().smoothed()))
+                                : "no RTT";
+    log_info("bridge {}: {}, {}, sent {}, received {}", bridge.name(), name_of(path.state()), rtt,
+             counters.sent, counters.received);
   });
   log_info("datagrams: {} from applications, {} to applications", engine_.datagrams_in(),
            engine_.datagrams_out());

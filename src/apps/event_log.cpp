@@ -46,7 +46,7 @@ void log_path_change(std::string_view name, const Event& event) {
       log_info("bridge {} is suspect: {}", name, silence);
       return;
     case PathState::up:
-      if (event.was == PathState::fresh) {
+      if (event.was == PathState::fresh || event.silent < std::chrono::milliseconds(1)) {
         log_info("bridge {} is up: it answers, RTT {:.1f} ms", name, milliseconds(event.rtt));
       } else {
         log_info("bridge {} is up: it answers again after {:.0f} ms, RTT {:.1f} ms", name,
