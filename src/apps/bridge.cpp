@@ -27,11 +27,6 @@ constexpr Duration kLongestAttempt = 10s;
 /// How soon a path that led back to us is tried again.
 constexpr Duration kShutFor = 5min;
 
-bool is_loopback(const Endpoint& address) {
-  if (address.family == Family::ipv4) return address.address[0] == 127;
-  return address.family == Family::ipv6 && address.with_port(0) == *parse_numeric_endpoint("::1", 0);
-}
-
 }  // namespace
 
 std::vector<Endpoint> interleave_families(const std::vector<Endpoint>& addresses) {
@@ -225,7 +220,7 @@ std::optional<std::string> Bridge::interface_problem(const Endpoint& remote) con
                          remote.family == Family::ipv6 ? "IPv6" : "IPv4");
     }
   }
-  if (config_.bind && !config_.bind->is_any() && !is_loopback(*config_.bind)) {
+  if (config_.bind && !config_.bind->is_any() && !config_.bind->is_loopback()) {
     const NetworkInterface* owner = table.owner_of(config_.bind->with_port(0));
     if (owner == nullptr)
       return fmt::format("{} is not an address of this host", config_.bind->address_string());
@@ -244,7 +239,7 @@ bool Bridge::has_valid_device() const {
 
 bool Bridge::has_valid_source() const {
   const Endpoint local = socket_->local_endpoint().with_port(0);
-  if (is_loopback(local) || context_.interfaces.interfaces().empty()) return true;
+  if (local.is_loopback() || context_.interfaces.interfaces().empty()) return true;
   const NetworkInterface* owner = context_.interfaces.owner_of(local);
   return owner != nullptr && owner->is_up;
 }

@@ -9,17 +9,12 @@
 namespace mptunnel {
 namespace {
 
-bool is_link_local(const Endpoint& address) {
-  if (address.family == Family::ipv4) return address.address[0] == 169 && address.address[1] == 254;
-  return address.address[0] == 0xfe && (address.address[1] & 0xc0U) == 0x80;
-}
-
 /// One that leads beyond the link, unless the bridge is on it.
 bool has_usable_address(const BridgeConfig& line, const NetworkInterface& interface) {
   const auto remote = parse_numeric_endpoint(line.remote.host, line.remote.port);
-  const bool is_on_link = line.remote.host.starts_with("fe80:") || (remote && is_link_local(*remote));
+  const bool is_on_link = line.remote.host.starts_with("fe80:") || (remote && remote->is_link_local());
   return std::any_of(interface.addresses.begin(), interface.addresses.end(), [&](const Endpoint& address) {
-    return (is_on_link || !is_link_local(address)) && (!remote || remote->family == address.family);
+    return (is_on_link || !address.is_link_local()) && (!remote || remote->family == address.family);
   });
 }
 

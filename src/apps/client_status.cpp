@@ -32,8 +32,7 @@ std::string problem_of(const Bridge& bridge, const ProbedPath& path, bool has_se
   if (bridge.socket() == nullptr) return "its name is being looked up";
   if (!has_session) return "no session with mpserver yet";
   if (path.state() == PathState::down || path.state() == PathState::suspect) {
-    const Duration silent = path.silent_since() ? now - *path.silent_since() : Duration{};
-    return fmt::format("sent for {:.1f} s, nothing came back", std::chrono::duration<double>(silent).count());
+    return fmt::format("sent for {:.1f} s, nothing came back", seconds_of(path.silence(now)));
   }
   return path.state() == PathState::fresh ? "no answer yet" : "";
 }

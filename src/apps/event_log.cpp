@@ -10,16 +10,6 @@ namespace {
 constexpr const char* kSetBothEnds =
     "set MPTUNNEL_ENCRYPT (or encrypt in the configuration) to the same value at both ends";
 
-double seconds(Duration span) {
-  return std::chrono::duration<double>(span).count();
-}
-
-std::string client_name(const Event& event) {
-  std::string name;
-  for (std::size_t i = 0; i < 4; ++i) name += fmt::format("{:02x}", event.identity[i]);
-  return name;
-}
-
 const char* explain(Refusal refusal) {
   switch (refusal) {
     case Refusal::version:
@@ -83,6 +73,12 @@ void log_client_refusal(const Event& event) {
 
 }  // namespace
 
+std::string client_name(const ClientIdentity& identity) {
+  std::string name;
+  for (std::size_t i = 0; i < 4; ++i) name += fmt::format("{:02x}", identity[i]);
+  return name;
+}
+
 void log_client_event(const Event& event) {
   switch (event.kind) {
     case EventKind::session_started:
@@ -143,7 +139,7 @@ void log_path_event(std::string_view name, const Event& event) {
 }
 
 void log_server_event(const Event& event) {
-  const std::string client = client_name(event);
+  const std::string client = client_name(event.identity);
   const std::string from = event.route.remote.to_string();
   switch (event.kind) {
     case EventKind::session_started:
@@ -179,11 +175,11 @@ void log_server_event(const Event& event) {
     case EventKind::path_changed:
       if (event.state == PathState::suspect) {
         log_debug("client {}: path {} from {} is suspect: no probe for {:.1f} s", client, event.path.value,
-                  from, seconds(event.silent));
+                  from, seconds_of(event.silent));
       } else if (event.state == PathState::down) {
         log_warning("client {}: path {} from {} is down: {}", client, event.path.value, from,
                     event.unheard ? std::string("the client hears nothing on it")
-                                  : fmt::format("no probe for {:.1f} s", seconds(event.silent)));
+                                  : fmt::format("no probe for {:.1f} s", seconds_of(event.silent)));
       } else if (event.was == PathState::suspect) {
         log_debug("client {}: path {} from {} is up", client, event.path.value, from);
       } else if (event.rtt > Duration{}) {

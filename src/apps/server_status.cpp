@@ -1,3 +1,4 @@
+#include "mptunnel/apps/event_log.h"
 #include "mptunnel/apps/server_app.h"
 #include "mptunnel/net/clock.h"
 #include "status_values.h"
@@ -20,9 +21,9 @@ SessionStatus session_status(const ServerSession& client, bool has_key, TimePoin
   session.age = now - client.started;
   session.residual_loss_out = client.data_out().loss();
   session.residual_loss_in = client.data_in().loss();
-  session.fragmented = client.fragment_watch.fragmented();
+  session.fragmented = client.sender.watch().fragmented();
   if (const Carriers carriers = client.carriers(now); carriers.paths != 0)
-    session.largest_whole = carriers.mtu - keys.data_overhead() - datagram_prefix_bytes(FlowId{0});
+    session.largest_whole = carriers.largest_payload(keys);
   return session;
 }
 
@@ -40,8 +41,7 @@ PathStatus path_status(PathId id, const ServerPath& path, const PathTraffic& tra
   if (path.is_unheard()) {
     status.problem = "the client hears nothing on it";
   } else if (status.state == PathState::down || status.state == PathState::suspect) {
-    status.problem =
-        fmt::format("no probe came for {:.1f} s", std::chrono::duration<double>(*status.last_answer).count());
+    status.problem = fmt::format("no probe came for {:.1f} s", seconds_of(*status.last_answer));
   } else if (status.state == PathState::fresh) {
     status.problem = "its address has not proved yet that it hears us";
   } else {
@@ -52,7 +52,7 @@ PathStatus path_status(PathId id, const ServerPath& path, const PathTraffic& tra
 
 ClientStatus client_status(const ServerSession& client, bool has_key, TimePoint now) {
   ClientStatus status;
-  for (std::size_t i = 0; i < 4; ++i) status.client += fmt::format("{:02x}", client.identity[i]);
+  status.client = client_name(client.identity);
   status.session = session_status(client, has_key, now);
   for (std::size_t i = 0; i < client.paths.size(); ++i) {
     if (client.paths[i] == nullptr) continue;
@@ -74,7 +74,7 @@ Status ServerApp::status() const {
   for (const auto& [handle, client] : engine_.sessions()) {
     status.clients.push_back(client_status(*client, has_key_, now));
     const auto problem =
-        fragment_problem(status.clients.back().session, client->fragment_watch.recent_share());
+        fragment_problem(status.clients.back().session, client->sender.watch().recent_share());
     if (!problem.empty())
       status.problems.push_back(fmt::format("client {}: {}", status.clients.back().client, problem));
   }

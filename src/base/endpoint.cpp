@@ -64,6 +64,16 @@ std::optional<Endpoint> parse_numeric_endpoint(std::string_view address, std::ui
   return endpoint;
 }
 
+bool Endpoint::is_loopback() const {
+  static constexpr std::array<std::uint8_t, 16> kIpv6{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  return family == Family::ipv4 ? address[0] == 127 : family == Family::ipv6 && address == kIpv6;
+}
+
+bool Endpoint::is_link_local() const {
+  if (family == Family::ipv4) return address[0] == 169 && address[1] == 254;
+  return family == Family::ipv6 && address[0] == 0xfe && (address[1] & 0xc0U) == 0x80;
+}
+
 std::uint64_t source_network(const Endpoint& from) {
   const std::size_t bytes = from.family == Family::ipv4 ? 3 : 7;
   std::uint64_t network = static_cast<std::uint64_t>(from.family);

@@ -126,11 +126,6 @@ ListenAddress listen_on(std::string_view address, std::uint16_t port, bool may_b
   return {.endpoint = parse_numeric_endpoint(address, port).value(), .may_be_missing = may_be_missing};
 }
 
-bool is_loopback(const Endpoint& endpoint) {
-  if (endpoint.family == Family::ipv4) return endpoint.address[0] == 127;
-  return endpoint.address == parse_numeric_endpoint("::1", 0)->address;
-}
-
 }  // namespace
 
 std::string to_string(const HostPort& address) {
@@ -255,10 +250,10 @@ bool overlap(const Endpoint& one, const Endpoint& other) {
 
 bool leads_to(const HostPort& target, const Endpoint& listen) {
   if (target.port != listen.port) return false;
-  if (lower_case(target.host) == "localhost") return listen.is_any() || is_loopback(listen);
+  if (lower_case(target.host) == "localhost") return listen.is_any() || listen.is_loopback();
   const auto endpoint = parse_numeric_endpoint(target.host, target.port);
   if (!endpoint || endpoint->family != listen.family) return false;
-  return *endpoint == listen || (listen.is_any() && is_loopback(*endpoint));
+  return *endpoint == listen || (listen.is_any() && endpoint->is_loopback());
 }
 
 std::string canonical_text(const HostPort& address) {

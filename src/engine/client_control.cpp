@@ -51,11 +51,7 @@ struct ClientEngine::ControlVisitor {
     engine.drops_.add(Drop::unexpected_frame);
   }
 
-  [[nodiscard]] bool is_first(FrameType type) const {
-    const bool first = answered.is_first(type);
-    if (!first) engine.drops_.add(Drop::unexpected_frame);
-    return first;
-  }
+  [[nodiscard]] bool is_first(FrameType type) const { return answered.is_first(type, engine.drops_); }
   /// What an older session says of a flow is no news of this one.
   void mark_flow(FlowId id, bool opened) const {
     ClientFlow* flow = engine.flows_.find(id);
@@ -70,10 +66,7 @@ void ClientEngine::on_control(KeyEpoch& epoch, PathId path, const PacketHeader& 
   // A report in the packet speaks of what was sent before it, and CLOSE may end the epoch: counted
   // afterwards, but among those that the epoch counts now.
   const std::shared_ptr<PathTable> before = epoch.paths();
-  const auto count = [&](PathTable& table) {
-    ++table[path.value].received;
-    table[path.value].received_bytes += packet.size();
-  };
+  const auto count = [&](PathTable& table) { table[path.value].count_received(packet.size()); };
   if (!opened) {
     drops_.add(opened.error());
     if (opened.error() == Drop::copy && epoch.is_genuine_copy(header, packet)) count(*before);
@@ -124,20 +117,12 @@ void ClientEngine::on_pong(KeyEpoch& epoch, PathId path, const PathReport& repor
   // A PONG comes back by the way the PING went; one that comes by another says nothing about either.
   if (report.path != path) return;
   ClientPath& own = paths_[path.value];
-  const Duration silent = own.probed.silent_since() ? now - *own.probed.silent_since() : Duration{};
+  const Duration silent = own.probed.silence(now);
   const std::uint32_t probes = own.probed.unanswered();
   const auto was = own.probed.answered(report.sequence, now);
   if (!was || *was == PathState::up) return;
   if (own.mtu.is_off() && epoch.peer_knows(FrameType::mtu_probe)) own.mtu.start(now);
-  Event event;
-  event.kind = EventKind::path_changed;
-  event.path = path;
-  event.was = *was;
-  event.state = PathState::up;
-  event.rtt = own.probed.rtt().latest();
-  event.silent = silent;
-  event.probes = probes;
-  out.events.push_back(event);
+  note_path_change(path, *was, silent, probes, out);
   update_standby(out, now);
   note_all_down(out, now);
   flush_queue(out, now);

@@ -9,6 +9,7 @@
 #include "mptunnel/engine/control_packet.h"
 
 namespace mptunnel {
+
 PathMask ClientEngine::data_paths(TimePoint now) const {
   PathMask mask = 0;
   for (std::size_t i = 0; i < paths_.size(); ++i) {
@@ -20,17 +21,13 @@ PathMask ClientEngine::data_paths(TimePoint now) const {
 }
 
 Carriers ClientEngine::carriers(TimePoint now) const {
-  Carriers carriers{data_paths(now), kMaxPacketBytes};
-  for (std::size_t i = 0; i < paths_.size(); ++i) {
-    if ((carriers.paths >> i & 1U) != 0) carriers.mtu = std::min(carriers.mtu, paths_[i].mtu.mtu());
-  }
-  return carriers;
+  return carriers_of(data_paths(now), mtu_of());
 }
 
 std::optional<std::size_t> ClientEngine::largest_whole(TimePoint now) const {
   const Carriers carriers = this->carriers(now);
   if (!current_ || carriers.paths == 0) return std::nullopt;
-  return carriers.mtu - current_->data_overhead() - datagram_prefix_bytes(FlowId{0});
+  return carriers.largest_payload(*current_);
 }
 
 bool ClientEngine::can_send(PathMask paths, TimePoint now) const {
@@ -77,37 +74,15 @@ tl::expected<void, Drop> ClientEngine::seal_datagram(const ClientFlow& flow, Con
       return sealed;
     }
   }
-  send_sealed(size, carriers, dscp, out);
+  sender_.send(size, carriers, mtu_of(), SessionHandle{}, epoch.local_index(), dscp, out);
   return {};
 }
 
-void ClientEngine::send_sealed(std::size_t size, const Carriers& carriers, std::uint8_t dscp, Output& out) {
-  largest_sent_ = std::max(largest_sent_, size);
-  fragment_watch_.count(size > carriers.mtu);
-  if (size <= carriers.mtu) {
-    out.send(size, carriers.paths, SessionHandle{}, current_->local_index(), dscp);
-    return;
-  }
-  const LargePacket large =
-      split_carriers(out, size, carriers.paths, dscp, [this](std::size_t i) { return paths_[i].mtu.mtu(); });
-  large_.push_back(large);
-  // The others get it whole. Where there are none its bytes stay all the same, for the fragments.
-  const PathMask whole = carriers.paths & ~large.paths;
-  if (whole != 0) out.send(size, whole, SessionHandle{}, current_->local_index(), dscp);
-}
-
 void ClientEngine::finish_sending(const Carriers& carriers, Output& out, TimePoint now) {
-  for (const LargePacket& large : large_) {
-    const auto sent = send_fragments(*current_, large, SessionHandle{}, out, now);
-    if (!sent) drops_.add(sent.error());
+  if (!current_ || !sender_.finish(*current_, SessionHandle{}, out, drops_, now)) return;
+  for (std::size_t i = 0; i < paths_.size(); ++i) {
+    if ((carriers.paths >> i & 1U) != 0) paths_[i].mtu.note_large(now);
   }
-  large_.clear();
-  if (largest_sent_ > kBaseMtu) {
-    for (std::size_t i = 0; i < paths_.size(); ++i) {
-      if ((carriers.paths >> i & 1U) != 0) paths_[i].mtu.note_large(now);
-    }
-  }
-  largest_sent_ = 0;
 }
 
 void ClientEngine::flush_queue(Output& out, TimePoint now) {
@@ -136,9 +111,8 @@ void ClientEngine::on_data(KeyEpoch& epoch, PathId path, const PacketHeader& hea
     if (opened.error() == Drop::copy) check_copy(epoch, path, header, packet);
     return;
   }
-  ++traffic.received;
+  traffic.count_received(packet.size());
   ++traffic.first;
-  traffic.received_bytes += packet.size();
   // A clear packet is no sign of life: anybody on the way can write one.
   if (is_news && !epoch.is_clear()) heard(epoch, now);
   on_opened_data(*opened, out, now);
@@ -166,31 +140,14 @@ void ClientEngine::on_opened_data(ConstBytes frames, Output& out, TimePoint now)
 
 void ClientEngine::on_fragment(KeyEpoch& epoch, PathId path, const FragmentFrame& fragment, Output& out,
                                TimePoint now) {
-  const PacketHeader header{fragment.type, epoch.local_index(), fragment.number};
-  if (epoch.is_seen(header)) {
-    drops_.add(Drop::copy);
+  const auto frames = complete_packet(epoch, fragment, fragments_, out, drops_, now);
+  if (!frames) return;
+  if (fragment.type == PacketType::control) {
+    on_control_frames(epoch, path, *frames, out, now);
     return;
   }
-  auto whole = fragments_.add(epoch.local_index(), fragment, now);
-  if (!whole) {
-    drops_.add(whole.error());
-    return;
-  }
-  if (!*whole) return;
-  const Bytes packet = out.keep(std::move(**whole));
-  const bool is_data = header.type == PacketType::data;
-  const auto opened =
-      is_data ? epoch.open_data(header, packet, now) : epoch.open_control(header, packet, now);
-  if (!opened) {
-    drops_.add(opened.error());
-  } else if (is_data) {
-    ++epoch.path(path).first;
-    on_opened_data(*opened, out, now);
-  } else if (may_be_fragmented(*opened)) {
-    on_control_frames(epoch, path, *opened, out, now);
-  } else {
-    drops_.add(Drop::unexpected_frame);
-  }
+  ++epoch.path(path).first;
+  on_opened_data(*frames, out, now);
 }
 
 void ClientEngine::deliver(const DatagramFrame& datagram, Output& out, TimePoint now) {
@@ -207,9 +164,8 @@ void ClientEngine::deliver(const DatagramFrame& datagram, Output& out, TimePoint
 
 void ClientEngine::check_copy(KeyEpoch& epoch, PathId path, const PacketHeader& header, Bytes packet) {
   PathTraffic& traffic = epoch.path(path);
-  ++traffic.received;
+  traffic.count_received(packet.size());
   ++traffic.duplicates;
-  traffic.received_bytes += packet.size();
   if (copy_checks_.draw(random_) && !epoch.is_genuine_copy(header, packet)) traffic.voided = true;
 }
 

@@ -101,9 +101,7 @@ void ClientEngine::on_path(PathId path, DatagramBatch batch, Output& out, TimePo
 void ClientEngine::on_sent(PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop,
                            TimePoint now) {
   if (KeyEpoch* epoch = find_epoch(run.epoch)) {
-    PathTraffic& traffic = epoch->path(path);
-    traffic.sent += accepted;
-    traffic.sent_bytes += accepted == run.count ? run.bytes() : accepted * run.stride;
+    epoch->path(path).count_sent(accepted, run.bytes_of_first(accepted));
   }
   if (accepted == run.count) return;
   drops_.add(drop, run.count - accepted);
@@ -111,14 +109,13 @@ void ClientEngine::on_sent(PathId path, const PacketRun& run, std::uint32_t acce
 }
 
 Arrivals ClientEngine::data_in() const {
-  if (!current_) return retired_in_;
-  return {retired_in_.sent + current_->data_in().sent, retired_in_.received + current_->data_in().received};
+  Arrivals all = retired_in_;
+  return current_ ? all += current_->data_in() : all;
 }
 
 Arrivals ClientEngine::data_out() const {
-  if (!current_) return retired_out_;
-  return {retired_out_.sent + current_->data_out().sent,
-          retired_out_.received + current_->data_out().received};
+  Arrivals all = retired_out_;
+  return current_ ? all += current_->data_out() : all;
 }
 
 void ClientEngine::close(Output& out, TimePoint now) {

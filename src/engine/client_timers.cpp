@@ -76,7 +76,7 @@ void ClientEngine::run_path_timers(Output& out, TimePoint now) {
     ProbedPath& path = paths_[i].probed;
     const PathState was = path.state();
     if (path.update(now)) {
-      note_path_change(id, was, out, now);
+      note_path_change(id, was, path.silence(now), path.unanswered(), out);
       changed = true;
     }
     if (now >= path.next_probe(is_moving_)) send_probe(*current_, id, std::nullopt, out, now);
@@ -86,15 +86,17 @@ void ClientEngine::run_path_timers(Output& out, TimePoint now) {
   note_all_down(out, now);
 }
 
-void ClientEngine::note_path_change(PathId id, PathState was, Output& out, TimePoint now) {
+void ClientEngine::note_path_change(PathId id, PathState was, Duration silent, std::uint32_t probes,
+                                    Output& out) {
   const ProbedPath& path = paths_[id.value].probed;
   Event event;
   event.kind = EventKind::path_changed;
   event.path = id;
   event.was = was;
   event.state = path.state();
-  if (path.silent_since()) event.silent = now - *path.silent_since();
-  event.probes = path.unanswered();
+  event.rtt = path.rtt().latest();
+  event.silent = silent;
+  event.probes = probes;
   out.events.push_back(event);
 }
 
@@ -123,28 +125,25 @@ TimePoint ClientEngine::next_rest() const {
 void ClientEngine::update_standby(Output& out, TimePoint now) {
   std::size_t up = 0;
   for (const ClientPath& path : paths_) {
-    const PathTraits& traits = path.probed.traits();
-    if (!traits.backup && !traits.metered && path.probed.is_available() &&
-        path.probed.state() == PathState::up)
-      ++up;
+    if (!path.probed.traits().is_reserve() && path.probed.is_up()) ++up;
   }
   // Those that cost by the byte come last.
   for (const bool metered : {false, true}) {
     for (std::size_t i = 0; i < paths_.size(); ++i) {
-      ProbedPath& path = paths_[i].probed;
-      if ((!path.traits().backup && !path.traits().metered) || path.traits().metered != metered) continue;
+      ClientPath& own = paths_[i];
+      ProbedPath& path = own.probed;
+      if (!path.traits().is_reserve() || path.traits().metered != metered) continue;
       const bool is_needed = up < settings_.min_paths;
-      if (path.is_available() && path.state() == PathState::up) ++up;
+      if (path.is_up()) ++up;
       if (is_needed) {
-        paths_[i].enough_since.reset();
-      } else if (!paths_[i].enough_since) {
-        paths_[i].enough_since = now;
+        own.enough_since.reset();
+      } else if (!own.enough_since) {
+        own.enough_since = now;
       }
       // One that took over rests only when the others have proved themselves for a while.
-      const bool standby =
-          !is_needed && (!paths_[i].called_in || now - *paths_[i].enough_since >= kRestAfter);
+      const bool standby = !is_needed && (!own.called_in || now - *own.enough_since >= kRestAfter);
       if (!path.is_available() || path.is_standby() == standby) continue;
-      paths_[i].called_in = !standby;
+      own.called_in = !standby;
       path.set_standby(standby);
       const PathId id{static_cast<std::uint8_t>(i)};
       Event event;
@@ -297,7 +296,7 @@ void ClientEngine::run_housekeeping(Output& out, TimePoint now) {
   if (session_paths_) {
     for (std::size_t i = 0; i < paths_.size(); ++i) paths_[i].history.sample((*session_paths_)[i], now);
   }
-  if (const auto share = fragment_watch_.check(now)) note_fragmenting(*share, out, now);
+  if (const auto share = sender_.watch().check(now)) note_fragmenting(*share, out, now);
   if (current_) {
     current_->age(now);
     if (!current_->is_usable(now)) retire(current_, now);
@@ -308,15 +307,7 @@ void ClientEngine::run_housekeeping(Output& out, TimePoint now) {
 void ClientEngine::note_fragmenting(double share, Output& out, TimePoint now) {
   const Carriers carriers = this->carriers(now);
   if (!current_ || carriers.paths == 0) return;
-  Event event;
-  event.kind = EventKind::fragmenting;
-  event.share = share;
-  event.largest = *largest_whole(now);
-  for (std::size_t i = 0; i < paths_.size(); ++i) {
-    const PathId id{static_cast<std::uint8_t>(i)};
-    if ((carriers.paths & mask_of(id)) != 0 && paths_[i].mtu.mtu() == carriers.mtu) event.path = id;
-  }
-  out.events.push_back(event);
+  out.events.push_back(fragmenting_event(share, carriers, *current_, mtu_of()));
 }
 
 }  // namespace mptunnel

@@ -1,6 +1,7 @@
 #include "mptunnel/engine/control_packet.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace mptunnel {
 namespace {
@@ -11,7 +12,45 @@ ConstBytes zeros(std::size_t count) {
   return ConstBytes(bytes).first(count);
 }
 
+bool has_datagrams_alone(ConstBytes frames) {
+  FrameReader reader(frames);
+  while (const auto frame = reader.next()) {
+    if (!std::holds_alternative<DatagramFrame>(*frame) && !std::holds_alternative<FlowOpenFrame>(*frame))
+      return false;
+  }
+  return true;
+}
+
 }  // namespace
+
+std::optional<ConstBytes> complete_packet(KeyEpoch& epoch, const FragmentFrame& fragment,
+                                          FragmentAssembler& fragments, Output& out, DropCounters& drops,
+                                          TimePoint now) {
+  const PacketHeader header{fragment.type, epoch.local_index(), fragment.number};
+  if (epoch.is_seen(header)) {
+    drops.add(Drop::copy);
+    return std::nullopt;
+  }
+  auto whole = fragments.add(header.index, fragment, now);
+  if (!whole) {
+    drops.add(whole.error());
+    return std::nullopt;
+  }
+  if (!*whole) return std::nullopt;
+  const Bytes packet = out.keep(std::move(**whole));
+  const bool is_data = header.type == PacketType::data;
+  const auto opened =
+      is_data ? epoch.open_data(header, packet, now) : epoch.open_control(header, packet, now);
+  if (!opened) {
+    drops.add(opened.error());
+    return std::nullopt;
+  }
+  if (!is_data && !has_datagrams_alone(*opened)) {
+    drops.add(Drop::unexpected_frame);
+    return std::nullopt;
+  }
+  return *opened;
+}
 
 tl::expected<void, Drop> seal_mtu_probe(KeyEpoch& epoch, PathId path, std::size_t size, Output& out,
                                         TimePoint now) {

@@ -96,11 +96,7 @@ struct ServerEngine::ControlVisitor {
     engine.drops_.add(Drop::path_limit);
     return false;
   }
-  [[nodiscard]] bool is_first(FrameType type) const {
-    const bool first = reply.answered.is_first(type);
-    if (!first) engine.drops_.add(Drop::unexpected_frame);
-    return first;
-  }
+  [[nodiscard]] bool is_first(FrameType type) const { return reply.answered.is_first(type, engine.drops_); }
   [[nodiscard]] bool is_alive() const {
     if (epoch.session->superseded) engine.drops_.add(Drop::superseded);
     return !epoch.session->superseded;
@@ -129,9 +125,7 @@ void ServerEngine::on_control(EpochRef epoch, const Arrival& arrival) {
 }
 
 void ServerEngine::count_control(ServerSession& session, const Arrival& arrival) {
-  PathTraffic& traffic = session.traffic_from(arrival.route, session.path_at(arrival.route));
-  ++traffic.received;
-  traffic.received_bytes += arrival.packet.size();
+  session.traffic_from(arrival.route, session.path_at(arrival.route)).count_received(arrival.packet.size());
 }
 
 void ServerEngine::on_first_control(const Arrival& arrival) {

@@ -99,9 +99,8 @@ void ServerEngine::on_data(Sender& sender, const Arrival& arrival) {
   }
   if (sender.traffic == nullptr)
     sender.traffic = &sender.epoch.session->traffic_from(arrival.route, std::nullopt);
-  ++sender.traffic->received;
+  sender.traffic->count_received(arrival.packet.size());
   ++sender.traffic->first;
-  sender.traffic->received_bytes += arrival.packet.size();
   if (is_news && !keys.is_clear()) heard(*sender.epoch.session, false, arrival);
   on_opened_data(sender.epoch, *opened, arrival);
 }
@@ -137,49 +136,27 @@ void ServerEngine::on_data_frames(EpochRef epoch, ConstBytes frames, const Arriv
 
 void ServerEngine::on_fragment(EpochRef epoch, const FragmentFrame& fragment, std::optional<PathId> came_by,
                                const Arrival& arrival) {
-  const PacketHeader header{fragment.type, epoch.keys->local_index(), fragment.number};
-  if (epoch.keys->is_seen(header)) {
-    drops_.add(Drop::copy);
+  const auto frames =
+      complete_packet(*epoch.keys, fragment, epoch.session->fragments, arrival.out, drops_, arrival.now);
+  if (!frames) return;
+  if (fragment.type == PacketType::control) {
+    handle_control(epoch, *frames, arrival);
     return;
   }
-  auto whole = epoch.session->fragments.add(header.index, fragment, arrival.now);
-  if (!whole) {
-    drops_.add(whole.error());
-    return;
-  }
-  if (!*whole) return;
-  const Bytes packet = arrival.out.keep(std::move(**whole));
-  const bool is_data = header.type == PacketType::data;
-  const auto opened = is_data ? epoch.keys->open_data(header, packet, arrival.now)
-                              : epoch.keys->open_control(header, packet, arrival.now);
-  if (!opened) {
-    drops_.add(opened.error());
-  } else if (is_data) {
-    ++epoch.session->traffic_from(arrival.route, came_by).first;
-    on_opened_data(epoch, *opened, arrival);
-  } else if (may_be_fragmented(*opened)) {
-    handle_control(epoch, *opened, arrival);
-  } else {
-    drops_.add(Drop::unexpected_frame);
-  }
+  ++epoch.session->traffic_from(arrival.route, came_by).first;
+  on_opened_data(epoch, *frames, arrival);
 }
 
 void ServerEngine::check_copy(Sender& sender, const Arrival& arrival) {
-  if (sender.traffic == nullptr) {
-    // From an address that is new: looked at, since only what is genuine is remembered.
-    if (!sender.epoch.keys->is_genuine_copy(arrival.header, arrival.packet)) return;
-    sender.traffic = &sender.epoch.session->traffic_from(arrival.route, std::nullopt);
-    ++sender.traffic->received;
-    ++sender.traffic->duplicates;
-    sender.traffic->received_bytes += arrival.packet.size();
-    return;
-  }
-  PathTraffic& traffic = *sender.traffic;
-  ++traffic.received;
-  ++traffic.duplicates;
-  traffic.received_bytes += arrival.packet.size();
-  if (copy_checks_.draw(random_) && !sender.epoch.keys->is_genuine_copy(arrival.header, arrival.packet))
-    traffic.voided = true;
+  // From an address that is new each is looked at, since only what is genuine is remembered.
+  const bool is_new = sender.traffic == nullptr;
+  const bool is_looked_at = is_new || copy_checks_.draw(random_);
+  const bool is_genuine = !is_looked_at || sender.epoch.keys->is_genuine_copy(arrival.header, arrival.packet);
+  if (is_new && !is_genuine) return;
+  if (is_new) sender.traffic = &sender.epoch.session->traffic_from(arrival.route, std::nullopt);
+  sender.traffic->count_received(arrival.packet.size());
+  ++sender.traffic->duplicates;
+  if (!is_genuine) sender.traffic->voided = true;
 }
 
 void ServerEngine::heard(ServerSession& session, bool control, const Arrival& arrival) {
@@ -244,35 +221,18 @@ tl::expected<void, Drop> ServerEngine::seal_to_client(ServerSession& session, Fl
     out.discard_packet(size);
     return sealed;
   }
-  session.largest_sent = std::max(session.largest_sent, size);
-  session.fragment_watch.count(size > carriers.mtu);
-  PathMask whole = carriers.paths;
-  if (size > carriers.mtu) {
-    const LargePacket large = split_carriers(out, size, carriers.paths, dscp,
-                                             [&](std::size_t i) { return session.paths[i]->mtu.mtu(); });
-    session.large.push_back(large);
-    // Where nobody gets it whole its bytes stay all the same, for the fragments.
-    whole &= ~large.paths;
-  }
-  if (whole != 0) out.send(size, whole, session.handle, keys.local_index(), dscp);
+  session.sender.send(size, carriers, session.mtu_of(), session.handle, keys.local_index(), dscp, out);
   return {};
 }
 
 void ServerEngine::finish_sending(ServerSession& session, const Carriers& carriers, Output& out,
                                   TimePoint now) {
-  for (const LargePacket& large : session.large) {
-    const auto sent = send_fragments(session.sealing(), large, session.handle, out, now);
-    if (!sent) drops_.add(sent.error());
+  if (!session.sender.finish(session.sealing(), session.handle, out, drops_, now)) return;
+  for (std::size_t i = 0; i < session.paths.size(); ++i) {
+    if ((carriers.paths >> i & 1U) == 0) continue;
+    session.paths[i]->mtu.note_large(now);
+    wake_for_mtu(session, *session.paths[i], now);
   }
-  session.large.clear();
-  if (session.largest_sent > kBaseMtu) {
-    for (std::size_t i = 0; i < session.paths.size(); ++i) {
-      if ((carriers.paths >> i & 1U) == 0) continue;
-      session.paths[i]->mtu.note_large(now);
-      wake_for_mtu(session, *session.paths[i], now);
-    }
-  }
-  session.largest_sent = 0;
 }
 
 void ServerEngine::flush_queue(ServerSession& session, Output& out, TimePoint now) {
@@ -296,9 +256,7 @@ void ServerEngine::on_sent(PathId path, const PacketRun& run, std::uint32_t acce
                            TimePoint now) {
   const EpochRef* epoch = epochs_.find(run.epoch);
   if (epoch != nullptr) {
-    PathTraffic& traffic = epoch->keys->path(path);
-    traffic.sent += accepted;
-    traffic.sent_bytes += accepted == run.count ? run.bytes() : accepted * run.stride;
+    epoch->keys->path(path).count_sent(accepted, run.bytes_of_first(accepted));
   }
   if (accepted == run.count) return;
   drops_.add(drop, run.count - accepted);

@@ -23,11 +23,12 @@ PathMask ServerSession::data_paths(TimePoint now) const {
 }
 
 Carriers ServerSession::carriers(TimePoint now) const {
-  Carriers carriers{data_paths(now), kMaxPacketBytes};
-  for (std::size_t i = 0; i < paths.size(); ++i) {
-    if ((carriers.paths >> i & 1U) != 0) carriers.mtu = std::min(carriers.mtu, paths[i]->mtu.mtu());
-  }
-  return carriers;
+  return carriers_of(data_paths(now), mtu_of());
+}
+
+TimePoint ServerSession::next_mtu_probe(const ServerPath& path, TimePoint now) const {
+  const bool is_in_use = !dormant && !superseded && !path.is_spared() && path.state(now) == PathState::up;
+  return is_in_use ? path.mtu.next_probe(is_moving(now)) : kNever;
 }
 
 PathTraffic* ServerSession::find_traffic(const Route& from, std::optional<PathId> path) {
@@ -58,16 +59,18 @@ void ServerSession::take_strays(PathId path, const std::optional<Route>& old_rou
 }
 
 Arrivals ServerSession::data_in() const {
-  return {retired_in.sent + sealing().data_in().sent, retired_in.received + sealing().data_in().received};
+  Arrivals all = retired_in;
+  return all += sealing().data_in();
 }
 
 Arrivals ServerSession::data_out() const {
-  return {retired_out.sent + sealing().data_out().sent, retired_out.received + sealing().data_out().received};
+  Arrivals all = retired_out;
+  return all += sealing().data_out();
 }
 
 void ServerSession::retire(const KeyEpoch& keys) {
-  retired_in = {retired_in.sent + keys.data_in().sent, retired_in.received + keys.data_in().received};
-  retired_out = {retired_out.sent + keys.data_out().sent, retired_out.received + keys.data_out().received};
+  retired_in += keys.data_in();
+  retired_out += keys.data_out();
 }
 
 std::optional<PathId> ServerSession::path_at(const Route& route) const {

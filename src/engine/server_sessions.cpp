@@ -177,7 +177,7 @@ void ServerEngine::tick_session(ServerSession& session, Output& out, TimePoint n
     path.history.sample(session.sealing().path(id), now);
     wake_for_mtu(session, path, now);
   }
-  if (const auto share = session.fragment_watch.check(now)) note_fragmenting(session, *share, out, now);
+  if (const auto share = session.sender.watch().check(now)) note_fragmenting(session, *share, out, now);
 }
 
 void ServerEngine::note_path_state(const ServerSession& session, PathId id, Output& out, TimePoint now) {
@@ -202,53 +202,41 @@ void ServerEngine::note_path_state(const ServerSession& session, PathId id, Outp
 void ServerEngine::note_fragmenting(ServerSession& session, double share, Output& out, TimePoint now) {
   const Carriers carriers = session.carriers(now);
   if (carriers.paths == 0) return;
-  Event event;
-  event.kind = EventKind::fragmenting;
+  Event event = fragmenting_event(share, carriers, session.sealing(), session.mtu_of());
   event.session = session.handle;
   event.identity = session.identity;
-  event.share = share;
-  event.largest = carriers.mtu - session.sealing().data_overhead() - datagram_prefix_bytes(FlowId{0});
-  for (std::size_t i = 0; i < session.paths.size(); ++i) {
-    const PathId id{static_cast<std::uint8_t>(i)};
-    if ((carriers.paths & mask_of(id)) != 0 && session.paths[i]->mtu.mtu() == carriers.mtu) event.path = id;
-  }
   out.events.push_back(event);
 }
 
 void ServerEngine::wake_for_mtu(const ServerSession& session, const ServerPath& path, TimePoint now) {
-  // A path that is not up, or a session that is silent, is looked at again with the next tick.
-  if (session.dormant || session.superseded || path.is_spared() || path.state(now) != PathState::up) return;
-  next_mtu_ = std::min(next_mtu_, path.mtu.next_probe(session.is_moving(now)));
+  // What is in no state for any is looked at again with the next tick.
+  next_mtu_ = std::min(next_mtu_, session.next_mtu_probe(path, now));
 }
 
 void ServerEngine::run_mtu_timers(Output& out, TimePoint now) {
   next_mtu_ = kNever;
   for (const auto& [handle, session] : sessions_) {
-    if (session->dormant || session->superseded || !session->sealing().is_usable(now)) continue;
-    const bool moving = session->is_moving(now);
+    if (!session->sealing().is_usable(now)) continue;
     for (std::size_t i = 0; i < session->paths.size(); ++i) {
-      if (!session->paths[i] || session->paths[i]->is_spared() ||
-          session->paths[i]->state(now) != PathState::up)
-        continue;
-      ServerPath& path = *session->paths[i];
+      if (!session->paths[i]) continue;
       const PathId id{static_cast<std::uint8_t>(i)};
-      if (path.mtu.next_probe(moving) > now) {
-        wake_for_mtu(*session, path, now);
-        continue;
-      }
-      const auto size = path.mtu.probe(MtuSearch::Patience::of(path.rtt(), path.answer_share()), moving, now);
-      if (size) {
-        const auto sealed = seal_mtu_probe(session->sealing(), id, *size, out, now);
-        if (sealed) {
-          out.send(*size, mask_of(id), handle, session->sealing().local_index());
-        } else {
-          drops_.add(sealed.error());
-        }
-      }
-      wake_for_mtu(*session, path, now);
+      if (now >= session->next_mtu_probe(*session->paths[i], now)) send_mtu_probe(*session, id, out, now);
+      wake_for_mtu(*session, *session->paths[i], now);
     }
   }
   if (next_mtu_ != kNever) next_mtu_ = std::max(next_mtu_, now + kMtuTick);
+}
+
+void ServerEngine::send_mtu_probe(ServerSession& session, PathId id, Output& out, TimePoint now) {
+  ServerPath& path = *session.paths[id.value];
+  const auto patience = MtuSearch::Patience::of(path.rtt(), path.answer_share());
+  const auto size = path.mtu.probe(patience, session.is_moving(now), now);
+  if (!size) return;
+  if (const auto sealed = seal_mtu_probe(session.sealing(), id, *size, out, now); !sealed) {
+    drops_.add(sealed.error());
+    return;
+  }
+  out.send(*size, mask_of(id), session.handle, session.sealing().local_index());
 }
 
 void ServerEngine::wake_by(TimePoint time) {

@@ -51,7 +51,7 @@ void ProbedPath::readdress() {
 }
 
 Duration ProbedPath::interval(bool moving) const {
-  if (!moving || (standby_ && traits_.metered)) return traits_.keepalive;
+  if (!moving || is_spared()) return traits_.keepalive;
   return standby_ ? kProbeWhileStandby : kProbeWhileMoving;
 }
 
@@ -70,7 +70,7 @@ TimePoint ProbedPath::next_probe(bool moving) const {
       return *last_probe_ + kProbeWhileSuspect;
     case PathState::down: {
       const Duration longest = traits_.metered ? traits_.keepalive : kProbeWhileDownAndIdle;
-      const bool is_wanted = moving && !(standby_ && traits_.metered);
+      const bool is_wanted = moving && !is_spared();
       return *last_probe_ + (is_wanted ? kProbeWhileDown : std::min(traits_.keepalive, longest));
     }
   }

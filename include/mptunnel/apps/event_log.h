@@ -1,12 +1,16 @@
 // An engine's events as lines for people: what happened, why, and what to do where something should be done.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "mptunnel/base/drop.h"
 #include "mptunnel/engine/output.h"
 
 namespace mptunnel {
+
+/// What a client is called at mpserver: the first 8 digits of its identity.
+std::string client_name(const ClientIdentity& identity);
 
 void log_client_event(const Event& event);
 /// Whether the event is of one of the client's paths.

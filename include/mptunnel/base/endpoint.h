@@ -32,6 +32,9 @@ struct Endpoint {
   /// The same address with another port.
   [[nodiscard]] Endpoint with_port(std::uint16_t other) const;
   [[nodiscard]] bool is_any() const;
+  [[nodiscard]] bool is_loopback() const;
+  /// Means something on one link alone: 169.254.0.0/16, fe80::/10.
+  [[nodiscard]] bool is_link_local() const;
 };
 
 /// An endpoint from a numeric address, without brackets. Nothing where it is a name or malformed.

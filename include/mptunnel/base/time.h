@@ -21,6 +21,11 @@ using TimePoint = MonotonicClock::time_point;
 /// A deadline that never comes.
 inline constexpr TimePoint kNever = TimePoint::max();
 
+/// Seconds with fractions, for people.
+inline double seconds_of(Duration span) {
+  return std::chrono::duration<double>(span).count();
+}
+
 /// Milliseconds with fractions, for people.
 inline double milliseconds(Duration span) {
   return std::chrono::duration<double, std::milli>(span).count();

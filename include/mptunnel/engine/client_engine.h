@@ -11,11 +11,11 @@
 #include "mptunnel/engine/client_path.h"
 #include "mptunnel/engine/control_packet.h"
 #include "mptunnel/engine/output.h"
+#include "mptunnel/engine/packet_sender.h"
 #include "mptunnel/session/client_flows.h"
 #include "mptunnel/session/copy_check.h"
 #include "mptunnel/session/datagram_queue.h"
 #include "mptunnel/session/fragment_assembler.h"
-#include "mptunnel/session/fragment_watch.h"
 #include "mptunnel/session/handshake.h"
 #include "mptunnel/session/key_epoch.h"
 #include "mptunnel/session/loop_check.h"
@@ -70,9 +70,9 @@ class ClientEngine {
   /// When the session with the server began, or the last one did; nothing before the first.
   [[nodiscard]] std::optional<TimePoint> session_since() const { return session_since_; }
   /// Datagrams that some path in use could only carry in fragments.
-  [[nodiscard]] std::uint64_t fragmented() const { return fragment_watch_.fragmented(); }
+  [[nodiscard]] std::uint64_t fragmented() const { return sender_.watch().fragmented(); }
   /// Their share lately.
-  [[nodiscard]] double fragment_share() const { return fragment_watch_.recent_share(); }
+  [[nodiscard]] double fragment_share() const { return sender_.watch().recent_share(); }
   /// The largest payload that all paths in use carry in one piece; nothing while there is no session.
   [[nodiscard]] std::optional<std::size_t> largest_whole(TimePoint now) const;
   [[nodiscard]] const KeyEpoch* epoch() const { return current_.get(); }
@@ -96,9 +96,6 @@ class ClientEngine {
                      Output& out, TimePoint now);
   tl::expected<void, Drop> seal_datagram(const ClientFlow& flow, ConstBytes payload, const Carriers& carriers,
                                          std::uint8_t dscp, Output& out, TimePoint now);
-  /// Sends the packet of `size` bytes at the end of the arena: whole where it fits, and to the other paths in
-  /// fragments, which are made by finish_sending().
-  void send_sealed(std::size_t size, const Carriers& carriers, std::uint8_t dscp, Output& out);
   /// To be called behind all seal_datagram() of one call.
   void finish_sending(const Carriers& carriers, Output& out, TimePoint now);
   [[nodiscard]] bool can_send(PathMask paths, TimePoint now) const;
@@ -111,6 +108,10 @@ class ClientEngine {
   void on_fragment(KeyEpoch& epoch, PathId path, const FragmentFrame& fragment, Output& out, TimePoint now);
   [[nodiscard]] PathMask data_paths(TimePoint now) const;
   [[nodiscard]] Carriers carriers(TimePoint now) const;
+  /// What path i carries, as a function.
+  [[nodiscard]] auto mtu_of() const {
+    return [this](std::size_t i) { return paths_[i].mtu.mtu(); };
+  }
   /// Whether a path leads back to us, as this datagram of an application shows: then it is shut.
   bool shut_looped(ConstBytes payload, Output& out, TimePoint now);
   void close_flows(const std::vector<FlowId>& closed, Output& out, TimePoint now);
@@ -141,7 +142,7 @@ class ClientEngine {
   /// Backup paths begin or stop to carry data, as the states of all paths demand.
   void update_standby(Output& out, TimePoint now);
   [[nodiscard]] TimePoint next_rest() const;
-  void note_path_change(PathId id, PathState was, Output& out, TimePoint now);
+  void note_path_change(PathId id, PathState was, Duration silent, std::uint32_t probes, Output& out);
   void run_housekeeping(Output& out, TimePoint now);
   void note_fragmenting(double share, Output& out, TimePoint now);
   void note_all_down(Output& out, TimePoint now);
@@ -165,9 +166,7 @@ class ClientEngine {
   Arrivals retired_in_;  ///< DATA of the session's epochs before the current one
   Arrivals retired_out_;
   FragmentAssembler fragments_;
-  FragmentWatch fragment_watch_;
-  std::vector<LargePacket> large_;  ///< wait for finish_sending()
-  std::size_t largest_sent_ = 0;    ///< packet since the last finish_sending()
+  PacketSender sender_;
   LoopCheck loop_check_;
   ClientFlows flows_;
   DatagramQueue queue_;

@@ -23,9 +23,7 @@ struct ClientPath {
 
   /// When the next MTU probe is due; kNever where the path is in no state for any.
   [[nodiscard]] TimePoint next_mtu_probe(bool moving) const {
-    const bool is_spared = probed.is_standby() && probed.traits().metered;
-    if (!probed.is_available() || probed.state() != PathState::up || is_spared) return kNever;
-    return mtu.next_probe(moving);
+    return probed.is_up() && !probed.is_spared() ? mtu.next_probe(moving) : kNever;
   }
 };
 

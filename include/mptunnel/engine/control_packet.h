@@ -9,6 +9,7 @@
 
 #include "mptunnel/base/drop.h"
 #include "mptunnel/engine/output.h"
+#include "mptunnel/session/fragment_assembler.h"
 #include "mptunnel/session/key_epoch.h"
 #include "mptunnel/wire/frame.h"
 
@@ -30,10 +31,12 @@ inline std::optional<Drop> check_frames(ConstBytes frames) {
 /// Which frames that call for an answer a packet has had: one of each kind gets it.
 class AnsweredOnce {
  public:
-  bool is_first(FrameType type) {
+  /// Whether it is the first of its kind; any other is counted as dropped.
+  bool is_first(FrameType type, DropCounters& drops) {
     const std::uint64_t bit = frame_bit(type);
     const bool first = (seen_ & bit) == 0;
     seen_ |= bit;
+    if (!first) drops.add(Drop::unexpected_frame);
     return first;
   }
 
@@ -41,16 +44,13 @@ class AnsweredOnce {
   std::uint64_t seen_ = 0;
 };
 
-/// Whether a CONTROL packet has what may be so large that it travels in fragments: a datagram, and FLOW_OPEN
-/// in front of it. Anything else would act on what the packet around the fragment still needs.
-inline bool may_be_fragmented(ConstBytes frames) {
-  FrameReader reader(frames);
-  while (const auto frame = reader.next()) {
-    if (!std::holds_alternative<DatagramFrame>(*frame) && !std::holds_alternative<FlowOpenFrame>(*frame))
-      return false;
-  }
-  return true;
-}
+/// Takes a fragment that came under this key. The frames of the packet that is whole with it, opened and kept
+/// in `out`; nothing where none is, or it is dropped, and counted. A CONTROL packet has a datagram, and
+/// FLOW_OPEN in front of it, alone: anything else would act on what the packet around the fragment still
+/// needs.
+std::optional<ConstBytes> complete_packet(KeyEpoch& epoch, const FragmentFrame& fragment,
+                                          FragmentAssembler& fragments, Output& out, DropCounters& drops,
+                                          TimePoint now);
 
 /// Bytes of frames in a packet with a PING: padded, so that an answer with SERVER_HELLO, PONG and CHALLENGE
 /// is no larger and may go to an address that has proved nothing yet.
@@ -87,7 +87,35 @@ tl::expected<void, Drop> seal_mtu_probe(KeyEpoch& epoch, PathId path, std::size_
 struct Carriers {
   PathMask paths = 0;
   std::size_t mtu = kMaxPacketBytes;
+
+  /// The largest payload that goes to all of them in one piece, under this key.
+  [[nodiscard]] std::size_t largest_payload(const KeyEpoch& epoch) const {
+    return mtu - epoch.data_overhead() - datagram_prefix_bytes(FlowId{0});
+  }
 };
+
+/// These paths; `mtu_of(i)` is what path i carries.
+template <typename MtuOf>
+Carriers carriers_of(PathMask paths, MtuOf mtu_of) {
+  Carriers carriers{paths, kMaxPacketBytes};
+  for (std::size_t i = 0; i < kMaxPaths; ++i) {
+    if ((paths >> i & 1U) != 0) carriers.mtu = std::min(carriers.mtu, mtu_of(i));
+  }
+  return carriers;
+}
+
+/// A good share of the datagrams does not fit the carriers in one piece. `mtu_of` as above.
+template <typename MtuOf>
+Event fragmenting_event(double share, const Carriers& carriers, const KeyEpoch& epoch, MtuOf mtu_of) {
+  Event event;
+  event.kind = EventKind::fragmenting;
+  event.share = share;
+  event.largest = carriers.largest_payload(epoch);
+  for (std::uint8_t i = 0; i < kMaxPaths; ++i) {
+    if ((carriers.paths >> i & 1U) != 0 && mtu_of(i) == carriers.mtu) event.path = PathId{i};
+  }
+  return event;
+}
 
 /// A sealed packet that lies in the arena and is too large for some paths.
 struct LargePacket {

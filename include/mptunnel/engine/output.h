@@ -34,6 +34,10 @@ struct PacketRun {
   SessionIndex epoch;
 
   [[nodiscard]] std::size_t bytes() const { return stride * (count - 1) + tail; }
+  /// Of its first packets.
+  [[nodiscard]] std::size_t bytes_of_first(std::uint32_t packets) const {
+    return packets == count ? bytes() : packets * stride;
+  }
 };
 inline constexpr SessionIndex kNoEpoch{0xffffffff};
 

@@ -136,6 +136,7 @@ class ServerEngine {
   void note_limit(Drop drop, Output& out, TimePoint now);
   void note_fragmenting(ServerSession& session, double share, Output& out, TimePoint now);
   void note_path_state(const ServerSession& session, PathId id, Output& out, TimePoint now);
+  void send_mtu_probe(ServerSession& session, PathId id, Output& out, TimePoint now);
   void run_mtu_timers(Output& out, TimePoint now);
   /// Has the path's next MTU probe sent in time.
   void wake_for_mtu(const ServerSession& session, const ServerPath& path, TimePoint now);

@@ -7,10 +7,9 @@
 #include <vector>
 
 #include "mptunnel/base/ids.h"
-#include "mptunnel/engine/control_packet.h"
+#include "mptunnel/engine/packet_sender.h"
 #include "mptunnel/session/datagram_queue.h"
 #include "mptunnel/session/fragment_assembler.h"
-#include "mptunnel/session/fragment_watch.h"
 #include "mptunnel/session/key_epoch.h"
 #include "mptunnel/session/server_flows.h"
 #include "mptunnel/session/server_path.h"
@@ -46,9 +45,7 @@ struct ServerSession {
   Arrivals retired_in;  ///< DATA of the epochs that are gone
   Arrivals retired_out;
   FragmentAssembler fragments;
-  FragmentWatch fragment_watch;
-  std::vector<LargePacket> large;  ///< wait for ServerEngine::finish_sending()
-  std::size_t largest_sent = 0;    ///< packet since then
+  PacketSender sender;
   TimePoint started;
   TimePoint last_moved;  ///< a datagram, either way
 
@@ -64,6 +61,12 @@ struct ServerSession {
   [[nodiscard]] KeyEpoch& sealing() const { return *epochs.back().keys; }
   [[nodiscard]] PathMask data_paths(TimePoint now) const;
   [[nodiscard]] Carriers carriers(TimePoint now) const;
+  /// What path i carries, as a function.
+  [[nodiscard]] auto mtu_of() const {
+    return [this](std::size_t i) { return paths[i]->mtu.mtu(); };
+  }
+  /// When the next MTU probe of the path is due; kNever where it, or the session, is in no state for any.
+  [[nodiscard]] TimePoint next_mtu_probe(const ServerPath& path, TimePoint now) const;
   /// What is counted of the packets from this address.
   PathTraffic& traffic_from(const Route& from, std::optional<PathId> path);
   /// The same; nothing where nothing genuine came from there yet.

@@ -19,6 +19,11 @@ struct Arrivals {
   std::uint64_t sent = 0;
   std::uint64_t received = 0;
 
+  Arrivals& operator+=(const Arrivals& other) {
+    sent += other.sent;
+    received += other.received;
+    return *this;
+  }
   /// A path that duplicates packets hides losses, and never shows less than none.
   [[nodiscard]] std::uint64_t lost() const { return sent > received ? sent - received : 0; }
   /// Of these; nothing where none was sent.
@@ -47,6 +52,14 @@ struct PathTraffic {
 
   [[nodiscard]] Duration jitter() const { return jitter_; }
 
+  void count_sent(std::uint64_t packets, std::uint64_t bytes) {
+    sent += packets;
+    sent_bytes += bytes;
+  }
+  void count_received(std::size_t bytes) {
+    ++received;
+    received_bytes += bytes;
+  }
   /// A report of the peer, which came at `now`. Reports may overtake each other: the counts of the furthest
   /// one stay. Returns the round trip time that it shows; nothing where it echoes none of ours.
   std::optional<Duration> on_report(const PathReport& report, TimePoint now);

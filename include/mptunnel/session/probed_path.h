@@ -31,6 +31,9 @@ struct PathTraits {
   bool backup = false;                   ///< carries nothing while enough others are up
   bool metered = false;                  ///< the same, and is probed as seldom as can be
   Duration keepalive = kProbeWhileIdle;  ///< PING interval while nothing moves
+
+  /// Either of the two: the path is kept for when others fail.
+  [[nodiscard]] bool is_reserve() const { return backup || metered; }
 };
 
 class ProbedPath {
@@ -47,6 +50,9 @@ class ProbedPath {
   /// Whether it waits for others to fail.
   void set_standby(bool standby) { standby_ = standby; }
   [[nodiscard]] bool is_standby() const { return standby_; }
+  /// It does, and nothing is sent on it that need not be.
+  [[nodiscard]] bool is_spared() const { return standby_ && traits_.metered; }
+  [[nodiscard]] bool is_up() const { return available_ && state_ == PathState::up; }
 
   [[nodiscard]] PathState state() const { return state_; }
   /// Available and not down: copies may go to it.
@@ -55,6 +61,10 @@ class ProbedPath {
   [[nodiscard]] std::optional<TimePoint> last_answer() const { return last_answer_; }
   /// When the first PING left that nothing has answered since; nothing where all are answered.
   [[nodiscard]] std::optional<TimePoint> silent_since() const { return silent_since_; }
+  /// For how long.
+  [[nodiscard]] Duration silence(TimePoint now) const {
+    return silent_since_ ? now - *silent_since_ : Duration{};
+  }
   /// PINGs since then.
   [[nodiscard]] std::uint32_t unanswered() const { return unanswered_; }
   /// The share of PINGs that are answered, of the last 16 or so.
