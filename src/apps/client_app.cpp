@@ -103,7 +103,7 @@ void ClientApp::send_runs() {
     UdpSocket* socket = bridge.socket();
     if (socket == nullptr) return;
     for (const PacketRun& run : out_.runs) {
-      if ((run.paths & mask_of(bridge.id())) != 0) sender_.add(out_, run, bridge.id());
+      if (run.paths.contains(bridge.id())) sender_.add(out_, run, bridge.id());
     }
     if (sender_.empty()) return;
     const int error =

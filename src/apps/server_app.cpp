@@ -109,18 +109,16 @@ void ServerApp::send_runs() {
   for (std::size_t begin = 0; begin < out_.runs.size();) {
     const SessionHandle session = out_.runs[begin].session;
     std::size_t end = begin;
-    PathMask paths = 0;
+    PathSet paths;
     for (; end < out_.runs.size() && out_.runs[end].session == session; ++end) paths |= out_.runs[end].paths;
-    for (std::uint8_t i = 0; i < kMaxPaths; ++i) {
-      const PathId path{i};
-      if ((paths & mask_of(path)) == 0) continue;
+    for (const PathId path : paths) {
       const Route* route = engine_.route_of(session, path);
       UdpSocket* own = route == nullptr ? nullptr : listeners_.find(*route);
       if (own == nullptr) continue;
       if (own != socket) send_copies(socket);
       socket = own;
       for (std::size_t run = begin; run < end; ++run) {
-        if ((out_.runs[run].paths & mask_of(path)) != 0) sender_.add(out_, out_.runs[run], path, *route);
+        if (out_.runs[run].paths.contains(path)) sender_.add(out_, out_.runs[run], path, *route);
       }
     }
     begin = end;

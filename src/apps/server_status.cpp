@@ -22,7 +22,7 @@ SessionStatus session_status(const ServerSession& client, bool has_key, TimePoin
   session.residual_loss_out = client.data_out().loss();
   session.residual_loss_in = client.data_in().loss();
   session.fragmented = client.sender.watch().fragmented();
-  if (const Carriers carriers = client.carriers(now); carriers.paths != 0)
+  if (const Carriers carriers = client.carriers(now); !carriers.paths.empty())
     session.largest_whole = carriers.largest_payload(keys);
   return session;
 }

@@ -41,7 +41,7 @@ struct ClientEngine::ControlVisitor {
   }
   void operator()(const MtuProbeFrame& probe) const {
     if (probe.path == path && is_first(FrameType::mtu_probe))
-      engine.send_control(epoch, {MtuSeenFrame{path, probe.size}}, mask_of(path), out, now);
+      engine.send_control(epoch, {MtuSeenFrame{path, probe.size}}, PathSet::of(path), out, now);
   }
   void operator()(const MtuSeenFrame& seen) const {
     if (seen.path == path) engine.paths_[path.value].mtu.on_seen(seen.size, now);
@@ -178,9 +178,9 @@ void ClientEngine::on_close(const KeyEpoch& epoch, CloseReason reason, Output& o
   }
 }
 
-bool ClientEngine::send_control(KeyEpoch& epoch, const std::vector<Frame>& frames, PathMask paths,
-                                Output& out, TimePoint now) {
-  if (paths == 0) return false;
+bool ClientEngine::send_control(KeyEpoch& epoch, const std::vector<Frame>& frames, PathSet paths, Output& out,
+                                TimePoint now) {
+  if (paths.empty()) return false;
   const bool probes = std::holds_alternative<PingFrame>(frames.back());
   const auto size = seal_control_packet(epoch, frames, probes ? kProbeFrameBytes : 0, out, now);
   if (!size) {
@@ -205,7 +205,8 @@ void ClientEngine::send_probe(KeyEpoch& epoch, PathId path, std::optional<Frame>
   if (first) frames.push_back(*first);
   frames.emplace_back(PingFrame{report});
   if (&epoch == current_.get() && !unanswered_since_) unanswered_since_ = now;
-  if (const PacketNumber number{epoch.control_sealed()}; send_control(epoch, frames, mask_of(path), out, now))
+  if (const PacketNumber number{epoch.control_sealed()};
+      send_control(epoch, frames, PathSet::of(path), out, now))
     loop_check_.on_sent(epoch.remote_index(), number, path);
 }
 

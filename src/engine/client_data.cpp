@@ -10,14 +10,15 @@
 
 namespace mptunnel {
 
-PathMask ClientEngine::data_paths(TimePoint now) const {
-  PathMask mask = 0;
+PathSet ClientEngine::data_paths(TimePoint now) const {
+  PathSet paths;
   for (std::size_t i = 0; i < paths_.size(); ++i) {
     const ProbedPath& path = paths_[i].probed;
-    if (path.carries_data() && !path.is_standby()) mask |= PathMask{1} << i;
+    if (path.carries_data() && !path.is_standby()) paths.insert(PathId{static_cast<std::uint8_t>(i)});
   }
-  if (mask == 0 && all_down_since_ && now - *all_down_since_ < kAllDownCopiesFor) return available_paths();
-  return mask;
+  if (paths.empty() && all_down_since_ && now - *all_down_since_ < kAllDownCopiesFor)
+    return available_paths();
+  return paths;
 }
 
 Carriers ClientEngine::carriers(TimePoint now) const {
@@ -26,12 +27,12 @@ Carriers ClientEngine::carriers(TimePoint now) const {
 
 std::optional<std::size_t> ClientEngine::largest_whole(TimePoint now) const {
   const Carriers carriers = this->carriers(now);
-  if (!current_ || carriers.paths == 0) return std::nullopt;
+  if (!current_ || carriers.paths.empty()) return std::nullopt;
   return carriers.largest_payload(*current_);
 }
 
-bool ClientEngine::can_send(PathMask paths, TimePoint now) const {
-  return paths != 0 && current_ && current_->is_usable(now);
+bool ClientEngine::can_send(PathSet paths, TimePoint now) const {
+  return !paths.empty() && current_ && current_->is_usable(now);
 }
 
 void ClientEngine::take_datagram(ClientFlow& flow, ConstBytes payload, const Carriers& carriers,
@@ -80,9 +81,7 @@ tl::expected<void, Drop> ClientEngine::seal_datagram(const ClientFlow& flow, Con
 
 void ClientEngine::finish_sending(const Carriers& carriers, Output& out, TimePoint now) {
   if (!current_ || !sender_.finish(*current_, SessionHandle{}, out, drops_, now)) return;
-  for (std::size_t i = 0; i < paths_.size(); ++i) {
-    if ((carriers.paths >> i & 1U) != 0) paths_[i].mtu.note_large(now);
-  }
+  for (const PathId path : carriers.paths) paths_[path.value].mtu.note_large(now);
 }
 
 void ClientEngine::flush_queue(Output& out, TimePoint now) {

@@ -130,12 +130,12 @@ const Route* ClientEngine::application_of(FlowHandle flow) {
   return found == nullptr ? nullptr : &found->application;
 }
 
-PathMask ClientEngine::available_paths() const {
-  PathMask mask = 0;
+PathSet ClientEngine::available_paths() const {
+  PathSet paths;
   for (std::size_t i = 0; i < paths_.size(); ++i) {
-    if (paths_[i].probed.is_available()) mask |= PathMask{1} << i;
+    if (paths_[i].probed.is_available()) paths.insert(PathId{static_cast<std::uint8_t>(i)});
   }
-  return mask;
+  return paths;
 }
 
 KeyEpoch* ClientEngine::find_epoch(SessionIndex index) {

@@ -110,7 +110,7 @@ void ClientEngine::run_mtu_timer(PathId id, Output& out, TimePoint now) {
     drops_.add(sealed.error());
     return;
   }
-  out.send(*size, mask_of(id), SessionHandle{}, current_->local_index());
+  out.send(*size, PathSet::of(id), SessionHandle{}, current_->local_index());
 }
 
 TimePoint ClientEngine::next_rest() const {
@@ -219,7 +219,7 @@ void ClientEngine::send_handshake(Output& out, TimePoint now) {
   next_handshake_ =
       now + interval -
       Duration{static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(interval.count() / 8)))};
-  if (!said_no_answer_ && available_paths() != 0 && now - *handshaking_since_ >= kNoAnswerAfter) {
+  if (!said_no_answer_ && !available_paths().empty() && now - *handshaking_since_ >= kNoAnswerAfter) {
     said_no_answer_ = true;
     Event event;
     event.kind = EventKind::no_answer;
@@ -306,7 +306,7 @@ void ClientEngine::run_housekeeping(Output& out, TimePoint now) {
 
 void ClientEngine::note_fragmenting(double share, Output& out, TimePoint now) {
   const Carriers carriers = this->carriers(now);
-  if (!current_ || carriers.paths == 0) return;
+  if (!current_ || carriers.paths.empty()) return;
   out.events.push_back(fragmenting_event(share, carriers, *current_, mtu_of()));
 }
 

@@ -44,9 +44,9 @@ void Output::discard_packet(std::size_t size) {
   arena.resize(arena.size() - size);
 }
 
-void Output::send(std::size_t size, PathMask paths, SessionHandle session, SessionIndex epoch,
+void Output::send(std::size_t size, PathSet paths, SessionHandle session, SessionIndex epoch,
                   std::uint8_t dscp) {
-  if (paths == 0) {
+  if (paths.empty()) {
     discard_packet(size);
     return;
   }

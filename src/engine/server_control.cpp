@@ -284,8 +284,8 @@ void ServerEngine::on_flow_open(ServerSession& session, const FlowOpenFrame& ope
     arrival.out.flow_changes.push_back({handle, open.hash, true});
   }
   if (flow.acknowledged && arrival.now - *flow.acknowledged < kOpenedRepeat) return;
-  const PathMask paths = session.data_paths(arrival.now);
-  if (paths == 0) return;
+  const PathSet paths = session.data_paths(arrival.now);
+  if (paths.empty()) return;
   flow.acknowledged = arrival.now;
   send_control(session, session.sealing(), {FlowOpenedFrame{open.flow}}, paths, arrival.out, arrival.now);
   flush_queue(session, arrival.out, arrival.now);
@@ -318,13 +318,13 @@ void ServerEngine::send_reply(EpochRef epoch, PathId path, const std::vector<Fra
     arrival.out.discard_packet(*size);
     drops_.add(Drop::no_path);
   } else {
-    arrival.out.send(*size, mask_of(path), epoch.session->handle, epoch.keys->local_index());
+    arrival.out.send(*size, PathSet::of(path), epoch.session->handle, epoch.keys->local_index());
   }
 }
 
 void ServerEngine::send_control(ServerSession& session, KeyEpoch& keys, const std::vector<Frame>& frames,
-                                PathMask paths, Output& out, TimePoint now) {
-  if (paths == 0) return;
+                                PathSet paths, Output& out, TimePoint now) {
+  if (paths.empty()) return;
   const auto size = seal_control_packet(keys, frames, 0, out, now);
   if (size) {
     out.send(*size, paths, session.handle, keys.local_index());

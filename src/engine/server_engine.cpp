@@ -191,7 +191,7 @@ void ServerEngine::on_target(FlowHandle handle, DatagramBatch batch, Output& out
   flow.last_used = session.last_moved = now;
   session.datagrams_out += datagrams;
   const Carriers carriers = session.carriers(now);
-  const bool can_send = carriers.paths != 0 && flow.id && session.sealing().is_usable(now);
+  const bool can_send = !carriers.paths.empty() && flow.id && session.sealing().is_usable(now);
   for_each_datagram(batch, [&](ConstBytes payload) {
     if (can_send) {
       const auto sealed = seal_to_client(session, *flow.id, payload, carriers, dscp, out, now);
@@ -228,16 +228,16 @@ tl::expected<void, Drop> ServerEngine::seal_to_client(ServerSession& session, Fl
 void ServerEngine::finish_sending(ServerSession& session, const Carriers& carriers, Output& out,
                                   TimePoint now) {
   if (!session.sender.finish(session.sealing(), session.handle, out, drops_, now)) return;
-  for (std::size_t i = 0; i < session.paths.size(); ++i) {
-    if ((carriers.paths >> i & 1U) == 0) continue;
-    session.paths[i]->mtu.note_large(now);
-    wake_for_mtu(session, *session.paths[i], now);
+  for (const PathId id : carriers.paths) {
+    ServerPath& path = *session.paths[id.value];
+    path.mtu.note_large(now);
+    wake_for_mtu(session, path, now);
   }
 }
 
 void ServerEngine::flush_queue(ServerSession& session, Output& out, TimePoint now) {
   const Carriers carriers = session.carriers(now);
-  if (session.queue.empty() || carriers.paths == 0 || !session.sealing().is_usable(now)) return;
+  if (session.queue.empty() || carriers.paths.empty() || !session.sealing().is_usable(now)) return;
   session.queue.drain([&](const DatagramQueue::Item& item) {
     const ServerFlow* flow = session.flows.find(item.flow);
     if (flow == nullptr) {

@@ -10,16 +10,17 @@ constexpr std::size_t kMaxEpochs = 4;
 
 }  // namespace
 
-PathMask ServerSession::data_paths(TimePoint now) const {
-  PathMask wanted = 0;
-  PathMask usable = 0;
+PathSet ServerSession::data_paths(TimePoint now) const {
+  PathSet wanted;
+  PathSet usable;
   if (superseded || dormant) return wanted;
   for (std::size_t i = 0; i < paths.size(); ++i) {
     if (!paths[i] || !paths[i]->is_usable(now)) continue;
-    usable |= PathMask{1} << i;
-    if (paths[i]->carries_data(now)) wanted |= PathMask{1} << i;
+    const PathId path{static_cast<std::uint8_t>(i)};
+    usable.insert(path);
+    if (paths[i]->carries_data(now)) wanted.insert(path);
   }
-  return wanted != 0 ? wanted : usable;
+  return !wanted.empty() ? wanted : usable;
 }
 
 Carriers ServerSession::carriers(TimePoint now) const {

@@ -169,7 +169,7 @@ void ServerEngine::tick_session(ServerSession& session, Output& out, TimePoint n
     ServerPath& path = *session.paths[i];
     const PathId id{static_cast<std::uint8_t>(i)};
     if (now - path.last_heard() >= std::max<Duration>(kForgetPathAfter, 3 * path.interval()) &&
-        session.data_paths(now) != 0) {
+        !session.data_paths(now).empty()) {
       session.paths[i].reset();
       continue;
     }
@@ -201,7 +201,7 @@ void ServerEngine::note_path_state(const ServerSession& session, PathId id, Outp
 
 void ServerEngine::note_fragmenting(ServerSession& session, double share, Output& out, TimePoint now) {
   const Carriers carriers = session.carriers(now);
-  if (carriers.paths == 0) return;
+  if (carriers.paths.empty()) return;
   Event event = fragmenting_event(share, carriers, session.sealing(), session.mtu_of());
   event.session = session.handle;
   event.identity = session.identity;
@@ -236,7 +236,7 @@ void ServerEngine::send_mtu_probe(ServerSession& session, PathId id, Output& out
     drops_.add(sealed.error());
     return;
   }
-  out.send(*size, mask_of(id), session.handle, session.sealing().local_index());
+  out.send(*size, PathSet::of(id), session.handle, session.sealing().local_index());
 }
 
 void ServerEngine::wake_by(TimePoint time) {

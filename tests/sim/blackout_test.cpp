@@ -146,7 +146,7 @@ TEST(Blackout, OfAllPathsEndsWithinAProbeAndTwoRoundTrips) {
 TEST(Blackout, BridgeThatAppearsLaterDelaysNothing) {
   Bench bench(busy());
   bench.server().start();
-  bench.client.start(0b101);
+  bench.client.start(PathSet::of(PathId{0}, PathId{2}));
   bench.run(1s);
   bench.world.traffic().start(bench.application);
   bench.run(2s);

@@ -37,7 +37,7 @@ ClientHost::Program::Program(ClientHost& host, std::uint64_t seed)
 ClientHost::ClientHost(int number, const ClientOptions& options, Context& context, Traffic& traffic)
     : number_(number), options_(options), context_(context), traffic_(traffic), lanes_(options.paths) {}
 
-void ClientHost::start(PathMask available) {
+void ClientHost::start(PathSet available) {
   program_ = std::make_unique<Program>(*this, context_.new_seed());
   context_.journal.trace("client {}: started as process {}", number_, program_->number);
   for (const Application* application : applications_)
@@ -45,7 +45,7 @@ void ClientHost::start(PathMask available) {
   for (std::size_t i = 0; i < options_.traits.size(); ++i)
     program_->engine.set_path_traits(PathId{static_cast<std::uint8_t>(i)}, options_.traits[i]);
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    if ((available >> i & 1U) != 0) set_path_available(i, true);
+    if (available.contains(PathId{static_cast<std::uint8_t>(i)})) set_path_available(i, true);
   }
 }
 
@@ -182,12 +182,11 @@ void ClientHost::send_run(const PacketRun& run, Output& out) {
   for (const PacketPtr& packet : packets) {
     ++made_.at(static_cast<std::size_t>(packet->type));
     if (context_.journal.is_tracing())
-      context_.journal.trace("client {} -> paths {:x}: {}", number_, run.paths, describe(*packet));
+      context_.journal.trace("client {} -> paths {}: {}", number_, describe(run.paths), describe(*packet));
     if (tap_) tap_(packet);
   }
-  for (std::size_t path = 0; path < kMaxPaths; ++path) {
-    if ((run.paths >> path & 1U) == 0) continue;
-    const PathId id{static_cast<std::uint8_t>(path)};
+  for (const PathId id : run.paths) {
+    const std::size_t path = id.value;
     if (path >= lanes_.size() || !program_->engine.path(id).is_available()) {
       context_.journal.fail("a client sends on path {}, which it does not have", path);
       continue;

@@ -47,8 +47,8 @@ class ClientHost {
   Lane& lane(std::size_t path) { return lanes_[path]; }
   [[nodiscard]] std::size_t paths() const { return lanes_.size(); }
 
-  /// Starts the program, with all paths available save those that the mask leaves out.
-  void start(PathMask available = ~PathMask{0});
+  /// Starts the program, with all paths available save those that `available` leaves out.
+  void start(PathSet available = PathSet::all());
   /// SIGKILL.
   void kill();
   /// SIGTERM: the server is told.
@@ -122,5 +122,7 @@ Taken take_run(const PacketRun& run, const DriverOptions& driver, Context& conte
 
 /// A line of the trace.
 std::string describe(const Event& event);
+/// "0,2", or "none".
+std::string describe(PathSet paths);
 
 }  // namespace mptunnel::sim

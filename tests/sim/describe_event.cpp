@@ -4,6 +4,12 @@
 
 namespace mptunnel::sim {
 
+std::string describe(PathSet paths) {
+  std::string text;
+  for (const PathId path : paths) text += fmt::format("{}{}", text.empty() ? "" : ",", path.value);
+  return text.empty() ? "none" : text;
+}
+
 std::string describe(const Event& event) {
   switch (event.kind) {
     case EventKind::session_started:

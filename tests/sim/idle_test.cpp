@@ -95,7 +95,7 @@ TEST(Idle, ClientWithoutAServerAsksEveryFiveSeconds) {
 TEST(Idle, ClientWithoutPathsSaysNothingAndUsesThemWhenTheyCome) {
   Bench bench(clean_bench());
   bench.server().start();
-  bench.client.start(0);
+  bench.client.start(PathSet{});
   bench.run(3600s);
   bench.world.traffic().start(bench.application);
   bench.run(1s);

@@ -180,12 +180,10 @@ void ServerHost::send_run(const PacketRun& run) {
   for (std::uint32_t i = 0; i < run.count; ++i) packets.push_back(packets_.at(run.offset + i * run.stride));
   if (context_.journal.is_tracing()) {
     for (const PacketPtr& packet : packets)
-      context_.journal.trace("server -> session {} paths {:x}: {}", run.session.value, run.paths,
+      context_.journal.trace("server -> session {} paths {}: {}", run.session.value, describe(run.paths),
                              describe(*packet));
   }
-  for (std::size_t i = 0; i < kMaxPaths; ++i) {
-    if ((run.paths >> i & 1U) == 0) continue;
-    const PathId path{static_cast<std::uint8_t>(i)};
+  for (const PathId path : run.paths) {
     const Route* route = program_->engine.route_of(run.session, path);
     if (route == nullptr) continue;  // the session ended in the same call
     const Taken taken = take_run(run, options_.driver, context_);

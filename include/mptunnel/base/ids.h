@@ -6,8 +6,6 @@
 #include <cstdint>
 #include <functional>
 
-#include "mptunnel/base/assert.h"
-
 namespace mptunnel {
 
 template <typename Tag, typename Rep>
@@ -21,7 +19,7 @@ struct Id {
 using PacketNumber = Id<struct PacketNumberTag, std::uint32_t>;
 /// 24 bits, random, unique at its receiver: names one key epoch.
 using SessionIndex = Id<struct SessionIndexTag, std::uint32_t>;
-/// A path of one session, 0 to 31; chosen by the client.
+/// A path of one session, below kMaxPaths; chosen by the client.
 using PathId = Id<struct PathIdTag, std::uint8_t>;
 /// A flow of one session, as it stands in a packet, below 16384; chosen by the client.
 using FlowId = Id<struct FlowIdTag, std::uint16_t>;
@@ -29,15 +27,6 @@ using FlowId = Id<struct FlowIdTag, std::uint16_t>;
 using FlowHandle = Id<struct FlowHandleTag, std::uint32_t>;
 /// A session as the engine and its program name it, unique in one process for as long as the session lives.
 using SessionHandle = Id<struct SessionHandleTag, std::uint32_t>;
-
-/// A set of paths: bit i is path i.
-using PathMask = std::uint32_t;
-
-/// `path` is below 32: a path id from a packet is checked before.
-constexpr PathMask mask_of(PathId path) {
-  MPT_ASSERT(path.value < 32);
-  return PathMask{1} << path.value;
-}
 
 }  // namespace mptunnel
 

@@ -98,7 +98,7 @@ class ClientEngine {
                                          std::uint8_t dscp, Output& out, TimePoint now);
   /// To be called behind all seal_datagram() of one call.
   void finish_sending(const Carriers& carriers, Output& out, TimePoint now);
-  [[nodiscard]] bool can_send(PathMask paths, TimePoint now) const;
+  [[nodiscard]] bool can_send(PathSet paths, TimePoint now) const;
   void flush_queue(Output& out, TimePoint now);
   void on_data(KeyEpoch& epoch, PathId path, const PacketHeader& header, Bytes packet, Output& out,
                TimePoint now);
@@ -106,7 +106,7 @@ class ClientEngine {
   void deliver(const DatagramFrame& datagram, Output& out, TimePoint now);
   void check_copy(KeyEpoch& epoch, PathId path, const PacketHeader& header, Bytes packet);
   void on_fragment(KeyEpoch& epoch, PathId path, const FragmentFrame& fragment, Output& out, TimePoint now);
-  [[nodiscard]] PathMask data_paths(TimePoint now) const;
+  [[nodiscard]] PathSet data_paths(TimePoint now) const;
   [[nodiscard]] Carriers carriers(TimePoint now) const;
   /// What path i carries, as a function.
   [[nodiscard]] auto mtu_of() const {
@@ -124,7 +124,7 @@ class ClientEngine {
   void on_pong(KeyEpoch& epoch, PathId path, const PathReport& report, Output& out, TimePoint now);
   void confirm(bool resumed, Output& out, TimePoint now);
   void on_close(const KeyEpoch& epoch, CloseReason reason, Output& out, TimePoint now);
-  bool send_control(KeyEpoch& epoch, const std::vector<Frame>& frames, PathMask paths, Output& out,
+  bool send_control(KeyEpoch& epoch, const std::vector<Frame>& frames, PathSet paths, Output& out,
                     TimePoint now);
   /// A PING, behind `first` if there is one.
   void send_probe(KeyEpoch& epoch, PathId path, std::optional<Frame> first, Output& out, TimePoint now);
@@ -153,7 +153,7 @@ class ClientEngine {
   [[nodiscard]] TimePoint silence_deadline() const;
   /// Of the available paths; nothing before the first answer.
   [[nodiscard]] std::optional<Duration> fastest_rtt() const;
-  [[nodiscard]] PathMask available_paths() const;
+  [[nodiscard]] PathSet available_paths() const;
   [[nodiscard]] SessionIndex free_index();
   KeyEpoch* find_epoch(SessionIndex index);
 

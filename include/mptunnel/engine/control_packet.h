@@ -85,7 +85,7 @@ tl::expected<void, Drop> seal_mtu_probe(KeyEpoch& epoch, PathId path, std::size_
 
 /// The paths that data goes to, and the largest packet that each of them carries.
 struct Carriers {
-  PathMask paths = 0;
+  PathSet paths;
   std::size_t mtu = kMaxPacketBytes;
 
   /// The largest payload that goes to all of them in one piece, under this key.
@@ -96,11 +96,9 @@ struct Carriers {
 
 /// These paths; `mtu_of(i)` is what path i carries.
 template <typename MtuOf>
-Carriers carriers_of(PathMask paths, MtuOf mtu_of) {
+Carriers carriers_of(PathSet paths, MtuOf mtu_of) {
   Carriers carriers{paths, kMaxPacketBytes};
-  for (std::size_t i = 0; i < kMaxPaths; ++i) {
-    if ((paths >> i & 1U) != 0) carriers.mtu = std::min(carriers.mtu, mtu_of(i));
-  }
+  for (const PathId path : paths) carriers.mtu = std::min(carriers.mtu, mtu_of(path.value));
   return carriers;
 }
 
@@ -111,8 +109,8 @@ Event fragmenting_event(double share, const Carriers& carriers, const KeyEpoch& 
   event.kind = EventKind::fragmenting;
   event.share = share;
   event.largest = carriers.largest_payload(epoch);
-  for (std::uint8_t i = 0; i < kMaxPaths; ++i) {
-    if ((carriers.paths >> i & 1U) != 0 && mtu_of(i) == carriers.mtu) event.path = PathId{i};
+  for (const PathId path : carriers.paths) {
+    if (mtu_of(path.value) == carriers.mtu) event.path = path;
   }
   return event;
 }
@@ -121,20 +119,20 @@ Event fragmenting_event(double share, const Carriers& carriers, const KeyEpoch& 
 struct LargePacket {
   std::size_t offset = 0;
   std::size_t size = 0;
-  PathMask paths = 0;   ///< those that it is too large for
+  PathSet paths;        ///< those that it is too large for
   std::size_t mtu = 0;  ///< what each of them carries
   std::uint8_t dscp = 0;
 };
 /// The last `size` bytes of the arena are a packet that is too large for some of these paths; `mtu_of(i)` is
 /// what path i carries.
 template <typename MtuOf>
-LargePacket split_carriers(const Output& out, std::size_t size, PathMask paths, std::uint8_t dscp,
+LargePacket split_carriers(const Output& out, std::size_t size, PathSet paths, std::uint8_t dscp,
                            MtuOf mtu_of) {
-  LargePacket large{out.arena.size() - size, size, 0, kMaxPacketBytes, dscp};
-  for (std::size_t i = 0; i < kMaxPaths; ++i) {
-    if ((paths >> i & 1U) == 0 || mtu_of(i) >= size) continue;
-    large.paths |= PathMask{1} << i;
-    large.mtu = std::min(large.mtu, mtu_of(i));
+  LargePacket large{out.arena.size() - size, size, {}, kMaxPacketBytes, dscp};
+  for (const PathId path : paths) {
+    if (mtu_of(path.value) >= size) continue;
+    large.paths.insert(path);
+    large.mtu = std::min(large.mtu, mtu_of(path.value));
   }
   return large;
 }

@@ -27,7 +27,7 @@ struct PacketRun {
   std::size_t stride = 0;
   std::size_t tail = 0;
   std::uint32_t count = 0;
-  PathMask paths = 0;
+  PathSet paths;
   std::uint8_t dscp = 0;  ///< of the datagrams inside, to be carried by the packets: 0 to 63
   SessionHandle session;  ///< server only
   /// Our index of the key epoch that the packets are of, for on_sent(); kNoEpoch for handshakes.
@@ -125,7 +125,7 @@ struct Output {
   /// Takes back what make_packet() gave last.
   void discard_packet(std::size_t size);
   /// The last make_packet() of `size` bytes is complete and goes to these paths.
-  void send(std::size_t size, PathMask paths, SessionHandle session, SessionIndex epoch,
+  void send(std::size_t size, PathSet paths, SessionHandle session, SessionIndex epoch,
             std::uint8_t dscp = 0);
   /// The same, to one address.
   void send_direct(std::size_t size, const Route& route);

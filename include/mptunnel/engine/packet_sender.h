@@ -18,13 +18,13 @@ class PacketSender {
             SessionIndex epoch, std::uint8_t dscp, Output& out) {
     largest_ = std::max(largest_, size);
     watch_.count(size > carriers.mtu);
-    PathMask whole = carriers.paths;
+    PathSet whole = carriers.paths;
     if (size > carriers.mtu) {
       large_.push_back(split_carriers(out, size, carriers.paths, dscp, mtu_of));
       // Where nobody gets it whole its bytes stay all the same, for the fragments.
-      whole &= ~large_.back().paths;
+      whole -= large_.back().paths;
     }
-    if (whole != 0) out.send(size, whole, session, epoch, dscp);
+    if (!whole.empty()) out.send(size, whole, session, epoch, dscp);
   }
   /// To be called behind all send() of one call, with the key of them all: makes the fragments, so that whole
   /// packets lie side by side. Returns whether a packet was larger than kBaseMtu.

@@ -117,7 +117,7 @@ class ServerEngine {
   void on_flow_open(ServerSession& session, const FlowOpenFrame& open, const Arrival& arrival);
   void deliver(ServerSession& session, const DatagramFrame& datagram, const Arrival& arrival);
   void send_reply(EpochRef epoch, PathId path, const std::vector<Frame>& reply, const Arrival& arrival);
-  void send_control(ServerSession& session, KeyEpoch& keys, const std::vector<Frame>& frames, PathMask paths,
+  void send_control(ServerSession& session, KeyEpoch& keys, const std::vector<Frame>& frames, PathSet paths,
                     Output& out, TimePoint now);
   void send_control_direct(KeyEpoch& keys, const std::vector<Frame>& frames, const Route& route, Output& out,
                            TimePoint now);

@@ -59,7 +59,7 @@ struct ServerSession {
   std::vector<Stray> strays;  ///< at most kMaxPaths
 
   [[nodiscard]] KeyEpoch& sealing() const { return *epochs.back().keys; }
-  [[nodiscard]] PathMask data_paths(TimePoint now) const;
+  [[nodiscard]] PathSet data_paths(TimePoint now) const;
   [[nodiscard]] Carriers carriers(TimePoint now) const;
   /// What path i carries, as a function.
   [[nodiscard]] auto mtu_of() const {

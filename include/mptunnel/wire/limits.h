@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "mptunnel/base/path_set.h"
 #include "mptunnel/base/time.h"
 
 namespace mptunnel {
@@ -35,7 +36,7 @@ inline constexpr std::size_t kMaxHandshakeBytes = 1200;
 
 // Counts.
 
-inline constexpr std::size_t kMaxPaths = 32;
+// kMaxPaths is in base/path_set.h: the size of a PathSet.
 inline constexpr std::size_t kMaxFlows = 4096;  ///< of one session
 inline constexpr std::uint32_t kSessionIndexBits = 24;
 

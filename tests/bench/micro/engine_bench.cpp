@@ -58,7 +58,7 @@ void take_all(Engine& engine, const Output& out, std::size_t paths, TimePoint no
   for (std::size_t i = 0; i < paths; ++i) {
     const PathId path{static_cast<std::uint8_t>(i)};
     for (const PacketRun& run : out.runs) {
-      if ((run.paths & mask_of(path)) != 0) engine.on_sent(path, run, run.count, Drop::would_block, now);
+      if (run.paths.contains(path)) engine.on_sent(path, run, run.count, Drop::would_block, now);
     }
   }
 }

@@ -52,7 +52,7 @@ void MemoryLink::carry(To to, const Output& from) {
     if (lossy_) lost_ += packets_ / kAllLostEach - first / kAllLostEach;
     for (std::size_t i = 0; i < tunnel_.settings.paths; ++i) {
       const PathId path{static_cast<std::uint8_t>(i)};
-      if ((run.paths & mask_of(path)) == 0) continue;
+      if (!run.paths.contains(path)) continue;
       const Bytes bytes = arrivals(run, from, path, first);
       if (to == To::server) {
         if (!bytes.empty()) {

@@ -177,7 +177,7 @@ void SocketLink::send_to_server() {
   for (std::uint8_t i = 0; i < kPaths; ++i) {
     const PathId path{i};
     for (const PacketRun& run : client_out_.runs) {
-      if ((run.paths & mask_of(path)) != 0) sender_.add(client_out_, run, path);
+      if (run.paths.contains(path)) sender_.add(client_out_, run, path);
     }
     sender_.send(paths_[i], [this](PathId by, const PacketRun& run, std::uint32_t accepted, Drop drop) {
       client_->on_sent(by, run, accepted, drop, now_);
@@ -191,7 +191,7 @@ void SocketLink::send_to_client() {
     const PathId path{i};
     for (const PacketRun& run : server_out_.runs) {
       const Route* route = server_->route_of(run.session, path);
-      if ((run.paths & mask_of(path)) != 0 && route != nullptr) sender_.add(server_out_, run, path, *route);
+      if (run.paths.contains(path) && route != nullptr) sender_.add(server_out_, run, path, *route);
     }
   }
   sender_.send(*network_, [this](PathId by, const PacketRun& run, std::uint32_t accepted, Drop drop) {

@@ -49,19 +49,6 @@ TEST(DatagramBatch, MayBeWrittenInto) {
   EXPECT_EQ(bytes, (Octets{9, 2, 9}));
 }
 
-TEST(PathMask, HasOneBitForEachPath) {
-  PathMask all = 0;
-  for (std::uint8_t path = 0; path < 32; ++path) {
-    EXPECT_EQ(mask_of(PathId{path}), PathMask{1} << path);
-    all |= mask_of(PathId{path});
-  }
-  EXPECT_EQ(all, 0xffffffffU);
-}
-
-TEST(PathMaskDeathTest, APathPastTheLastBitIsABug) {
-  EXPECT_DEATH((void)mask_of(PathId{32}), "assertion");
-}
-
 TEST(Drop, HasANameOfItsOwnForEveryReason) {
   std::set<std::string> names;
   for (std::size_t i = 0; i < kDropReasons; ++i) {

@@ -299,7 +299,7 @@ TEST(ClientEngine, SentCopiesAreCountedByTheirPath) {
   tunnel.application_sends(1, "x");
   EXPECT_EQ(tunnel.client->epoch()->path(PathId{1}).sent, before + 1);
   // Two of three that the kernel did not take.
-  PacketRun run{0, 100, 100, 3, 0b111, 0, SessionHandle{}, tunnel.client->epoch()->local_index()};
+  PacketRun run{0, 100, 100, 3, PathSet::first(3), 0, SessionHandle{}, tunnel.client->epoch()->local_index()};
   tunnel.client->on_sent(PathId{1}, run, 1, Drop::no_buffers, tunnel.now);
   EXPECT_EQ(tunnel.client->epoch()->path(PathId{1}).sent, before + 2);
   EXPECT_EQ(tunnel.client_drops(Drop::no_buffers), 2U);

@@ -70,7 +70,7 @@ std::optional<Packet> assemble(Keys& keys, std::vector<Packet> packets) {
 }
 
 LargePacket large_of(const Output& out, std::size_t size, std::size_t mtu) {
-  return {out.arena.size() - size, size, 0b101, mtu, 46};
+  return {out.arena.size() - size, size, PathSet::of(PathId{0}, PathId{2}), mtu, 46};
 }
 
 void expect_same_bytes(std::size_t size, std::size_t mtu) {
@@ -122,7 +122,7 @@ TEST(SendFragments, AreAboutEquallyLargeAndShareRuns) {
   const PacketRun& run = out.runs[0];
   EXPECT_EQ(run.count, 2U);
   EXPECT_EQ(run.stride, run.tail) << "no sliver behind a full one";
-  EXPECT_EQ(run.paths, 0b101U);
+  EXPECT_EQ(run.paths, PathSet::of(PathId{0}, PathId{2}));
   EXPECT_EQ(run.dscp, 46);
   EXPECT_EQ(run.session, kSession);
   EXPECT_EQ(run.epoch, keys.near.local_index());
@@ -188,13 +188,15 @@ TEST(SplitCarriers, NamesThePathsThatAreTooSmallAndTheSmallestOfThem) {
   out.make_packet(100);
   out.make_packet(1460);
   const std::array<std::size_t, 4> mtus{1472, 1372, 1252, 1460};
-  const auto large = split_carriers(out, 1460, 0b1011, 7, [&](std::size_t i) { return mtus.at(i); });
+  const auto large = split_carriers(out, 1460, PathSet::first(4) - PathSet::of(PathId{2}), 7,
+                                    [&](std::size_t i) { return mtus.at(i); });
   EXPECT_EQ(large.offset, 100U);
   EXPECT_EQ(large.size, 1460U);
-  EXPECT_EQ(large.paths, 0b0010U) << "path 2 carries nothing, and path 3 is just large enough";
+  EXPECT_EQ(large.paths, PathSet::of(PathId{1})) << "path 2 carries nothing, and path 3 is just large enough";
   EXPECT_EQ(large.mtu, 1372U);
   EXPECT_EQ(large.dscp, 7);
-  EXPECT_EQ(split_carriers(out, 1460, 0b1111, 7, [&](std::size_t i) { return mtus.at(i); }).mtu, 1252U);
+  EXPECT_EQ(split_carriers(out, 1460, PathSet::first(4), 7, [&](std::size_t i) { return mtus.at(i); }).mtu,
+            1252U);
 }
 
 TEST(SealMtuProbe, HasExactlyItsSizeAndSaysIt) {

@@ -15,7 +15,7 @@ struct Shape {
   std::size_t tail;
   friend bool operator==(const Shape&, const Shape&) = default;
 };
-void send(Output& out, std::size_t size, std::uint8_t fill, PathMask paths = 1) {
+void send(Output& out, std::size_t size, std::uint8_t fill, PathSet paths = PathSet::of(PathId{0})) {
   const Bytes packet = out.make_packet(size);
   std::fill(packet.begin(), packet.end(), fill);
   out.send(size, paths, kSession, kEpoch);
@@ -66,14 +66,14 @@ TEST(Output, OnePacketMayBeLargerThanThat) {
 
 TEST(Output, RunsAreOfOneWayOnly) {
   Output out;
-  send(out, 10, 0, 1);
-  send(out, 10, 1, 3);
+  send(out, 10, 0, PathSet::first(1));
+  send(out, 10, 1, PathSet::first(2));
   out.make_packet(10);
-  out.send(10, 3, SessionHandle{2}, kEpoch);
+  out.send(10, PathSet::first(2), SessionHandle{2}, kEpoch);
   out.make_packet(10);
-  out.send(10, 3, SessionHandle{2}, SessionIndex{78});
+  out.send(10, PathSet::first(2), SessionHandle{2}, SessionIndex{78});
   ASSERT_EQ(out.runs.size(), 4U);
-  EXPECT_EQ(out.runs[1].paths, 3U);
+  EXPECT_EQ(out.runs[1].paths, PathSet::first(2));
   EXPECT_EQ(out.runs[2].session, SessionHandle{2});
   EXPECT_EQ(out.runs[3].epoch, SessionIndex{78});
 }
@@ -98,7 +98,7 @@ TEST(Output, RunsPointAtTheirOwnBytes) {
 TEST(Output, PacketForNoPathIsDiscarded) {
   Output out;
   send(out, 10, 1);
-  send(out, 10, 2, 0);
+  send(out, 10, 2, PathSet{});
   EXPECT_EQ(out.arena.size(), 10U);
   send(out, 10, 3);
   ASSERT_EQ(shapes(out), (std::vector<Shape>{{2, 10, 10}}));

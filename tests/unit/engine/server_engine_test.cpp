@@ -286,9 +286,9 @@ TEST(ServerEngine, EchoCountsForThePathOfItsPacketOnly) {
   const auto frames = client.read(out.bytes_of(out.runs[0]), now);
   const EchoFrame echo{std::get<ChallengeFrame>(frames.back()).token};
   client.send(client.control({echo, first}, now), now);
-  EXPECT_EQ(server.sessions().begin()->second->data_paths(now), 0U);
+  EXPECT_EQ(server.sessions().begin()->second->data_paths(now), PathSet{});
   client.send(client.control({echo, second}, now), now);
-  EXPECT_EQ(server.sessions().begin()->second->data_paths(now), 0b10U);
+  EXPECT_EQ(server.sessions().begin()->second->data_paths(now), PathSet::of(PathId{1}));
 }
 
 /// Before a key is confirmed.

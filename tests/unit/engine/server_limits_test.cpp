@@ -212,9 +212,8 @@ class ServerAmplification : public ServerLimits {
     const Output out = raw.send(std::move(packet), now_);
     for (const DirectPacket& sent : out.direct) balance.to += sent.route == route ? sent.size : 0;
     for (const PacketRun& run : out.runs) {
-      for (std::uint8_t i = 0; i < kMaxPaths; ++i) {
-        if ((run.paths & mask_of(PathId{i})) == 0) continue;
-        if (*server_->route_of(run.session, PathId{i}) == route) balance.to += run.bytes();
+      for (const PathId path : run.paths) {
+        if (*server_->route_of(run.session, path) == route) balance.to += run.bytes();
       }
     }
     EXPECT_LE(balance.to - before, size);
@@ -263,7 +262,7 @@ TEST_F(ServerAmplification, NewAddressOfAPathNeverGetsMoreThanCameFromIt) {
   ASSERT_EQ(out.runs.size(), 1U);
   const auto frames = raw.read(out.bytes_of(out.runs[0]), now_);
   raw.send(raw.control({EchoFrame{std::get<ChallengeFrame>(frames.back()).token}}, now_), now_);
-  ASSERT_NE(server_->sessions().begin()->second->data_paths(now_), 0U);
+  ASSERT_FALSE(server_->sessions().begin()->second->data_paths(now_).empty());
   const Route elsewhere = raw_route(9);
   raw.set_route(elsewhere);
   Balance balance;

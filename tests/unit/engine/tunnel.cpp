@@ -162,9 +162,7 @@ void Tunnel::send(Wire wire) {
 }
 
 void Tunnel::send_run(const PacketRun& run, const Output& from, bool to_server) {
-  for (std::uint8_t i = 0; i < kMaxPaths; ++i) {
-    const PathId path{i};
-    if ((run.paths & mask_of(path)) == 0) continue;
+  for (const PathId path : run.paths) {
     Wire wire;
     wire.to_server = to_server;
     wire.path = path;
@@ -174,7 +172,7 @@ void Tunnel::send_run(const PacketRun& run, const Output& from, bool to_server) 
       ASSERT_NE(route, nullptr);
       wire.route = *route;
     } else {
-      wire.route = routes_.at(i);
+      wire.route = routes_.at(path.value);
     }
     ConstBytes rest = from.bytes_of(run);
     std::uint32_t accepted = 0;

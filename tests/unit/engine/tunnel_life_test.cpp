@@ -207,7 +207,7 @@ TEST_F(TunnelLife, RestartedClientNeedsNoNewProofOfItsAddresses) {
   };
   tunnel_.restart_client();
   EXPECT_EQ(Tunnel::count(tunnel_.server_events, EventKind::taken_over), 1U);
-  EXPECT_EQ(tunnel_.session().data_paths(tunnel_.now), 0b111U);
+  EXPECT_EQ(tunnel_.session().data_paths(tunnel_.now), PathSet::first(3));
 }
 
 TEST_F(TunnelLife, RestartedClientTakesItsFlowsOver) {

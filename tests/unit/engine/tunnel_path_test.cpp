@@ -28,7 +28,7 @@ class TunnelPath : public testing::Test {
       tunnel_.advance(10ms);
     }
   }
-  [[nodiscard]] PathMask server_paths() const { return tunnel_.session().data_paths(tunnel_.now); }
+  [[nodiscard]] PathSet server_paths() const { return tunnel_.session().data_paths(tunnel_.now); }
   [[nodiscard]] static bool is_control(const Wire& wire) { return wire.type() == PacketType::control; }
 
   Tunnel tunnel_;
@@ -44,7 +44,7 @@ TEST_F(TunnelPath, ReboundPathIsFollowedAndLosesNothingOfTheOthers) {
   EXPECT_EQ(tunnel_.server_events[0].path, PathId{1});
   EXPECT_EQ(tunnel_.server_events[0].old_route.remote.port, 4001);
   EXPECT_EQ(tunnel_.server_events[0].route.remote.port, 5555);
-  EXPECT_EQ(server_paths(), 0b111U);
+  EXPECT_EQ(server_paths(), PathSet::first(3));
   EXPECT_EQ(tunnel_.at_target.size(), 30U);
 }
 

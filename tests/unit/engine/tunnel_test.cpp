@@ -193,14 +193,14 @@ TEST_P(TunnelMode, EachDatagramIsSealedOnceAndIdenticalOnAllPaths) {
   Packet payload(300, 'x');
   tunnel_.client->on_application({payload, 100}, test::application_at(1), tunnel_.out, tunnel_.now);
   ASSERT_EQ(tunnel_.out.runs.size(), 1U);
-  EXPECT_EQ(tunnel_.out.runs[0].paths, 0b111U);
+  EXPECT_EQ(tunnel_.out.runs[0].paths, PathSet::first(3));
   EXPECT_EQ(tunnel_.out.runs[0].count, 3U);
   tunnel_.carry();
   EXPECT_EQ(tunnel_.at_target.size(), 3U);
   Packet reply(250, 'y');
   tunnel_.server->on_target(flow_, {reply, 100}, tunnel_.server_out, tunnel_.now);
   ASSERT_EQ(tunnel_.server_out.runs.size(), 1U);
-  EXPECT_EQ(tunnel_.server_out.runs[0].paths, 0b111U);
+  EXPECT_EQ(tunnel_.server_out.runs[0].paths, PathSet::first(3));
   EXPECT_EQ(tunnel_.server_out.runs[0].count, 3U);
   EXPECT_EQ(tunnel_.server_out.runs[0].tail, 50 + GetParam().overhead);
   tunnel_.carry_server();
