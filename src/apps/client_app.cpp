@@ -143,22 +143,24 @@ void ClientApp::send_deliveries(UdpSocket* socket) {
 }
 
 void ClientApp::act_on(const Event& event) {
-  Bridge* bridge = is_of_path(event.kind) ? bridges_.find(event.path) : nullptr;
-  if (bridge == nullptr) {
-    log_client_event(event);
+  const auto path = path_of(event);
+  if (!path) {
+    log_event(event);
     return;
   }
-  const bool is_news = event.kind != EventKind::path_changed || bridge->is_news(monotonic_now());
-  if (is_news) {
-    log_path_event(bridge->name(), event);
+  Bridge* bridge = bridges_.find(*path);
+  if (bridge == nullptr) return;
+  const auto* change = std::get_if<PathChanged>(&event);
+  if (change == nullptr || bridge->is_news(monotonic_now())) {
+    log_event(event, bridge->name());
   } else {
-    log_debug("bridge {} is {}, was {}", bridge->name(), name_of(event.state), name_of(event.was));
+    log_debug("bridge {} is {}, was {}", bridge->name(), name_of(change->state), name_of(change->was));
   }
-  if (event.kind == EventKind::path_looped) bridge->shut_for_loop();
-  if (event.kind != EventKind::path_changed) return;
-  if (event.state == PathState::up) bridge->on_up();
-  if (event.state == PathState::suspect) bridge->on_suspect();
-  if (event.state == PathState::down) bridge->on_down();
+  if (std::holds_alternative<PathLooped>(event)) bridge->shut_for_loop();
+  if (change == nullptr) return;
+  if (change->state == PathState::up) bridge->on_up();
+  if (change->state == PathState::suspect) bridge->on_suspect();
+  if (change->state == PathState::down) bridge->on_down();
 }
 
 void ClientApp::log_summary() {

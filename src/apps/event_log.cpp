@@ -1,8 +1,9 @@
 #include "mptunnel/apps/event_log.h"
 
+#include <optional>
 #include <string>
-
-#include "mptunnel/base/log.h"
+#include <utility>
+#include <variant>
 
 namespace mptunnel {
 namespace {
@@ -24,52 +25,174 @@ const char* explain(Refusal refusal) {
   return "it does not say why";
 }
 
+template <typename... Args>
+LogLine debug(fmt::format_string<Args...> format, Args&&... args) {
+  return {LogLevel::debug, fmt::format(format, std::forward<Args>(args)...)};
+}
+template <typename... Args>
+LogLine info(fmt::format_string<Args...> format, Args&&... args) {
+  return {LogLevel::info, fmt::format(format, std::forward<Args>(args)...)};
+}
+template <typename... Args>
+LogLine warning(fmt::format_string<Args...> format, Args&&... args) {
+  return {LogLevel::warning, fmt::format(format, std::forward<Args>(args)...)};
+}
+template <typename... Args>
+LogLine error(fmt::format_string<Args...> format, Args&&... args) {
+  return {LogLevel::error, fmt::format(format, std::forward<Args>(args)...)};
+}
+
+std::string from(const Route& route) {
+  return route.remote.to_string();
+}
+std::string name_of(const SessionRef& session) {
+  return client_name(session.identity);
+}
+
+LogLine line_of_start(const SessionStarted& event) {
+  if (event.resumed) return debug("session has new keys, cipher {}", name_of(event.cipher));
+  return info("session with mpserver started, cipher {}", name_of(event.cipher));
+}
+
+LogLine line_of_refusal(const SessionRefused& event) {
+  if (const auto* reason = std::get_if<CloseReason>(&event.why))
+    return error("mpserver refuses the session: {}", name_of(*reason));
+  const Refusal refusal = std::get<Refusal>(event.why);
+  if (refusal == Refusal::cipher)
+    return error("mpserver refuses the session: {}; {}", explain(refusal), kSetBothEnds);
+  return error("mpserver refuses the session: {}", explain(refusal));
+}
+
 /// A state with its reason.
-void log_path_change(std::string_view name, const Event& event) {
+std::optional<LogLine> line_of_path(const PathChanged& event, std::string_view bridge) {
   const std::string silence =
       fmt::format("{} probes in {:.0f} ms unanswered", event.probes, milliseconds(event.silent));
   switch (event.state) {
     case PathState::down:
-      log_warning("bridge {} is down: {}; it is still probed", name, silence);
-      return;
+      return warning("bridge {} is down: {}; it is still probed", bridge, silence);
     case PathState::suspect:
-      log_info("bridge {} is suspect: {}", name, silence);
-      return;
+      return info("bridge {} is suspect: {}", bridge, silence);
     case PathState::up:
-      if (event.was == PathState::fresh || event.silent < std::chrono::milliseconds(1)) {
-        log_info("bridge {} is up: it answers, RTT {:.1f} ms", name, milliseconds(event.rtt));
-      } else {
-        log_info("bridge {} is up: it answers again after {:.0f} ms, RTT {:.1f} ms", name,
-                 milliseconds(event.silent), milliseconds(event.rtt));
-      }
-      return;
+      if (event.was == PathState::fresh || event.silent < std::chrono::milliseconds(1))
+        return info("bridge {} is up: it answers, RTT {:.1f} ms", bridge, milliseconds(event.rtt));
+      return info("bridge {} is up: it answers again after {:.0f} ms, RTT {:.1f} ms", bridge,
+                  milliseconds(event.silent), milliseconds(event.rtt));
     case PathState::fresh:
-      return;
+      break;
   }
+  return std::nullopt;
+}
+
+LogLine line_of_path(const ClientPathChanged& event) {
+  const std::string path =
+      fmt::format("client {}: path {} from {}", name_of(event.session), event.path.value, from(event.route));
+  if (event.state == PathState::suspect)
+    return debug("{} is suspect: no probe for {:.1f} s", path, seconds_of(event.silent));
+  if (event.state == PathState::down) {
+    return warning("{} is down: {}", path,
+                   event.unheard ? std::string("the client hears nothing on it")
+                                 : fmt::format("no probe for {:.1f} s", seconds_of(event.silent)));
+  }
+  if (event.was == PathState::suspect) return debug("{} is up", path);
+  if (event.rtt > Duration{}) return info("{} is up, RTT {:.1f} ms", path, milliseconds(event.rtt));
+  return info("{} is up", path);
 }
 
 /// What OpenVPN and WireGuard have to be told so that their packets fit.
-void log_fragmenting(std::string_view path, const Event& event) {
+LogLine line_of_fragments(const Fragmenting& event, const std::string& path) {
   // Type, receiver and counter, and the tag; the payload is padded to 16 bytes.
   constexpr std::size_t kWireguardBytes = 32;
   const std::size_t wireguard =
       event.largest > kWireguardBytes ? (event.largest - kWireguardBytes) / 16 * 16 : 0;
-  log_warning(
+  return warning(
       "{:.0f} % of the datagrams are larger than {} bytes and need two or more packets on {}, which doubles "
-      "what is "
-      "sent and what is lost: set 'mssfix {}' in OpenVPN, or an MTU of {} in WireGuard",
+      "what is sent and what is lost: set 'mssfix {}' in OpenVPN, or an MTU of {} in WireGuard",
       event.share * 100, event.largest, path, event.largest, wireguard);
 }
 
-void log_client_refusal(const Event& event) {
-  if (event.refusal == Refusal::cipher) {
-    log_error("mpserver refuses the session: {}; {}", explain(event.refusal), kSetBothEnds);
-  } else if (event.refusal != Refusal::none) {
-    log_error("mpserver refuses the session: {}", explain(event.refusal));
-  } else {
-    log_error("mpserver refuses the session: {}", name_of(event.reason));
-  }
+LogLine line_of_refusal(const HandshakeRefused& event) {
+  const bool is_cipher = event.refusal == Refusal::cipher;
+  return error("a client from {} is refused: {}{}{}", from(event.route), explain(event.refusal),
+               is_cipher ? "; " : "", is_cipher ? kSetBothEnds : "");
 }
+
+using Line = std::optional<LogLine>;
+
+/// One case for each event.
+struct Wording {
+  std::string_view bridge;
+
+  Line operator()(const TablesFull& event) const {
+    return warning("a table is full: {} (said once a minute)", name_of(event.drop));
+  }
+  Line operator()(const SessionStarted& event) const { return line_of_start(event); }
+  Line operator()(const SessionLost& /*event*/) const {
+    return warning("no path answers any more; trying all of them until one does");
+  }
+  Line operator()(const SessionEnded& event) const {
+    return info("mpserver ended the session: {}; trying again", name_of(event.reason));
+  }
+  Line operator()(const SessionRefused& event) const { return line_of_refusal(event); }
+  Line operator()(const NoAnswer& /*event*/) const {
+    return warning(
+        "no answer from mpserver by any bridge yet: does it run, do the bridges lead to its port, is the key "
+        "the same at both ends? Trying on");
+  }
+  Line operator()(const PathChanged& event) const { return line_of_path(event, bridge); }
+  Line operator()(const PathStandby& event) const {
+    return info(
+        "bridge {} {}", bridge,
+        event.standby ? "is in reserve: enough others are up" : "is called in: too few others are up");
+  }
+  Line operator()(const PathLooped& /*event*/) const {
+    return error(
+        "bridge {} is shut: what is sent on it comes back in from the application, so that the tunnel would "
+        "carry itself. The VPN that runs through this program must not get the route to its bridges",
+        bridge);
+  }
+  Line operator()(const Fragmenting& event) const {
+    return line_of_fragments(event, fmt::format("bridge {}", bridge));
+  }
+  Line operator()(const ClientSessionStarted& event) const {
+    return info("client {} from {}: session started, cipher {}", name_of(event.session), from(event.route),
+                name_of(event.cipher));
+  }
+  Line operator()(const ClientTakenOver& event) const {
+    return info("client {} from {}: started again, its flows go on, cipher {}", name_of(event.session),
+                from(event.route), name_of(event.cipher));
+  }
+  Line operator()(const ClientSessionEnded& event) const {
+    return info("client {}: session ended: {}", name_of(event.session), name_of(event.reason));
+  }
+  Line operator()(const ClientSessionSilent& event) const {
+    return info("client {}: session ended: not heard for too long", name_of(event.session));
+  }
+  Line operator()(const IdentitiesClash& event) const {
+    return warning(
+        "client {}: two running programs have this identity, {} is one of them; they are kept apart now. "
+        "Give each a client-id of its own",
+        name_of(event.session), from(event.route));
+  }
+  Line operator()(const HandshakeRefused& event) const { return line_of_refusal(event); }
+  Line operator()(const HandshakeOtherKey& event) const {
+    return warning(
+        "a client from {} has another key, or one end has none: it gets no answer (said once a minute)",
+        from(event.route));
+  }
+  Line operator()(const ClientPathChanged& event) const { return line_of_path(event); }
+  Line operator()(const ClientPathMoved& event) const {
+    return info("client {}: path {} moved from {} to {}", name_of(event.session), event.path.value,
+                from(event.from), from(event.to));
+  }
+  Line operator()(const ClientPathStayed& event) const {
+    return info("client {}: path {} stays at {}: it still answers there", name_of(event.session),
+                event.path.value, from(event.route));
+  }
+  Line operator()(const ClientFragmenting& event) const {
+    return line_of_fragments(
+        event.what, fmt::format("path {} of client {}", event.what.path.value, name_of(event.session)));
+  }
+};
 
 }  // namespace
 
@@ -79,132 +202,12 @@ std::string client_name(const ClientIdentity& identity) {
   return name;
 }
 
-void log_client_event(const Event& event) {
-  switch (event.kind) {
-    case EventKind::session_started:
-      if (event.resumed) {
-        log_debug("session has new keys, cipher {}", name_of(event.cipher));
-      } else {
-        log_info("session with mpserver started, cipher {}", name_of(event.cipher));
-      }
-      return;
-    case EventKind::session_lost:
-      log_warning("no path answers any more; trying all of them until one does");
-      return;
-    case EventKind::session_ended:
-      log_info("mpserver ended the session: {}; trying again", name_of(event.reason));
-      return;
-    case EventKind::session_refused:
-      log_client_refusal(event);
-      return;
-    case EventKind::no_answer:
-      log_warning(
-          "no answer from mpserver by any bridge yet: does it run, do the bridges lead to its port, is the "
-          "key the same at "
-          "both ends? Trying on");
-      return;
-    case EventKind::tables_full:
-      log_warning("a table is full: {} (said once a minute)", name_of(event.drop));
-      return;
-    default:
-      return;
-  }
+std::optional<LogLine> line_of(const Event& event, std::string_view bridge) {
+  return std::visit(Wording{bridge}, event);
 }
 
-bool is_of_path(EventKind kind) {
-  return kind == EventKind::path_changed || kind == EventKind::path_moved || kind == EventKind::path_stayed ||
-         kind == EventKind::path_standby || kind == EventKind::path_looped || kind == EventKind::fragmenting;
-}
-
-void log_path_event(std::string_view name, const Event& event) {
-  switch (event.kind) {
-    case EventKind::path_standby:
-      log_info("bridge {} {}", name,
-               event.standby ? "is in reserve: enough others are up" : "is called in: too few others are up");
-      return;
-    case EventKind::path_looped:
-      log_error(
-          "bridge {} is shut: what is sent on it comes back in from the application, so that the tunnel "
-          "would carry "
-          "itself. The VPN that runs through this program must not get the route to its bridges",
-          name);
-      return;
-    case EventKind::fragmenting:
-      log_fragmenting(fmt::format("bridge {}", name), event);
-      return;
-    default:
-      log_path_change(name, event);
-      return;
-  }
-}
-
-void log_server_event(const Event& event) {
-  const std::string client = client_name(event.identity);
-  const std::string from = event.route.remote.to_string();
-  switch (event.kind) {
-    case EventKind::session_started:
-      log_info("client {} from {}: session started, cipher {}", client, from, name_of(event.cipher));
-      return;
-    case EventKind::session_ended:
-      log_info("client {}: session ended: {}", client, name_of(event.reason));
-      return;
-    case EventKind::session_silent:
-      log_info("client {}: session ended: not heard for too long", client);
-      return;
-    case EventKind::taken_over:
-      log_info("client {} from {}: started again, its flows go on, cipher {}", client, from,
-               name_of(event.cipher));
-      return;
-    case EventKind::identities_clash:
-      log_warning(
-          "client {}: two running programs have this identity, {} is one of them; they are kept apart now. "
-          "Give each a "
-          "client-id of its own",
-          client, from);
-      return;
-    case EventKind::handshake_refused:
-      log_error("a client from {} is refused: {}{}{}", from, explain(event.refusal),
-                event.refusal == Refusal::cipher ? "; " : "",
-                event.refusal == Refusal::cipher ? kSetBothEnds : "");
-      return;
-    case EventKind::handshake_other_key:
-      log_warning(
-          "a client from {} has another key, or one end has none: it gets no answer (said once a minute)",
-          from);
-      return;
-    case EventKind::path_changed:
-      if (event.state == PathState::suspect) {
-        log_debug("client {}: path {} from {} is suspect: no probe for {:.1f} s", client, event.path.value,
-                  from, seconds_of(event.silent));
-      } else if (event.state == PathState::down) {
-        log_warning("client {}: path {} from {} is down: {}", client, event.path.value, from,
-                    event.unheard ? std::string("the client hears nothing on it")
-                                  : fmt::format("no probe for {:.1f} s", seconds_of(event.silent)));
-      } else if (event.was == PathState::suspect) {
-        log_debug("client {}: path {} from {} is up", client, event.path.value, from);
-      } else if (event.rtt > Duration{}) {
-        log_info("client {}: path {} from {} is up, RTT {:.1f} ms", client, event.path.value, from,
-                 milliseconds(event.rtt));
-      } else {
-        log_info("client {}: path {} from {} is up", client, event.path.value, from);
-      }
-      return;
-    case EventKind::path_moved:
-      log_info("client {}: path {} moved from {} to {}", client, event.path.value,
-               event.old_route.remote.to_string(), from);
-      return;
-    case EventKind::fragmenting:
-      log_fragmenting(fmt::format("path {} of client {}", event.path.value, client), event);
-      return;
-    case EventKind::path_stayed:
-      log_info("client {}: path {} stays at {}: it still answers there", client, event.path.value, from);
-      return;
-    case EventKind::tables_full:
-      log_warning("a table is full: {} (said once a minute)", name_of(event.drop));
-      return;
-    default:
-      return;
-  }
+void log_event(const Event& event, std::string_view bridge) {
+  if (const auto line = line_of(event, bridge)) log_line(line->level, line->text);
 }
 
 void log_drops(std::string_view where, const DropCounters& drops) {

@@ -96,8 +96,7 @@ void ServerApp::flush() {
   }
   for (const Event& event : out_.events) {
     // A hostile client can have its paths come, go and move as it likes.
-    const bool is_of_paths = is_of_path(event.kind) && event.kind != EventKind::fragmenting;
-    if (!is_of_paths || path_lines_.take(monotonic_now())) log_server_event(event);
+    if (!path_of(event) || path_lines_.take(monotonic_now())) log_event(event);
   }
   out_.clear();
   timer_.set(engine_.deadline());

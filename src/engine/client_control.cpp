@@ -149,31 +149,23 @@ void ClientEngine::confirm(bool resumed, Output& out, TimePoint now) {
   said_no_answer_ = said_refused_ = said_lost_ = false;
   all_down_since_.reset();
   if (!resumed || !had_session) flows_.forget_opened();
-  Event event;
-  event.kind = EventKind::session_started;
-  event.cipher = current_->cipher();
-  event.resumed = resumed && had_session;
-  out.events.push_back(event);
+  out.events.emplace_back(SessionStarted{current_->cipher(), resumed && had_session});
   // Paths that were down are not news yet: the PONG that comes with SERVER_HELLO is still to be read.
   flush_queue(out, now);
 }
 
 void ClientEngine::on_close(const KeyEpoch& epoch, CloseReason reason, Output& out, TimePoint now) {
-  Event event;
-  event.reason = reason;
   if (&epoch == next_.get()) {
     next_.reset();
     next_hello_ = kNever;
-    event.kind = EventKind::session_refused;
-    if (!said_refused_) out.events.push_back(event);
+    if (!said_refused_) out.events.emplace_back(SessionRefused{reason});
     said_refused_ = true;
     start_handshake(false, now);
     next_handshake_ = now + kHandshakeRepeatMax;
     handshaking_since_ = next_handshake_;
   } else if (&epoch == current_.get()) {
     retire(current_, now);
-    event.kind = EventKind::session_ended;
-    out.events.push_back(event);
+    out.events.emplace_back(SessionEnded{reason});
     if (!next_) start_handshake(false, now);
   }
 }

@@ -181,10 +181,7 @@ bool ClientEngine::shut_looped(ConstBytes payload, Output& out, TimePoint now) {
   own.looped = now;
   own.looped_number = hit->number;
   if (!is_again || !own.probed.is_available()) return true;
-  Event event;
-  event.kind = EventKind::path_looped;
-  event.path = hit->path;
-  out.events.push_back(event);
+  out.events.emplace_back(PathLooped{hit->path});
   set_path_available(hit->path, false, out, now);
   return true;
 }

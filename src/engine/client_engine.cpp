@@ -166,10 +166,7 @@ void ClientEngine::update_moving(TimePoint now) {
 void ClientEngine::note_limit(Drop drop, Output& out, TimePoint now) {
   if (said_limit_ && now - *said_limit_ < 1min) return;
   said_limit_ = now;
-  Event event;
-  event.kind = EventKind::tables_full;
-  event.drop = drop;
-  out.events.push_back(event);
+  out.events.emplace_back(TablesFull{drop});
 }
 
 }  // namespace mptunnel

@@ -89,15 +89,7 @@ void ClientEngine::run_path_timers(Output& out, TimePoint now) {
 void ClientEngine::note_path_change(PathId id, PathState was, Duration silent, std::uint32_t probes,
                                     Output& out) {
   const ProbedPath& path = paths_[id.value].probed;
-  Event event;
-  event.kind = EventKind::path_changed;
-  event.path = id;
-  event.was = was;
-  event.state = path.state();
-  event.rtt = path.rtt().latest();
-  event.silent = silent;
-  event.probes = probes;
-  out.events.push_back(event);
+  out.events.emplace_back(PathChanged{id, was, path.state(), path.rtt().latest(), silent, probes});
 }
 
 void ClientEngine::run_mtu_timer(PathId id, Output& out, TimePoint now) {
@@ -146,11 +138,7 @@ void ClientEngine::update_standby(Output& out, TimePoint now) {
       own.called_in = !standby;
       path.set_standby(standby);
       const PathId id{static_cast<std::uint8_t>(i)};
-      Event event;
-      event.kind = EventKind::path_standby;
-      event.path = id;
-      event.standby = standby;
-      out.events.push_back(event);
+      out.events.emplace_back(PathStandby{id, standby});
       // The server is to do the same.
       if (current_) send_probe(*current_, id, std::nullopt, out, now);
     }
@@ -168,9 +156,7 @@ void ClientEngine::note_all_down(Output& out, TimePoint now) {
   if (!is_handshaking_ && !next_) start_handshake(true, now);
   if (said_lost_) return;
   said_lost_ = true;
-  Event event;
-  event.kind = EventKind::session_lost;
-  out.events.push_back(event);
+  out.events.emplace_back(SessionLost{});
 }
 
 void ClientEngine::run_handshake_timers(Output& out, TimePoint now) {
@@ -221,9 +207,7 @@ void ClientEngine::send_handshake(Output& out, TimePoint now) {
       Duration{static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(interval.count() / 8)))};
   if (!said_no_answer_ && !available_paths().empty() && now - *handshaking_since_ >= kNoAnswerAfter) {
     said_no_answer_ = true;
-    Event event;
-    event.kind = EventKind::no_answer;
-    out.events.push_back(event);
+    out.events.emplace_back(NoAnswer{});
   }
 }
 
@@ -250,10 +234,7 @@ void ClientEngine::on_handshake2(ConstBytes packet, Output& out, TimePoint now) 
   handshaking_since_ = next_handshake_;
   if (said_refused_) return;
   said_refused_ = true;
-  Event event;
-  event.kind = EventKind::session_refused;
-  event.refusal = epoch.error().refusal;
-  out.events.push_back(event);
+  out.events.emplace_back(SessionRefused{epoch.error().refusal});
 }
 
 void ClientEngine::send_hellos(Output& out, TimePoint now) {
@@ -307,7 +288,7 @@ void ClientEngine::run_housekeeping(Output& out, TimePoint now) {
 void ClientEngine::note_fragmenting(double share, Output& out, TimePoint now) {
   const Carriers carriers = this->carriers(now);
   if (!current_ || carriers.paths.empty()) return;
-  out.events.push_back(fragmenting_event(share, carriers, *current_, mtu_of()));
+  out.events.emplace_back(fragmenting_event(share, carriers, *current_, mtu_of()));
 }
 
 }  // namespace mptunnel

@@ -14,16 +14,16 @@ constexpr Duration kOpenedRepeat = 10ms;
 /// A CHALLENGE alone in a CONTROL packet.
 constexpr std::size_t kChallengeBytes = KeyEpoch::kControlOverhead + 9;
 
-Event path_event(const ServerSession& session, PathId id, EventKind kind) {
+/// A path has proved its first address.
+ClientPathChanged path_came_up(const ServerSession& session, PathId id) {
   const ServerPath& path = *session.paths[id.value];
-  Event event;
-  event.kind = kind;
-  event.session = session.handle;
-  event.identity = session.identity;
+  ClientPathChanged event;
+  event.session = session.ref();
   event.path = id;
+  event.was = PathState::fresh;
   event.state = PathState::up;
-  event.route = path.route();
   event.rtt = path.rtt().smoothed();
+  event.route = path.route();
   return event;
 }
 
@@ -204,7 +204,7 @@ void ServerEngine::on_ping(EpochRef epoch, const PathReport& report, Reply& repl
     path = std::make_unique<ServerPath>(arrival.route, inherited, random_, arrival.now);
     session.take_strays(report.path, std::nullopt);
     if (inherited) {
-      arrival.out.events.push_back(path_event(session, report.path, EventKind::path_changed));
+      arrival.out.events.emplace_back(path_came_up(session, report.path));
       path->told = PathState::up;
       start_mtu_search(epoch, *path, arrival.now);
     }
@@ -250,16 +250,17 @@ void ServerEngine::on_echo(EpochRef epoch, std::uint64_t token, std::optional<Pa
     const Route old_route = path.route();
     const auto verdict = path.on_echo(token, arrival.route, arrival.now);
     if (verdict == ServerPath::EchoVerdict::none) continue;
-    const EventKind kind = verdict == ServerPath::EchoVerdict::validated ? EventKind::path_changed
-                           : verdict == ServerPath::EchoVerdict::moved   ? EventKind::path_moved
-                                                                         : EventKind::path_stayed;
     const PathId id{static_cast<std::uint8_t>(i)};
     session.take_strays(id, old_route);
-    if (kind != EventKind::path_stayed) start_mtu_search(epoch, path, arrival.now);
+    if (verdict != ServerPath::EchoVerdict::stayed) start_mtu_search(epoch, path, arrival.now);
     path.told = PathState::up;
-    Event event = path_event(session, id, kind);
-    event.old_route = old_route;
-    arrival.out.events.push_back(event);
+    if (verdict == ServerPath::EchoVerdict::validated) {
+      arrival.out.events.emplace_back(path_came_up(session, id));
+    } else if (verdict == ServerPath::EchoVerdict::moved) {
+      arrival.out.events.emplace_back(ClientPathMoved{session.ref(), id, old_route, path.route()});
+    } else {
+      arrival.out.events.emplace_back(ClientPathStayed{session.ref(), id, path.route()});
+    }
     return;
   }
 }

@@ -68,10 +68,7 @@ void ServerEngine::on_handshake1(const Arrival& arrival) {
   if (!answer) {
     drops_.add(answer.error());
     if (answer.error() == Drop::handshake_key && once_a_minute(said_other_key_, arrival.now)) {
-      Event event;
-      event.kind = EventKind::handshake_other_key;
-      event.route = arrival.route;
-      arrival.out.events.push_back(event);
+      arrival.out.events.emplace_back(HandshakeOtherKey{arrival.route});
     }
     return;
   }
@@ -80,11 +77,7 @@ void ServerEngine::on_handshake1(const Arrival& arrival) {
   std::copy(answer->response.begin(), answer->response.end(), packet.begin());
   arrival.out.send_direct(packet.size(), arrival.route);
   if (answer->refusal != Refusal::none && answer->is_new && once_a_minute(said_refused_, arrival.now)) {
-    Event event;
-    event.kind = EventKind::handshake_refused;
-    event.refusal = answer->refusal;
-    event.route = arrival.route;
-    arrival.out.events.push_back(event);
+    arrival.out.events.emplace_back(HandshakeRefused{answer->refusal, arrival.route});
   }
 }
 
@@ -166,12 +159,7 @@ void ServerEngine::heard(ServerSession& session, bool control, const Arrival& ar
   // Both processes are alive: the one that lost its flows opens them again, and has sockets of its own from
   // now on.
   session.superseded.reset();
-  Event event;
-  event.kind = EventKind::identities_clash;
-  event.session = session.handle;
-  event.identity = session.identity;
-  event.route = arrival.route;
-  arrival.out.events.push_back(event);
+  arrival.out.events.emplace_back(IdentitiesClash{session.ref(), arrival.route});
 }
 
 void ServerEngine::on_target(FlowHandle handle, DatagramBatch batch, Output& out, TimePoint now,

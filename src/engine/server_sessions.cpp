@@ -43,16 +43,15 @@ ServerSession* ServerEngine::session_for(const ClientHelloFrame& hello, const Ar
     return nullptr;
   }
   ServerSession& made = new_session(hello, arrival);
-  Event event;
-  event.session = made.handle;
-  event.identity = hello.identity;
-  event.route = arrival.route;
-  event.cipher = pending_.find(arrival.header.index)->cipher();
+  const Cipher cipher = pending_.find(arrival.header.index)->cipher();
   // make_room() may have ended the former session.
   const auto still_there = former_handle ? sessions_.find(*former_handle) : sessions_.end();
-  event.kind = still_there == sessions_.end() ? EventKind::session_started : EventKind::taken_over;
-  arrival.out.events.push_back(event);
-  if (still_there != sessions_.end()) take_over(*still_there->second, made, arrival);
+  if (still_there == sessions_.end()) {
+    arrival.out.events.emplace_back(ClientSessionStarted{made.ref(), cipher, arrival.route});
+  } else {
+    arrival.out.events.emplace_back(ClientTakenOver{made.ref(), cipher, arrival.route});
+    take_over(*still_there->second, made, arrival);
+  }
   return &made;
 }
 
@@ -113,13 +112,11 @@ void ServerEngine::end_session(SessionHandle handle, std::optional<CloseReason> 
   close_flows(closed, out);
   for (const auto& epoch : session.epochs) epochs_.erase(epoch.keys->local_index());
   if (!session.superseded) {
-    Event event;
-    event.kind = reason ? EventKind::session_ended : EventKind::session_silent;
-    event.session = handle;
-    event.identity = session.identity;
-    event.route = session.first_route;
-    if (reason) event.reason = *reason;
-    out.events.push_back(event);
+    if (reason) {
+      out.events.emplace_back(ClientSessionEnded{session.ref(), *reason});
+    } else {
+      out.events.emplace_back(ClientSessionSilent{session.ref()});
+    }
   }
   sessions_.erase(found);
   if (sessions_.empty()) next_mtu_ = kNever;
@@ -184,28 +181,16 @@ void ServerEngine::note_path_state(const ServerSession& session, PathId id, Outp
   ServerPath& path = *session.paths[id.value];
   const PathState state = path.state(now);
   if (state == path.told || session.dormant || session.superseded) return;
-  Event event;
-  event.kind = EventKind::path_changed;
-  event.session = session.handle;
-  event.identity = session.identity;
-  event.path = id;
-  event.was = path.told;
-  event.state = state;
-  event.unheard = path.is_unheard();
-  event.silent = now - path.last_heard();
-  event.route = path.route();
-  event.rtt = path.rtt().smoothed();
+  out.events.emplace_back(ClientPathChanged{session.ref(), id, path.told, state, path.rtt().smoothed(),
+                                            now - path.last_heard(), path.is_unheard(), path.route()});
   path.told = state;
-  out.events.push_back(event);
 }
 
 void ServerEngine::note_fragmenting(ServerSession& session, double share, Output& out, TimePoint now) {
   const Carriers carriers = session.carriers(now);
   if (carriers.paths.empty()) return;
-  Event event = fragmenting_event(share, carriers, session.sealing(), session.mtu_of());
-  event.session = session.handle;
-  event.identity = session.identity;
-  out.events.push_back(event);
+  out.events.emplace_back(ClientFragmenting{
+      session.ref(), fragmenting_event(share, carriers, session.sealing(), session.mtu_of())});
 }
 
 void ServerEngine::wake_for_mtu(const ServerSession& session, const ServerPath& path, TimePoint now) {
@@ -252,10 +237,7 @@ void ServerEngine::close(Output& out, TimePoint now) {
 
 void ServerEngine::note_limit(Drop drop, Output& out, TimePoint now) {
   if (!once_a_minute(said_limit_, now)) return;
-  Event event;
-  event.kind = EventKind::tables_full;
-  event.drop = drop;
-  out.events.push_back(event);
+  out.events.emplace_back(TablesFull{drop});
 }
 
 bool ServerEngine::once_a_minute(std::optional<TimePoint>& said, TimePoint now) {

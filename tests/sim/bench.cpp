@@ -44,11 +44,6 @@ Tally Bench::tally(bool replies, TimePoint since) {
   return tally;
 }
 
-std::size_t Bench::count(const std::vector<Event>& events, EventKind kind) const {
-  return static_cast<std::size_t>(
-      std::count_if(events.begin(), events.end(), [kind](const Event& event) { return event.kind == kind; }));
-}
-
 PathState Bench::state(std::size_t path) {
   return client.engine().path(PathId{static_cast<std::uint8_t>(path)}).state();
 }

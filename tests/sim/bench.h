@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "sim/world.h"
 
 namespace mptunnel::sim {
@@ -45,7 +47,11 @@ class Bench {
 
   /// Datagrams of all applications, or replies, offered since then.
   [[nodiscard]] Tally tally(bool replies, TimePoint since = kStart);
-  [[nodiscard]] std::size_t count(const std::vector<Event>& events, EventKind kind) const;
+  template <typename Kind>
+  [[nodiscard]] static std::size_t count(const std::vector<Event>& events) {
+    return static_cast<std::size_t>(std::count_if(
+        events.begin(), events.end(), [](const Event& e) { return std::holds_alternative<Kind>(e); }));
+  }
   [[nodiscard]] PathState state(std::size_t path);
 };
 

@@ -93,7 +93,7 @@ TEST(Blackout, AllPathsDownStopDataAfterFiveSeconds) {
   bench.world.blackout_all(bench.client, true);
   bench.run(1100ms);
   for (std::size_t path = 0; path < 3; ++path) EXPECT_EQ(bench.state(path), PathState::down);
-  EXPECT_EQ(bench.count(bench.client.events(), EventKind::session_lost), 1U);
+  EXPECT_EQ(bench.count<SessionLost>(bench.client.events()), 1U);
   const std::uint64_t before = bench.client.made(PacketType::data);
   bench.run(4s);
   const std::uint64_t five_seconds = bench.client.made(PacketType::data);

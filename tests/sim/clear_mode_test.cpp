@@ -37,7 +37,7 @@ TEST(ClearMode, LosesNothingOnCleanPathsThroughRekeys) {
   bench.begin();
   bench.run(400s);
   bench.settle();
-  EXPECT_GE(bench.count(bench.client.events(), EventKind::session_started), 4U);
+  EXPECT_GE(bench.count<SessionStarted>(bench.client.events()), 4U);
   EXPECT_EQ(bench.tally(false).lost(), 0U);
   EXPECT_EQ(bench.tally(true).lost(), 0U);
 }
@@ -99,9 +99,9 @@ TEST(ClearMode, IsRefusedWhereTheServerEncrypts) {
   bench.client.start();
   bench.world.traffic().start(bench.application);
   bench.run(60s);
-  EXPECT_EQ(bench.count(bench.client.events(), EventKind::session_refused), 1U);
-  EXPECT_EQ(bench.client.events().front().refusal, Refusal::cipher);
-  EXPECT_EQ(bench.count(bench.server().events(), EventKind::handshake_refused), 1U);
+  EXPECT_EQ(bench.count<SessionRefused>(bench.client.events()), 1U);
+  EXPECT_EQ(std::get<Refusal>(std::get<SessionRefused>(bench.client.events().front()).why), Refusal::cipher);
+  EXPECT_EQ(bench.count<HandshakeRefused>(bench.server().events()), 1U);
   EXPECT_EQ(bench.server().engine().sessions().size(), 0U);
   EXPECT_EQ(bench.client.made(PacketType::data), 0U);
   // It asks again each five seconds only.
@@ -116,8 +116,8 @@ TEST(ClearMode, IsRefusedWhereTheClientEncrypts) {
   bench.client.start();
   bench.world.traffic().start(bench.application);
   bench.run(10s);
-  EXPECT_EQ(bench.count(bench.client.events(), EventKind::session_refused), 1U);
-  EXPECT_EQ(bench.count(bench.server().events(), EventKind::handshake_refused), 1U);
+  EXPECT_EQ(bench.count<SessionRefused>(bench.client.events()), 1U);
+  EXPECT_EQ(bench.count<HandshakeRefused>(bench.server().events()), 1U);
   EXPECT_EQ(bench.server().made(PacketType::data), 0U);
 }
 

@@ -1,8 +1,22 @@
 // Events of the engines as lines of the trace.
 
+#include "mptunnel/base/overloaded.h"
 #include "sim/client_host.h"
 
 namespace mptunnel::sim {
+
+namespace {
+
+std::string path_change(PathId path, PathState state, PathState was, Duration rtt) {
+  return fmt::format("path {} is {}, was {}, rtt {:.1f} ms", path.value, name_of(state), name_of(was),
+                     milliseconds(rtt));
+}
+std::string fragments(const Fragmenting& event) {
+  return fmt::format("{:.0f} % of datagrams need fragments for path {}, {} bytes fit", event.share * 100,
+                     event.path.value, event.largest);
+}
+
+}  // namespace
 
 std::string describe(PathSet paths) {
   std::string text;
@@ -11,47 +25,56 @@ std::string describe(PathSet paths) {
 }
 
 std::string describe(const Event& event) {
-  switch (event.kind) {
-    case EventKind::session_started:
-      return fmt::format("session {} started, {}{}", event.session.value, name_of(event.cipher),
-                         event.resumed ? ", resumed" : "");
-    case EventKind::session_lost:
-      return "session lost: no path answers";
-    case EventKind::session_ended:
-      return fmt::format("session {} ended: {}", event.session.value, name_of(event.reason));
-    case EventKind::session_refused:
-      return fmt::format("session refused: {}", static_cast<int>(event.refusal));
-    case EventKind::session_silent:
-      return fmt::format("session {} was silent for too long", event.session.value);
-    case EventKind::taken_over:
-      return fmt::format("session {} takes over", event.session.value);
-    case EventKind::identities_clash:
-      return fmt::format("session {} is alive although taken over", event.session.value);
-    case EventKind::handshake_refused:
-      return fmt::format("handshake refused: {}", static_cast<int>(event.refusal));
-    case EventKind::handshake_other_key:
-      return "handshake with another key";
-    case EventKind::no_answer:
-      return "no answer to handshakes";
-    case EventKind::path_changed:
-      return fmt::format("path {} is {}, was {}, rtt {:.1f} ms", event.path.value, name_of(event.state),
-                         name_of(event.was), milliseconds(event.rtt));
-    case EventKind::path_standby:
-      return fmt::format("path {} {}", event.path.value, event.standby ? "stands by" : "is called in");
-    case EventKind::path_looped:
-      return fmt::format("path {} leads back to us", event.path.value);
-    case EventKind::fragmenting:
-      return fmt::format("{:.0f} % of datagrams need fragments for path {}, {} bytes fit", event.share * 100,
-                         event.path.value, event.largest);
-    case EventKind::path_moved:
-      return fmt::format("path {} moved from {} to {}", event.path.value, event.old_route.remote.to_string(),
-                         event.route.remote.to_string());
-    case EventKind::path_stayed:
-      return fmt::format("path {} stays at {}", event.path.value, event.route.remote.to_string());
-    case EventKind::tables_full:
-      return fmt::format("table full: {}", name_of(event.drop));
-  }
-  return "an event";
+  return std::visit(
+      Overloaded{
+          [](const TablesFull& e) { return fmt::format("table full: {}", name_of(e.drop)); },
+          [](const SessionStarted& e) {
+            return fmt::format("session started, {}{}", name_of(e.cipher), e.resumed ? ", resumed" : "");
+          },
+          [](const SessionLost&) { return std::string("session lost: no path answers"); },
+          [](const SessionEnded& e) { return fmt::format("session ended: {}", name_of(e.reason)); },
+          [](const SessionRefused& e) {
+            if (const auto* reason = std::get_if<CloseReason>(&e.why))
+              return fmt::format("session refused: {}", name_of(*reason));
+            return fmt::format("session refused: {}", static_cast<int>(std::get<Refusal>(e.why)));
+          },
+          [](const NoAnswer&) { return std::string("no answer to handshakes"); },
+          [](const PathChanged& e) { return path_change(e.path, e.state, e.was, e.rtt); },
+          [](const PathStandby& e) {
+            return fmt::format("path {} {}", e.path.value, e.standby ? "stands by" : "is called in");
+          },
+          [](const PathLooped& e) { return fmt::format("path {} leads back to us", e.path.value); },
+          [](const Fragmenting& e) { return fragments(e); },
+          [](const ClientSessionStarted& e) {
+            return fmt::format("session {} started, {}", e.session.handle.value, name_of(e.cipher));
+          },
+          [](const ClientTakenOver& e) {
+            return fmt::format("session {} takes over", e.session.handle.value);
+          },
+          [](const ClientSessionEnded& e) {
+            return fmt::format("session {} ended: {}", e.session.handle.value, name_of(e.reason));
+          },
+          [](const ClientSessionSilent& e) {
+            return fmt::format("session {} was silent for too long", e.session.handle.value);
+          },
+          [](const IdentitiesClash& e) {
+            return fmt::format("session {} is alive although taken over", e.session.handle.value);
+          },
+          [](const HandshakeRefused& e) {
+            return fmt::format("handshake refused: {}", static_cast<int>(e.refusal));
+          },
+          [](const HandshakeOtherKey&) { return std::string("handshake with another key"); },
+          [](const ClientPathChanged& e) { return path_change(e.path, e.state, e.was, e.rtt); },
+          [](const ClientPathMoved& e) {
+            return fmt::format("path {} moved from {} to {}", e.path.value, e.from.remote.to_string(),
+                               e.to.remote.to_string());
+          },
+          [](const ClientPathStayed& e) {
+            return fmt::format("path {} stays at {}", e.path.value, e.route.remote.to_string());
+          },
+          [](const ClientFragmenting& e) { return fragments(e.what); },
+      },
+      event);
 }
 
 }  // namespace mptunnel::sim

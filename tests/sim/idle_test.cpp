@@ -52,7 +52,7 @@ TEST(Idle, SilentSessionGetsNothingAfterAMinuteAndEndsAfterFive) {
   EXPECT_EQ(bench.server().engine().flows(), 0U);
   EXPECT_EQ(bench.server().engine().sessions().size(), 0U);
   EXPECT_EQ(bench.server().engine().deadline(), kNever);
-  EXPECT_EQ(bench.count(bench.server().events(), EventKind::session_silent), 1U);
+  EXPECT_EQ(bench.count<ClientSessionSilent>(bench.server().events()), 1U);
 }
 
 TEST(Idle, ClientBackFromDormancyKeepsItsSocket) {
@@ -89,7 +89,7 @@ TEST(Idle, ClientWithoutAServerAsksEveryFiveSeconds) {
   bench.run(100s);
   EXPECT_LE(bench.client.made(PacketType::handshake1) - before, 24U);
   EXPECT_GE(bench.client.made(PacketType::handshake1) - before, 19U);
-  EXPECT_EQ(bench.count(bench.client.events(), EventKind::no_answer), 1U);
+  EXPECT_EQ(bench.count<NoAnswer>(bench.client.events()), 1U);
 }
 
 TEST(Idle, ClientWithoutPathsSaysNothingAndUsesThemWhenTheyCome) {

@@ -25,7 +25,7 @@ TEST(Rebind, PathFollowsBridgeAfterChallenge) {
     bench.world.rebind(bench.client, 0);
     const TimePoint moved = bench.world.now();
     bench.run(2s);
-    EXPECT_EQ(bench.count(bench.server().events(), EventKind::path_moved), 1U);
+    EXPECT_EQ(bench.count<ClientPathMoved>(bench.server().events()), 1U);
     EXPECT_EQ(address_of_path(bench, 0), bench.client.lane(0).upstream);
     // A PING within 100 ms, the challenge and its echo, then a reply.
     EXPECT_LE(resumed_after(bench.application, moved), 100ms + 3 * 20ms + 20ms);
@@ -41,7 +41,7 @@ TEST(Rebind, OfOnePathOfThreeLosesNothing) {
     bench.run(700ms);
   }
   bench.settle();
-  EXPECT_EQ(bench.count(bench.server().events(), EventKind::path_moved), 12U);
+  EXPECT_EQ(bench.count<ClientPathMoved>(bench.server().events()), 12U);
   EXPECT_EQ(bench.tally(false).lost(), 0U);
   EXPECT_EQ(bench.tally(true).lost(), 0U);
 }
@@ -55,7 +55,7 @@ TEST(Rebind, PathStaysWhereTheOldAddressAnswers) {
   bench.run(60s);
   EXPECT_EQ(bench.state(0), PathState::up);
   EXPECT_EQ(address_of_path(bench, 0), before);
-  EXPECT_EQ(bench.count(bench.server().events(), EventKind::path_moved), 0U);
+  EXPECT_EQ(bench.count<ClientPathMoved>(bench.server().events()), 0U);
   bench.settle();
   EXPECT_EQ(bench.tally(true).lost(), 0U);
 }
@@ -117,7 +117,7 @@ TEST(Rebind, CopiesThatArriveFirstFromElsewhereMoveNothing) {
   attacker.stop();
   bench.settle();
   EXPECT_GT(attacker.packets(), 3000U);
-  EXPECT_EQ(bench.count(bench.server().events(), EventKind::path_moved), 0U);
+  EXPECT_EQ(bench.count<ClientPathMoved>(bench.server().events()), 0U);
   for (std::size_t path = 0; path < 3; ++path) EXPECT_EQ(bench.state(path), PathState::up);
   EXPECT_EQ(bench.tally(false).lost(), 0U);
   EXPECT_EQ(bench.tally(true).lost(), 0U);
@@ -159,7 +159,7 @@ TEST(Rebind, PacketOfOnePathSentFromTheAddressOfAnotherMovesNothing) {
   });
   bench.run(20s);
   EXPECT_EQ(address_of_path(bench, 1), lane.upstream);
-  EXPECT_EQ(bench.count(bench.server().events(), EventKind::path_moved), 0U);
+  EXPECT_EQ(bench.count<ClientPathMoved>(bench.server().events()), 0U);
   bench.settle();
   EXPECT_EQ(bench.tally(true).lost(), 0U);
 }

@@ -35,8 +35,8 @@ TEST(SilentServer, AnswersNothingWithoutKey) {
     for (const PacketType type : {PacketType::handshake2, PacketType::control, PacketType::data})
       EXPECT_EQ(bench.server().made(type), 0U);
     EXPECT_EQ(bench.server().engine().pending(), 0U);
-    EXPECT_EQ(bench.count(bench.server().events(), EventKind::handshake_other_key), 1U);
-    EXPECT_EQ(bench.count(bench.client.events(), EventKind::no_answer), 1U);
+    EXPECT_EQ(bench.count<HandshakeOtherKey>(bench.server().events()), 1U);
+    EXPECT_EQ(bench.count<NoAnswer>(bench.client.events()), 1U);
   }
 }
 
@@ -68,9 +68,10 @@ TEST(Refusal, ServerWithoutRoomSaysSoAndTakesTheClientLater) {
   stranger.start();
   bench.world.traffic().start(application);
   bench.run(20s);
-  EXPECT_EQ(bench.count(stranger.events(), EventKind::session_refused), 1U);
-  EXPECT_EQ(stranger.events().front().reason, CloseReason::no_room);
-  EXPECT_EQ(bench.count(bench.server().events(), EventKind::tables_full), 1U);
+  EXPECT_EQ(bench.count<SessionRefused>(stranger.events()), 1U);
+  EXPECT_EQ(std::get<CloseReason>(std::get<SessionRefused>(stranger.events().front()).why),
+            CloseReason::no_room);
+  EXPECT_EQ(bench.count<TablesFull>(bench.server().events()), 1U);
   EXPECT_TRUE(application.round_trips.empty());
   bench.client.close();
   const TimePoint room = bench.world.now();
@@ -96,7 +97,7 @@ TEST(Refusal, LiveSessionsAreNotEvictedForNewcomersButIdleOnesAre) {
   bench.run(12s);
   EXPECT_TRUE(third.engine().has_session());
   EXPECT_TRUE(bench.client.engine().has_session());
-  EXPECT_EQ(bench.count(bench.client.events(), EventKind::session_started), 1U);
+  EXPECT_EQ(bench.count<SessionStarted>(bench.client.events()), 1U);
 }
 
 TEST(Refusal, KernelRefusalsCostOnlyTheirCopies) {
@@ -164,7 +165,7 @@ TEST(Refusal, FlowTableFullOfFlowsInUseRefusesNewOnes) {
   bench.run(20s);
   EXPECT_TRUE(fifth.round_trips.empty());
   EXPECT_GT(bench.client.drops(Drop::flow_limit), 150U);
-  EXPECT_EQ(bench.count(bench.client.events(), EventKind::tables_full), 1U);
+  EXPECT_EQ(bench.count<TablesFull>(bench.client.events()), 1U);
   // A flow that was silent for ten seconds makes room.
   Traffic::stop(bench.application);
   const TimePoint silent = bench.world.now();
@@ -230,7 +231,7 @@ TEST(Refusal, ReplayedHandshakesAndHellosChangeNothing) {
   EXPECT_GT(seen.size(), 50U);
   EXPECT_EQ(bench.server().events().size(), before);
   EXPECT_EQ(bench.server().engine().sessions().size(), 1U);
-  EXPECT_EQ(bench.count(bench.client.events(), EventKind::session_started), 4U);
+  EXPECT_EQ(bench.count<SessionStarted>(bench.client.events()), 4U);
   bench.settle();
   EXPECT_EQ(bench.tally(true).lost(), 0U);
 }
@@ -245,7 +246,7 @@ TEST(Refusal, GarbageAndReplaysCostNoDatagram) {
   EXPECT_GT(bench.tally(false).offered, 900U);
   EXPECT_EQ(bench.tally(false).lost(), 0U);
   EXPECT_EQ(bench.tally(true).lost(), 0U);
-  EXPECT_EQ(bench.count(bench.server().events(), EventKind::path_moved), 0U);
+  EXPECT_EQ(bench.count<ClientPathMoved>(bench.server().events()), 0U);
   for (std::size_t path = 0; path < 3; ++path) EXPECT_EQ(bench.state(path), PathState::up);
 }
 

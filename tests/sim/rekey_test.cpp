@@ -23,8 +23,8 @@ TEST(Rekey, ByTimeLosesNothing) {
   bench.begin();
   bench.run(1000s);
   // One each 120 s, and not much more often.
-  EXPECT_GE(bench.count(bench.client.events(), EventKind::session_started), 9U);
-  EXPECT_LE(bench.count(bench.client.events(), EventKind::session_started), 10U);
+  EXPECT_GE(bench.count<SessionStarted>(bench.client.events()), 9U);
+  EXPECT_LE(bench.count<SessionStarted>(bench.client.events()), 10U);
   expect_no_loss(bench);
 }
 
@@ -33,7 +33,7 @@ TEST(Rekey, ByPacketsOfEitherEndLosesNothing) {
   bench.begin();
   bench.run(1s);
   for (int i = 0; i < 6; ++i) {
-    const std::size_t before = bench.count(bench.client.events(), EventKind::session_started);
+    const std::size_t before = bench.count<SessionStarted>(bench.client.events());
     const auto almost = static_cast<std::uint32_t>(kRekeyAfterPackets - 10);
     if (i % 2 == 0) {
       bench.client.pretend_sealed(almost, 0);
@@ -41,7 +41,7 @@ TEST(Rekey, ByPacketsOfEitherEndLosesNothing) {
       bench.server().pretend_sealed(almost, 0);
     }
     bench.run(5s);
-    EXPECT_EQ(bench.count(bench.client.events(), EventKind::session_started), before + 1) << i;
+    EXPECT_EQ(bench.count<SessionStarted>(bench.client.events()), before + 1) << i;
   }
   expect_no_loss(bench);
 }
@@ -52,7 +52,7 @@ TEST(Rekey, ByBlocksLosesNothing) {
   bench.run(1s);
   bench.client.pretend_sealed(0, kRekeyAfterBlocks - 100);
   bench.run(5s);
-  EXPECT_EQ(bench.count(bench.client.events(), EventKind::session_started), 2U);
+  EXPECT_EQ(bench.count<SessionStarted>(bench.client.events()), 2U);
   expect_no_loss(bench);
 }
 
@@ -63,9 +63,9 @@ TEST(Rekey, KeepsFlowsAndTheirSockets) {
   EXPECT_EQ(bench.server().sockets_opened(), 1U);
   EXPECT_EQ(bench.server().engine().sessions().size(), 1U);
   for (const Event& event : bench.client.events()) {
-    if (event.kind == EventKind::session_started && &event != &bench.client.events().front()) {
-      EXPECT_TRUE(event.resumed);
-    }
+    const auto* started = std::get_if<SessionStarted>(&event);
+    const bool is_first = &event == &bench.client.events().front();
+    EXPECT_TRUE(started == nullptr || is_first || started->resumed);
   }
 }
 
@@ -123,7 +123,7 @@ TEST(Rekey, OldKeyOpensWhatIsLateByLessThanThirtySeconds) {
   }
   bench.client.pretend_sealed(static_cast<std::uint32_t>(kRekeyAfterPackets), 0);
   bench.run(1s);
-  ASSERT_EQ(bench.count(bench.client.events(), EventKind::session_started), 2U);
+  ASSERT_EQ(bench.count<SessionStarted>(bench.client.events()), 2U);
   bench.run(28s);
   bench.client.lane(0).up->inject(held.front(), 1ms);
   bench.run(1s);

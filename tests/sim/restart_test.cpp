@@ -104,8 +104,8 @@ TEST(Restart, ClosedServerIsKnownToBeGoneAtOnce) {
   bench.server().close();
   bench.run(11ms);
   ASSERT_FALSE(bench.client.events().empty());
-  EXPECT_EQ(bench.client.events().back().kind, EventKind::session_ended);
-  EXPECT_EQ(bench.client.events().back().reason, CloseReason::shutdown);
+  EXPECT_TRUE(std::holds_alternative<SessionEnded>(bench.client.events().back()));
+  EXPECT_EQ(std::get<SessionEnded>(bench.client.events().back()).reason, CloseReason::shutdown);
   EXPECT_FALSE(bench.client.engine().has_session());
   bench.server().start();
   const TimePoint listening = bench.world.now();
@@ -122,7 +122,7 @@ TEST(Restart, ClosedClientEndsItsSession) {
   bench.run(11ms);
   EXPECT_EQ(bench.server().engine().sessions().size(), 0U);
   EXPECT_EQ(bench.server().engine().flows(), 0U);
-  EXPECT_EQ(bench.count(bench.server().events(), EventKind::session_ended), 1U);
+  EXPECT_EQ(bench.count<ClientSessionEnded>(bench.server().events()), 1U);
 }
 
 TEST(Restart, DatagramAfterQuietLooksForTheServerAtOnce) {

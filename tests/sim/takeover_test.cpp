@@ -23,8 +23,8 @@ TEST(Takeover, RestartedClientKeepsItsSocketToTheTarget) {
       bench.run(1s);
     }
     EXPECT_EQ(bench.server().sockets_opened(), 1U);
-    EXPECT_EQ(bench.count(bench.server().events(), EventKind::taken_over), 5U);
-    EXPECT_EQ(bench.count(bench.server().events(), EventKind::identities_clash), 0U);
+    EXPECT_EQ(bench.count<ClientTakenOver>(bench.server().events()), 5U);
+    EXPECT_EQ(bench.count<IdentitiesClash>(bench.server().events()), 0U);
     EXPECT_EQ(bench.server().engine().flows(), 1U);
   }
 }
@@ -74,15 +74,15 @@ TEST(Takeover, TwoLiveProcessesAreSeparatedAfterTwoSeconds) {
   bench.world.traffic().start(application);
   bench.run(1900ms);
   EXPECT_LE(resumed_after(application, began), 300ms);
-  EXPECT_EQ(bench.count(bench.server().events(), EventKind::identities_clash), 0U);
+  EXPECT_EQ(bench.count<IdentitiesClash>(bench.server().events()), 0U);
   bench.run(300ms);
-  EXPECT_EQ(bench.count(bench.server().events(), EventKind::identities_clash), 1U);
+  EXPECT_EQ(bench.count<IdentitiesClash>(bench.server().events()), 1U);
   const TimePoint separated = bench.world.now();
   bench.run(10s);
   EXPECT_LE(resumed_after(bench.application, separated), 200ms);
   EXPECT_LE(resumed_after(application, separated), 200ms);
   EXPECT_EQ(bench.server().engine().sessions().size(), 2U);
-  EXPECT_EQ(bench.count(bench.server().events(), EventKind::identities_clash), 1U);
+  EXPECT_EQ(bench.count<IdentitiesClash>(bench.server().events()), 1U);
   EXPECT_EQ(bench.server().sockets_opened(), 3U);
 }
 
@@ -115,12 +115,12 @@ TEST(Takeover, HelloThatComesLateTakesNothingOver) {
   bench.client.start();
   bench.run(1s);
   bench.client.lane(0).up->set_tap(nullptr);
-  const std::size_t before = bench.count(bench.server().events(), EventKind::taken_over);
+  const std::size_t before = bench.count<ClientTakenOver>(bench.server().events());
   for (const Copy& copy : held) bench.client.lane(0).up->inject(copy, 1ms);
   const TimePoint released = bench.world.now();
   bench.run(1s);
   EXPECT_GT(held.size(), 100U);
-  EXPECT_EQ(bench.count(bench.server().events(), EventKind::taken_over), before);
+  EXPECT_EQ(bench.count<ClientTakenOver>(bench.server().events()), before);
   EXPECT_LE(resumed_after(bench.application, released), 100ms);
 }
 

@@ -1,23 +1,28 @@
-// An engine's events as lines for people: what happened, why, and what to do where something should be done.
+// An engine's events as lines for people: what happened, why, and what to do if something should be done.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "mptunnel/base/drop.h"
-#include "mptunnel/engine/output.h"
+#include "mptunnel/base/log.h"
+#include "mptunnel/engine/event.h"
 
 namespace mptunnel {
 
 /// What a client is called at mpserver: the first 8 digits of its identity.
 std::string client_name(const ClientIdentity& identity);
 
-void log_client_event(const Event& event);
-/// Whether the event is of one of the client's paths.
-bool is_of_path(EventKind kind);
-/// `name` is that of the path's bridge.
-void log_path_event(std::string_view name, const Event& event);
-void log_server_event(const Event& event);
+struct LogLine {
+  LogLevel level = LogLevel::info;
+  std::string text;
+};
+/// The words for an event; nullopt if it is not worth a line. `bridge` names the bridge of the event's path
+/// (path_of()) at mpclient; mpserver has none.
+std::optional<LogLine> line_of(const Event& event, std::string_view bridge = {});
+/// Logs that line.
+void log_event(const Event& event, std::string_view bridge = {});
 /// One line with all counters that are not zero, for the end of a program.
 void log_drops(std::string_view where, const DropCounters& drops);
 

@@ -104,9 +104,8 @@ Carriers carriers_of(PathSet paths, MtuOf mtu_of) {
 
 /// A good share of the datagrams does not fit the carriers in one piece. `mtu_of` as above.
 template <typename MtuOf>
-Event fragmenting_event(double share, const Carriers& carriers, const KeyEpoch& epoch, MtuOf mtu_of) {
-  Event event;
-  event.kind = EventKind::fragmenting;
+Fragmenting fragmenting_event(double share, const Carriers& carriers, const KeyEpoch& epoch, MtuOf mtu_of) {
+  Fragmenting event;
   event.share = share;
   event.largest = carriers.largest_payload(epoch);
   for (const PathId path : carriers.paths) {

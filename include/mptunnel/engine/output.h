@@ -12,10 +12,7 @@
 #include "mptunnel/base/drop.h"
 #include "mptunnel/base/endpoint.h"
 #include "mptunnel/base/ids.h"
-#include "mptunnel/base/time.h"
-#include "mptunnel/session/probed_path.h"
-#include "mptunnel/wire/frame.h"
-#include "mptunnel/wire/handshake.h"
+#include "mptunnel/engine/event.h"
 
 namespace mptunnel {
 
@@ -61,49 +58,6 @@ struct FlowChange {
   FlowHandle flow;
   std::uint64_t hash = 0;  ///< of the application: the source port to try is derived from it
   bool opened = false;     ///< false: ended
-};
-
-enum class EventKind : std::uint8_t {
-  session_started,      ///< client: cipher, resumed. server: session, identity, cipher, route
-  session_lost,         ///< client: no path has answered for a while; handshakes go on
-  session_ended,        ///< reason; server: session, identity
-  session_refused,      ///< client: refusal, or reason where the server closed it at once
-  session_silent,       ///< server: dormant for lack of any answer
-  taken_over,           ///< server: session, identity: another process with this identity has it now
-  identities_clash,     ///< server: both processes with this identity are alive
-  handshake_refused,    ///< server: refusal, route: said once a minute at most
-  handshake_other_key,  ///< server: route: said once a minute at most
-  no_answer,            ///< client: handshakes went out for a while and nothing came back
-  path_changed,  ///< path, state, was, silent, probes; rtt where it has one. server: first validation is `up`
-  path_standby,  ///< client: path, standby: a backup path stops or begins to carry data
-  path_looped,   ///< client: path: what is sent on it comes back in from the application; it is shut
-  path_moved,    ///< server: path, from `old_route` to `route`
-  path_stayed,   ///< server: path: the old address still answers, the new one is not used
-  fragmenting,   ///< many datagrams do not fit the paths in one piece: path (the smallest), share, largest
-  tables_full,   ///< a limit refused something: drop; said once a minute at most
-};
-
-struct Event {
-  EventKind kind{};
-  SessionHandle session;
-  ClientIdentity identity{};
-  PathId path;
-  PathState state{};
-  PathState was{};
-  Duration rtt{};
-  Duration silent{};         ///< for how long nothing had answered
-  std::uint32_t probes = 0;  ///< PINGs in that time
-  bool standby = false;
-  bool unheard = false;     ///< server: the client says that nothing comes back on the path
-  double share = 0;         ///< of the datagrams, as a fraction
-  std::size_t largest = 0;  ///< payload that fits in one piece
-  Cipher cipher{};
-  bool resumed = false;
-  Refusal refusal = Refusal::none;
-  CloseReason reason{};
-  Drop drop{};
-  Route route;
-  Route old_route;
 };
 
 struct Output {

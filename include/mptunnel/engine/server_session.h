@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "mptunnel/base/ids.h"
+#include "mptunnel/engine/event.h"
 #include "mptunnel/engine/packet_sender.h"
 #include "mptunnel/session/datagram_queue.h"
 #include "mptunnel/session/fragment_assembler.h"
@@ -58,6 +59,8 @@ struct ServerSession {
   };
   std::vector<Stray> strays;  ///< at most kMaxPaths
 
+  /// For events.
+  [[nodiscard]] SessionRef ref() const { return {handle, identity}; }
   [[nodiscard]] KeyEpoch& sealing() const { return *epochs.back().keys; }
   [[nodiscard]] PathSet data_paths(TimePoint now) const;
   [[nodiscard]] Carriers carriers(TimePoint now) const;

@@ -175,7 +175,7 @@ TEST(ClientEngine, NothingBehindACloseIsRead) {
   Tunnel tunnel;
   tunnel.start();
   tunnel.to_client(server_control(tunnel, frame_bytes({CloseFrame{}, PingFrame{}, CloseFrame{}})));
-  EXPECT_EQ(Tunnel::count(tunnel.client_events, EventKind::session_ended), 1U);
+  EXPECT_EQ(Tunnel::count<SessionEnded>(tunnel.client_events), 1U);
   EXPECT_EQ(tunnel.client_drops(Drop::unexpected_frame), 0U);
 }
 
@@ -245,10 +245,10 @@ TEST(ClientEngine, FullFlowTableIsSaidOnceAMinute) {
     for (std::uint16_t port = 1; port <= 3; ++port) tunnel.application_sends(port, "x");
     tunnel.advance(1s);
     if (second == 58) {
-      EXPECT_EQ(Tunnel::count(tunnel.client_events, EventKind::tables_full), 1U);
+      EXPECT_EQ(Tunnel::count<TablesFull>(tunnel.client_events), 1U);
     }
   }
-  EXPECT_EQ(Tunnel::count(tunnel.client_events, EventKind::tables_full), 2U);
+  EXPECT_EQ(Tunnel::count<TablesFull>(tunnel.client_events), 2U);
   EXPECT_EQ(tunnel.client_drops(Drop::flow_limit), 61U);
   EXPECT_EQ(tunnel.at_target.size(), 2 * 61U);
   EXPECT_EQ(tunnel.client->flows(), 2U);

@@ -133,7 +133,7 @@ TEST_F(ClientHandshaking, NoAnswerIsSaidOnceAfterThreeSeconds) {
   EXPECT_TRUE(tunnel.client_events.empty());
   tunnel.advance(10min);
   ASSERT_EQ(tunnel.client_events.size(), 1U);
-  EXPECT_EQ(tunnel.client_events[0].kind, EventKind::no_answer);
+  EXPECT_TRUE(std::holds_alternative<NoAnswer>(tunnel.client_events[0]));
   // A session, and it may be said again.
   tunnel.arrives = nullptr;
   tunnel.advance(10s);
@@ -207,11 +207,11 @@ TEST_F(ClientHandshaking, RefusalIsSaidOnceByTheClientAndOnceAMinuteByTheServer)
     tunnel.start();
     tunnel.advance(30s);
     ASSERT_EQ(tunnel.client_events.size(), 1U) << row.name;
-    EXPECT_EQ(tunnel.client_events[0].kind, EventKind::session_refused);
-    EXPECT_EQ(tunnel.client_events[0].refusal, Refusal::cipher);
+    EXPECT_TRUE(std::holds_alternative<SessionRefused>(tunnel.client_events[0]));
+    EXPECT_EQ(std::get<Refusal>(std::get<SessionRefused>(tunnel.client_events[0]).why), Refusal::cipher);
     ASSERT_EQ(tunnel.server_events.size(), 1U) << row.name;
-    EXPECT_EQ(tunnel.server_events[0].kind, EventKind::handshake_refused);
-    EXPECT_EQ(tunnel.server_events[0].refusal, Refusal::cipher);
+    EXPECT_TRUE(std::holds_alternative<HandshakeRefused>(tunnel.server_events[0]));
+    EXPECT_EQ(std::get<HandshakeRefused>(tunnel.server_events[0]).refusal, Refusal::cipher);
     tunnel.advance(90s);
     EXPECT_EQ(tunnel.client_events.size(), 1U);
     EXPECT_GE(tunnel.server_events.size(), 2U);
@@ -229,9 +229,9 @@ TEST_F(ClientHandshaking, FullServerIsSaidOnceAndAskedEachFiveSeconds) {
   EXPECT_GE(times.size(), 11U);
   EXPECT_LE(times.size(), 14U);
   ASSERT_EQ(tunnel.client_events.size(), 1U);
-  EXPECT_EQ(tunnel.client_events[0].kind, EventKind::session_refused);
-  EXPECT_EQ(tunnel.client_events[0].reason, CloseReason::no_room);
-  EXPECT_EQ(tunnel.client_events[0].refusal, Refusal::none);
+  EXPECT_TRUE(std::holds_alternative<SessionRefused>(tunnel.client_events[0]));
+  EXPECT_EQ(std::get<CloseReason>(std::get<SessionRefused>(tunnel.client_events[0]).why),
+            CloseReason::no_room);
 }
 
 TEST_F(ClientHandshaking, RefusedClientAsksEachFiveSecondsHoweverMuchIsSent) {
@@ -278,10 +278,10 @@ TEST_F(ClientHandshaking, OtherKeyOrNoneGetsNoAnswerAtAll) {
     EXPECT_EQ(tunnel.server->pending(), 0U);
     EXPECT_GT(tunnel.server_drops(Drop::handshake_key), 600U);
     // The server says it once a minute, the client that nothing came.
-    EXPECT_EQ(Tunnel::count(tunnel.server_events, EventKind::handshake_other_key), 1U) << row.name;
+    EXPECT_EQ(Tunnel::count<HandshakeOtherKey>(tunnel.server_events), 1U) << row.name;
     tunnel.advance(5s);
-    EXPECT_EQ(Tunnel::count(tunnel.server_events, EventKind::handshake_other_key), 2U) << row.name;
-    EXPECT_EQ(Tunnel::count(tunnel.client_events, EventKind::no_answer), 1U);
+    EXPECT_EQ(Tunnel::count<HandshakeOtherKey>(tunnel.server_events), 2U) << row.name;
+    EXPECT_EQ(Tunnel::count<NoAnswer>(tunnel.client_events), 1U);
     EXPECT_EQ(tunnel.server_events.size(), 2U);
   }
 }

@@ -439,6 +439,9 @@ struct Scenario {
   const char* name;
   Recording (*run)();
 };
+void PrintTo(const Scenario& scenario, std::ostream* out) {
+  *out << scenario.name;
+}
 const std::vector<Scenario> kScenarios{
     {"aes_with_key", aes_with_key},
     {"chacha_without_key", chacha_without_key},

@@ -34,11 +34,9 @@ std::string digest(ConstBytes bytes) {
   return hex(bytes.first(8)) + " " + hex(ConstBytes(blake2s(bytes)).first(6));
 }
 
-std::string paths_text(PathMask paths) {
+std::string paths_text(PathSet paths) {
   std::string text;
-  for (std::uint8_t i = 0; i < kMaxPaths; ++i) {
-    if ((paths & mask_of(PathId{i})) != 0) text += (text.empty() ? "" : ",") + std::to_string(i);
-  }
+  for (const PathId path : paths) text += (text.empty() ? "" : ",") + std::to_string(path.value);
   return text.empty() ? "none" : text;
 }
 
@@ -306,11 +304,9 @@ void Recorder::carry_run(const PacketRun& run, const Output& out, std::optional<
   if (run.tail != run.stride) line << '+' << run.tail;
   line << ' ' << digest(bytes);
   record(client ? clients_[*client].name : "s", line.str());
-  for (std::uint8_t i = 0; i < kMaxPaths; ++i) {
-    const PathId path{i};
-    if ((run.paths & mask_of(path)) == 0) continue;
+  for (const PathId path : run.paths) {
     if (client) {
-      carry_copies(run, bytes, {true, {*client, path}, clients_[*client].routes.at(i), {}, 0});
+      carry_copies(run, bytes, {true, {*client, path}, clients_[*client].routes.at(path.value), {}, 0});
       continue;
     }
     const Route* route = server_->route_of(run.session, path);

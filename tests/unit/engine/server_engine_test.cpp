@@ -366,8 +366,8 @@ TEST_F(ServerEngineFirstControl, IsAnsweredAndConfirmsTheKey) {
   EXPECT_TRUE(std::holds_alternative<PongFrame>(frames[1]));
   EXPECT_TRUE(std::holds_alternative<ChallengeFrame>(frames[2]));
   ASSERT_EQ(client_.events.size(), 1U);
-  EXPECT_EQ(client_.events[0].kind, EventKind::session_started);
-  EXPECT_EQ(client_.events[0].route, test::raw_route(1));
+  EXPECT_TRUE(std::holds_alternative<ClientSessionStarted>(client_.events[0]));
+  EXPECT_EQ(std::get<ClientSessionStarted>(client_.events[0]).route, test::raw_route(1));
   // A repeat is answered too, and starts nothing.
   EXPECT_EQ(client_.send(client_.hello(1, 1, now_), now_).runs.size(), 1U);
   EXPECT_EQ(client_.events.size(), 1U);

@@ -23,7 +23,10 @@ class ServerLimits : public testing::Test {
     events_.insert(events_.end(), made.events.begin(), made.events.end());
     return connected;
   }
-  [[nodiscard]] std::size_t count(EventKind kind) const { return test::Tunnel::count(events_, kind); }
+  template <typename Kind>
+  [[nodiscard]] std::size_t count() const {
+    return test::Tunnel::count<Kind>(events_);
+  }
   /// Calls the server's timers each second until then.
   void advance(Duration span) {
     for (const TimePoint end = now_ + span; now_ < end;) {
@@ -61,8 +64,8 @@ TEST_F(ServerLimits, FullSessionTableTellsTheNewcomer) {
   EXPECT_EQ(server_->drops()[Drop::session_limit], 1U);
   EXPECT_EQ(server_->sessions().size(), 2U);
   ASSERT_EQ(third.events.size(), 1U);
-  EXPECT_EQ(third.events[0].kind, EventKind::tables_full);
-  EXPECT_EQ(third.events[0].drop, Drop::session_limit);
+  EXPECT_TRUE(std::holds_alternative<TablesFull>(third.events[0]));
+  EXPECT_EQ(std::get<TablesFull>(third.events[0]).drop, Drop::session_limit);
 }
 
 TEST_F(ServerLimits, FullTableIsSaidOnceAMinute) {
@@ -76,7 +79,7 @@ TEST_F(ServerLimits, FullTableIsSaidOnceAMinute) {
     first.send(first.ping(now_), now_);
     advance(1s);
   }
-  EXPECT_EQ(count(EventKind::tables_full), 2U);
+  EXPECT_EQ(count<TablesFull>(), 2U);
   EXPECT_EQ(server_->drops()[Drop::session_limit], 70U);
 }
 
@@ -98,7 +101,7 @@ TEST_F(ServerLimits, DormantSessionMakesRoomAndALiveOneDoesNot) {
   }
   EXPECT_TRUE(connect(3, raw_route(3)));
   EXPECT_EQ(server_->sessions().size(), 2U);
-  EXPECT_EQ(count(EventKind::session_silent), 1U);
+  EXPECT_EQ(count<ClientSessionSilent>(), 1U);
   // The one that was heard all the time is there still.
   EXPECT_FALSE(live.send(live.ping(now_), now_).runs.empty());
 }
@@ -123,7 +126,7 @@ TEST_F(ServerLimits, RestartedClientIsLetIntoAFullTable) {
   ASSERT_TRUE(connect(1, raw_route(1)));
   RawClient restarted = client(raw_route(1, 4001));
   EXPECT_TRUE(restarted.connect(1, 99, now_));
-  EXPECT_EQ(test::Tunnel::count(restarted.events, EventKind::taken_over), 1U);
+  EXPECT_EQ(test::Tunnel::count<ClientTakenOver>(restarted.events), 1U);
 }
 
 TEST_F(ServerLimits, RestartsInARowStayWithinTwiceTheLimit) {
@@ -156,7 +159,7 @@ TEST_F(ServerLimits, FlowsOfAllSessionsTogetherHaveALimit) {
   }
   EXPECT_EQ(server_->flows(), 3U);
   EXPECT_EQ(server_->drops()[Drop::flow_limit], 1U);
-  ASSERT_EQ(test::Tunnel::count(two.events, EventKind::tables_full), 1U);
+  ASSERT_EQ(test::Tunnel::count<TablesFull>(two.events), 1U);
   // A flow that is open already is not refused.
   EXPECT_TRUE(one.send(one.data({FlowOpenFrame{FlowId{0}, 0}}, now_), now_).events.empty());
   EXPECT_EQ(server_->drops()[Drop::flow_limit], 1U);

@@ -274,9 +274,4 @@ void Tunnel::rebind(PathId path, std::uint16_t port) {
   routes_.at(path.value).remote.port = port;
 }
 
-std::size_t Tunnel::count(const std::vector<Event>& events, EventKind kind) {
-  return static_cast<std::size_t>(
-      std::count_if(events.begin(), events.end(), [kind](const Event& event) { return event.kind == kind; }));
-}
-
 }  // namespace mptunnel::test

@@ -2,6 +2,7 @@
 // filter takes it away. It is no simulation of a network; time passes only in advance().
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -80,7 +81,11 @@ class Tunnel {
   /// The client's path comes from another address from now on.
   void rebind(PathId path, std::uint16_t port);
   /// How often this happened at either end.
-  [[nodiscard]] static std::size_t count(const std::vector<Event>& events, EventKind kind);
+  template <typename Kind>
+  [[nodiscard]] static std::size_t count(const std::vector<Event>& events) {
+    return static_cast<std::size_t>(std::count_if(
+        events.begin(), events.end(), [](const Event& e) { return std::holds_alternative<Kind>(e); }));
+  }
   [[nodiscard]] std::uint64_t client_drops(Drop drop) const { return client->drops()[drop]; }
   [[nodiscard]] std::uint64_t server_drops(Drop drop) const { return server->drops()[drop]; }
 

@@ -30,10 +30,10 @@ std::size_t data_by(const PathTunnel& tunnel, std::uint8_t path) {
   return tunnel.sent_by(PathId{path}, PacketType::data, true).size() +
          tunnel.sent_by(PathId{path}, PacketType::data, false).size();
 }
-std::vector<Event> standby_events(const PathTunnel& tunnel) {
-  std::vector<Event> found;
+std::vector<PathStandby> standby_events(const PathTunnel& tunnel) {
+  std::vector<PathStandby> found;
   for (const Event& event : tunnel.client_events) {
-    if (event.kind == EventKind::path_standby) found.push_back(event);
+    if (const auto* standby = std::get_if<PathStandby>(&event)) found.push_back(*standby);
   }
   return found;
 }
@@ -262,10 +262,10 @@ TEST_F(TunnelLoop, PathWhosePacketsComeBackInIsShutAndSaid) {
     EXPECT_EQ(tunnel.client_drops(Drop::own_packet), 3U);
     EXPECT_FALSE(tunnel.client->path(PathId{1}).is_available());
     EXPECT_TRUE(tunnel.client->path(PathId{0}).is_available());
-    ASSERT_EQ(Tunnel::count(tunnel.client_events, EventKind::path_looped), 1U);
-    EXPECT_EQ(tunnel.client_events[0].path, PathId{1});
+    ASSERT_EQ(Tunnel::count<PathLooped>(tunnel.client_events), 1U);
+    EXPECT_EQ(std::get<PathLooped>(tunnel.client_events[0]).path, PathId{1});
     tunnel.application_sends(1, payload);
-    EXPECT_EQ(Tunnel::count(tunnel.client_events, EventKind::path_looped), 1U) << "said once";
+    EXPECT_EQ(Tunnel::count<PathLooped>(tunnel.client_events), 1U) << "said once";
     // The others carry on.
     tunnel.forget();
     tunnel.move_data(1s);
@@ -308,7 +308,7 @@ TEST_F(TunnelLoop, IsFoundBeforeThereIsASession) {
         1, std::string(28, 'h') + std::string(hellos[i].bytes.begin(), hellos[i].bytes.end()));
   }
   EXPECT_FALSE(tunnel.client->path(PathId{1}).is_available());
-  EXPECT_EQ(Tunnel::count(tunnel.client_events, EventKind::path_looped), 1U);
+  EXPECT_EQ(Tunnel::count<PathLooped>(tunnel.client_events), 1U);
 }
 
 TEST_F(TunnelLoop, PathMayBeOpenedAgain) {

@@ -174,7 +174,7 @@ TEST_F(TunnelCounters, CountsStartAnewWithTheServersProcess) {
   truth_ = {};
   tunnel_.client_events.clear();
   // What comes before the new session is of the old one.
-  while (PathTunnel::count(tunnel_.client_events, EventKind::session_started) == 0) {
+  while (PathTunnel::count<SessionStarted>(tunnel_.client_events) == 0) {
     truth_ = {};
     tunnel_.move_data(10ms);
   }

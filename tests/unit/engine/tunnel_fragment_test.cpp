@@ -142,7 +142,7 @@ TEST_F(TunnelFragment, OnlyDatagramsMayComeInFragments) {
   EXPECT_EQ(tunnel_.server->sessions().size(), 1U);
   EXPECT_EQ(tunnel_.server_drops(Drop::unexpected_frame), 1U);
   send_parts_to_client(tunnel_.seal_as_server(PacketType::control, close));
-  EXPECT_EQ(test::Tunnel::count(tunnel_.client_events, EventKind::session_ended), 0U);
+  EXPECT_EQ(test::Tunnel::count<SessionEnded>(tunnel_.client_events), 0U);
   EXPECT_EQ(tunnel_.client_drops(Drop::unexpected_frame), 1U);
 }
 

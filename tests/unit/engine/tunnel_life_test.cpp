@@ -53,8 +53,8 @@ TEST_F(TunnelLife, KeyIsRenewedAtItsAgeAndNothingIsLost) {
   EXPECT_TRUE(tunnel_.flow_changes.empty());
   EXPECT_TRUE(tunnel_.server_events.empty());
   ASSERT_EQ(tunnel_.client_events.size(), 1U);
-  EXPECT_EQ(tunnel_.client_events[0].kind, EventKind::session_started);
-  EXPECT_TRUE(tunnel_.client_events[0].resumed);
+  EXPECT_TRUE(std::holds_alternative<SessionStarted>(tunnel_.client_events[0]));
+  EXPECT_TRUE(std::get<SessionStarted>(tunnel_.client_events[0]).resumed);
 }
 
 TEST_F(TunnelLife, KeyIsRenewedWhenItIsWornWhicheverEndWoreIt) {
@@ -117,8 +117,8 @@ TEST_F(TunnelLife, ClientThatEndsTellsTheServer) {
   EXPECT_TRUE(tunnel_.server->sessions().empty());
   EXPECT_EQ(tunnel_.server->flows(), 0U);
   ASSERT_EQ(tunnel_.server_events.size(), 1U);
-  EXPECT_EQ(tunnel_.server_events[0].kind, EventKind::session_ended);
-  EXPECT_EQ(tunnel_.server_events[0].reason, CloseReason::shutdown);
+  EXPECT_TRUE(std::holds_alternative<ClientSessionEnded>(tunnel_.server_events[0]));
+  EXPECT_EQ(std::get<ClientSessionEnded>(tunnel_.server_events[0]).reason, CloseReason::shutdown);
   ASSERT_EQ(tunnel_.flow_changes.size(), 1U);
   EXPECT_FALSE(tunnel_.flow_changes[0].opened);
   EXPECT_EQ(tunnel_.flow_changes[0].flow, flow_);
@@ -131,11 +131,11 @@ TEST_F(TunnelLife, ServerThatEndsTellsTheClientWhichAsksAgain) {
   tunnel_.carry_server();
   tunnel_.restart_server();
   ASSERT_EQ(tunnel_.client_events.size(), 1U);
-  EXPECT_EQ(tunnel_.client_events[0].kind, EventKind::session_ended);
-  EXPECT_EQ(tunnel_.client_events[0].reason, CloseReason::shutdown);
+  EXPECT_TRUE(std::holds_alternative<SessionEnded>(tunnel_.client_events[0]));
+  EXPECT_EQ(std::get<SessionEnded>(tunnel_.client_events[0]).reason, CloseReason::shutdown);
   tunnel_.advance(1ms);
   EXPECT_TRUE(tunnel_.client->has_session());
-  EXPECT_EQ(Tunnel::count(tunnel_.client_events, EventKind::session_started), 1U);
+  EXPECT_EQ(Tunnel::count<SessionStarted>(tunnel_.client_events), 1U);
 }
 
 TEST_F(TunnelLife, RestartedServerIsFoundWhileDataMoves) {
@@ -150,8 +150,11 @@ TEST_F(TunnelLife, RestartedServerIsFoundWhileDataMoves) {
   // At the longest a PING interval and the silence after it.
   EXPECT_LE(tunnel_.now - start, 250ms);
   ASSERT_FALSE(tunnel_.at_target.empty());
-  EXPECT_EQ(Tunnel::count(tunnel_.client_events, EventKind::session_started), 1U);
-  EXPECT_FALSE(tunnel_.client_events.back().resumed);
+  EXPECT_EQ(Tunnel::count<SessionStarted>(tunnel_.client_events), 1U);
+  for (const Event& event : tunnel_.client_events) {
+    const auto* started = std::get_if<SessionStarted>(&event);
+    EXPECT_FALSE(started != nullptr && started->resumed);
+  }
   // It opens its flow again, without being asked to.
   EXPECT_EQ(tunnel_.server_drops(Drop::flow_unknown), 0U);
 }
@@ -165,7 +168,7 @@ TEST_F(TunnelLife, WhatAnOlderSessionSaysOfAFlowIsNoNewsOfThisOne) {
     tunnel_.application_sends(1, "x");
     tunnel_.advance(10ms);
   }
-  ASSERT_EQ(Tunnel::count(tunnel_.client_events, EventKind::session_started), 1U);
+  ASSERT_EQ(Tunnel::count<SessionStarted>(tunnel_.client_events), 1U);
   tunnel_.to_client(opened);
   const std::size_t sent = tunnel_.wires.size();
   tunnel_.application_sends(1, "x");
@@ -206,13 +209,13 @@ TEST_F(TunnelLife, RestartedClientNeedsNoNewProofOfItsAddresses) {
     return !wire.to_server || wire.type() != PacketType::control || wire.bytes.size() > 56;
   };
   tunnel_.restart_client();
-  EXPECT_EQ(Tunnel::count(tunnel_.server_events, EventKind::taken_over), 1U);
+  EXPECT_EQ(Tunnel::count<ClientTakenOver>(tunnel_.server_events), 1U);
   EXPECT_EQ(tunnel_.session().data_paths(tunnel_.now), PathSet::first(3));
 }
 
 TEST_F(TunnelLife, RestartedClientTakesItsFlowsOver) {
   tunnel_.restart_client();
-  EXPECT_EQ(Tunnel::count(tunnel_.server_events, EventKind::taken_over), 1U);
+  EXPECT_EQ(Tunnel::count<ClientTakenOver>(tunnel_.server_events), 1U);
   // Another application comes first now: it gets id 0, which named the other flow.
   tunnel_.application_sends(2, "from two");
   tunnel_.application_sends(1, "from one");
@@ -228,8 +231,8 @@ TEST_F(TunnelLife, RestartedClientTakesItsFlowsOver) {
   EXPECT_TRUE(tunnel_.flow_changes[0].opened);
   tunnel_.advance(15s);
   EXPECT_EQ(tunnel_.server->sessions().size(), 1U);
-  EXPECT_EQ(Tunnel::count(tunnel_.server_events, EventKind::identities_clash), 0U);
-  EXPECT_EQ(Tunnel::count(tunnel_.server_events, EventKind::session_ended), 0U);
+  EXPECT_EQ(Tunnel::count<IdentitiesClash>(tunnel_.server_events), 0U);
+  EXPECT_EQ(Tunnel::count<ClientSessionEnded>(tunnel_.server_events), 0U);
 }
 
 TEST_F(TunnelLife, ReplyAfterATakeOverWaitsForItsFlow) {
@@ -282,7 +285,7 @@ TEST_F(TunnelLife, TwoLiveProcessesOfOneIdentityAreSeparated) {
   tunnel_.advance(kTakeoverGrace);
   tunnel_.to_server(late);
   tunnel_.to_server(later);
-  EXPECT_EQ(Tunnel::count(tunnel_.server_events, EventKind::identities_clash), 1U);
+  EXPECT_EQ(Tunnel::count<IdentitiesClash>(tunnel_.server_events), 1U);
   EXPECT_EQ(tunnel_.server->sessions().size(), 2U);
   tunnel_.advance(20s);
   EXPECT_EQ(tunnel_.server->sessions().size(), 2U);
@@ -298,14 +301,14 @@ TEST_F(TunnelLife, SilentSessionIsDormantAndEndsAtLast) {
   EXPECT_EQ(tunnel_.server_drops(Drop::no_path), 1U);
   EXPECT_EQ(tunnel_.server->flows(), 1U);
   // Each path was suspect, then down.
-  EXPECT_EQ(Tunnel::count(tunnel_.server_events, EventKind::path_changed), tunnel_.server_events.size());
+  EXPECT_EQ(Tunnel::count<ClientPathChanged>(tunnel_.server_events), tunnel_.server_events.size());
   EXPECT_EQ(tunnel_.server_events.size(), 6U);
   tunnel_.server_events.clear();
   tunnel_.advance(kSessionLife - kDormantAfter);
   EXPECT_TRUE(tunnel_.server->sessions().empty());
   EXPECT_EQ(tunnel_.server->flows(), 0U);
   ASSERT_EQ(tunnel_.server_events.size(), 1U);
-  EXPECT_EQ(tunnel_.server_events[0].kind, EventKind::session_silent);
+  EXPECT_TRUE(std::holds_alternative<ClientSessionSilent>(tunnel_.server_events[0]));
   ASSERT_EQ(tunnel_.flow_changes.size(), 1U);
   EXPECT_EQ(tunnel_.server->deadline(), kNever);
 }

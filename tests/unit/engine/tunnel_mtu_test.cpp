@@ -245,12 +245,14 @@ TEST_P(TunnelMtu, SteadyFragmentingIsSaidOnceByBothEndsWithTheLargestPayloadThat
   tunnel_.move_data(60s, 1400);
   const std::size_t fits = 1252 - (GetParam() ? 26U : 18U);
   for (const auto* events : {&tunnel_.client_events, &tunnel_.server_events}) {
-    ASSERT_EQ(Tunnel::count(*events, EventKind::fragmenting), 1U);
+    ASSERT_EQ(Tunnel::count<Fragmenting>(*events) + Tunnel::count<ClientFragmenting>(*events), 1U);
     for (const Event& event : *events) {
-      if (event.kind != EventKind::fragmenting) continue;
-      EXPECT_EQ(event.largest, fits);
-      EXPECT_EQ(event.path, PathId{2});
-      EXPECT_GT(event.share, 0.9);
+      const auto* of_client = std::get_if<ClientFragmenting>(&event);
+      const auto* what = of_client != nullptr ? &of_client->what : std::get_if<Fragmenting>(&event);
+      if (what == nullptr) continue;
+      EXPECT_EQ(what->largest, fits);
+      EXPECT_EQ(what->path, PathId{2});
+      EXPECT_GT(what->share, 0.9);
     }
   }
   EXPECT_EQ(tunnel_.client->largest_whole(tunnel_.now), fits);

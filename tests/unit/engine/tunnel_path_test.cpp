@@ -40,10 +40,10 @@ TEST_F(TunnelPath, ReboundPathIsFollowedAndLosesNothingOfTheOthers) {
   tunnel_.at_target.clear();
   move_data(300ms);
   ASSERT_EQ(tunnel_.server_events.size(), 1U);
-  EXPECT_EQ(tunnel_.server_events[0].kind, EventKind::path_moved);
-  EXPECT_EQ(tunnel_.server_events[0].path, PathId{1});
-  EXPECT_EQ(tunnel_.server_events[0].old_route.remote.port, 4001);
-  EXPECT_EQ(tunnel_.server_events[0].route.remote.port, 5555);
+  EXPECT_TRUE(std::holds_alternative<ClientPathMoved>(tunnel_.server_events[0]));
+  EXPECT_EQ(std::get<ClientPathMoved>(tunnel_.server_events[0]).path, PathId{1});
+  EXPECT_EQ(std::get<ClientPathMoved>(tunnel_.server_events[0]).from.remote.port, 4001);
+  EXPECT_EQ(std::get<ClientPathMoved>(tunnel_.server_events[0]).to.remote.port, 5555);
   EXPECT_EQ(server_paths(), PathSet::first(3));
   EXPECT_EQ(tunnel_.at_target.size(), 30U);
 }
@@ -78,8 +78,8 @@ TEST_F(TunnelPath, CopiedPingFromElsewhereMovesNothing) {
   move_data(3s);
   EXPECT_EQ(tunnel_.at_target.size(), 300U);
   EXPECT_EQ(*tunnel_.server->route_of(tunnel_.session().handle, PathId{1}), tunnel_.route(PathId{1}));
-  EXPECT_GE(Tunnel::count(tunnel_.server_events, EventKind::path_stayed), 1U);
-  EXPECT_EQ(Tunnel::count(tunnel_.server_events, EventKind::path_moved), 0U);
+  EXPECT_GE(Tunnel::count<ClientPathStayed>(tunnel_.server_events), 1U);
+  EXPECT_EQ(Tunnel::count<ClientPathMoved>(tunnel_.server_events), 0U);
 }
 
 TEST_F(TunnelPath, DeadPathIsSuspectedThenDownAndIsBackAtItsFirstAnswer) {
@@ -87,11 +87,11 @@ TEST_F(TunnelPath, DeadPathIsSuspectedThenDownAndIsBackAtItsFirstAnswer) {
   tunnel_.at_target.clear();
   move_data(2s);
   ASSERT_EQ(tunnel_.client_events.size(), 2U);
-  EXPECT_EQ(tunnel_.client_events[0].kind, EventKind::path_changed);
-  EXPECT_EQ(tunnel_.client_events[0].state, PathState::suspect);
-  EXPECT_EQ(tunnel_.client_events[1].was, PathState::suspect);
-  EXPECT_EQ(tunnel_.client_events[1].state, PathState::down);
-  EXPECT_EQ(tunnel_.client_events[1].path, PathId{2});
+  EXPECT_TRUE(std::holds_alternative<PathChanged>(tunnel_.client_events[0]));
+  EXPECT_EQ(std::get<PathChanged>(tunnel_.client_events[0]).state, PathState::suspect);
+  EXPECT_EQ(std::get<PathChanged>(tunnel_.client_events[1]).was, PathState::suspect);
+  EXPECT_EQ(std::get<PathChanged>(tunnel_.client_events[1]).state, PathState::down);
+  EXPECT_EQ(std::get<PathChanged>(tunnel_.client_events[1]).path, PathId{2});
   // Only probes go there now, one a second.
   const std::size_t sent = tunnel_.wires.size();
   move_data(2s);
@@ -103,15 +103,15 @@ TEST_F(TunnelPath, DeadPathIsSuspectedThenDownAndIsBackAtItsFirstAnswer) {
   tunnel_.arrives = nullptr;
   move_data(1200ms);
   ASSERT_EQ(tunnel_.client_events.size(), 3U);
-  EXPECT_EQ(tunnel_.client_events[2].was, PathState::down);
-  EXPECT_EQ(tunnel_.client_events[2].state, PathState::up);
+  EXPECT_EQ(std::get<PathChanged>(tunnel_.client_events[2]).was, PathState::down);
+  EXPECT_EQ(std::get<PathChanged>(tunnel_.client_events[2]).state, PathState::up);
   EXPECT_EQ(tunnel_.at_target.size(), 520U);
 }
 
 TEST_F(TunnelPath, AllDownIsSaidOnceAndCopiesStopAfterFiveSeconds) {
   tunnel_.arrives = [](const Wire& /*wire*/) { return false; };
   move_data(4s);
-  EXPECT_EQ(Tunnel::count(tunnel_.client_events, EventKind::session_lost), 1U);
+  EXPECT_EQ(Tunnel::count<SessionLost>(tunnel_.client_events), 1U);
   std::size_t sent = tunnel_.wires.size();
   move_data(1s);
   EXPECT_GE(tunnel_.wires.size() - sent, 300U);
@@ -123,7 +123,7 @@ TEST_F(TunnelPath, AllDownIsSaidOnceAndCopiesStopAfterFiveSeconds) {
   for (std::size_t i = sent; i < tunnel_.wires.size(); ++i) {
     EXPECT_NE(tunnel_.wires[i].type(), PacketType::data);
   }
-  EXPECT_EQ(Tunnel::count(tunnel_.client_events, EventKind::session_lost), 1U);
+  EXPECT_EQ(Tunnel::count<SessionLost>(tunnel_.client_events), 1U);
   tunnel_.arrives = nullptr;
   tunnel_.at_target.clear();
   move_data(1500ms);
@@ -137,8 +137,8 @@ TEST_F(TunnelPath, SessionThatStartsOverAfterAllWereDownIsNotLostAgain) {
   tunnel_.arrives = nullptr;
   tunnel_.client_events.clear();
   move_data(2s);
-  EXPECT_EQ(Tunnel::count(tunnel_.client_events, EventKind::session_started), 1U);
-  EXPECT_EQ(Tunnel::count(tunnel_.client_events, EventKind::session_lost), 0U);
+  EXPECT_EQ(Tunnel::count<SessionStarted>(tunnel_.client_events), 1U);
+  EXPECT_EQ(Tunnel::count<SessionLost>(tunnel_.client_events), 0U);
 }
 
 TEST_F(TunnelPath, PathThatGoesAwayGetsNothing) {

@@ -79,21 +79,22 @@ TEST_P(TunnelMode, SaysEachEventOnce) {
   tunnel_.start();
   for (int i = 0; i < 5; ++i) tunnel_.application_sends(1, "x");
   tunnel_.advance(5s);
-  EXPECT_EQ(Tunnel::count(tunnel_.client_events, EventKind::session_started), 1U);
-  EXPECT_EQ(Tunnel::count(tunnel_.client_events, EventKind::path_changed), 3U);
+  EXPECT_EQ(Tunnel::count<SessionStarted>(tunnel_.client_events), 1U);
+  EXPECT_EQ(Tunnel::count<PathChanged>(tunnel_.client_events), 3U);
   EXPECT_EQ(tunnel_.client_events.size(), 4U);
-  EXPECT_EQ(Tunnel::count(tunnel_.server_events, EventKind::session_started), 1U);
-  EXPECT_EQ(Tunnel::count(tunnel_.server_events, EventKind::path_changed), 3U);
+  EXPECT_EQ(Tunnel::count<ClientSessionStarted>(tunnel_.server_events), 1U);
+  EXPECT_EQ(Tunnel::count<ClientPathChanged>(tunnel_.server_events), 3U);
   EXPECT_EQ(tunnel_.server_events.size(), 4U);
   std::set<PathId> paths;
   for (const Event& event : tunnel_.client_events) {
-    if (event.kind == EventKind::path_changed) {
-      EXPECT_EQ(event.was, PathState::fresh);
-      EXPECT_EQ(event.state, PathState::up);
-      paths.insert(event.path);
+    if (const auto* change = std::get_if<PathChanged>(&event)) {
+      EXPECT_EQ(change->was, PathState::fresh);
+      EXPECT_EQ(change->state, PathState::up);
+      paths.insert(change->path);
     } else {
-      EXPECT_STREQ(name_of(event.cipher), name_of(tunnel_.client->epoch()->cipher()));
-      EXPECT_FALSE(event.resumed);
+      const auto& started = std::get<SessionStarted>(event);
+      EXPECT_STREQ(name_of(started.cipher), name_of(tunnel_.client->epoch()->cipher()));
+      EXPECT_FALSE(started.resumed);
     }
   }
   EXPECT_EQ(paths.size(), 3U);

@@ -1,0 +1,169 @@
+#include "mptunnel/apps/event_log.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace mptunnel {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* kSetBothEnds =
+    "set MPTUNNEL_ENCRYPT (or encrypt in the configuration) to the same value at both ends";
+
+const SessionRef kClient{SessionHandle{3}, {0xab, 0x01, 0xff, 0x20, 0x99}};
+
+Route route(std::uint16_t port) {
+  return {*parse_numeric_endpoint("192.0.2.1", port), {}};
+}
+
+struct Row {
+  const char* name;
+  Event event;
+  LogLevel level;
+  std::string text;
+};
+
+void PrintTo(const Row& row, std::ostream* out) {
+  *out << row.name;
+}
+
+/// At least one row for each event.
+std::vector<Row> rows() {
+  using enum LogLevel;
+  const PathId path{2};
+  const Cipher aes = Cipher::aes_256_gcm;
+  return {
+      {"TablesFull", TablesFull{Drop::flow_limit}, warning,
+       "a table is full: flow_limit (said once a minute)"},
+      {"SessionStarted", SessionStarted{aes, false}, info,
+       std::string("session with mpserver started, cipher ") + name_of(aes)},
+      {"SessionResumed", SessionStarted{aes, true}, debug,
+       std::string("session has new keys, cipher ") + name_of(aes)},
+      {"SessionLost", SessionLost{}, warning, "no path answers any more; trying all of them until one does"},
+      {"SessionEnded", SessionEnded{CloseReason::shutdown}, info,
+       std::string("mpserver ended the session: ") + name_of(CloseReason::shutdown) + "; trying again"},
+      {"SessionRefusedVersion", SessionRefused{Refusal::version}, error,
+       "mpserver refuses the session: the versions of mpclient and mpserver have no protocol in common: "
+       "update "
+       "the older one"},
+      {"SessionRefusedCipher", SessionRefused{Refusal::cipher}, error,
+       std::string("mpserver refuses the session: one end encrypts and the other does not; ") + kSetBothEnds},
+      {"SessionRefusedNoRoom", SessionRefused{Refusal::no_room}, error,
+       "mpserver refuses the session: it has no room for another client"},
+      {"SessionRefusedByClose", SessionRefused{CloseReason::no_room}, error,
+       std::string("mpserver refuses the session: ") + name_of(CloseReason::no_room)},
+      {"NoAnswer", NoAnswer{}, warning,
+       "no answer from mpserver by any bridge yet: does it run, do the bridges lead to its port, is the key "
+       "the "
+       "same at both ends? Trying on"},
+      {"PathUp", PathChanged{path, PathState::fresh, PathState::up, 12345us, 30ms, 1}, info,
+       "bridge b is up: it answers, RTT 12.3 ms"},
+      {"PathUpAfterSilence", PathChanged{path, PathState::down, PathState::up, 12ms, 3456ms, 9}, info,
+       "bridge b is up: it answers again after 3456 ms, RTT 12.0 ms"},
+      {"PathUpWithoutSilence", PathChanged{path, PathState::down, PathState::up, 12ms, 0ms, 0}, info,
+       "bridge b is up: it answers, RTT 12.0 ms"},
+      {"PathSuspect", PathChanged{path, PathState::up, PathState::suspect, 12ms, 200ms, 2}, info,
+       "bridge b is suspect: 2 probes in 200 ms unanswered"},
+      {"PathDown", PathChanged{path, PathState::suspect, PathState::down, 12ms, 1s, 30}, warning,
+       "bridge b is down: 30 probes in 1000 ms unanswered; it is still probed"},
+      {"PathStandsBy", PathStandby{path, true}, info, "bridge b is in reserve: enough others are up"},
+      {"PathIsCalledIn", PathStandby{path, false}, info, "bridge b is called in: too few others are up"},
+      {"PathLooped", PathLooped{path}, error,
+       "bridge b is shut: what is sent on it comes back in from the application, so that the tunnel would "
+       "carry "
+       "itself. The VPN that runs through this program must not get the route to its bridges"},
+      {"Fragmenting", Fragmenting{path, 0.5, 1226}, warning,
+       "50 % of the datagrams are larger than 1226 bytes and need two or more packets on bridge b, which "
+       "doubles "
+       "what is sent and what is lost: set 'mssfix 1226' in OpenVPN, or an MTU of 1184 in WireGuard"},
+      {"ClientSessionStarted", ClientSessionStarted{kClient, aes, route(4000)}, info,
+       std::string("client ab01ff20 from 192.0.2.1:4000: session started, cipher ") + name_of(aes)},
+      {"ClientTakenOver", ClientTakenOver{kClient, aes, route(4000)}, info,
+       std::string("client ab01ff20 from 192.0.2.1:4000: started again, its flows go on, cipher ") +
+           name_of(aes)},
+      {"ClientSessionEnded", ClientSessionEnded{kClient, CloseReason::shutdown}, info,
+       std::string("client ab01ff20: session ended: ") + name_of(CloseReason::shutdown)},
+      {"ClientSessionSilent", ClientSessionSilent{kClient}, info,
+       "client ab01ff20: session ended: not heard for too long"},
+      {"IdentitiesClash", IdentitiesClash{kClient, route(4000)}, warning,
+       "client ab01ff20: two running programs have this identity, 192.0.2.1:4000 is one of them; they are "
+       "kept "
+       "apart now. Give each a client-id of its own"},
+      {"HandshakeRefusedCipher", HandshakeRefused{Refusal::cipher, route(4000)}, error,
+       std::string("a client from 192.0.2.1:4000 is refused: one end encrypts and the other does not; ") +
+           kSetBothEnds},
+      {"HandshakeRefusedNoRoom", HandshakeRefused{Refusal::no_room, route(4000)}, error,
+       "a client from 192.0.2.1:4000 is refused: it has no room for another client"},
+      {"HandshakeOtherKey", HandshakeOtherKey{route(4000)}, warning,
+       "a client from 192.0.2.1:4000 has another key, or one end has none: it gets no answer (said once a "
+       "minute)"},
+      {"ClientPathProved",
+       ClientPathChanged{kClient, path, PathState::fresh, PathState::up, 0ms, 0ms, false, route(4001)}, info,
+       "client ab01ff20: path 2 from 192.0.2.1:4001 is up"},
+      {"ClientPathUp",
+       ClientPathChanged{kClient, path, PathState::down, PathState::up, 12ms, 0ms, false, route(4001)}, info,
+       "client ab01ff20: path 2 from 192.0.2.1:4001 is up, RTT 12.0 ms"},
+      {"ClientPathUpFromSuspect",
+       ClientPathChanged{kClient, path, PathState::suspect, PathState::up, 12ms, 0ms, false, route(4001)},
+       debug, "client ab01ff20: path 2 from 192.0.2.1:4001 is up"},
+      {"ClientPathSuspect",
+       ClientPathChanged{kClient, path, PathState::up, PathState::suspect, 12ms, 1500ms, false, route(4001)},
+       debug, "client ab01ff20: path 2 from 192.0.2.1:4001 is suspect: no probe for 1.5 s"},
+      {"ClientPathDown",
+       ClientPathChanged{kClient, path, PathState::suspect, PathState::down, 12ms, 3s, false, route(4001)},
+       warning, "client ab01ff20: path 2 from 192.0.2.1:4001 is down: no probe for 3.0 s"},
+      {"ClientPathUnheard",
+       ClientPathChanged{kClient, path, PathState::up, PathState::down, 12ms, 10ms, true, route(4001)},
+       warning, "client ab01ff20: path 2 from 192.0.2.1:4001 is down: the client hears nothing on it"},
+      {"ClientPathMoved", ClientPathMoved{kClient, path, route(4001), route(5001)}, info,
+       "client ab01ff20: path 2 moved from 192.0.2.1:4001 to 192.0.2.1:5001"},
+      {"ClientPathStayed", ClientPathStayed{kClient, path, route(4001)}, info,
+       "client ab01ff20: path 2 stays at 192.0.2.1:4001: it still answers there"},
+      {"ClientFragmenting", ClientFragmenting{kClient, {path, 1, 20}}, warning,
+       "100 % of the datagrams are larger than 20 bytes and need two or more packets on path 2 of client "
+       "ab01ff20, which doubles what is sent and what is lost: set 'mssfix 20' in OpenVPN, or an MTU of 0 in "
+       "WireGuard"},
+  };
+}
+
+class EventLog : public testing::TestWithParam<Row> {};
+INSTANTIATE_TEST_SUITE_P(All, EventLog, testing::ValuesIn(rows()),
+                         [](const auto& row) { return std::string(row.param.name); });
+
+TEST_P(EventLog, SaysIt) {
+  const auto line = line_of(GetParam().event, "b");
+  ASSERT_TRUE(line);
+  EXPECT_EQ(line->level, GetParam().level);
+  EXPECT_EQ(line->text, GetParam().text);
+}
+
+TEST(EventLines, HasARowForEachEvent) {
+  std::vector<bool> seen(std::variant_size_v<Event>);
+  for (const Row& row : rows()) seen[row.event.index()] = true;
+  for (std::size_t i = 0; i < seen.size(); ++i) EXPECT_TRUE(seen[i]) << "event " << i << " has no row";
+}
+
+TEST(EventLines, PathThatIsNewAgainIsNotWorthALine) {
+  EXPECT_FALSE(line_of(PathChanged{PathId{2}, PathState::up, PathState::fresh, 0ms, 0ms, 0}, "b"));
+}
+
+TEST(EventLines, WritesTheLine) {
+  testing::internal::CaptureStderr();
+  log_event(PathStandby{PathId{2}, true}, "127.0.0.1:4001");
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("bridge 127.0.0.1:4001 is in reserve"),
+            std::string::npos);
+}
+
+TEST(PathOf, IsThePathThatAnEventIsAbout) {
+  EXPECT_EQ(path_of(PathStandby{PathId{2}, true}), PathId{2});
+  EXPECT_EQ(path_of(Fragmenting{PathId{1}, 0.5, 1200}), PathId{1});
+  EXPECT_EQ(path_of(ClientPathStayed{kClient, PathId{3}, route(1)}), PathId{3});
+  // What a client cannot cause as often as it likes is not limited as its paths' lines are.
+  EXPECT_FALSE(path_of(ClientFragmenting{kClient, {PathId{1}, 0.5, 1200}}));
+  EXPECT_FALSE(path_of(SessionLost{}));
+}
+
+}  // namespace
+}  // namespace mptunnel
