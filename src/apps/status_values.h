@@ -5,9 +5,9 @@
 
 #include "mptunnel/apps/status.h"
 #include "mptunnel/base/endpoint.h"
-#include "mptunnel/session/mtu_search.h"
-#include "mptunnel/session/path_traffic.h"
-#include "mptunnel/session/rtt_estimator.h"
+#include "mptunnel/path/mtu_search.h"
+#include "mptunnel/path/path_history.h"
+#include "mptunnel/path/rtt_estimator.h"
 
 namespace mptunnel {
 

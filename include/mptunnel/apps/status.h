@@ -14,7 +14,7 @@
 
 #include "mptunnel/base/drop.h"
 #include "mptunnel/base/time.h"
-#include "mptunnel/session/probed_path.h"
+#include "mptunnel/path/probed_path.h"
 
 namespace mptunnel {
 

@@ -8,17 +8,17 @@
 
 #include "mptunnel/base/drop.h"
 #include "mptunnel/base/random.h"
-#include "mptunnel/engine/client_path.h"
 #include "mptunnel/engine/control_packet.h"
 #include "mptunnel/engine/output.h"
 #include "mptunnel/engine/packet_sender.h"
+#include "mptunnel/path/client_path.h"
+#include "mptunnel/path/loop_check.h"
 #include "mptunnel/session/client_flows.h"
 #include "mptunnel/session/copy_check.h"
 #include "mptunnel/session/datagram_queue.h"
 #include "mptunnel/session/fragment_assembler.h"
 #include "mptunnel/session/handshake.h"
 #include "mptunnel/session/key_epoch.h"
-#include "mptunnel/session/loop_check.h"
 
 namespace mptunnel {
 

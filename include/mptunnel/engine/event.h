@@ -18,7 +18,7 @@
 #include "mptunnel/base/endpoint.h"
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/time.h"
-#include "mptunnel/session/probed_path.h"
+#include "mptunnel/path/path_state.h"
 #include "mptunnel/wire/frame.h"
 #include "mptunnel/wire/handshake.h"
 

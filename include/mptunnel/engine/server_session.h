@@ -9,11 +9,11 @@
 #include "mptunnel/base/ids.h"
 #include "mptunnel/engine/event.h"
 #include "mptunnel/engine/packet_sender.h"
+#include "mptunnel/path/server_path.h"
 #include "mptunnel/session/datagram_queue.h"
 #include "mptunnel/session/fragment_assembler.h"
 #include "mptunnel/session/key_epoch.h"
 #include "mptunnel/session/server_flows.h"
-#include "mptunnel/session/server_path.h"
 #include "mptunnel/wire/frame.h"
 
 namespace mptunnel {

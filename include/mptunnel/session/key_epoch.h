@@ -12,8 +12,9 @@
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/time.h"
 #include "mptunnel/crypto/traffic_keys.h"
-#include "mptunnel/session/path_traffic.h"
+#include "mptunnel/path/path_traffic.h"
 #include "mptunnel/session/received_set.h"
+#include "mptunnel/wire/frame.h"
 #include "mptunnel/wire/header.h"
 #include "mptunnel/wire/limits.h"
 

@@ -25,11 +25,12 @@ const std::vector<Layer> kLayers{
     {"base", {}},
     {"wire", {"base"}},
     {"crypto", {"base", "wire"}},
-    {"session", {"base", "wire", "crypto"}},
-    {"engine", {"base", "wire", "crypto", "session"}},
+    {"path", {"base", "wire"}},
+    {"session", {"base", "wire", "crypto", "path"}},
+    {"engine", {"base", "wire", "crypto", "path", "session"}},
     {"net", {"base"}},
     {"config", {"base"}},
-    {"apps", {"base", "wire", "crypto", "session", "engine", "net", "config"}},
+    {"apps", {"base", "wire", "crypto", "path", "session", "engine", "net", "config"}},
 };
 
 /// Libraries that are one layer's own business.
@@ -156,6 +157,9 @@ INSTANTIATE_TEST_SUITE_P(
         BreachRow{"LayerAbove", "src/wire/a.cpp", R"(#include "mptunnel/crypto/a.h")", true},
         BreachRow{"LayerAboveFromAHeader", "include/mptunnel/base/a.h", R"(#include "mptunnel/wire/a.h")",
                   true},
+        BreachRow{"PathUsesSession", "include/mptunnel/path/a.h", R"(#include "mptunnel/session/a.h")", true},
+        BreachRow{"PathUsesCrypto", "src/path/a.cpp", R"(#include "mptunnel/crypto/a.h")", true},
+        BreachRow{"SessionUsesPath", "src/session/a.cpp", R"(#include "mptunnel/path/a.h")", false},
         BreachRow{"SessionUsesEngine", "src/session/a.cpp", R"(#include "mptunnel/engine/a.h")", true},
         BreachRow{"EngineUsesNet", "src/engine/a.cpp", R"(#include "mptunnel/net/a.h")", true},
         BreachRow{"NetUsesEngine", "include/mptunnel/net/a.h", R"(#include "mptunnel/engine/a.h")", true},

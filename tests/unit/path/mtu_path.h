@@ -7,8 +7,8 @@
 #include <random>
 #include <vector>
 
-#include "mptunnel/session/mtu_search.h"
-#include "mptunnel/session/rtt_estimator.h"
+#include "mptunnel/path/mtu_search.h"
+#include "mptunnel/path/rtt_estimator.h"
 
 namespace mptunnel::test {
 

@@ -13,7 +13,7 @@
 #include <optional>
 
 #include "mptunnel/base/time.h"
-#include "mptunnel/session/rtt_estimator.h"
+#include "mptunnel/path/rtt_estimator.h"
 #include "mptunnel/wire/limits.h"
 
 namespace mptunnel {

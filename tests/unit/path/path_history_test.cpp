@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
-#include "mptunnel/session/path_traffic.h"
+#include "mptunnel/path/path_history.h"
+#include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
 namespace {

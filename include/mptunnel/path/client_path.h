@@ -3,9 +3,9 @@
 
 #include <optional>
 
-#include "mptunnel/session/mtu_search.h"
-#include "mptunnel/session/path_traffic.h"
-#include "mptunnel/session/probed_path.h"
+#include "mptunnel/path/mtu_search.h"
+#include "mptunnel/path/path_history.h"
+#include "mptunnel/path/probed_path.h"
 
 namespace mptunnel {
 

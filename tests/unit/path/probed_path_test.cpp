@@ -1,4 +1,4 @@
-#include "mptunnel/session/probed_path.h"
+#include "mptunnel/path/probed_path.h"
 
 #include <gtest/gtest.h>
 

@@ -17,14 +17,11 @@
 #include <optional>
 
 #include "mptunnel/base/time.h"
-#include "mptunnel/session/rtt_estimator.h"
+#include "mptunnel/path/path_state.h"
+#include "mptunnel/path/rtt_estimator.h"
 #include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
-
-enum class PathState : std::uint8_t { fresh, up, suspect, down };
-/// "new", "up", "suspect", "down".
-const char* name_of(PathState state);
 
 /// What the user says of a path.
 struct PathTraits {

@@ -16,11 +16,12 @@
 #include "mptunnel/base/endpoint.h"
 #include "mptunnel/base/random.h"
 #include "mptunnel/base/time.h"
-#include "mptunnel/session/mtu_search.h"
-#include "mptunnel/session/path_traffic.h"
-#include "mptunnel/session/probed_path.h"
-#include "mptunnel/session/rtt_estimator.h"
-#include "mptunnel/wire/frame.h"
+#include "mptunnel/path/mtu_search.h"
+#include "mptunnel/path/path_history.h"
+#include "mptunnel/path/path_state.h"
+#include "mptunnel/path/rtt_estimator.h"
+#include "mptunnel/wire/limits.h"
+#include "mptunnel/wire/path_report.h"
 
 namespace mptunnel {
 

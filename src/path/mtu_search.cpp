@@ -1,4 +1,4 @@
-#include "mptunnel/session/mtu_search.h"
+#include "mptunnel/path/mtu_search.h"
 
 #include <algorithm>
 #include <array>

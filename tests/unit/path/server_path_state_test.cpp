@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "mptunnel/session/server_path.h"
+#include "mptunnel/path/server_path.h"
 #include "mptunnel/wire/limits.h"
 #include "support/test_random.h"
 

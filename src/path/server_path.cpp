@@ -1,4 +1,4 @@
-#include "mptunnel/session/server_path.h"
+#include "mptunnel/path/server_path.h"
 
 #include <algorithm>
 

@@ -1,6 +1,7 @@
 // Two ends that count, and reports between them: what each makes of the other's.
 
-#include "mptunnel/session/path_traffic.h"
+#include "mptunnel/path/path_traffic.h"
+#include "mptunnel/wire/limits.h"
 
 #include <gtest/gtest.h>
 

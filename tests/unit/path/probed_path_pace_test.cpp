@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "mptunnel/session/probed_path.h"
+#include "mptunnel/path/probed_path.h"
 #include "mptunnel/wire/limits.h"
 
 namespace mptunnel {

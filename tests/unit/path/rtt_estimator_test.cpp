@@ -1,4 +1,4 @@
-#include "mptunnel/session/rtt_estimator.h"
+#include "mptunnel/path/rtt_estimator.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "mptunnel/session/probed_path.h"
+#include "mptunnel/path/probed_path.h"
 
 #include "mptunnel/wire/limits.h"
 
@@ -14,20 +14,6 @@ constexpr unsigned kBelievedAfter = 4;
 constexpr double kShareStep = 1.0 / 16;
 
 }  // namespace
-
-const char* name_of(PathState state) {
-  switch (state) {
-    case PathState::fresh:
-      return "new";
-    case PathState::up:
-      return "up";
-    case PathState::suspect:
-      return "suspect";
-    case PathState::down:
-      return "down";
-  }
-  return "unknown";
-}
 
 void ProbedPath::set_available(bool available) {
   if (available_ == available) return;
