@@ -9,6 +9,8 @@
 
 #include "mptunnel/apps/start.h"
 #include "mptunnel/config/config.h"
+#include "mptunnel/control/requests.h"
+#include "mptunnel/host/read_file.h"
 #include "mptunnel/net/control_socket.h"
 
 namespace mptunnel {

@@ -2,7 +2,9 @@
 
 #include <csignal>
 
-#include "mptunnel/apps/event_log.h"
+#include "mptunnel/control/client_status.h"
+#include "mptunnel/control/event_log.h"
+#include "mptunnel/host/log.h"
 #include "mptunnel/net/clock.h"
 
 namespace mptunnel {
@@ -38,6 +40,10 @@ tl::expected<void, std::string> ClientApp::start() {
   if (auto opened = listeners_.open(config_.listen); !opened) return opened;
   bridges_.start();
   return {};
+}
+
+Status ClientApp::status() const {
+  return collect_status({config_, engine_, bridges_, drops_, encrypts_, has_key_, started_}, monotonic_now());
 }
 
 void ClientApp::run() {

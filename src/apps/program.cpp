@@ -4,13 +4,14 @@
 #include <optional>
 
 #include "mptunnel/apps/ask_status.h"
-#include "mptunnel/apps/control_path.h"
-#include "mptunnel/apps/daemon.h"
-#include "mptunnel/apps/event_log.h"
-#include "mptunnel/apps/pid_file.h"
-#include "mptunnel/base/log.h"
+#include "mptunnel/control/control_path.h"
+#include "mptunnel/control/event_log.h"
+#include "mptunnel/control/requests.h"
 #include "mptunnel/crypto/key.h"
 #include "mptunnel/crypto/system_random.h"
+#include "mptunnel/host/daemon.h"
+#include "mptunnel/host/log.h"
+#include "mptunnel/host/pid_file.h"
 #include "mptunnel/net/control_socket.h"
 
 namespace mptunnel {
@@ -20,16 +21,6 @@ int fail(const std::string& why, std::optional<DaemonReport>& daemon) {
   log_error("{}", why);
   if (daemon) daemon->failed(kExitSystem);
   return kExitSystem;
-}
-
-std::string answer(const App& app, const Prepared& prepared, std::string_view request) {
-  if (request != kAskTable && request != kAskJson) {
-    return fmt::format("{}the requests are '{}' and '{}'\n", kControlError, kAskTable, kAskJson);
-  }
-  Status status = app.status();
-  status.version = prepared.version;
-  status.config = prepared.options.config_path;
-  return request == kAskJson ? render_json(status) : render_table(status);
 }
 
 /// The default socket is a service that may fail; one that was asked for may not.
@@ -64,8 +55,14 @@ int run_prepared(const std::string& name, const Prepared& prepared) {
   log_protection(options.encrypt, options.key.has_value());
   const std::unique_ptr<App> app = prepared.make();
   if (const auto started = app->start(); !started) return fail(started.error(), daemon);
+  const auto status = [&] {
+    Status told = app->status();
+    told.version = prepared.version;
+    told.config = options.config_path;
+    return told;
+  };
   ControlServer control(app->loop(),
-                        [&](std::string_view request) { return answer(*app, prepared, request); });
+                        [&](std::string_view request) { return answer_request(request, status); });
   if (const auto opened = open_control(control, name, prepared); !opened) return fail(opened.error(), daemon);
   if (daemon) {
     log_to_syslog(name);

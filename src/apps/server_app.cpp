@@ -2,7 +2,9 @@
 
 #include <csignal>
 
-#include "mptunnel/apps/event_log.h"
+#include "mptunnel/control/event_log.h"
+#include "mptunnel/control/server_status.h"
+#include "mptunnel/host/log.h"
 #include "mptunnel/net/clock.h"
 
 namespace mptunnel {
@@ -38,6 +40,10 @@ tl::expected<void, std::string> ServerApp::start() {
   if (auto opened = listeners_.open(config_.listen); !opened) return opened;
   target_.start();
   return {};
+}
+
+Status ServerApp::status() const {
+  return collect_status({config_, engine_, drops_, has_key_, started_}, monotonic_now());
 }
 
 void ServerApp::run() {

@@ -1,23 +1,16 @@
 #include "mptunnel/apps/start.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <array>
-#include <cerrno>
-#include <cstring>
 #include <iterator>
 
 #include "mptunnel/config/quantity.h"
 #include "mptunnel/crypto/aead.h"
+#include "mptunnel/host/key_file.h"
+#include "mptunnel/host/read_file.h"
 
 namespace mptunnel {
 namespace {
-
-tl::unexpected<std::string> unreadable(const std::string& path, std::string_view reason) {
-  return tl::make_unexpected(fmt::format("{}: cannot be read: {}", path, reason));
-}
 
 /// The key of the command line or the environment; nothing where there is none, or where it is wrong: then
 /// `mistakes` has one more.
@@ -196,28 +189,6 @@ std::string render_check(const ServerStart& start) {
   add_common(text, start.config.common);
   add_options(text, start.options);
   return text;
-}
-
-tl::expected<std::string, std::string> read_file(const std::string& path, std::size_t limit_bytes) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return unreadable(path, std::strerror(errno));
-  std::string content;
-  std::array<char, 16384> piece{};
-  while (content.size() <= limit_bytes) {
-    const ssize_t count = read(file, piece.data(), piece.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) {
-      const int error = errno;
-      close(file);
-      return unreadable(path, std::strerror(error));
-    }
-    if (count == 0) break;
-    content.append(piece.data(), static_cast<std::size_t>(count));
-  }
-  close(file);
-  if (content.size() > limit_bytes)
-    return unreadable(path, fmt::format("it has more than {} bytes", limit_bytes));
-  return content;
 }
 
 }  // namespace mptunnel

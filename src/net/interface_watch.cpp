@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "mptunnel/base/log.h"
 #include "mptunnel/net/clock.h"
 #include "netlink_socket.h"
 
@@ -88,8 +87,11 @@ tl::expected<Opened, std::string> open_and_read() {
 
 }  // namespace
 
-InterfaceWatch::InterfaceWatch(Loop& loop, LoopCallback on_change)
-    : loop_(loop), on_change_(std::move(on_change)), retry_(loop, [this] { read_anew(); }) {}
+InterfaceWatch::InterfaceWatch(Loop& loop, LoopCallback on_change, NoticeSink on_notice)
+    : loop_(loop),
+      on_change_(std::move(on_change)),
+      on_notice_(on_notice),
+      retry_(loop, [this] { read_anew(); }) {}
 
 InterfaceWatch::~InterfaceWatch() = default;
 
@@ -103,7 +105,8 @@ tl::expected<void, std::string> InterfaceWatch::start() {
   said_problem_ = false;
   if (table_.overflowed() && !said_overflow_) {
     said_overflow_ = true;
-    log_warning(
+    notify(
+        on_notice_, LogLevel::warning,
         "there are more than {} network interfaces, or more than {} addresses on one: the rest is not seen",
         InterfaceTable::kMaxInterfaces, InterfaceTable::kMaxAddresses);
   }
@@ -116,7 +119,8 @@ void InterfaceWatch::on_readable() {
     const NetlinkSocket::Received received = socket_->receive();
     if (received.error == EAGAIN) break;
     if (received.error != 0) {
-      log_debug("network interfaces: {}, reading all anew", std::strerror(received.error));
+      notify(on_notice_, LogLevel::debug, "network interfaces: {}, reading all anew",
+             std::strerror(received.error));
       return read_anew();
     }
     for_each_message(received.messages, [&](std::span<const std::uint8_t> message) {
@@ -129,7 +133,8 @@ void InterfaceWatch::on_readable() {
 void InterfaceWatch::read_anew() {
   // What is known stays until something better is.
   if (const auto started = start(); !started) {
-    if (!said_problem_) log_warning("{}; trying again until it works", started.error());
+    if (!said_problem_)
+      notify(on_notice_, LogLevel::warning, "{}; trying again until it works", started.error());
     said_problem_ = true;
     watcher_.reset();
     socket_.reset();

@@ -13,7 +13,6 @@
 
 #include "control_message.h"
 #include "mptunnel/base/assert.h"
-#include "mptunnel/base/log.h"
 #include "mptunnel/net/socket_address.h"
 #include "mptunnel/net/udp_socket.h"
 
@@ -273,13 +272,15 @@ class Sender {
 
   void turn_offload_off() {
     state_.offload = false;
-    log_info("port {}: the network device can't segment UDP, datagrams go out one by one", state_.port);
+    notify(state_.on_notice, LogLevel::info,
+           "port {}: the network device can't segment UDP, datagrams go out one by one", state_.port);
   }
 
   // One route leads to the peer: what it could not segment once, it can't the next time.
   void shorten_segments(std::size_t refused_bytes) {
     if (state_.longest_segment == detail::kAnySegment) {
-      log_info(
+      notify(
+          state_.on_notice, LogLevel::info,
           "port {}: the route takes no runs of {} bytes a datagram: those and larger ones go out one by one",
           state_.port, refused_bytes);
     }

@@ -12,7 +12,6 @@
 #include <utility>
 
 #include "mptunnel/base/assert.h"
-#include "mptunnel/base/log.h"
 #include "mptunnel/net/socket_address.h"
 
 namespace mptunnel {
@@ -160,7 +159,8 @@ void steer(const UdpSocketState& state, const Steering& steering, std::size_t co
   };
   const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
   if (setsockopt(state.fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) != 0) {
-    log_debug("port {}: no steering among {} sockets, a hash decides: {}", state.port, count, text_of(errno));
+    notify(state.on_notice, LogLevel::debug, "port {}: no steering among {} sockets, a hash decides: {}",
+           state.port, count, text_of(errno));
   }
 }
 
@@ -182,6 +182,7 @@ Endpoint any_address(bool ipv6) {
 tl::expected<UdpSocket, SocketError> UdpSocket::open(const UdpSocketOptions& options) {
   UdpSocket made;
   UdpSocketState& state = made.state_;
+  state.on_notice = options.on_notice;
   state.ipv6 = wants_ipv6(options);
   state.fd =
       ::socket(state.ipv6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
@@ -226,8 +227,8 @@ tl::expected<std::vector<UdpSocket>, SocketError> UdpSocket::open_group(const Ud
   while (group.size() < count) {
     auto next = open(joining);
     if (!next) {
-      log_warning("port {}: {} sockets instead of {}: {}", joining.bind.port, group.size(), count,
-                  next.error().what);
+      notify(options.on_notice, LogLevel::warning, "port {}: {} sockets instead of {}: {}", joining.bind.port,
+             group.size(), count, next.error().what);
       break;
     }
     group.push_back(std::move(*next));

@@ -6,14 +6,9 @@
 #include <tl/expected.hpp>
 
 #include "mptunnel/apps/command_line.h"
-#include "mptunnel/apps/control_path.h"
+#include "mptunnel/control/control_path.h"
 
 namespace mptunnel {
-
-/// The requests that a running program answers; anything else gets a line that begins with kControlError.
-inline constexpr std::string_view kAskTable = "status";
-inline constexpr std::string_view kAskJson = "status json";
-inline constexpr std::string_view kControlError = "error: ";
 
 /// Which socket to ask: that of --control; the argument itself where it is a socket; that of the
 /// configuration or the port; else that of the only running instance. `line` is one for Action::status. The

@@ -7,10 +7,6 @@
 #include <tl/expected.hpp>
 #include <vector>
 
-#include "mptunnel/apps/bridges.h"
-#include "mptunnel/apps/io.h"
-#include "mptunnel/apps/kernel_drop_watch.h"
-#include "mptunnel/apps/listen_sockets.h"
 #include "mptunnel/apps/program.h"
 #include "mptunnel/config/config.h"
 #include "mptunnel/crypto/system_random.h"
@@ -18,6 +14,11 @@
 #include "mptunnel/net/loop.h"
 #include "mptunnel/net/receive_budget.h"
 #include "mptunnel/net/resolver.h"
+#include "mptunnel/ports/bridges.h"
+#include "mptunnel/ports/kernel_drop_watch.h"
+#include "mptunnel/ports/listen_sockets.h"
+#include "mptunnel/ports/run_sender.h"
+#include "mptunnel/ports/socket_tuning.h"
 
 namespace mptunnel {
 

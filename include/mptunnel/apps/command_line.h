@@ -8,14 +8,11 @@
 #include <tl/expected.hpp>
 #include <vector>
 
-#include "mptunnel/base/log.h"
+#include "mptunnel/base/log_level.h"
 #include "mptunnel/config/config.h"
+#include "mptunnel/host/exit_code.h"
 
 namespace mptunnel {
-
-/// Exit codes of both programs.
-inline constexpr int kExitUsage = 2;   ///< command line, environment, configuration, key
-inline constexpr int kExitSystem = 1;  ///< what the system refused
 
 /// What both programs read of the environment; nothing where a variable is not set.
 struct Environment {

@@ -9,7 +9,7 @@
 
 #include "mptunnel/apps/command_line.h"
 #include "mptunnel/apps/start.h"
-#include "mptunnel/apps/status.h"
+#include "mptunnel/control/status.h"
 #include "mptunnel/net/loop.h"
 
 namespace mptunnel {

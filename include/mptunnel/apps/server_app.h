@@ -6,17 +6,18 @@
 #include <unordered_map>
 #include <vector>
 
-#include "mptunnel/apps/io.h"
-#include "mptunnel/apps/kernel_drop_watch.h"
-#include "mptunnel/apps/listen_sockets.h"
 #include "mptunnel/apps/program.h"
-#include "mptunnel/apps/target.h"
 #include "mptunnel/config/config.h"
 #include "mptunnel/crypto/system_random.h"
 #include "mptunnel/engine/server_engine.h"
 #include "mptunnel/net/loop.h"
 #include "mptunnel/net/receive_budget.h"
 #include "mptunnel/net/resolver.h"
+#include "mptunnel/ports/kernel_drop_watch.h"
+#include "mptunnel/ports/listen_sockets.h"
+#include "mptunnel/ports/run_sender.h"
+#include "mptunnel/ports/socket_tuning.h"
+#include "mptunnel/ports/target.h"
 #include "mptunnel/session/token_bucket.h"
 
 namespace mptunnel {

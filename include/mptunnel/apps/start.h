@@ -11,7 +11,7 @@
 #include <tl/expected.hpp>
 
 #include "mptunnel/apps/command_line.h"
-#include "mptunnel/base/log.h"
+#include "mptunnel/base/log_level.h"
 #include "mptunnel/config/config.h"
 #include "mptunnel/crypto/key.h"
 
@@ -60,8 +60,5 @@ tl::expected<ServerStart, StartError> load_server_start(const CommandLine& line)
 /// What --check prints: what was understood, a line for each thing, and where it comes from. Never the key.
 std::string render_check(const ClientStart& start);
 std::string render_check(const ServerStart& start);
-
-/// A whole file, at most `limit_bytes` of it. The error is "PATH: cannot be read: REASON".
-tl::expected<std::string, std::string> read_file(const std::string& path, std::size_t limit_bytes);
 
 }  // namespace mptunnel

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "mptunnel/base/endpoint.h"
-#include "mptunnel/base/log.h"
+#include "mptunnel/base/log_level.h"
 #include "mptunnel/base/time.h"
 #include "mptunnel/config/address.h"
 

@@ -8,6 +8,7 @@
 
 #include "mptunnel/net/interfaces.h"
 #include "mptunnel/net/loop.h"
+#include "mptunnel/net/notice.h"
 
 namespace mptunnel {
 
@@ -17,7 +18,7 @@ class InterfaceWatch {
  public:
   /// `on_change` is called from the loop, once a wake-up, when the table has changed: interfaces that came,
   /// went, went up or down or were renamed, and addresses. It may destroy the watch.
-  InterfaceWatch(Loop& loop, LoopCallback on_change);
+  InterfaceWatch(Loop& loop, LoopCallback on_change, NoticeSink on_notice = nullptr);
   InterfaceWatch(const InterfaceWatch&) = delete;
   InterfaceWatch& operator=(const InterfaceWatch&) = delete;
   ~InterfaceWatch();
@@ -39,6 +40,7 @@ class InterfaceWatch {
 
   Loop& loop_;
   LoopCallback on_change_;
+  NoticeSink on_notice_;
   InterfaceTable table_;
   std::unique_ptr<NetlinkSocket> socket_;
   std::unique_ptr<ReadWatcher> watcher_;

@@ -4,7 +4,8 @@
 #include "mptunnel/apps/client_app.h"
 #include "mptunnel/apps/program.h"
 #include "mptunnel/crypto/kdf.h"
-#include "mptunnel/net/limits.h"
+#include "mptunnel/host/machine_id.h"
+#include "mptunnel/host/open_files.h"
 
 namespace {
 

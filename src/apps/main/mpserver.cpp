@@ -2,7 +2,7 @@
 
 #include "mptunnel/apps/program.h"
 #include "mptunnel/apps/server_app.h"
-#include "mptunnel/net/limits.h"
+#include "mptunnel/host/open_files.h"
 
 namespace {
 

@@ -2,7 +2,7 @@
 
 #include <csignal>
 
-#include "mptunnel/apps/io.h"
+#include "mptunnel/ports/socket_tuning.h"
 
 namespace mptunnel::bench {
 namespace {

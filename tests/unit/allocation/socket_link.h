@@ -8,10 +8,11 @@
 #include <unordered_map>
 #include <vector>
 
-#include "mptunnel/apps/io.h"
 #include "mptunnel/engine/client_engine.h"
 #include "mptunnel/engine/server_engine.h"
 #include "mptunnel/net/udp_socket.h"
+#include "mptunnel/ports/run_sender.h"
+#include "mptunnel/ports/socket_tuning.h"
 #include "spending.h"
 #include "support/test_random.h"
 

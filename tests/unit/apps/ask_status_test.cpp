@@ -7,7 +7,7 @@
 
 #include "mptunnel/apps/start.h"
 #include "mptunnel/net/control_socket.h"
-#include "unit/apps/temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace mptunnel {
 namespace {

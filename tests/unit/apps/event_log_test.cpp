@@ -1,4 +1,4 @@
-#include "mptunnel/apps/event_log.h"
+#include "mptunnel/control/event_log.h"
 
 #include <gtest/gtest.h>
 

@@ -10,7 +10,7 @@
 #include "mptunnel/base/bytes.h"
 #include "mptunnel/base/drop.h"
 #include "mptunnel/base/ids.h"
-#include "mptunnel/base/log.h"
+#include "mptunnel/base/log_level.h"
 #include "mptunnel/base/random.h"
 
 namespace mptunnel {
@@ -86,20 +86,6 @@ TEST(LogLevel, IsReadFromItsOwnNameAlone) {
   }
   for (const char* word : {"", "Info", "warn", "info ", "trace", "off"})
     EXPECT_FALSE(parse_log_level(word)) << word;
-}
-
-TEST(Log, WritesLinesFromItsLevelOnToStandardError) {
-  testing::internal::CaptureStderr();
-  log_debug("quiet {}", 1);
-  log_info("heard {} {{}}", 2);
-  set_log_level(LogLevel::error);
-  log_warning("quiet {}", 3);
-  log_error("heard {}", "{4}");
-  set_log_level(LogLevel::info);
-  const std::string text = testing::internal::GetCapturedStderr();
-  EXPECT_EQ(text.find("quiet"), std::string::npos) << text;
-  EXPECT_NE(text.find(" info: heard 2 {}\n"), std::string::npos) << text;
-  EXPECT_NE(text.find(" error: heard {4}\n"), std::string::npos) << text;
 }
 
 /// Gives 1, 2, 3, ...

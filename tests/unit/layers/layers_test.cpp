@@ -30,7 +30,10 @@ const std::vector<Layer> kLayers{
     {"engine", {"base", "wire", "crypto", "path", "session"}},
     {"net", {"base"}},
     {"config", {"base"}},
-    {"apps", {"base", "wire", "crypto", "path", "session", "engine", "net", "config"}},
+    {"host", {"base", "crypto"}},
+    {"ports", {"base", "wire", "crypto", "path", "session", "engine", "net", "config", "host"}},
+    {"control", {"base", "wire", "crypto", "path", "session", "engine", "net", "config", "host", "ports"}},
+    {"apps", {"base", "wire", "crypto", "path", "session", "engine", "net", "config", "host", "ports", "control"}},
 };
 
 /// Libraries that are one layer's own business.
@@ -41,7 +44,9 @@ struct Library {
 const std::vector<Library> kLibraries{
     {"openssl/", {"src/crypto/"}},
     {"intel-ipsec-mb.h", {"src/crypto/"}},
-    {"nlohmann/", {"src/apps/"}},
+    {"spdlog/", {"src/host/"}},
+    {"nlohmann/", {"src/control/"}},
+    {"CLI/", {"src/apps/"}},
     {"ev.h", {"src/net/", "include/mptunnel/net/"}},
     {"ev++.h", {"src/net/", "include/mptunnel/net/"}},
     {"libev/", {"src/net/", "include/mptunnel/net/"}},
@@ -168,6 +173,13 @@ INSTANTIATE_TEST_SUITE_P(
         BreachRow{"ConfigUsesNet", "src/config/a.cpp", R"(#include "mptunnel/net/a.h")", true},
         BreachRow{"NetUsesConfig", "src/net/a.cpp", R"(#include "mptunnel/config/a.h")", true},
         BreachRow{"ConfigUsesBase", "src/config/a.cpp", R"(#include "mptunnel/base/a.h")", false},
+        BreachRow{"NetUsesHost", "src/net/a.cpp", R"(#include "mptunnel/host/a.h")", true},
+        BreachRow{"HostUsesNet", "src/host/a.cpp", R"(#include "mptunnel/net/a.h")", true},
+        BreachRow{"PortsUseHost", "src/ports/a.cpp", R"(#include "mptunnel/host/a.h")", false},
+        BreachRow{"PortsUseControl", "src/ports/a.cpp", R"(#include "mptunnel/control/a.h")", true},
+        BreachRow{"ControlUsesApps", "include/mptunnel/control/a.h", R"(#include "mptunnel/apps/a.h")", true},
+        BreachRow{"SpdlogInNet", "src/net/a.cpp", "#include <spdlog/spdlog.h>", true},
+        BreachRow{"JsonInApps", "src/apps/a.cpp", "#include <nlohmann/json.hpp>", true},
         BreachRow{"AppsUseNet", "src/apps/main/a.cpp", R"(#include "mptunnel/net/a.h")", false},
         BreachRow{"EngineUsesApps", "src/engine/a.cpp", R"(#include "mptunnel/apps/a.h")", true},
         BreachRow{"UnknownLayerUsed", "src/apps/a.cpp", R"(#include "mptunnel/util/a.h")", true},

@@ -10,7 +10,6 @@
 #include <optional>
 #include <sstream>
 
-#include "mptunnel/base/log.h"
 #include "mptunnel/net/source_address.h"
 #include "namespace_support.h"
 #include "net_support.h"
@@ -267,15 +266,6 @@ class NoMoreFiles {
   rlimit before_{};
 };
 
-/// No warnings while this lives.
-class QuietLog {
- public:
-  QuietLog() { set_log_level(LogLevel::error); }
-  QuietLog(const QuietLog&) = delete;
-  QuietLog& operator=(const QuietLog&) = delete;
-  ~QuietLog() { set_log_level(LogLevel::info); }
-};
-
 TEST(InterfaceWatch, SaysWhyItCantStart) {
   Loop loop;
   InterfaceWatch watch(loop, [] {});
@@ -291,9 +281,6 @@ TEST(InterfaceWatch, KeepsWhatItKnowsWhileItCantReadAnew) {
     ASSERT_TRUE(lose_messages());
     ASSERT_TRUE(ip("link set va name vc"));
     {
-      // Without files the undefined behaviour sanitizer can't look at the log's objects, and takes them for
-      // broken.
-      const QuietLog quiet;
       const NoMoreFiles limit;
       Timer timer(watched.loop, [&] { watched.loop.stop(); });
       timer.set(monotonic_now() + std::chrono::milliseconds(50));

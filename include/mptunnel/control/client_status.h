@@ -1,0 +1,24 @@
+// Where the values of mpclient's status come from.
+#pragma once
+
+#include "mptunnel/config/config.h"
+#include "mptunnel/control/status.h"
+#include "mptunnel/engine/client_engine.h"
+#include "mptunnel/ports/bridges.h"
+
+namespace mptunnel {
+
+struct ClientSources {
+  const ClientConfig& config;
+  const ClientEngine& engine;
+  const Bridges& bridges;
+  const DropCounters& drops;  ///< of the sockets
+  bool encrypts = true;
+  bool has_key = false;
+  TimePoint started;
+};
+
+/// All but `version` and `config`.
+Status collect_status(const ClientSources& client, TimePoint now);
+
+}  // namespace mptunnel

@@ -1,0 +1,16 @@
+// The pre-shared key in a file that only its owner reads.
+#pragma once
+
+#include <string>
+#include <tl/expected.hpp>
+
+#include "mptunnel/crypto/aead.h"
+
+namespace mptunnel {
+
+/// The one line of the file that is neither empty nor a comment (#), as parse_key reads it. Refused is a file
+/// that is open to group or others in any way, that is no regular file, is larger than 4096 bytes or has more
+/// than one such line; the error names the file and says what to do (`chmod 600 FILE`).
+tl::expected<SecretKey, std::string> load_key_file(const std::string& path);
+
+}  // namespace mptunnel

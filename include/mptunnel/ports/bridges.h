@@ -1,0 +1,72 @@
+// All paths of mpclient: one for each bridge line, or, where the line has patterns, one for each interface
+// that fits them, made and removed as interfaces come and go.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tl/expected.hpp>
+#include <utility>
+#include <vector>
+
+#include "mptunnel/net/interface_watch.h"
+#include "mptunnel/ports/bridge.h"
+#include "mptunnel/wire/limits.h"
+
+namespace mptunnel {
+
+class Bridges {
+ public:
+  struct Callbacks {
+    std::function<void(PathId)> on_readable;
+    std::function<void(PathId, bool)> on_available;
+    std::function<void(PathId)> on_readdressed;
+    /// There is a bridge for this path now; before it becomes available.
+    std::function<void(const Bridge&)> on_made;
+  };
+
+  /// `config` outlives this.
+  Bridges(const ClientConfig& config, const ClientIdentity& identity, const SocketTuning& tuning, Loop& loop,
+          Resolver& resolver, Callbacks callbacks);
+
+  /// Looks at the interfaces, and starts all bridges. Without rtnetlink the paths of plain lines work all the
+  /// same, and a line is logged.
+  void start();
+
+  /// Nothing where the path has no bridge (any more).
+  Bridge* find(PathId id) { return bridges_.at(id.value).get(); }
+  template <typename Do>
+  void for_each(Do act) const {
+    for (const auto& bridge : bridges_) {
+      if (bridge) act(*bridge);
+    }
+  }
+  /// What is wrong with lines that have no path: "no interface fits ...".
+  [[nodiscard]] std::vector<std::string> problems() const;
+
+ private:
+  void on_interfaces();
+  /// What no interface stands for any more goes.
+  void remove_unfit();
+  /// Each line gets the paths that it has none for yet.
+  void make_missing();
+  [[nodiscard]] bool has_path(std::size_t line, const std::string& device) const;
+  [[nodiscard]] bool is_fit(const BridgeConfig& line, const NetworkInterface& interface) const;
+  void make(std::size_t line, const std::string& device);
+  void remove(PathId id);
+  /// An id that this line's path over this interface had before, or one that is free; nothing where none is.
+  std::optional<PathId> take_id(std::size_t line, const std::string& device);
+
+  const ClientConfig& config_;
+  Callbacks callbacks_;
+  InterfaceWatch watch_;
+  BridgeContext context_;
+  std::array<std::unique_ptr<Bridge>, kMaxPaths> bridges_;
+  using Owner = std::pair<std::size_t, std::string>;    ///< line and interface
+  std::array<std::optional<Owner>, kMaxPaths> owners_;  ///< of each id, now or lastly
+  bool said_full_ = false;
+};
+
+}  // namespace mptunnel

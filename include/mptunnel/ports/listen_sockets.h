@@ -1,0 +1,66 @@
+// The sockets that a program listens on: mpclient's for applications, mpserver's for paths.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "mptunnel/config/config.h"
+#include "mptunnel/net/loop.h"
+#include "mptunnel/net/udp_socket.h"
+#include "mptunnel/ports/socket_tuning.h"
+
+namespace mptunnel {
+
+/// Who floods one of them leaves the others' receive buffers alone; sending is by the first. Each costs a
+/// descriptor, and, while it is full, up to twice kSocketBufferBytes of the kernel's memory.
+inline constexpr std::size_t kSocketsPerAddress = 8;
+
+class ListenSockets {
+ public:
+  /// Called when a socket has something to read.
+  using OnReadable = std::function<void(UdpSocket&)>;
+
+  /// Who sends to them.
+  enum class Side : std::uint8_t {
+    applications,  ///< in datagrams that IP may fragment, and whose DSCP is wanted
+    paths,         ///< in packets that fit the path, or should be refused
+  };
+
+  /// Each address gets kSocketsPerAddress sockets, among which `steering` distributes.
+  ListenSockets(Loop& loop, const SocketTuning& tuning, const Steering& steering, Side side,
+                OnReadable on_readable)
+      : loop_(loop),
+        tuning_(tuning),
+        steering_(steering),
+        side_(side),
+        on_readable_(std::move(on_readable)) {}
+
+  /// Opens all of them and logs a line for each. An address that may be missing is left out where the system
+  /// has no such family; any other failure is the error, for people.
+  tl::expected<void, std::string> open(const std::vector<ListenAddress>& addresses);
+
+  /// A socket of the address that datagrams with this route came to, and have to leave from; nothing where
+  /// there is none.
+  UdpSocket* find(const Route& route);
+  /// From the next turn on nothing is read any more.
+  void close() { listeners_.clear(); }
+
+ private:
+  struct Listener {
+    Endpoint endpoint;
+    std::vector<UdpSocket> sockets;  ///< at least one
+    std::vector<std::unique_ptr<ReadWatcher>> watchers;
+  };
+
+  Loop& loop_;
+  SocketTuning tuning_;
+  Steering steering_;
+  Side side_;
+  OnReadable on_readable_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+};
+
+}  // namespace mptunnel

@@ -1,0 +1,67 @@
+// mpserver's side towards the target: its address, and a connected socket for each flow, so that the target
+// tells the applications apart by their source ports.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "mptunnel/base/ids.h"
+#include "mptunnel/config/config.h"
+#include "mptunnel/net/loop.h"
+#include "mptunnel/net/resolver.h"
+#include "mptunnel/net/udp_socket.h"
+#include "mptunnel/ports/socket_tuning.h"
+
+namespace mptunnel {
+
+class Target {
+ public:
+  using OnReadable = std::function<void(FlowHandle)>;
+
+  Target(HostPort address, Duration resolve_interval, const SocketTuning& tuning, Loop& loop,
+         Resolver& resolver, OnReadable on_readable);
+
+  /// Looks the name up, now and then again. An address that changes moves all sockets.
+  void start();
+  /// A flow begins: its socket tries a source port derived from `hash`, the same after a restart.
+  void open(FlowHandle handle, std::uint64_t hash);
+  void close(FlowHandle handle);
+  /// Nothing where the target has no address yet, or the system no socket.
+  UdpSocket* socket(FlowHandle handle);
+  /// An errno that a send or receive met: a line is logged when the target begins to refuse.
+  void on_error(int error);
+  /// Something came from the target.
+  void on_answer();
+  [[nodiscard]] std::size_t flows() const { return flows_.size(); }
+
+ private:
+  struct Flow {
+    std::uint64_t hash = 0;
+    std::optional<UdpSocket> socket;
+    std::unique_ptr<ReadWatcher> watcher;
+  };
+
+  void resolve();
+  void on_resolved(const ResolveResult& result);
+  void connect(FlowHandle handle, Flow& flow);
+
+  HostPort address_;
+  Duration resolve_interval_;
+  SocketTuning tuning_;
+  Loop& loop_;
+  Resolver& resolver_;
+  OnReadable on_readable_;
+  Timer timer_;
+  Resolver::Request request_;
+  Endpoint remote_;
+  Duration retry_;
+  std::unordered_map<FlowHandle, Flow> flows_;
+  std::string said_problem_;
+  int said_error_ = 0;
+  bool said_socket_error_ = false;
+};
+
+}  // namespace mptunnel

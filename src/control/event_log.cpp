@@ -1,0 +1,240 @@
+#include "mptunnel/control/event_log.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "mptunnel/host/log.h"
+
+namespace mptunnel {
+namespace {
+
+constexpr const char* kSetBothEnds =
+    "set MPTUNNEL_ENCRYPT (or encrypt in the configuration) to the same value at both ends";
+
+const char* explain(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::version:
+      return "the versions of mpclient and mpserver have no protocol in common: update the older one";
+    case Refusal::cipher:
+      return "one end encrypts and the other does not";
+    case Refusal::no_room:
+      return "it has no room for another client";
+    case Refusal::none:
+      break;
+  }
+  return "it does not say why";
+}
+
+template <typename... Args>
+LogLine debug(fmt::format_string<Args...> format, Args&&... args) {
+  return {LogLevel::debug, fmt::format(format, std::forward<Args>(args)...)};
+}
+template <typename... Args>
+LogLine info(fmt::format_string<Args...> format, Args&&... args) {
+  return {LogLevel::info, fmt::format(format, std::forward<Args>(args)...)};
+}
+template <typename... Args>
+LogLine warning(fmt::format_string<Args...> format, Args&&... args) {
+  return {LogLevel::warning, fmt::format(format, std::forward<Args>(args)...)};
+}
+template <typename... Args>
+LogLine error(fmt::format_string<Args...> format, Args&&... args) {
+  return {LogLevel::error, fmt::format(format, std::forward<Args>(args)...)};
+}
+
+std::string from(const Route& route) {
+  return route.remote.to_string();
+}
+std::string name_of(const SessionRef& session) {
+  return client_name(session.identity);
+}
+
+LogLine line_of_start(const SessionStarted& event) {
+  if (event.resumed) return debug("session has new keys, cipher {}", name_of(event.cipher));
+  return info("session with mpserver started, cipher {}", name_of(event.cipher));
+}
+
+LogLine line_of_refusal(const SessionRefused& event) {
+  if (const auto* reason = std::get_if<CloseReason>(&event.why))
+    return error("mpserver refuses the session: {}", name_of(*reason));
+  const Refusal refusal = std::get<Refusal>(event.why);
+  if (refusal == Refusal::cipher)
+    return error("mpserver refuses the session: {}; {}", explain(refusal), kSetBothEnds);
+  return error("mpserver refuses the session: {}", explain(refusal));
+}
+
+/// A state with its reason.
+std::optional<LogLine> line_of_path(const PathChanged& event, std::string_view bridge) {
+  const std::string silence =
+      fmt::format("{} probes in {:.0f} ms unanswered", event.probes, milliseconds(event.silent));
+  switch (event.state) {
+    case PathState::down:
+      return warning("bridge {} is down: {}; it is still probed", bridge, silence);
+    case PathState::suspect:
+      return info("bridge {} is suspect: {}", bridge, silence);
+    case PathState::up:
+      if (event.was == PathState::fresh || event.silent < std::chrono::milliseconds(1))
+        return info("bridge {} is up: it answers, RTT {:.1f} ms", bridge, milliseconds(event.rtt));
+      return info("bridge {} is up: it answers again after {:.0f} ms, RTT {:.1f} ms", bridge,
+                  milliseconds(event.silent), milliseconds(event.rtt));
+    case PathState::fresh:
+      break;
+  }
+  return std::nullopt;
+}
+
+LogLine line_of_path(const ClientPathChanged& event) {
+  const std::string path =
+      fmt::format("client {}: path {} from {}", name_of(event.session), event.path.value, from(event.route));
+  if (event.state == PathState::suspect)
+    return debug("{} is suspect: no probe for {:.1f} s", path, seconds_of(event.silent));
+  if (event.state == PathState::down) {
+    return warning("{} is down: {}", path,
+                   event.unheard ? std::string("the client hears nothing on it")
+                                 : fmt::format("no probe for {:.1f} s", seconds_of(event.silent)));
+  }
+  if (event.was == PathState::suspect) return debug("{} is up", path);
+  if (event.rtt > Duration{}) return info("{} is up, RTT {:.1f} ms", path, milliseconds(event.rtt));
+  return info("{} is up", path);
+}
+
+/// What OpenVPN and WireGuard have to be told so that their packets fit.
+LogLine line_of_fragments(const Fragmenting& event, const std::string& path) {
+  // Type, receiver and counter, and the tag; the payload is padded to 16 bytes.
+  constexpr std::size_t kWireguardBytes = 32;
+  const std::size_t wireguard =
+      event.largest > kWireguardBytes ? (event.largest - kWireguardBytes) / 16 * 16 : 0;
+  return warning(
+      "{:.0f} % of the datagrams are larger than {} bytes and need two or more packets on {}, which doubles "
+      "what is sent and what is lost: set 'mssfix {}' in OpenVPN, or an MTU of {} in WireGuard",
+      event.share * 100, event.largest, path, event.largest, wireguard);
+}
+
+LogLine line_of_refusal(const HandshakeRefused& event) {
+  const bool is_cipher = event.refusal == Refusal::cipher;
+  return error("a client from {} is refused: {}{}{}", from(event.route), explain(event.refusal),
+               is_cipher ? "; " : "", is_cipher ? kSetBothEnds : "");
+}
+
+using Line = std::optional<LogLine>;
+
+/// One case for each event.
+struct Wording {
+  std::string_view bridge;
+
+  Line operator()(const TablesFull& event) const {
+    return warning("a table is full: {} (said once a minute)", name_of(event.drop));
+  }
+  Line operator()(const SessionStarted& event) const { return line_of_start(event); }
+  Line operator()(const SessionLost& /*event*/) const {
+    return warning("no path answers any more; trying all of them until one does");
+  }
+  Line operator()(const SessionEnded& event) const {
+    return info("mpserver ended the session: {}; trying again", name_of(event.reason));
+  }
+  Line operator()(const SessionRefused& event) const { return line_of_refusal(event); }
+  Line operator()(const NoAnswer& /*event*/) const {
+    return warning(
+        "no answer from mpserver by any bridge yet: does it run, do the bridges lead to its port, is the key "
+        "the same at both ends? Trying on");
+  }
+  Line operator()(const PathChanged& event) const { return line_of_path(event, bridge); }
+  Line operator()(const PathStandby& event) const {
+    return info(
+        "bridge {} {}", bridge,
+        event.standby ? "is in reserve: enough others are up" : "is called in: too few others are up");
+  }
+  Line operator()(const PathLooped& /*event*/) const {
+    return error(
+        "bridge {} is shut: what is sent on it comes back in from the application, so that the tunnel would "
+        "carry itself. The VPN that runs through this program must not get the route to its bridges",
+        bridge);
+  }
+  Line operator()(const Fragmenting& event) const {
+    return line_of_fragments(event, fmt::format("bridge {}", bridge));
+  }
+  Line operator()(const ClientSessionStarted& event) const {
+    return info("client {} from {}: session started, cipher {}", name_of(event.session), from(event.route),
+                name_of(event.cipher));
+  }
+  Line operator()(const ClientTakenOver& event) const {
+    return info("client {} from {}: started again, its flows go on, cipher {}", name_of(event.session),
+                from(event.route), name_of(event.cipher));
+  }
+  Line operator()(const ClientSessionEnded& event) const {
+    return info("client {}: session ended: {}", name_of(event.session), name_of(event.reason));
+  }
+  Line operator()(const ClientSessionSilent& event) const {
+    return info("client {}: session ended: not heard for too long", name_of(event.session));
+  }
+  Line operator()(const IdentitiesClash& event) const {
+    return warning(
+        "client {}: two running programs have this identity, {} is one of them; they are kept apart now. "
+        "Give each a client-id of its own",
+        name_of(event.session), from(event.route));
+  }
+  Line operator()(const HandshakeRefused& event) const { return line_of_refusal(event); }
+  Line operator()(const HandshakeOtherKey& event) const {
+    return warning(
+        "a client from {} has another key, or one end has none: it gets no answer (said once a minute)",
+        from(event.route));
+  }
+  Line operator()(const ClientPathChanged& event) const { return line_of_path(event); }
+  Line operator()(const ClientPathMoved& event) const {
+    return info("client {}: path {} moved from {} to {}", name_of(event.session), event.path.value,
+                from(event.from), from(event.to));
+  }
+  Line operator()(const ClientPathStayed& event) const {
+    return info("client {}: path {} stays at {}: it still answers there", name_of(event.session),
+                event.path.value, from(event.route));
+  }
+  Line operator()(const ClientFragmenting& event) const {
+    return line_of_fragments(
+        event.what, fmt::format("path {} of client {}", event.what.path.value, name_of(event.session)));
+  }
+};
+
+}  // namespace
+
+std::string client_name(const ClientIdentity& identity) {
+  std::string name;
+  for (std::size_t i = 0; i < 4; ++i) name += fmt::format("{:02x}", identity[i]);
+  return name;
+}
+
+std::optional<LogLine> line_of(const Event& event, std::string_view bridge) {
+  return std::visit(Wording{bridge}, event);
+}
+
+void log_event(const Event& event, std::string_view bridge) {
+  if (const auto line = line_of(event, bridge)) log_line(line->level, line->text);
+}
+
+void log_drops(std::string_view where, const DropCounters& drops) {
+  std::string line;
+  for (std::size_t i = 0; i < kDropReasons; ++i) {
+    const auto reason = static_cast<Drop>(i);
+    if (drops[reason] != 0)
+      line += fmt::format("{}{} {}", line.empty() ? "" : ", ", name_of(reason), drops[reason]);
+  }
+  log_info("dropped {}: {}", where, line.empty() ? "nothing" : line);
+}
+
+void log_protection(bool encrypt, bool has_key) {
+  const std::string_view key = has_key ? "a key is set" : "no key is set";
+  if (encrypt) {
+    log_info("datagrams are encrypted, {}", key);
+  } else {
+    log_warning("datagrams are NOT encrypted (MPTUNNEL_ENCRYPT=0 or encrypt no), {}", key);
+  }
+  if (!has_key) {
+    log_warning(
+        "without a key this keeps out who only listens: anybody may connect, and somebody on the way can "
+        "pose as the other "
+        "end. Make a key with --genkey and give it to both ends with --key-file");
+  }
+}
+
+}  // namespace mptunnel

@@ -1,0 +1,159 @@
+#include "mptunnel/ports/bridges.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "mptunnel/host/log.h"
+
+namespace mptunnel {
+namespace {
+
+/// One that leads beyond the link, unless the bridge is on it.
+bool has_usable_address(const BridgeConfig& line, const NetworkInterface& interface) {
+  const auto remote = parse_numeric_endpoint(line.remote.host, line.remote.port);
+  const bool is_on_link = line.remote.host.starts_with("fe80:") || (remote && remote->is_link_local());
+  return std::any_of(interface.addresses.begin(), interface.addresses.end(), [&](const Endpoint& address) {
+    return (is_on_link || !address.is_link_local()) && (!remote || remote->family == address.family);
+  });
+}
+
+}  // namespace
+
+Bridges::Bridges(const ClientConfig& config, const ClientIdentity& identity, const SocketTuning& tuning,
+                 Loop& loop, Resolver& resolver, Callbacks callbacks)
+    : config_(config),
+      callbacks_(std::move(callbacks)),
+      watch_(
+          loop, [this] { on_interfaces(); }, log_line),
+      context_{identity,
+               tuning,
+               config.common.resolve_interval,
+               loop,
+               resolver,
+               watch_.table(),
+               callbacks_.on_readable,
+               callbacks_.on_available,
+               callbacks_.on_readdressed} {}
+
+void Bridges::start() {
+  if (const auto started = watch_.start(); !started)
+    log_warning("interfaces are not watched, so that a change is noticed late: {}", started.error());
+  make_missing();
+  for (const std::string& problem : problems()) log_warning("{}", problem);
+}
+
+void Bridges::on_interfaces() {
+  remove_unfit();
+  for (const auto& bridge : bridges_) {
+    if (bridge) bridge->on_interfaces();
+  }
+  make_missing();
+}
+
+void Bridges::make_missing() {
+  const auto make_for = [this](std::size_t line, const std::string& device) {
+    if (!has_path(line, device)) make(line, device);
+  };
+  // Lines of one path come first: patterns take what is left.
+  for (std::size_t line = 0; line < config_.bridges.size(); ++line) {
+    const BridgeConfig& bridge = config_.bridges[line];
+    if (!is_pattern(bridge)) make_for(line, bridge.devices.empty() ? std::string() : bridge.devices.front());
+  }
+  for (std::size_t line = 0; line < config_.bridges.size(); ++line) {
+    if (!is_pattern(config_.bridges[line])) continue;
+    for (const auto& [index, interface] : watch_.table().interfaces()) {
+      if (is_fit(config_.bridges[line], interface)) make_for(line, interface.name);
+    }
+  }
+}
+
+bool Bridges::has_path(std::size_t line, const std::string& device) const {
+  return std::any_of(bridges_.begin(), bridges_.end(), [&](const auto& bridge) {
+    return bridge && owners_.at(bridge->id().value) == Owner{line, device};
+  });
+}
+
+void Bridges::remove_unfit() {
+  for (std::size_t i = 0; i < kMaxPaths; ++i) {
+    if (!bridges_.at(i)) continue;
+    const BridgeConfig& line = config_.bridges[owners_.at(i)->first];
+    if (!is_pattern(line)) continue;
+    const NetworkInterface* interface = watch_.table().find(bridges_.at(i)->device());
+    if (interface == nullptr || !is_fit(line, *interface)) remove(PathId{static_cast<std::uint8_t>(i)});
+  }
+}
+
+bool Bridges::is_fit(const BridgeConfig& line, const NetworkInterface& interface) const {
+  // A line of its own for the same path says more than a pattern.
+  const bool is_named =
+      std::any_of(config_.bridges.begin(), config_.bridges.end(), [&](const BridgeConfig& other) {
+        return !is_pattern(other) && other.remote == line.remote && !other.devices.empty() &&
+               other.devices.front() == interface.name;
+      });
+  return !is_named && interface.is_up && has_usable_address(line, interface) && !interface.is_loopback &&
+         !interface.is_tunnel && matches_device(line, interface.name) &&
+         !is_excluded(config_, interface.name);
+}
+
+std::optional<PathId> Bridges::take_id(std::size_t line, const std::string& device) {
+  const Owner owner{line, device};
+  std::optional<PathId> best;
+  for (std::size_t i = kMaxPaths; i-- > 0;) {
+    if (bridges_.at(i)) continue;
+    const PathId id{static_cast<std::uint8_t>(i)};
+    if (owners_.at(i) == owner) return id;
+    // One that nobody had before is better than one that another may want back.
+    if (!best || !owners_.at(i) || owners_.at(best->value)) best = id;
+  }
+  return best;
+}
+
+void Bridges::make(std::size_t line, const std::string& device) {
+  const BridgeConfig& config = config_.bridges[line];
+  const auto id = take_id(line, device);
+  if (!id) {
+    if (!said_full_)
+      log_warning("bridge {} over {}: there are {} paths already", config.name, device, kMaxPaths);
+    said_full_ = true;
+    return;
+  }
+  owners_.at(id->value) = Owner{line, device};
+  std::string name = config.name;
+  if (is_pattern(config)) {
+    // The default name ends in the patterns: the interface stands for them.
+    const std::string plain = to_string(config.remote);
+    name = fmt::format("{}@{}", name.starts_with(plain) ? plain : name, device);
+    log_info("bridge {}: interface {} is up, a path is made over it", name, device);
+  }
+  auto& bridge = bridges_.at(id->value);
+  bridge = std::make_unique<Bridge>(*id, config, std::move(name), device, context_);
+  callbacks_.on_made(*bridge);
+  bridge->start();
+}
+
+void Bridges::remove(PathId id) {
+  auto& bridge = bridges_.at(id.value);
+  log_info("bridge {}: interface {} is gone, down or without an address, its path is removed", bridge->name(),
+           bridge->device());
+  callbacks_.on_available(id, false);
+  bridge.reset();
+  said_full_ = false;
+}
+
+std::vector<std::string> Bridges::problems() const {
+  std::vector<std::string> problems;
+  for (std::size_t line = 0; line < config_.bridges.size(); ++line) {
+    const bool has_path = std::any_of(bridges_.begin(), bridges_.end(), [&](const auto& bridge) {
+      return bridge && owners_.at(bridge->id().value)->first == line;
+    });
+    if (has_path) continue;
+    problems.push_back(fmt::format("bridge {}: {}", config_.bridges[line].name,
+                                   is_pattern(config_.bridges[line])
+                                       ? "no interface that it could use is up and has an address"
+                                       : "there are too many paths already"));
+  }
+  return problems;
+}
+
+}  // namespace mptunnel

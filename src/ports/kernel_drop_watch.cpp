@@ -1,0 +1,25 @@
+#include "mptunnel/ports/kernel_drop_watch.h"
+
+#include "mptunnel/host/log.h"
+
+namespace mptunnel {
+
+void KernelDropWatch::count(std::uint64_t drops, TimePoint now) {
+  total_ += drops;
+  if (told_at_ && now - *told_at_ < std::chrono::minutes(1)) return;
+  log_warning(
+      "{} datagrams {} were dropped by the kernel since receive buffers were full: this machine can't keep "
+      "up",
+      total_ - told_, what_);
+  told_ = total_;
+  told_at_ = now;
+}
+
+void log_kernel_drops(std::initializer_list<const KernelDropWatch*> watches) {
+  for (const KernelDropWatch* watch : watches) {
+    if (watch->total() > 0)
+      log_info("dropped by the kernel since receive buffers were full: {} {}", watch->total(), watch->what());
+  }
+}
+
+}  // namespace mptunnel

@@ -1,0 +1,392 @@
+#include "mptunnel/control/status.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "mptunnel/control/status_format.h"
+
+namespace mptunnel {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+TEST(StatusFormat, SpansHaveTheUnitsThatFitThem) {
+  EXPECT_EQ(format_span(-5s), "0.0 s");
+  EXPECT_EQ(format_span(0s), "0.0 s");
+  EXPECT_EQ(format_span(120ms), "0.1 s");
+  EXPECT_EQ(format_span(9949ms), "9.9 s");
+  EXPECT_EQ(format_span(9950ms), "10 s");
+  EXPECT_EQ(format_span(59s), "59 s");
+  EXPECT_EQ(format_span(60s), "1 min");
+  EXPECT_EQ(format_span(59min), "59 min");
+  EXPECT_EQ(format_span(59min + 31s), "1 h 0 min");
+  EXPECT_EQ(format_span(2h + 13min), "2 h 13 min");
+  EXPECT_EQ(format_span(47h + 59min), "47 h 59 min");
+  EXPECT_EQ(format_span(123h), "5 d 3 h");
+}
+
+TEST(StatusFormat, TimesAgoHaveOneUnit) {
+  EXPECT_EQ(format_ago(-5s), "0.0 s ago");
+  EXPECT_EQ(format_ago(120ms), "0.1 s ago");
+  EXPECT_EQ(format_ago(960ms), "1 s ago");
+  EXPECT_EQ(format_ago(59s), "59 s ago");
+  EXPECT_EQ(format_ago(59600ms), "1 min ago");
+  EXPECT_EQ(format_ago(59min + 40s), "1 h ago");
+  EXPECT_EQ(format_ago(2h + 50min), "2 h ago");
+  EXPECT_EQ(format_ago(123h), "5 d ago");
+}
+
+TEST(StatusFormat, DelaysHaveThreeDigits) {
+  EXPECT_EQ(format_delay(0us), "0.00 ms");
+  EXPECT_EQ(format_delay(123us), "0.12 ms");
+  EXPECT_EQ(format_delay(9996us), "10.0 ms");
+  EXPECT_EQ(format_delay(12345us), "12.3 ms");
+  EXPECT_EQ(format_delay(99960us), "100 ms");
+  EXPECT_EQ(format_delay(1234ms), "1234 ms");
+  EXPECT_EQ(format_delay(12345ms), "12.3 s");
+}
+
+TEST(StatusFormat, FractionsLookLikeAllOrNothingOnlyWhereTheyAre) {
+  EXPECT_EQ(format_fraction(std::nullopt), "-");
+  EXPECT_EQ(format_fraction(0.), "0 %");
+  EXPECT_EQ(format_fraction(0.000001), "<0.01 %");
+  EXPECT_EQ(format_fraction(0.0012), "0.12 %");
+  EXPECT_EQ(format_fraction(0.012), "1.2 %");
+  EXPECT_EQ(format_fraction(0.123), "12.3 %");
+  EXPECT_EQ(format_fraction(0.99999), "99.9 %");
+  EXPECT_EQ(format_fraction(1.), "100 %");
+  EXPECT_EQ(format_fraction(-0.1), "-");
+  EXPECT_EQ(format_fraction(std::numeric_limits<double>::quiet_NaN()), "-");
+  EXPECT_EQ(format_fraction(std::numeric_limits<double>::infinity()), "-");
+}
+
+TEST(StatusFormat, RatesHaveTheUnitsThatFitThem) {
+  EXPECT_EQ(format_rate(0), "0");
+  EXPECT_EQ(format_rate(999), "999 bit/s");
+  EXPECT_EQ(format_rate(1000), "1.0 kbit/s");
+  EXPECT_EQ(format_rate(3'400'000), "3.4 Mbit/s");
+  EXPECT_EQ(format_rate(9'960'000), "10 Mbit/s");
+  EXPECT_EQ(format_rate(12'340'000), "12 Mbit/s");
+  EXPECT_EQ(format_rate(999'499'999), "999 Mbit/s");
+  EXPECT_EQ(format_rate(999'500'000), "1.0 Gbit/s");
+  EXPECT_EQ(format_rate(std::numeric_limits<std::uint64_t>::max()), "18446744 Tbit/s");
+}
+
+TEST(StatusFormat, TextsCannotSteerATerminal) {
+  EXPECT_EQ(printable("a\n\x1b[2J\x7f\t\xc3\xa4z~ "), "a??[2J????z~ ");
+  EXPECT_EQ(printable(std::string_view("\0x", 2)), "?x");
+}
+
+TEST(StatusFormat, LongTextsKeepBothEnds) {
+  EXPECT_EQ(shortened("abcdefghij", 10), "abcdefghij");
+  EXPECT_EQ(shortened("abcdefghijk", 10), "abcd...ijk");
+  EXPECT_EQ(shortened("abcdefghijk", 5), "a...k");
+}
+
+PathStatus good_path() {
+  PathStatus path;
+  path.id = 0;
+  path.name = "198.51.100.1:4000";
+  path.state = PathState::up;
+  path.remote = "198.51.100.1:4000";
+  path.local = "10.0.0.1:12345";
+  path.rtt = RttStatus{12345us, 1ms, 10ms, 13ms};
+  path.mtu_out = 1472;
+  path.mtu_in = 1472;
+  path.last_answer = 120ms;
+  path.out = {1000, 1446000, 12, 0.012, 0.012, 400us, 0, 0, 3'400'000};
+  path.in = {2000, 2892000, 0, 0., 0., 300us, 900, 600, 12'300'000};
+  return path;
+}
+
+PathStatus bad_path() {
+  PathStatus path;
+  path.id = 31;
+  path.name = "mobile";
+  path.state = PathState::down;
+  path.problem = "sent for 8 s, nothing came back";
+  path.standby = true;
+  path.remote = "198.51.100.2:4000";
+  path.device = "wwan0";
+  path.rtt = RttStatus{250ms, 1ms, 10ms, 13ms};
+  path.mtu_out = 1372;
+  path.last_answer = 8s;
+  path.out.loss = 1.;
+  path.out.loss_recent = 1.;
+  path.in.first = 100;
+  return path;
+}
+
+PathStatus fresh_path() {
+  PathStatus path;
+  path.id = 2;
+  path.name = "new";
+  return path;
+}
+
+SessionStatus some_session() {
+  SessionStatus session;
+  session.state = SessionState::established;
+  session.age = 2h + 13min;
+  session.cipher = "AES-256-GCM";
+  session.encrypted = true;
+  session.has_key = true;
+  session.key_age = 45s;
+  session.flows = 3;
+  session.datagrams_in = 123456;
+  session.datagrams_out = 123400;
+  session.duplicates_dropped = 246000;
+  session.residual_loss_out = 0.0001;
+  session.residual_loss_in = 0;
+  session.fragmented = 12;
+  session.largest_whole = 1446;
+  return session;
+}
+
+Status client_status() {
+  Status status;
+  status.version = "1.0.0";
+  status.uptime = 2h + 14min;
+  status.config = "mpclient.conf";
+  status.listen = {"127.0.0.1:3000", "[::1]:3000"};
+  status.session = some_session();
+  status.paths = {good_path(), bad_path(), fresh_path()};
+  status.drops.add(Drop::copy, 246000);
+  status.drops.add(Drop::bad_frame, 3);
+  status.problems = {"datagrams are larger than paths carry whole: set mssfix 1400"};
+  return status;
+}
+
+Status server_status() {
+  Status status;
+  status.is_server = true;
+  status.version = "1.0.0";
+  status.uptime = 61s;
+  status.listen = {"0.0.0.0:2000"};
+  status.target = "127.0.0.1:1194";
+  SessionStatus dormant;
+  dormant.state = SessionState::dormant;
+  dormant.flows = 1;
+  status.clients = {{"a1b2c3d4", some_session(), {good_path()}}, {"00000001", dormant, {}}};
+  return status;
+}
+
+TEST(RenderTable, ShowsAClient) {
+  EXPECT_EQ(render_table(client_status()),
+            R"(mpclient  1.0.0, up for 2 h 14 min, mpclient.conf
+listen    127.0.0.1:3000, [::1]:3000
+session   established for 2 h 13 min, AES-256-GCM, key set, keys 45 s old
+traffic   3 flows, 123456 datagrams in, 123400 out, 246000 duplicates dropped, residual loss out 0.01 %, in 0 %
+sizes     12 datagrams were too large for a path in use and went there in pieces; up to 1446 bytes go whole on each
+dropped   copy 246000, bad_frame 3
+
+path               state             RTT  loss out  loss in     MTU    rate out    rate in    wins   answered  problem
+198.51.100.1:4000  up            12.3 ms     1.2 %      0 %    1472  3.4 Mbit/s  12 Mbit/s  90.0 %  0.1 s ago
+mobile             down standby   250 ms     100 %        -  1372/-           0          0  10.0 %    8 s ago  sent for 8 s, nothing came back
+new                new                 -         -        -       -           0          0     0 %          -
+
+problem   datagrams are larger than paths carry whole: set mssfix 1400
+)");
+}
+
+TEST(RenderTable, ShowsEachClientOfAServer) {
+  EXPECT_EQ(render_table(server_status()),
+            R"(mpserver  1.0.0, up for 1 min
+listen    0.0.0.0:2000
+target    127.0.0.1:1194
+
+client    a1b2c3d4
+session   established for 2 h 13 min, AES-256-GCM, key set, keys 45 s old
+traffic   3 flows, 123456 datagrams in, 123400 out, 246000 duplicates dropped, residual loss out 0.01 %, in 0 %
+sizes     12 datagrams were too large for a path in use and went there in pieces; up to 1446 bytes go whole on each
+path               state      RTT  loss out  loss in   MTU    rate out    rate in   wins   answered  problem
+198.51.100.1:4000  up     12.3 ms     1.2 %      0 %  1472  3.4 Mbit/s  12 Mbit/s  100 %  0.1 s ago
+
+client    00000001
+session   dormant, datagrams in the clear, no key
+traffic   1 flow, 0 datagrams in, 0 out, 0 duplicates dropped, residual loss out -, in -
+no paths
+)");
+}
+
+TEST(RenderTable, SaysThatThereAreNoClients) {
+  Status status = server_status();
+  status.clients.clear();
+  EXPECT_EQ(
+      render_table(status),
+      "mpserver  1.0.0, up for 1 min\nlisten    0.0.0.0:2000\ntarget    127.0.0.1:1194\nclients   none\n");
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+TEST(RenderTable, FitsItsWidthWithUsualNames) {
+  Status status = client_status();
+  for (PathStatus& path : status.paths) {
+    path.out.rate_bps = path.in.rate_bps = 999'400'000;
+    path.out.loss_recent = path.in.loss_recent = 0.00001;
+    path.rtt->smoothed = 1234ms;
+    path.last_answer = 59min;
+  }
+  status.paths[2].state = PathState::suspect;
+  status.paths[1].standby = false;
+  for (const std::string& line : lines_of(render_table(status))) EXPECT_LE(line.size(), 140U) << line;
+  status.paths[1].standby = true;
+  status.paths[0].name = "provider-one";
+  for (const std::string& line : lines_of(render_table(status))) EXPECT_LE(line.size(), 140U) << line;
+}
+
+TEST(RenderTable, IsNotBrokenByNames) {
+  Status status = client_status();
+  const std::size_t lines = lines_of(render_table(status)).size();
+  const std::string evil = "a\n\r\x1b[31m\tb\x7f\x80";
+  status.version = status.config = status.session.cipher = evil;
+  status.listen = {evil};
+  status.problems = {evil};
+  status.paths[0].name = evil;
+  status.paths[1].name = std::string(300, 'n') + evil;
+  status.paths[1].problem = evil;
+  const std::string client = render_table(status);
+  EXPECT_EQ(lines_of(client).size(), lines);
+  Status server = server_status();
+  server.target = server.clients[0].client = server.clients[0].session.cipher = evil;
+  for (const std::string& text : {client, render_table(server)}) {
+    EXPECT_TRUE(std::all_of(text.begin(), text.end(),
+                            [](char letter) { return letter == '\n' || (letter >= ' ' && letter <= '~'); }));
+  }
+  const std::vector<std::string> all = lines_of(client);
+  const auto heading =
+      std::find_if(all.begin(), all.end(), [](const std::string& line) { return line.starts_with("path "); });
+  ASSERT_NE(heading, all.end());
+  EXPECT_EQ(heading->find("  state"), 40U);
+  EXPECT_EQ((heading + 2)->find("  down standby"), 40U);
+}
+
+/// The names and kinds that --status --json promises; "?" after a kind: or null.
+const json kDirection = json::parse(R"({"packets":"n","bytes":"n","lost":"n","loss":"n?","loss_recent":"n?",
+  "jitter_ms":"n?","first":"n","duplicates":"n","rate_bps":"n"})");
+const json kSession = json::parse(R"({"state":"s","age_s":"n?","cipher":"s","encrypted":"b","key":"s",
+  "key_age_s":"n?","flows":"n","datagrams_in":"n","datagrams_out":"n","duplicates_dropped":"n",
+  "residual_loss":{"out":"n?","in":"n?"},"fragmented":"n","largest_whole":"n?"})");
+
+json path_kinds() {
+  json kinds = json::parse(R"({"id":"n","name":"s","state":"s","problem":"s","standby":"b","remote":"s",
+    "local":"s","device":"s","mtu":{"out":"n?","in":"n?"},"last_answer_s":"n?","rtt_ms":"o?"})");
+  kinds["out"] = kinds["in"] = kDirection;
+  return kinds;
+}
+
+void expect_kinds(const json& value, const json& kinds, const std::string& where) {
+  if (kinds.is_string()) {
+    const std::string kind = kinds;
+    if (kind.ends_with('?') && value.is_null()) return;
+    const char letter = value.is_number() ? 'n' : value.is_string() ? 's' : value.is_boolean() ? 'b' : 'o';
+    EXPECT_EQ(letter, kind.front()) << where;
+    return;
+  }
+  std::vector<std::string> names;
+  std::vector<std::string> expected;
+  for (const auto& [name, member] : value.items()) names.push_back(name);
+  for (const auto& [name, kind] : kinds.items()) expected.push_back(name);
+  EXPECT_EQ(names, expected) << where;
+  for (const auto& [name, kind] : kinds.items()) {
+    if (value.contains(name)) expect_kinds(value[name], kind, where + "." + name);
+  }
+}
+
+std::vector<std::string> names_in_order(const std::string& text) {
+  const auto object = nlohmann::ordered_json::parse(text);
+  std::vector<std::string> names;
+  for (const auto& [name, value] : object.items()) names.push_back(name);
+  return names;
+}
+
+TEST(RenderJson, HasWhatIsPromisedOfAClient) {
+  const std::string text = render_json(client_status());
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
+  EXPECT_EQ(text.back(), '\n');
+  EXPECT_EQ(names_in_order(text),
+            (std::vector<std::string>{"program", "version", "uptime_s", "config", "listen", "session",
+                                      "paths", "drops", "problems"}));
+  const json object = json::parse(text);
+  expect_kinds(object["session"], kSession, "session");
+  ASSERT_EQ(object["paths"].size(), 3U);
+  for (const json& path : object["paths"]) expect_kinds(path, path_kinds(), "path");
+  EXPECT_EQ(object["program"], "mpclient");
+  EXPECT_EQ(object["uptime_s"], 8040.0);
+  EXPECT_EQ(object["listen"], (json{"127.0.0.1:3000", "[::1]:3000"}));
+  EXPECT_EQ(object["drops"], (json{{"copy", 246000}, {"bad_frame", 3}}));
+  EXPECT_EQ(object["problems"].size(), 1U);
+}
+
+TEST(RenderJson, CarriesEveryValue) {
+  const json object = json::parse(render_json(client_status()));
+  EXPECT_EQ(object["session"], json::parse(R"({"state":"established","age_s":7980.0,"cipher":"AES-256-GCM",
+    "encrypted":true,"key":"set","key_age_s":45.0,"flows":3,"datagrams_in":123456,"datagrams_out":123400,
+    "duplicates_dropped":246000,"residual_loss":{"out":0.0001,"in":0.0},"fragmented":12,
+    "largest_whole":1446})"));
+  EXPECT_EQ(object["paths"][0], json::parse(R"({"id":0,"name":"198.51.100.1:4000","state":"up","problem":"",
+    "standby":false,"remote":"198.51.100.1:4000","local":"10.0.0.1:12345","device":"",
+    "rtt_ms":{"smoothed":12.345,"variation":1.0,"minimum":10.0,"latest":13.0},
+    "mtu":{"out":1472,"in":1472},"last_answer_s":0.12,
+    "out":{"packets":1000,"bytes":1446000,"lost":12,"loss":0.012,"loss_recent":0.012,"jitter_ms":0.4,
+           "first":0,"duplicates":0,"rate_bps":3400000},
+    "in":{"packets":2000,"bytes":2892000,"lost":0,"loss":0.0,"loss_recent":0.0,"jitter_ms":0.3,
+          "first":900,"duplicates":600,"rate_bps":12300000}})"));
+  EXPECT_EQ(object["paths"][1]["mtu"], json::parse(R"({"out":1372,"in":null})"));
+  EXPECT_EQ(object["paths"][1]["standby"], true);
+  EXPECT_EQ(object["paths"][1]["problem"], "sent for 8 s, nothing came back");
+  EXPECT_EQ(object["paths"][2]["rtt_ms"], nullptr);
+  EXPECT_EQ(object["paths"][2]["last_answer_s"], nullptr);
+}
+
+TEST(RenderJson, HasWhatIsPromisedOfAServer) {
+  const std::string text = render_json(server_status());
+  EXPECT_EQ(names_in_order(text),
+            (std::vector<std::string>{"program", "version", "uptime_s", "config", "listen", "target",
+                                      "clients", "drops", "problems"}));
+  const json object = json::parse(text);
+  EXPECT_EQ(object["target"], "127.0.0.1:1194");
+  ASSERT_EQ(object["clients"].size(), 2U);
+  for (const json& client : object["clients"]) expect_kinds(client["session"], kSession, "session");
+  EXPECT_EQ(object["clients"][0]["client"], "a1b2c3d4");
+  EXPECT_EQ(object["clients"][0]["paths"].size(), 1U);
+  EXPECT_EQ(object["clients"][1]["session"]["state"], "dormant");
+  EXPECT_EQ(object["clients"][1]["session"]["key"], "none");
+  EXPECT_EQ(object["clients"][1]["paths"], json::array());
+  EXPECT_EQ(object["drops"], json::object());
+  EXPECT_EQ(object["problems"], json::array());
+}
+
+TEST(RenderJson, TakesAnyText) {
+  Status status = client_status();
+  status.config = "a\"\n\xff\x80";
+  status.paths[0].out.loss = std::numeric_limits<double>::quiet_NaN();
+  const json object = json::parse(render_json(status));
+  EXPECT_EQ(object["config"], "a\"\n\xef\xbf\xbd\xef\xbf\xbd");
+  EXPECT_EQ(object["paths"][0]["out"]["loss"], nullptr);
+}
+
+TEST(DropSum, AddsWhatIsCountedAtTwoPlaces) {
+  DropCounters one;
+  DropCounters other;
+  one.add(Drop::copy, 2);
+  other.add(Drop::copy, 3);
+  other.add(Drop::target_unknown, 1);
+  const DropCounters sum = sum_of(one, other);
+  EXPECT_EQ(sum[Drop::copy], 5U);
+  EXPECT_EQ(sum[Drop::target_unknown], 1U);
+  EXPECT_EQ(sum[Drop::truncated], 0U);
+}
+
+}  // namespace
+}  // namespace mptunnel

@@ -1,0 +1,113 @@
+#include "mptunnel/host/key_file.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+#include <string>
+
+#include "unit/crypto/hex.h"
+
+namespace mptunnel {
+namespace {
+
+// 00 01 ... 1f, by Python's base64.b64encode(bytes(range(32))).
+constexpr std::string_view kText = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+constexpr std::string_view kBytes = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+class KeyFile : public testing::Test {
+ public:
+  KeyFile(const KeyFile&) = delete;
+  KeyFile& operator=(const KeyFile&) = delete;
+
+ protected:
+  KeyFile() {
+    std::string name = testing::TempDir() + "mptunnel-key-XXXXXX";
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
+    folder_ = name;
+  }
+  ~KeyFile() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+  [[nodiscard]] std::string path(const std::string& name = "key") const { return folder_ / name; }
+  [[nodiscard]] std::string write(const std::string& text, mode_t mode = 0600) const {
+    std::ofstream(path(), std::ios::binary) << text;
+    EXPECT_EQ(::chmod(path().c_str(), mode), 0);
+    return path();
+  }
+  static void expect_error(const std::string& file, const std::string& wanted) {
+    const auto key = load_key_file(file);
+    ASSERT_FALSE(key) << wanted;
+    EXPECT_EQ(key.error(), "key file " + file + " " + wanted);
+  }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(KeyFile, GivesItsOneLineThatIsNoComment) {
+  const std::string text(kText);
+  for (const std::string& content : {text, text + "\n", "# made on a Monday\n\n  " + text + "  \n\n# end\n",
+                                     "#\r\n" + text + "\r\n", std::string(4096 - 45, '\n') + text + "\n"}) {
+    const auto key = load_key_file(write(content));
+    ASSERT_TRUE(key) << key.error();
+    EXPECT_EQ(test::to_hex(key->bytes), kBytes);
+  }
+}
+
+TEST_F(KeyFile, MayBeReachedByASymbolicLink) {
+  std::filesystem::create_symlink(write(std::string(kText)), path("link"));
+  EXPECT_TRUE(load_key_file(path("link")));
+  ASSERT_EQ(::chmod(path().c_str(), 0644), 0);
+  expect_error(path("link"), "is open to others than its owner: chmod 600 " + path("link"));
+}
+
+TEST_F(KeyFile, IsRefusedWhereOthersMayOpenIt) {
+  for (const mode_t mode : {0640U, 0604U, 0620U, 0602U, 0610U, 0601U, 0644U, 0666U, 0777U}) {
+    SCOPED_TRACE(mode);
+    expect_error(write(std::string(kText), mode), "is open to others than its owner: chmod 600 " + path());
+  }
+  for (const mode_t mode : {0600U, 0700U}) EXPECT_TRUE(load_key_file(write(std::string(kText), mode)));
+  ASSERT_EQ(::chmod(path().c_str(), 0400), 0);
+  EXPECT_TRUE(load_key_file(path()));
+}
+
+TEST_F(KeyFile, SaysWhatIsWrongWithIt) {
+  const std::string text(kText);
+  const std::string wanted = "a key is 32 bytes in base64, 44 characters, as --genkey prints it";
+  expect_error(path("absent"), "can't be opened: No such file or directory");
+  expect_error(folder_, "is not a regular file: name the file that has the key");
+  expect_error(write(""), "has no key in it: make one with --genkey");
+  expect_error(write("# only a comment\n \n"), "has no key in it: make one with --genkey");
+  expect_error(write("secret\n"), "is not right: the key has 6 characters: " + wanted);
+  expect_error(write(std::string(44, '!')), "is not right: the key is not base64 of 32 bytes: " + wanted);
+  expect_error(write(text + "\n" + text + "\n"), "has more than one line that could be the key: leave one");
+  expect_error(write(text + "\nrubbish"), "has more than one line that could be the key: leave one");
+  expect_error(write(text + std::string(4097 - 44, '\n')),
+               "is larger than 4096 bytes: it should have one line, the key");
+}
+
+TEST_F(KeyFile, IsNoFifoNorDevice) {
+  ASSERT_EQ(::mkfifo(path("fifo").c_str(), 0600), 0);
+  expect_error(path("fifo"), "is not a regular file: name the file that has the key");
+  expect_error("/dev/zero", "is not a regular file: name the file that has the key");
+}
+
+TEST_F(KeyFile, LeavesNoDescriptorOpen) {
+  const int before = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  ASSERT_GE(before, 0);
+  ::close(before);
+  EXPECT_TRUE(load_key_file(write(std::string(kText))));
+  EXPECT_FALSE(load_key_file(folder_));
+  const int after = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  ::close(after);
+  EXPECT_EQ(after, before);
+}
+
+}  // namespace
+}  // namespace mptunnel

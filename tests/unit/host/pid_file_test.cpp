@@ -1,0 +1,130 @@
+#include "mptunnel/host/pid_file.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "support/temporary_folder.h"
+
+namespace mptunnel {
+namespace {
+
+using test::TemporaryFolder;
+
+std::string content_of(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string own_pid_text() {
+  return std::to_string(getpid()) + "\n";
+}
+
+TEST(PidFile, HoldsTheProcessIdAndGoesWithIt) {
+  const TemporaryFolder folder;
+  {
+    const auto file = PidFile::create(folder / "p");
+    ASSERT_TRUE(file) << file.error();
+    EXPECT_EQ(content_of(folder / "p"), own_pid_text());
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder / "p"));
+}
+
+TEST(PidFile, MovesWithItsOwner) {
+  const TemporaryFolder folder;
+  auto file = PidFile::create(folder / "p");
+  ASSERT_TRUE(file);
+  {
+    const PidFile moved = std::move(*file);
+    EXPECT_TRUE(std::filesystem::exists(folder / "p"));
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder / "p"));
+}
+
+TEST(PidFile, ReplacesOneThatAKilledProcessLeft) {
+  const TemporaryFolder folder;
+  // Its number is that of a living process, ours: the lock counts, not the number.
+  static_cast<void>(folder.write("p", own_pid_text() + "  "));
+  static_cast<void>(folder.write("q", "99999999999\n"));
+  static_cast<void>(folder.write("r", ""));
+  for (const char* name : {"p", "q", "r"}) {
+    const auto file = PidFile::create(folder / name);
+    ASSERT_TRUE(file) << file.error();
+    EXPECT_EQ(content_of(folder / name), own_pid_text());
+  }
+}
+
+TEST(PidFile, NamesTheInstanceThatHoldsIt) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "p";
+  const auto first = PidFile::create(path);
+  ASSERT_TRUE(first);
+  const auto second = PidFile::create(path);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error(), "pid file " + path + " is held by a running instance, process " +
+                                std::to_string(getpid()) + ": end it first, or name another file");
+  EXPECT_EQ(content_of(path), own_pid_text());
+}
+
+TEST(PidFile, LeavesAloneWhatIsNoPidFile) {
+  const TemporaryFolder folder;
+  const std::string config = folder.write("c", "1.1.1.1 4000\n");
+  const auto file = PidFile::create(config);
+  ASSERT_FALSE(file);
+  EXPECT_EQ(file.error(),
+            "pid file " + config + " exists and is no pid file: it is left alone, name another file");
+  EXPECT_EQ(content_of(config), "1.1.1.1 4000\n");
+  const std::string digits = folder.write("d", std::string(21, '1'));
+  EXPECT_FALSE(PidFile::create(digits));
+  EXPECT_EQ(content_of(digits).size(), 21U);
+}
+
+TEST(PidFile, FollowsNoLinks) {
+  const TemporaryFolder folder;
+  static_cast<void>(folder.write("real", "1\n"));
+  std::filesystem::create_symlink(folder / "real", folder / "link");
+  EXPECT_FALSE(PidFile::create(folder / "link"));
+  EXPECT_EQ(content_of(folder / "real"), "1\n");
+}
+
+TEST(PidFile, SaysWhyItCannotBeMade) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(PidFile::create(folder / "no/p").error(),
+            "pid file " + (folder / "no/p") + " cannot be opened: No such file or directory");
+  EXPECT_EQ(PidFile::create(folder.path()).error(),
+            "pid file " + folder.path() + " cannot be opened: Is a directory");
+}
+
+TEST(PidFile, DoesNotRemoveAnotherInItsPlace) {
+  const TemporaryFolder folder;
+  {
+    const auto file = PidFile::create(folder / "p");
+    ASSERT_TRUE(file);
+    std::filesystem::remove(folder / "p");
+    static_cast<void>(folder.write("p", "1\n"));
+  }
+  EXPECT_EQ(content_of(folder / "p"), "1\n");
+}
+
+TEST(PidFile, IsFreeAgainAfterItsProcessWasKilled) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "p";
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto file = PidFile::create(path);
+    _exit(file ? 0 : 1);  // no destructor runs, as after SIGKILL
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_EQ(WEXITSTATUS(status), 0);
+  EXPECT_EQ(content_of(path), std::to_string(child) + "\n");
+  const auto file = PidFile::create(path);
+  ASSERT_TRUE(file) << file.error();
+  EXPECT_EQ(content_of(path), own_pid_text());
+}
+
+}  // namespace
+}  // namespace mptunnel
