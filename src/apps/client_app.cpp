@@ -16,7 +16,8 @@ ClientApp::ClientApp(const ClientConfig& config, const ClientSettings& settings,
       started_(monotonic_now()),
       engine_(settings, random_),
       resolver_(loop_),
-      bridges_(config_, settings.identity, tuning, loop_, resolver_,
+      sockets_(tuning),
+      bridges_(config_, settings.identity, loop_, resolver_, sockets_,
                {[this](PathId path) { on_path(path); },
                 [this](PathId path, bool available) {
                   engine_.set_path_available(path, available, out_, monotonic_now());
@@ -30,8 +31,8 @@ ClientApp::ClientApp(const ClientConfig& config, const ClientSettings& settings,
                   const BridgeConfig& line = bridge.config();
                   engine_.set_path_traits(bridge.id(), {line.backup, line.metered, config_.keepalive});
                 }}),
-      listeners_(loop_, tuning, Steering{}, ListenSockets::Side::applications,
-                 [this](UdpSocket& socket) { on_application(socket); }),
+      listeners_(loop_, sockets_, Steering{}, SocketUse::applications,
+                 [this](DatagramSocket& socket) { on_application(socket); }),
       timer_(loop_, [this] { on_deadline(); }),
       on_term_(loop_, SIGTERM, [this] { on_stop(); }),
       on_int_(loop_, SIGINT, [this] { on_stop(); }) {}
@@ -50,7 +51,7 @@ void ClientApp::run() {
   loop_.run();
 }
 
-void ClientApp::on_application(UdpSocket& socket) {
+void ClientApp::on_application(DatagramSocket& socket) {
   const TimePoint now = monotonic_now();
   for (application_budget_.start(); application_budget_.more();) {
     const ReceiveResult result = application_budget_.receive(socket, buffers_);
@@ -106,7 +107,7 @@ void ClientApp::flush() {
 void ClientApp::send_runs() {
   if (out_.runs.empty()) return;
   bridges_.for_each([this](Bridge& bridge) {
-    UdpSocket* socket = bridge.socket();
+    DatagramSocket* socket = bridge.socket();
     if (socket == nullptr) return;
     for (const PacketRun& run : out_.runs) {
       if (run.paths.contains(bridge.id())) sender_.add(out_, run, bridge.id());
@@ -122,10 +123,10 @@ void ClientApp::send_runs() {
 
 void ClientApp::deliver() {
   out_.group_deliveries();
-  UdpSocket* socket = nullptr;
+  DatagramSocket* socket = nullptr;
   for (const Delivery& delivery : out_.deliveries) {
     const Route* application = engine_.application_of(delivery.flow);
-    UdpSocket* own = application == nullptr ? nullptr : listeners_.find(*application);
+    DatagramSocket* own = application == nullptr ? nullptr : listeners_.find(*application);
     if (own == nullptr) {
       drops_.add(application == nullptr ? Drop::flow_unknown : Drop::unreachable, delivery.count);
       continue;
@@ -137,7 +138,7 @@ void ClientApp::deliver() {
   send_deliveries(socket);
 }
 
-void ClientApp::send_deliveries(UdpSocket* socket) {
+void ClientApp::send_deliveries(DatagramSocket* socket) {
   if (deliveries_.empty()) return;
   delivered_.resize(deliveries_.size());
   socket->send(std::span<const SendPieces>(deliveries_), delivered_);

@@ -28,10 +28,11 @@ ServerApp::ServerApp(const ServerConfig& config, const ServerSettings& settings,
       started_(monotonic_now()),
       engine_(with_lanes(settings), random_),
       resolver_(loop_),
-      target_(config_.target, config_.common.resolve_interval, tuning, loop_, resolver_,
+      sockets_(tuning),
+      target_(config_.target, config_.common.resolve_interval, sockets_, loop_, resolver_,
               [this](FlowHandle flow) { on_target(flow); }),
-      listeners_(loop_, tuning, kByLane, ListenSockets::Side::paths,
-                 [this](UdpSocket& socket) { on_network(socket); }),
+      listeners_(loop_, sockets_, kByLane, SocketUse::paths,
+                 [this](DatagramSocket& socket) { on_network(socket); }),
       timer_(loop_, [this] { on_deadline(); }),
       on_term_(loop_, SIGTERM, [this] { on_stop(); }),
       on_int_(loop_, SIGINT, [this] { on_stop(); }) {}
@@ -50,7 +51,7 @@ void ServerApp::run() {
   loop_.run();
 }
 
-void ServerApp::on_network(UdpSocket& socket) {
+void ServerApp::on_network(DatagramSocket& socket) {
   const TimePoint now = monotonic_now();
   for (network_budget_.start(); network_budget_.more();) {
     const ReceiveResult result = network_budget_.receive(socket, buffers_);
@@ -64,7 +65,7 @@ void ServerApp::on_network(UdpSocket& socket) {
 void ServerApp::on_target(FlowHandle flow) {
   const TimePoint now = monotonic_now();
   for (target_budget_.start(); target_budget_.more();) {
-    UdpSocket* socket = target_.socket(flow);
+    DatagramSocket* socket = target_.socket(flow);
     if (socket == nullptr) return;
     const ReceiveResult result = target_budget_.receive(*socket, buffers_);
     target_drops_.add(result.kernel_drops, now);
@@ -110,7 +111,7 @@ void ServerApp::flush() {
 
 void ServerApp::send_runs() {
   // Path by path, and all copies that leave by one socket with one call.
-  UdpSocket* socket = nullptr;
+  DatagramSocket* socket = nullptr;
   for (std::size_t begin = 0; begin < out_.runs.size();) {
     const SessionHandle session = out_.runs[begin].session;
     std::size_t end = begin;
@@ -118,7 +119,7 @@ void ServerApp::send_runs() {
     for (; end < out_.runs.size() && out_.runs[end].session == session; ++end) paths |= out_.runs[end].paths;
     for (const PathId path : paths) {
       const Route* route = engine_.route_of(session, path);
-      UdpSocket* own = route == nullptr ? nullptr : listeners_.find(*route);
+      DatagramSocket* own = route == nullptr ? nullptr : listeners_.find(*route);
       if (own == nullptr) continue;
       if (own != socket) send_copies(socket);
       socket = own;
@@ -131,7 +132,7 @@ void ServerApp::send_runs() {
   send_copies(socket);
 }
 
-void ServerApp::send_copies(UdpSocket* socket) {
+void ServerApp::send_copies(DatagramSocket* socket) {
   if (sender_.empty()) return;
   sender_.send(*socket, [this](PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop) {
     engine_.on_sent(path, run, accepted, drop, accepted == run.count ? TimePoint{} : monotonic_now());
@@ -140,7 +141,7 @@ void ServerApp::send_copies(UdpSocket* socket) {
 
 void ServerApp::send_direct() {
   for (const DirectPacket& packet : out_.direct) {
-    UdpSocket* socket = listeners_.find(packet.route);
+    DatagramSocket* socket = listeners_.find(packet.route);
     if (socket == nullptr) continue;
     const SendOutcome outcome = socket->send({out_.bytes_of(packet), packet.size, packet.route});
     if (outcome.accepted == 0) drops_.add(drop_for(outcome.error));
@@ -150,7 +151,7 @@ void ServerApp::send_direct() {
 void ServerApp::deliver() {
   out_.group_deliveries();
   for (const Delivery& delivery : out_.deliveries) {
-    UdpSocket* socket = target_.socket(delivery.flow);
+    DatagramSocket* socket = target_.socket(delivery.flow);
     if (socket == nullptr) {
       drops_.add(Drop::target_unknown, delivery.count);
       continue;

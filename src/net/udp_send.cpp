@@ -365,19 +365,4 @@ void UdpSocket::send(std::span<const SendPieces> pieces, std::span<SendOutcome> 
   send_all(state_, pieces, outcomes);
 }
 
-SendOutcome UdpSocket::send(const SendRun& run) {
-  SendOutcome outcome;
-  send(std::span(&run, 1), {&outcome, 1});
-  return outcome;
-}
-
-SendOutcome UdpSocket::send_pieces(std::span<const ConstBytes> datagrams, const Route& to,
-                                   std::uint8_t dscp) {
-  SendOutcome outcome;
-  if (datagrams.empty()) return outcome;
-  const SendPieces pieces{datagrams, to, dscp};
-  send(std::span(&pieces, 1), {&outcome, 1});
-  return outcome;
-}
-
 }  // namespace mptunnel

@@ -280,8 +280,4 @@ std::size_t UdpSocket::receive_buffer_bytes() const {
   return static_cast<std::size_t>(std::max(0, get_option(state_.fd, SOL_SOCKET, SO_RCVBUF))) / 2;
 }
 
-std::size_t UdpSocket::send_buffer_bytes() const {
-  return static_cast<std::size_t>(std::max(0, get_option(state_.fd, SOL_SOCKET, SO_SNDBUF))) / 2;
-}
-
 }  // namespace mptunnel

@@ -9,7 +9,6 @@
 
 #include "mptunnel/host/log.h"
 #include "mptunnel/net/clock.h"
-#include "mptunnel/net/source_address.h"
 #include "mptunnel/ports/derived_port.h"
 
 namespace mptunnel {
@@ -161,35 +160,29 @@ void Bridge::try_next() {
 }
 
 tl::expected<void, std::string> Bridge::open(const Endpoint& remote) {
-  UdpSocketOptions options;
-  options.connect = remote;
-  options.device = device_;
-  options.buffer_bytes = kSocketBufferBytes;
-  options.offload = context_.tuning.offload;
-  options.allow_fragments = false;
-  options.on_notice = log_line;
-  options.bind.family = remote.family;
-  if (config_.bind) options.bind = *config_.bind;
+  SocketRequest request{.use = SocketUse::bridge, .bind = {}, .connect = remote, .device = device_};
+  request.bind.family = remote.family;
+  if (config_.bind) request.bind = *config_.bind;
   // The old socket has the port that the new one shall have.
   watcher_.reset();
   socket_.reset();
-  tl::expected<UdpSocket, SocketError> socket = tl::unexpected(SocketError{EADDRINUSE, {}});
-  if (options.bind.port != 0) {
-    socket = UdpSocket::open(options);
+  tl::expected<SocketFactory::Socket, SocketError> socket = tl::unexpected(SocketError{EADDRINUSE, {}});
+  if (request.bind.port != 0) {
+    socket = context_.sockets.open(request);
   } else {
     if (last_port_ != 0) {
-      UdpSocketOptions again = options;
+      SocketRequest again = request;
       again.bind.port = last_port_;
-      socket = UdpSocket::open(again);
+      socket = context_.sockets.open(again);
     }
     if (!socket && socket.error().error == EADDRINUSE)
-      socket = open_on_derived_port(options, context_.identity, name_);
+      socket = open_on_derived_port(context_.sockets, request, context_.identity, name_);
   }
   if (!socket) {
     // The engine is told by close(), or by turn_to() with the next candidate.
     return tl::unexpected(socket.error().what);
   }
-  socket_.emplace(std::move(*socket));
+  socket_ = std::move(*socket);
   last_port_ = socket_->local_endpoint().port;
   const NetworkInterface* device = device_.empty() ? nullptr : context_.interfaces.find(device_);
   device_index_ = device == nullptr ? 0 : device->index;
@@ -263,7 +256,7 @@ void Bridge::on_interfaces() {
 void Bridge::check_source() {
   if (config_.bind || !socket_) return;
   const Endpoint before = socket_->local_endpoint();
-  const auto source = source_address_towards(remote_, device_);
+  const auto source = context_.sockets.source_address_towards(remote_, device_);
   const NetworkInterface* owner = source ? context_.interfaces.owner_of(*source) : nullptr;
   if (source && *source == before.with_port(0)) {
     // Routing still says so, although the interface has lost its carrier.

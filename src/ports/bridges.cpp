@@ -20,17 +20,17 @@ bool has_usable_address(const BridgeConfig& line, const NetworkInterface& interf
 
 }  // namespace
 
-Bridges::Bridges(const ClientConfig& config, const ClientIdentity& identity, const SocketTuning& tuning,
-                 Loop& loop, Resolver& resolver, Callbacks callbacks)
+Bridges::Bridges(const ClientConfig& config, const ClientIdentity& identity, Loop& loop, Resolver& resolver,
+                 SocketFactory& sockets, Callbacks callbacks)
     : config_(config),
       callbacks_(std::move(callbacks)),
       watch_(
           loop, [this] { on_interfaces(); }, log_line),
       context_{identity,
-               tuning,
                config.common.resolve_interval,
                loop,
                resolver,
+               sockets,
                watch_.table(),
                callbacks_.on_readable,
                callbacks_.on_available,

@@ -1,11 +1,11 @@
 #include "mptunnel/ports/buffer_check.h"
 
 #include "mptunnel/host/log.h"
-#include "mptunnel/ports/socket_tuning.h"
+#include "mptunnel/ports/socket_request.h"
 
 namespace mptunnel {
 
-void hint_small_buffer(const UdpSocket& socket) {
+void hint_small_buffer(const DatagramSocket& socket) {
   const std::size_t got = socket.receive_buffer_bytes();
   if (got >= kSocketBufferBytes) return;
   log_warning(

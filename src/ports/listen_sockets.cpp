@@ -16,41 +16,34 @@ bool is_missing_family(int error) {
 
 tl::expected<void, std::string> ListenSockets::open(const std::vector<ListenAddress>& addresses) {
   for (const ListenAddress& address : addresses) {
-    UdpSocketOptions options;
-    options.bind = address.endpoint;
-    options.packet_info = true;
-    options.buffer_bytes = kSocketBufferBytes;
-    options.offload = tuning_.offload;
-    options.read_dscp = side_ == Side::applications && tuning_.copy_dscp;
-    options.allow_fragments = side_ == Side::applications;
-    options.on_notice = log_line;
-    auto sockets = UdpSocket::open_group(options, kSocketsPerAddress, steering_);
+    auto sockets = sockets_.open_group({.use = use_, .bind = address.endpoint, .connect = {}, .device = {}},
+                                       kSocketsPerAddress, steering_);
     if (!sockets) {
       if (address.may_be_missing && is_missing_family(sockets.error().error)) continue;
       return tl::unexpected(sockets.error().what);
     }
     auto listener = std::make_unique<Listener>(Listener{address.endpoint, std::move(*sockets), {}});
-    for (UdpSocket& socket : listener->sockets) {
-      listener->watchers.push_back(
-          std::make_unique<ReadWatcher>(loop_, socket.fd(), [this, &socket] { on_readable_(socket); }));
+    for (const auto& socket : listener->sockets) {
+      listener->watchers.push_back(std::make_unique<ReadWatcher>(
+          loop_, socket->fd(), [this, opened = socket.get()] { on_readable_(*opened); }));
     }
     listeners_.push_back(std::move(listener));
   }
   if (listeners_.empty()) return tl::unexpected(std::string("no address to listen on is available"));
   for (const auto& listener : listeners_)
-    log_info("listening on {}", listener->sockets.front().local_endpoint().to_string());
-  hint_small_buffer(listeners_.front()->sockets.front());
+    log_info("listening on {}", listener->sockets.front()->local_endpoint().to_string());
+  hint_small_buffer(*listeners_.front()->sockets.front());
   return {};
 }
 
-UdpSocket* ListenSockets::find(const Route& route) {
-  UdpSocket* found = nullptr;
+DatagramSocket* ListenSockets::find(const Route& route) {
+  DatagramSocket* found = nullptr;
   for (const auto& listener : listeners_) {
     const Endpoint& here = listener->endpoint;
     if (here.family != route.remote.family) continue;
     if (route.local.port != 0 && here.port != route.local.port) continue;
-    if (here.address == route.local.address) return &listener->sockets.front();
-    if (here.is_any() || found == nullptr) found = &listener->sockets.front();
+    if (here.address == route.local.address) return listener->sockets.front().get();
+    if (here.is_any() || found == nullptr) found = listener->sockets.front().get();
   }
   return found;
 }

@@ -17,16 +17,14 @@ using namespace std::chrono_literals;
 
 constexpr Duration kFirstRetry = 1s;
 constexpr Duration kLongestRetry = 30s;
-/// Kernel buffers of one flow: there may be thousands.
-constexpr std::size_t kFlowBufferBytes = std::size_t{1} << 20U;
 
 }  // namespace
 
-Target::Target(HostPort address, Duration resolve_interval, const SocketTuning& tuning, Loop& loop,
+Target::Target(HostPort address, Duration resolve_interval, SocketFactory& sockets, Loop& loop,
                Resolver& resolver, OnReadable on_readable)
     : address_(std::move(address)),
       resolve_interval_(resolve_interval),
-      tuning_(tuning),
+      sockets_(sockets),
       loop_(loop),
       resolver_(resolver),
       on_readable_(std::move(on_readable)),
@@ -72,21 +70,16 @@ void Target::connect(FlowHandle handle, Flow& flow) {
   flow.socket.reset();
   std::array<std::uint8_t, 8> hash{};
   ByteWriter(hash).u64(flow.hash);
-  UdpSocketOptions options;
-  options.connect = remote_;
-  options.bind.family = remote_.family;
-  options.buffer_bytes = kFlowBufferBytes;
-  options.offload = tuning_.offload;
-  options.read_dscp = tuning_.copy_dscp;
-  options.on_notice = log_line;
-  auto socket = open_on_derived_port(options, hash, "target");
+  SocketRequest request{.use = SocketUse::target, .bind = {}, .connect = remote_, .device = {}};
+  request.bind.family = remote_.family;
+  auto socket = open_on_derived_port(sockets_, request, hash, "target");
   if (!socket) {
     if (!said_socket_error_) log_error("no socket towards the target for a flow: {}", socket.error().what);
     said_socket_error_ = true;
     return;
   }
   said_socket_error_ = false;
-  flow.socket.emplace(std::move(*socket));
+  flow.socket = std::move(*socket);
   flow.watcher =
       std::make_unique<ReadWatcher>(loop_, flow.socket->fd(), [this, handle] { on_readable_(handle); });
 }
@@ -95,12 +88,12 @@ void Target::close(FlowHandle handle) {
   flows_.erase(handle);
 }
 
-UdpSocket* Target::socket(FlowHandle handle) {
+DatagramSocket* Target::socket(FlowHandle handle) {
   const auto found = flows_.find(handle);
   if (found == flows_.end()) return nullptr;
   // A flow that got no socket, for lack of descriptors or of an address, tries again with its next datagram.
   if (!found->second.socket && remote_.is_set()) connect(handle, found->second);
-  return found->second.socket ? &*found->second.socket : nullptr;
+  return found->second.socket.get();
 }
 
 void Target::on_error(int error) {

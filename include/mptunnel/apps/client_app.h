@@ -18,7 +18,7 @@
 #include "mptunnel/ports/kernel_drop_watch.h"
 #include "mptunnel/ports/listen_sockets.h"
 #include "mptunnel/ports/run_sender.h"
-#include "mptunnel/ports/socket_tuning.h"
+#include "mptunnel/ports/socket_factory.h"
 
 namespace mptunnel {
 
@@ -34,7 +34,7 @@ class ClientApp final : public App {
   Loop& loop() override { return loop_; }
 
  private:
-  void on_application(UdpSocket& socket);
+  void on_application(DatagramSocket& socket);
   void on_path(PathId path);
   void on_deadline();
   void on_stop();
@@ -43,7 +43,7 @@ class ClientApp final : public App {
   void send_runs();
   void deliver();
   /// All of deliveries_, through one socket.
-  void send_deliveries(UdpSocket* socket);
+  void send_deliveries(DatagramSocket* socket);
   void act_on(const Event& event);
   void log_summary();
 
@@ -56,6 +56,7 @@ class ClientApp final : public App {
   ClientEngine engine_;
   Output out_;
   Resolver resolver_;
+  SystemSockets sockets_;
   ReceiveBuffers buffers_;
   ReceiveBudget application_budget_;
   ReceiveBudget path_budget_;

@@ -16,7 +16,7 @@
 #include "mptunnel/ports/kernel_drop_watch.h"
 #include "mptunnel/ports/listen_sockets.h"
 #include "mptunnel/ports/run_sender.h"
-#include "mptunnel/ports/socket_tuning.h"
+#include "mptunnel/ports/socket_factory.h"
 #include "mptunnel/ports/target.h"
 #include "mptunnel/session/token_bucket.h"
 
@@ -34,7 +34,7 @@ class ServerApp final : public App {
   Loop& loop() override { return loop_; }
 
  private:
-  void on_network(UdpSocket& socket);
+  void on_network(DatagramSocket& socket);
   void on_target(FlowHandle flow);
   void on_deadline();
   void on_stop();
@@ -42,7 +42,7 @@ class ServerApp final : public App {
   void flush();
   void send_runs();
   /// All that sender_ has gathered.
-  void send_copies(UdpSocket* socket);
+  void send_copies(DatagramSocket* socket);
   void send_direct();
   void deliver();
   void log_summary() const;
@@ -55,6 +55,7 @@ class ServerApp final : public App {
   ServerEngine engine_;
   Output out_;
   Resolver resolver_;
+  SystemSockets sockets_;
   ReceiveBuffers buffers_;
   ReceiveBudget network_budget_;
   ReceiveBudget target_budget_;

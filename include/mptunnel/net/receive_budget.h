@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "mptunnel/net/udp_socket.h"
+#include "mptunnel/net/datagram_socket.h"
 
 namespace mptunnel {
 
@@ -23,8 +23,8 @@ class ReceiveBudget {
   }
   /// Whether the socket may have something, and the wake-up may take it.
   [[nodiscard]] bool more() const { return more_; }
-  /// As UdpSocket::receive(), of as much as is left.
-  ReceiveResult receive(UdpSocket& socket, ReceiveBuffers& buffers) {
+  /// As DatagramSocket::receive(), of as much as is left.
+  ReceiveResult receive(DatagramSocket& socket, ReceiveBuffers& buffers) {
     const ReceiveResult result = socket.receive(buffers, batches());
     more_ = take(result);
     return result;

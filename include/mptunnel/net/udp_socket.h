@@ -13,15 +13,10 @@
 #include <vector>
 
 #include "mptunnel/base/endpoint.h"
+#include "mptunnel/net/datagram_socket.h"
 #include "mptunnel/net/notice.h"
-#include "mptunnel/net/udp_batch.h"
 
 namespace mptunnel {
-
-struct SocketError {
-  int error = 0;     ///< errno
-  std::string what;  ///< a sentence for people, with address or interface
-};
 
 struct UdpSocketOptions {
   /// Its family decides the socket's; the any-address and port 0 are the kernel's choice. Unset: the family
@@ -68,7 +63,7 @@ struct UdpSocketState {
 
 }  // namespace detail
 
-class UdpSocket {
+class UdpSocket final : public DatagramSocket {
  public:
   /// Opens, sets options, binds and connects. On an error nothing stays open.
   static tl::expected<UdpSocket, SocketError> open(const UdpSocketOptions& options);
@@ -82,42 +77,30 @@ class UdpSocket {
                                                                       std::size_t count,
                                                                       const Steering& steering);
 
-  UdpSocket(const UdpSocket&) = delete;
-  UdpSocket& operator=(const UdpSocket&) = delete;
   UdpSocket(UdpSocket&& other) noexcept;
   UdpSocket& operator=(UdpSocket&& other) noexcept;
-  ~UdpSocket();
+  ~UdpSocket() override;
 
-  /// Turns to another peer. The local port stays (unless another program takes it in that very moment); a
-  /// local address that nobody asked for is chosen anew. On an error the socket is connected to nobody, and
-  /// stays usable for another connect().
-  tl::expected<void, SocketError> connect(const Endpoint& remote);
+  tl::expected<void, SocketError> connect(const Endpoint& remote) override;
+  /// By recvmmsg and UDP_GRO.
+  ReceiveResult receive(ReceiveBuffers& buffers, std::size_t max_batches) override;
+  /// As many batches as the buffers have room for.
+  ReceiveResult receive(ReceiveBuffers& buffers) { return receive(buffers, kAllBatches); }
+  /// By sendmmsg and UDP_SEGMENT.
+  void send(std::span<const SendRun> runs, std::span<SendOutcome> outcomes) override;
+  void send(std::span<const SendPieces> pieces, std::span<SendOutcome> outcomes) override;
+  using DatagramSocket::send;
 
-  /// One recvmmsg: at most `max_batches` batches of up to 64 datagrams. Never blocks. Call it until `more` is
-  /// false or the wake-up's budget is spent.
-  ReceiveResult receive(ReceiveBuffers& buffers,
-                        std::size_t max_batches = std::numeric_limits<std::size_t>::max());
-
-  /// Sends all runs, in order, and fills `outcomes`, which has as many elements. EAGAIN ends the call: the
-  /// rest is lost. Any other error ends its run only.
-  void send(std::span<const SendRun> runs, std::span<SendOutcome> outcomes);
-  /// The same for pieces, of which each destination has at least one.
-  void send(std::span<const SendPieces> pieces, std::span<SendOutcome> outcomes);
-  SendOutcome send(const SendRun& run);
-  /// The same for one destination's pieces; for none of them it does nothing.
-  SendOutcome send_pieces(std::span<const ConstBytes> datagrams, const Route& to, std::uint8_t dscp = 0);
-
-  /// Asked from the kernel: after connect() it has the address that datagrams leave from.
-  [[nodiscard]] Endpoint local_endpoint() const;
-  [[nodiscard]] int fd() const { return state_.fd; }
-  [[nodiscard]] const SocketCounters& counters() const { return state_.counters; }
+  [[nodiscard]] Endpoint local_endpoint() const override;
+  [[nodiscard]] int fd() const override { return state_.fd; }
+  [[nodiscard]] const SocketCounters& counters() const override { return state_.counters; }
   /// Whether runs leave segmented by the kernel. It ends when a device proves unable to.
   [[nodiscard]] bool offloads() const { return state_.offload; }
-  /// What the kernel gave of the wanted buffer sizes, bytes.
-  [[nodiscard]] std::size_t receive_buffer_bytes() const;
-  [[nodiscard]] std::size_t send_buffer_bytes() const;
+  [[nodiscard]] std::size_t receive_buffer_bytes() const override;
 
  private:
+  static constexpr std::size_t kAllBatches = std::numeric_limits<std::size_t>::max();
+
   UdpSocket() = default;
   detail::UdpSocketState state_;
 };

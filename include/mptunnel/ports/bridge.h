@@ -16,8 +16,7 @@
 #include "mptunnel/net/interfaces.h"
 #include "mptunnel/net/loop.h"
 #include "mptunnel/net/resolver.h"
-#include "mptunnel/net/udp_socket.h"
-#include "mptunnel/ports/socket_tuning.h"
+#include "mptunnel/ports/socket_factory.h"
 #include "mptunnel/session/token_bucket.h"
 #include "mptunnel/wire/frame.h"
 
@@ -26,10 +25,10 @@ namespace mptunnel {
 /// What all bridges of a program share.
 struct BridgeContext {
   ClientIdentity identity{};
-  SocketTuning tuning;
   Duration resolve_interval{};
   Loop& loop;
   Resolver& resolver;
+  SocketFactory& sockets;
   const InterfaceTable& interfaces;
   std::function<void(PathId)> on_readable;
   /// The bridge has a socket now, or has lost it.
@@ -69,8 +68,8 @@ class Bridge {
   /// Why it has no socket, or what the system says of the last send, in words; empty where all is well.
   [[nodiscard]] const std::string& problem() const { return problem_; }
   /// Nothing while there is no address or no socket.
-  UdpSocket* socket() { return socket_ ? &*socket_ : nullptr; }
-  [[nodiscard]] const UdpSocket* socket() const { return socket_ ? &*socket_ : nullptr; }
+  DatagramSocket* socket() { return socket_.get(); }
+  [[nodiscard]] const DatagramSocket* socket() const { return socket_.get(); }
 
  private:
   void resolve();
@@ -107,7 +106,7 @@ class Bridge {
   Resolver::Request request_;
   std::vector<Endpoint> candidates_;  ///< addresses of the name that can be used
   Endpoint remote_;                   ///< the one in use, or tried
-  std::optional<UdpSocket> socket_;
+  SocketFactory::Socket socket_;
   std::unique_ptr<ReadWatcher> watcher_;
   std::uint32_t device_index_ = 0;  ///< of the interface that the socket is bound to
   std::uint16_t last_port_ = 0;     ///< of the last socket

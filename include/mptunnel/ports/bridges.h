@@ -28,8 +28,8 @@ class Bridges {
   };
 
   /// `config` outlives this.
-  Bridges(const ClientConfig& config, const ClientIdentity& identity, const SocketTuning& tuning, Loop& loop,
-          Resolver& resolver, Callbacks callbacks);
+  Bridges(const ClientConfig& config, const ClientIdentity& identity, Loop& loop, Resolver& resolver,
+          SocketFactory& sockets, Callbacks callbacks);
 
   /// Looks at the interfaces, and starts all bridges. Without rtnetlink the paths of plain lines work all the
   /// same, and a line is logged.

@@ -9,8 +9,7 @@
 
 #include "mptunnel/config/config.h"
 #include "mptunnel/net/loop.h"
-#include "mptunnel/net/udp_socket.h"
-#include "mptunnel/ports/socket_tuning.h"
+#include "mptunnel/ports/socket_factory.h"
 
 namespace mptunnel {
 
@@ -21,21 +20,16 @@ inline constexpr std::size_t kSocketsPerAddress = 8;
 class ListenSockets {
  public:
   /// Called when a socket has something to read.
-  using OnReadable = std::function<void(UdpSocket&)>;
+  using OnReadable = std::function<void(DatagramSocket&)>;
 
-  /// Who sends to them.
-  enum class Side : std::uint8_t {
-    applications,  ///< in datagrams that IP may fragment, and whose DSCP is wanted
-    paths,         ///< in packets that fit the path, or should be refused
-  };
-
-  /// Each address gets kSocketsPerAddress sockets, among which `steering` distributes.
-  ListenSockets(Loop& loop, const SocketTuning& tuning, const Steering& steering, Side side,
+  /// `use` is SocketUse::applications or SocketUse::paths. Each address gets kSocketsPerAddress sockets,
+  /// among which `steering` distributes.
+  ListenSockets(Loop& loop, SocketFactory& sockets, const Steering& steering, SocketUse use,
                 OnReadable on_readable)
       : loop_(loop),
-        tuning_(tuning),
+        sockets_(sockets),
         steering_(steering),
-        side_(side),
+        use_(use),
         on_readable_(std::move(on_readable)) {}
 
   /// Opens all of them and logs a line for each. An address that may be missing is left out where the system
@@ -44,21 +38,19 @@ class ListenSockets {
 
   /// A socket of the address that datagrams with this route came to, and have to leave from; nothing where
   /// there is none.
-  UdpSocket* find(const Route& route);
-  /// From the next turn on nothing is read any more.
-  void close() { listeners_.clear(); }
+  DatagramSocket* find(const Route& route);
 
  private:
   struct Listener {
     Endpoint endpoint;
-    std::vector<UdpSocket> sockets;  ///< at least one
+    std::vector<SocketFactory::Socket> sockets;  ///< at least one
     std::vector<std::unique_ptr<ReadWatcher>> watchers;
   };
 
   Loop& loop_;
-  SocketTuning tuning_;
+  SocketFactory& sockets_;
   Steering steering_;
-  Side side_;
+  SocketUse use_;
   OnReadable on_readable_;
   std::vector<std::unique_ptr<Listener>> listeners_;
 };

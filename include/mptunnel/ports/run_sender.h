@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "mptunnel/engine/output.h"
-#include "mptunnel/net/udp_socket.h"
+#include "mptunnel/net/datagram_socket.h"
 #include "mptunnel/ports/drop_for.h"
 
 namespace mptunnel {
@@ -29,7 +29,7 @@ class RunSender {
   /// All that was added, in order. `on_sent(path, run, accepted, drop)` is called for each; returns the last
   /// errno met, 0 if none.
   template <typename OnSent>
-  int send(UdpSocket& socket, OnSent on_sent) {
+  int send(DatagramSocket& socket, OnSent on_sent) {
     outcomes_.resize(sends_.size());
     socket.send(std::span<const SendRun>(sends_), outcomes_);
     int error = 0;

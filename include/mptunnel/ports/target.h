@@ -4,7 +4,6 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -12,8 +11,7 @@
 #include "mptunnel/config/config.h"
 #include "mptunnel/net/loop.h"
 #include "mptunnel/net/resolver.h"
-#include "mptunnel/net/udp_socket.h"
-#include "mptunnel/ports/socket_tuning.h"
+#include "mptunnel/ports/socket_factory.h"
 
 namespace mptunnel {
 
@@ -21,8 +19,8 @@ class Target {
  public:
   using OnReadable = std::function<void(FlowHandle)>;
 
-  Target(HostPort address, Duration resolve_interval, const SocketTuning& tuning, Loop& loop,
-         Resolver& resolver, OnReadable on_readable);
+  Target(HostPort address, Duration resolve_interval, SocketFactory& sockets, Loop& loop, Resolver& resolver,
+         OnReadable on_readable);
 
   /// Looks the name up, now and then again. An address that changes moves all sockets.
   void start();
@@ -30,7 +28,7 @@ class Target {
   void open(FlowHandle handle, std::uint64_t hash);
   void close(FlowHandle handle);
   /// Nothing where the target has no address yet, or the system no socket.
-  UdpSocket* socket(FlowHandle handle);
+  DatagramSocket* socket(FlowHandle handle);
   /// An errno that a send or receive met: a line is logged when the target begins to refuse.
   void on_error(int error);
   /// Something came from the target.
@@ -40,7 +38,7 @@ class Target {
  private:
   struct Flow {
     std::uint64_t hash = 0;
-    std::optional<UdpSocket> socket;
+    SocketFactory::Socket socket;
     std::unique_ptr<ReadWatcher> watcher;
   };
 
@@ -50,7 +48,7 @@ class Target {
 
   HostPort address_;
   Duration resolve_interval_;
-  SocketTuning tuning_;
+  SocketFactory& sockets_;
   Loop& loop_;
   Resolver& resolver_;
   OnReadable on_readable_;

@@ -2,7 +2,7 @@
 
 #include <csignal>
 
-#include "mptunnel/ports/socket_tuning.h"
+#include "mptunnel/ports/socket_request.h"
 
 namespace mptunnel::bench {
 namespace {

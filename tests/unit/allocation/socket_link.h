@@ -12,7 +12,7 @@
 #include "mptunnel/engine/server_engine.h"
 #include "mptunnel/net/udp_socket.h"
 #include "mptunnel/ports/run_sender.h"
-#include "mptunnel/ports/socket_tuning.h"
+#include "mptunnel/ports/socket_request.h"
 #include "spending.h"
 #include "support/test_random.h"
 

@@ -13,12 +13,13 @@ namespace {
 
 // The ports of two sockets for one purpose, the second opened while the first has its own.
 std::pair<std::uint16_t, std::uint16_t> two_ports(ConstBytes secret) {
-  UdpSocketOptions options;
-  options.bind = parse_numeric_endpoint("127.0.0.1", 0).value();
-  const auto one = open_on_derived_port(options, secret, "test");
-  const auto two = open_on_derived_port(options, secret, "test");
+  SystemSockets sockets{SocketTuning{}};
+  SocketRequest request;
+  request.bind = parse_numeric_endpoint("127.0.0.1", 0).value();
+  const auto one = open_on_derived_port(sockets, request, secret, "test");
+  const auto two = open_on_derived_port(sockets, request, secret, "test");
   EXPECT_TRUE(one && two);
-  return {one->local_endpoint().port, two->local_endpoint().port};
+  return {(*one)->local_endpoint().port, (*two)->local_endpoint().port};
 }
 
 TEST(DerivedPort, IsTheSameAfterARestartAndTheNextWhereTaken) {
@@ -35,15 +36,16 @@ TEST(DerivedPort, IsTheSameAfterARestartAndTheNextWhereTaken) {
 
 TEST(DerivedPort, KernelChoosesWhereAllAreTaken) {
   const std::array<std::uint8_t, 4> secret{5, 6, 7, 8};
-  UdpSocketOptions options;
-  options.bind = parse_numeric_endpoint("127.0.0.1", 0).value();
-  std::vector<UdpSocket> taken;
+  SystemSockets sockets{SocketTuning{}};
+  SocketRequest request;
+  request.bind = parse_numeric_endpoint("127.0.0.1", 0).value();
+  std::vector<SocketFactory::Socket> taken;
   for (int i = 0; i <= kDerivedPorts; ++i) {
-    auto socket = open_on_derived_port(options, secret, "test");
+    auto socket = open_on_derived_port(sockets, request, secret, "test");
     ASSERT_TRUE(socket) << i;
     taken.push_back(std::move(*socket));
   }
-  const std::uint16_t last = taken.back().local_endpoint().port;
+  const std::uint16_t last = taken.back()->local_endpoint().port;
   for (int i = 0; i < kDerivedPorts; ++i) {
     const std::string purpose = i == 0 ? "test" : "test " + std::to_string(i);
     EXPECT_NE(derive_port(secret, purpose), last);
@@ -51,9 +53,10 @@ TEST(DerivedPort, KernelChoosesWhereAllAreTaken) {
 }
 
 TEST(DerivedPort, OtherErrorsAreToldAtOnce) {
-  UdpSocketOptions options;
-  options.bind = parse_numeric_endpoint("192.0.2.1", 0).value();
-  const auto socket = open_on_derived_port(options, std::array<std::uint8_t, 1>{1}, "test");
+  SystemSockets sockets{SocketTuning{}};
+  SocketRequest request;
+  request.bind = parse_numeric_endpoint("192.0.2.1", 0).value();
+  const auto socket = open_on_derived_port(sockets, request, std::array<std::uint8_t, 1>{1}, "test");
   ASSERT_FALSE(socket);
   EXPECT_EQ(socket.error().error, EADDRNOTAVAIL);
 }

@@ -2,30 +2,66 @@
 
 #include <gtest/gtest.h>
 
+#include "unit/ports/fake_sockets.h"
+
 namespace mptunnel {
 namespace {
 
-ListenAddress address(std::string_view host) {
+ListenAddress address(std::string_view host, std::uint16_t port, bool may_be_missing = false) {
   ListenAddress result;
-  result.endpoint = parse_numeric_endpoint(host, 0).value();
+  result.endpoint = parse_numeric_endpoint(host, port).value();
+  result.may_be_missing = may_be_missing;
   return result;
 }
 
-class ListenSocketsOffload : public testing::TestWithParam<bool> {};
-
-INSTANTIATE_TEST_SUITE_P(OnAndOff, ListenSocketsOffload, testing::Bool());
-
-TEST_P(ListenSocketsOffload, IsAsTheTuningSays) {
-  Loop loop;
-  ListenSockets sockets(loop, SocketTuning{GetParam()}, Steering{}, ListenSockets::Side::applications,
-                        [](UdpSocket&) {});
-  ASSERT_TRUE(sockets.open({address("127.0.0.1")}));
+Route from(std::string_view host) {
   Route route;
-  route.remote = parse_numeric_endpoint("127.0.0.1", 9).value();
-  UdpSocket* socket = sockets.find(route);
-  ASSERT_NE(socket, nullptr);
-  EXPECT_EQ(socket->offloads(), GetParam());
-  sockets.close();
+  route.remote = parse_numeric_endpoint(host, 9).value();
+  return route;
+}
+
+class ListenSocketsTest : public testing::Test {
+ protected:
+  Loop loop_;
+  test::FakeSockets factory_;
+  DatagramSocket* read_ = nullptr;
+  ListenSockets sockets_{loop_, factory_, Steering{}, SocketUse::applications,
+                         [this](DatagramSocket& socket) {
+                           read_ = &socket;
+                           loop_.stop();
+                         }};
+};
+
+TEST_F(ListenSocketsTest, EachAddressHasAGroupOfSockets) {
+  ASSERT_TRUE(sockets_.open({address("127.0.0.1", 3000), address("::1", 3000)}));
+  ASSERT_EQ(factory_.requests.size(), 2 * kSocketsPerAddress);
+  EXPECT_EQ(factory_.requests.front().use, SocketUse::applications);
+  EXPECT_EQ(sockets_.find(from("127.0.0.5"))->local_endpoint().to_string(), "127.0.0.1:3000");
+  EXPECT_EQ(sockets_.find(from("::1"))->local_endpoint().to_string(), "[::1]:3000");
+}
+
+TEST_F(ListenSocketsTest, AddressThatMayBeMissingIsLeftOut) {
+  factory_.open_error = [](const SocketRequest& request) {
+    return request.bind.family == Family::ipv6 ? EAFNOSUPPORT : 0;
+  };
+  ASSERT_TRUE(sockets_.open({address("127.0.0.1", 3000), address("::1", 3000, true)}));
+  EXPECT_EQ(sockets_.find(from("::1")), nullptr);
+}
+
+TEST_F(ListenSocketsTest, AnyOtherFailureIsAnError) {
+  factory_.open_error = [](const SocketRequest&) { return EADDRINUSE; };
+  EXPECT_FALSE(sockets_.open({address("127.0.0.1", 3000, true)}));
+  factory_.open_error = [](const SocketRequest&) { return EAFNOSUPPORT; };
+  EXPECT_FALSE(sockets_.open({address("127.0.0.1", 3000)}));
+  EXPECT_EQ(sockets_.open({address("127.0.0.1", 3000, true)}).error(),
+            "no address to listen on is available");
+}
+
+TEST_F(ListenSocketsTest, TellsWhichSocketIsReadable) {
+  ASSERT_TRUE(sockets_.open({address("127.0.0.1", 3000)}));
+  factory_.sockets.at(3)->make_readable();
+  loop_.run();
+  EXPECT_EQ(read_, factory_.sockets.at(3));
 }
 
 }  // namespace

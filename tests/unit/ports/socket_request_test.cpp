@@ -1,0 +1,52 @@
+#include "mptunnel/ports/socket_request.h"
+
+#include <gtest/gtest.h>
+
+namespace mptunnel {
+namespace {
+
+constexpr SocketUse kAllUses[]{SocketUse::bridge, SocketUse::target, SocketUse::applications,
+                               SocketUse::paths};
+
+UdpSocketOptions options(SocketUse use, const SocketTuning& tuning = {}) {
+  return options_for({.use = use, .bind = {}, .connect = {}, .device = "eth0"}, tuning);
+}
+
+TEST(SocketRequest, TuningHoldsForAll) {
+  for (const SocketUse use : kAllUses) {
+    EXPECT_TRUE(options(use).offload);
+    EXPECT_FALSE(options(use, {.offload = false, .copy_dscp = true}).offload);
+    EXPECT_FALSE(options(use, {.offload = true, .copy_dscp = false}).read_dscp);
+    EXPECT_EQ(options(use).device, "eth0");
+  }
+}
+
+TEST(SocketRequest, PacketsAreNeverCutByIp) {
+  EXPECT_FALSE(options(SocketUse::bridge).allow_fragments);
+  EXPECT_FALSE(options(SocketUse::paths).allow_fragments);
+  EXPECT_TRUE(options(SocketUse::applications).allow_fragments);
+  EXPECT_TRUE(options(SocketUse::target).allow_fragments);
+}
+
+TEST(SocketRequest, DscpIsReadOfWhatIsNoPacket) {
+  EXPECT_FALSE(options(SocketUse::bridge).read_dscp);
+  EXPECT_FALSE(options(SocketUse::paths).read_dscp);
+  EXPECT_TRUE(options(SocketUse::applications).read_dscp);
+  EXPECT_TRUE(options(SocketUse::target).read_dscp);
+}
+
+TEST(SocketRequest, LocalAddressesAreLearntWhereManyPeersSend) {
+  EXPECT_FALSE(options(SocketUse::bridge).packet_info);
+  EXPECT_FALSE(options(SocketUse::target).packet_info);
+  EXPECT_TRUE(options(SocketUse::applications).packet_info);
+  EXPECT_TRUE(options(SocketUse::paths).packet_info);
+}
+
+TEST(SocketRequest, OneFlowHasSmallerBuffers) {
+  for (const SocketUse use : kAllUses) {
+    EXPECT_EQ(options(use).buffer_bytes, use == SocketUse::target ? kFlowBufferBytes : kSocketBufferBytes);
+  }
+}
+
+}  // namespace
+}  // namespace mptunnel
