@@ -14,31 +14,21 @@ ClientApp::ClientApp(const ClientConfig& config, const ClientSettings& settings,
       encrypts_(settings.handshake.encrypt),
       has_key_(settings.handshake.key.has_value()),
       started_(monotonic_now()),
+      ports_(tuning),
       engine_(settings, random_),
-      resolver_(loop_),
-      sockets_(tuning),
-      bridges_(config_, settings.identity, loop_, resolver_, sockets_,
-               {[this](PathId path) { on_path(path); },
-                [this](PathId path, bool available) {
-                  engine_.set_path_available(path, available, out_, monotonic_now());
-                  flush();
-                },
-                [this](PathId path) {
-                  engine_.readdress_path(path, out_, monotonic_now());
-                  flush();
-                },
-                [this](const Bridge& bridge) {
-                  const BridgeConfig& line = bridge.config();
-                  engine_.set_path_traits(bridge.id(), {line.backup, line.metered, config_.keepalive});
-                }}),
-      listeners_(loop_, sockets_, Steering{}, SocketUse::applications,
+      interfaces_(
+          ports_.loop(), [this] { bridges_.on_interfaces(); }, log_line),
+      bridges_(config_, settings.identity, ports_.context(), interfaces_.table(), *this),
+      listeners_(ports_.context(), Steering{}, SocketUse::applications,
                  [this](DatagramSocket& socket) { on_application(socket); }),
-      timer_(loop_, [this] { on_deadline(); }),
-      on_term_(loop_, SIGTERM, [this] { on_stop(); }),
-      on_int_(loop_, SIGINT, [this] { on_stop(); }) {}
+      timer_(ports_.loop(), [this] { on_deadline(); }),
+      on_term_(ports_.loop(), SIGTERM, [this] { on_stop(); }),
+      on_int_(ports_.loop(), SIGINT, [this] { on_stop(); }) {}
 
 tl::expected<void, std::string> ClientApp::start() {
   if (auto opened = listeners_.open(config_.listen); !opened) return opened;
+  if (const auto watched = interfaces_.start(); !watched)
+    log_warning("interfaces are not watched, so that a change is noticed late: {}", watched.error());
   bridges_.start();
   return {};
 }
@@ -48,7 +38,7 @@ Status ClientApp::status() const {
 }
 
 void ClientApp::run() {
-  loop_.run();
+  ports_.loop().run();
 }
 
 void ClientApp::on_application(DatagramSocket& socket) {
@@ -64,7 +54,22 @@ void ClientApp::on_application(DatagramSocket& socket) {
   }
 }
 
-void ClientApp::on_path(PathId path) {
+void ClientApp::on_bridge_made(const Bridge& bridge) {
+  const BridgeConfig& line = bridge.config();
+  engine_.set_path_traits(bridge.id(), {line.backup, line.metered, config_.keepalive});
+}
+
+void ClientApp::on_bridge_available(PathId path, bool available) {
+  engine_.set_path_available(path, available, out_, monotonic_now());
+  flush();
+}
+
+void ClientApp::on_bridge_readdressed(PathId path) {
+  engine_.readdress_path(path, out_, monotonic_now());
+  flush();
+}
+
+void ClientApp::on_bridge_readable(PathId path) {
   const TimePoint now = monotonic_now();
   for (path_budget_.start(); path_budget_.more();) {
     // What arrives may cost the path its socket.
@@ -87,7 +92,7 @@ void ClientApp::on_stop() {
   engine_.close(out_, monotonic_now());
   flush();
   log_summary();
-  loop_.stop();
+  ports_.loop().stop();
 }
 
 void ClientApp::flush() {

@@ -26,16 +26,15 @@ ServerApp::ServerApp(const ServerConfig& config, const ServerSettings& settings,
     : config_(config),
       has_key_(settings.handshake.key.has_value()),
       started_(monotonic_now()),
+      ports_(tuning),
       engine_(with_lanes(settings), random_),
-      resolver_(loop_),
-      sockets_(tuning),
-      target_(config_.target, config_.common.resolve_interval, sockets_, loop_, resolver_,
+      target_(config_.target, config_.common.resolve_interval, ports_.context(),
               [this](FlowHandle flow) { on_target(flow); }),
-      listeners_(loop_, sockets_, kByLane, SocketUse::paths,
+      listeners_(ports_.context(), kByLane, SocketUse::paths,
                  [this](DatagramSocket& socket) { on_network(socket); }),
-      timer_(loop_, [this] { on_deadline(); }),
-      on_term_(loop_, SIGTERM, [this] { on_stop(); }),
-      on_int_(loop_, SIGINT, [this] { on_stop(); }) {}
+      timer_(ports_.loop(), [this] { on_deadline(); }),
+      on_term_(ports_.loop(), SIGTERM, [this] { on_stop(); }),
+      on_int_(ports_.loop(), SIGINT, [this] { on_stop(); }) {}
 
 tl::expected<void, std::string> ServerApp::start() {
   if (auto opened = listeners_.open(config_.listen); !opened) return opened;
@@ -48,7 +47,7 @@ Status ServerApp::status() const {
 }
 
 void ServerApp::run() {
-  loop_.run();
+  ports_.loop().run();
 }
 
 void ServerApp::on_network(DatagramSocket& socket) {
@@ -88,7 +87,7 @@ void ServerApp::on_stop() {
   engine_.close(out_, monotonic_now());
   flush();
   log_summary();
-  loop_.stop();
+  ports_.loop().stop();
 }
 
 void ServerApp::flush() {

@@ -5,40 +5,15 @@
 #include <algorithm>
 
 #include "mptunnel/host/log.h"
+#include "mptunnel/ports/interface_rules.h"
 
 namespace mptunnel {
-namespace {
 
-/// One that leads beyond the link, unless the bridge is on it.
-bool has_usable_address(const BridgeConfig& line, const NetworkInterface& interface) {
-  const auto remote = parse_numeric_endpoint(line.remote.host, line.remote.port);
-  const bool is_on_link = line.remote.host.starts_with("fe80:") || (remote && remote->is_link_local());
-  return std::any_of(interface.addresses.begin(), interface.addresses.end(), [&](const Endpoint& address) {
-    return (is_on_link || !address.is_link_local()) && (!remote || remote->family == address.family);
-  });
-}
-
-}  // namespace
-
-Bridges::Bridges(const ClientConfig& config, const ClientIdentity& identity, Loop& loop, Resolver& resolver,
-                 SocketFactory& sockets, Callbacks callbacks)
-    : config_(config),
-      callbacks_(std::move(callbacks)),
-      watch_(
-          loop, [this] { on_interfaces(); }, log_line),
-      context_{identity,
-               config.common.resolve_interval,
-               loop,
-               resolver,
-               sockets,
-               watch_.table(),
-               callbacks_.on_readable,
-               callbacks_.on_available,
-               callbacks_.on_readdressed} {}
+Bridges::Bridges(const ClientConfig& config, const ClientIdentity& identity, const PortContext& ports,
+                 const InterfaceTable& interfaces, BridgeEvents& events)
+    : config_(config), context_{ports, interfaces, events, identity, config.common.resolve_interval} {}
 
 void Bridges::start() {
-  if (const auto started = watch_.start(); !started)
-    log_warning("interfaces are not watched, so that a change is noticed late: {}", started.error());
   make_missing();
   for (const std::string& problem : problems()) log_warning("{}", problem);
 }
@@ -62,8 +37,8 @@ void Bridges::make_missing() {
   }
   for (std::size_t line = 0; line < config_.bridges.size(); ++line) {
     if (!is_pattern(config_.bridges[line])) continue;
-    for (const auto& [index, interface] : watch_.table().interfaces()) {
-      if (is_fit(config_.bridges[line], interface)) make_for(line, interface.name);
+    for (const auto& [index, interface] : context_.interfaces.interfaces()) {
+      if (fits_pattern(config_, config_.bridges[line], interface)) make_for(line, interface.name);
     }
   }
 }
@@ -79,21 +54,10 @@ void Bridges::remove_unfit() {
     if (!bridges_.at(i)) continue;
     const BridgeConfig& line = config_.bridges[owners_.at(i)->first];
     if (!is_pattern(line)) continue;
-    const NetworkInterface* interface = watch_.table().find(bridges_.at(i)->device());
-    if (interface == nullptr || !is_fit(line, *interface)) remove(PathId{static_cast<std::uint8_t>(i)});
+    const NetworkInterface* interface = context_.interfaces.find(bridges_.at(i)->device());
+    if (interface == nullptr || !fits_pattern(config_, line, *interface))
+      remove(PathId{static_cast<std::uint8_t>(i)});
   }
-}
-
-bool Bridges::is_fit(const BridgeConfig& line, const NetworkInterface& interface) const {
-  // A line of its own for the same path says more than a pattern.
-  const bool is_named =
-      std::any_of(config_.bridges.begin(), config_.bridges.end(), [&](const BridgeConfig& other) {
-        return !is_pattern(other) && other.remote == line.remote && !other.devices.empty() &&
-               other.devices.front() == interface.name;
-      });
-  return !is_named && interface.is_up && has_usable_address(line, interface) && !interface.is_loopback &&
-         !interface.is_tunnel && matches_device(line, interface.name) &&
-         !is_excluded(config_, interface.name);
 }
 
 std::optional<PathId> Bridges::take_id(std::size_t line, const std::string& device) {
@@ -127,8 +91,8 @@ void Bridges::make(std::size_t line, const std::string& device) {
     log_info("bridge {}: interface {} is up, a path is made over it", name, device);
   }
   auto& bridge = bridges_.at(id->value);
-  bridge = std::make_unique<Bridge>(*id, config, std::move(name), device, context_);
-  callbacks_.on_made(*bridge);
+  bridge = std::make_unique<Bridge>(*id, config, name, device, context_);
+  context_.events.on_bridge_made(*bridge);
   bridge->start();
 }
 
@@ -136,7 +100,7 @@ void Bridges::remove(PathId id) {
   auto& bridge = bridges_.at(id.value);
   log_info("bridge {}: interface {} is gone, down or without an address, its path is removed", bridge->name(),
            bridge->device());
-  callbacks_.on_available(id, false);
+  context_.events.on_bridge_available(id, false);
   bridge.reset();
   said_full_ = false;
 }

@@ -16,8 +16,8 @@ bool is_missing_family(int error) {
 
 tl::expected<void, std::string> ListenSockets::open(const std::vector<ListenAddress>& addresses) {
   for (const ListenAddress& address : addresses) {
-    auto sockets = sockets_.open_group({.use = use_, .bind = address.endpoint, .connect = {}, .device = {}},
-                                       kSocketsPerAddress, steering_);
+    auto sockets = context_.sockets.open_group(
+        {.use = use_, .bind = address.endpoint, .connect = {}, .device = {}}, kSocketsPerAddress, steering_);
     if (!sockets) {
       if (address.may_be_missing && is_missing_family(sockets.error().error)) continue;
       return tl::unexpected(sockets.error().what);
@@ -25,7 +25,7 @@ tl::expected<void, std::string> ListenSockets::open(const std::vector<ListenAddr
     auto listener = std::make_unique<Listener>(Listener{address.endpoint, std::move(*sockets), {}});
     for (const auto& socket : listener->sockets) {
       listener->watchers.push_back(std::make_unique<ReadWatcher>(
-          loop_, socket->fd(), [this, opened = socket.get()] { on_readable_(*opened); }));
+          context_.loop, socket->fd(), [this, opened = socket.get()] { on_readable_(*opened); }));
     }
     listeners_.push_back(std::move(listener));
   }

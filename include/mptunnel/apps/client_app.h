@@ -11,18 +11,18 @@
 #include "mptunnel/config/config.h"
 #include "mptunnel/crypto/system_random.h"
 #include "mptunnel/engine/client_engine.h"
+#include "mptunnel/net/interface_watch.h"
 #include "mptunnel/net/loop.h"
 #include "mptunnel/net/receive_budget.h"
-#include "mptunnel/net/resolver.h"
 #include "mptunnel/ports/bridges.h"
 #include "mptunnel/ports/kernel_drop_watch.h"
 #include "mptunnel/ports/listen_sockets.h"
+#include "mptunnel/ports/port_context.h"
 #include "mptunnel/ports/run_sender.h"
-#include "mptunnel/ports/socket_factory.h"
 
 namespace mptunnel {
 
-class ClientApp final : public App {
+class ClientApp final : public App, private BridgeEvents {
  public:
   ClientApp(const ClientConfig& config, const ClientSettings& settings, const SocketTuning& tuning);
 
@@ -31,11 +31,14 @@ class ClientApp final : public App {
   /// Until SIGTERM or SIGINT; then the server is told.
   void run() override;
   [[nodiscard]] Status status() const override;
-  Loop& loop() override { return loop_; }
+  Loop& loop() override { return ports_.loop(); }
 
  private:
   void on_application(DatagramSocket& socket);
-  void on_path(PathId path);
+  void on_bridge_made(const Bridge& bridge) override;
+  void on_bridge_available(PathId path, bool available) override;
+  void on_bridge_readdressed(PathId path) override;
+  void on_bridge_readable(PathId path) override;
   void on_deadline();
   void on_stop();
   /// Carries out what the engine wants, and sets the timer.
@@ -51,12 +54,10 @@ class ClientApp final : public App {
   const bool encrypts_;
   const bool has_key_;
   const TimePoint started_;
-  Loop loop_;
+  SystemPorts ports_;
   SystemRandom random_;
   ClientEngine engine_;
   Output out_;
-  Resolver resolver_;
-  SystemSockets sockets_;
   ReceiveBuffers buffers_;
   ReceiveBudget application_budget_;
   ReceiveBudget path_budget_;
@@ -65,6 +66,7 @@ class ClientApp final : public App {
   RunSender sender_;
   std::vector<SendPieces> deliveries_;
   std::vector<SendOutcome> delivered_;
+  InterfaceWatch interfaces_;
   Bridges bridges_;
   ListenSockets listeners_;
   Timer timer_;

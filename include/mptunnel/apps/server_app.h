@@ -12,11 +12,10 @@
 #include "mptunnel/engine/server_engine.h"
 #include "mptunnel/net/loop.h"
 #include "mptunnel/net/receive_budget.h"
-#include "mptunnel/net/resolver.h"
 #include "mptunnel/ports/kernel_drop_watch.h"
 #include "mptunnel/ports/listen_sockets.h"
+#include "mptunnel/ports/port_context.h"
 #include "mptunnel/ports/run_sender.h"
-#include "mptunnel/ports/socket_factory.h"
 #include "mptunnel/ports/target.h"
 #include "mptunnel/session/token_bucket.h"
 
@@ -31,7 +30,7 @@ class ServerApp final : public App {
   /// Until SIGTERM or SIGINT; then the clients are told.
   void run() override;
   [[nodiscard]] Status status() const override;
-  Loop& loop() override { return loop_; }
+  Loop& loop() override { return ports_.loop(); }
 
  private:
   void on_network(DatagramSocket& socket);
@@ -50,12 +49,10 @@ class ServerApp final : public App {
   const ServerConfig config_;
   const bool has_key_;
   const TimePoint started_;
-  Loop loop_;
+  SystemPorts ports_;
   SystemRandom random_;
   ServerEngine engine_;
   Output out_;
-  Resolver resolver_;
-  SystemSockets sockets_;
   ReceiveBuffers buffers_;
   ReceiveBudget network_budget_;
   ReceiveBudget target_budget_;

@@ -3,15 +3,12 @@
 #pragma once
 
 #include <array>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <tl/expected.hpp>
 #include <utility>
 #include <vector>
 
-#include "mptunnel/net/interface_watch.h"
 #include "mptunnel/ports/bridge.h"
 #include "mptunnel/wire/limits.h"
 
@@ -19,23 +16,16 @@ namespace mptunnel {
 
 class Bridges {
  public:
-  struct Callbacks {
-    std::function<void(PathId)> on_readable;
-    std::function<void(PathId, bool)> on_available;
-    std::function<void(PathId)> on_readdressed;
-    /// There is a bridge for this path now; before it becomes available.
-    std::function<void(const Bridge&)> on_made;
-  };
+  /// `config`, `ports`, `interfaces` and `events` outlive this.
+  Bridges(const ClientConfig& config, const ClientIdentity& identity, const PortContext& ports,
+          const InterfaceTable& interfaces, BridgeEvents& events);
 
-  /// `config` outlives this.
-  Bridges(const ClientConfig& config, const ClientIdentity& identity, Loop& loop, Resolver& resolver,
-          SocketFactory& sockets, Callbacks callbacks);
-
-  /// Looks at the interfaces, and starts all bridges. Without rtnetlink the paths of plain lines work all the
-  /// same, and a line is logged.
+  /// Makes and starts all bridges that the interfaces allow.
   void start();
+  /// Interfaces or addresses have changed.
+  void on_interfaces();
 
-  /// Nothing where the path has no bridge (any more).
+  /// Null if the path has no bridge (any more).
   Bridge* find(PathId id) { return bridges_.at(id.value).get(); }
   template <typename Do>
   void for_each(Do act) const {
@@ -47,21 +37,17 @@ class Bridges {
   [[nodiscard]] std::vector<std::string> problems() const;
 
  private:
-  void on_interfaces();
   /// What no interface stands for any more goes.
   void remove_unfit();
   /// Each line gets the paths that it has none for yet.
   void make_missing();
   [[nodiscard]] bool has_path(std::size_t line, const std::string& device) const;
-  [[nodiscard]] bool is_fit(const BridgeConfig& line, const NetworkInterface& interface) const;
   void make(std::size_t line, const std::string& device);
   void remove(PathId id);
   /// An id that this line's path over this interface had before, or one that is free; nothing where none is.
   std::optional<PathId> take_id(std::size_t line, const std::string& device);
 
   const ClientConfig& config_;
-  Callbacks callbacks_;
-  InterfaceWatch watch_;
   BridgeContext context_;
   std::array<std::unique_ptr<Bridge>, kMaxPaths> bridges_;
   using Owner = std::pair<std::size_t, std::string>;    ///< line and interface

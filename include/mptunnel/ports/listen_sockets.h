@@ -8,8 +8,7 @@
 #include <vector>
 
 #include "mptunnel/config/config.h"
-#include "mptunnel/net/loop.h"
-#include "mptunnel/ports/socket_factory.h"
+#include "mptunnel/ports/port_context.h"
 
 namespace mptunnel {
 
@@ -23,14 +22,9 @@ class ListenSockets {
   using OnReadable = std::function<void(DatagramSocket&)>;
 
   /// `use` is SocketUse::applications or SocketUse::paths. Each address gets kSocketsPerAddress sockets,
-  /// among which `steering` distributes.
-  ListenSockets(Loop& loop, SocketFactory& sockets, const Steering& steering, SocketUse use,
-                OnReadable on_readable)
-      : loop_(loop),
-        sockets_(sockets),
-        steering_(steering),
-        use_(use),
-        on_readable_(std::move(on_readable)) {}
+  /// among which `steering` distributes. `context` outlives this.
+  ListenSockets(const PortContext& context, const Steering& steering, SocketUse use, OnReadable on_readable)
+      : context_(context), steering_(steering), use_(use), on_readable_(std::move(on_readable)) {}
 
   /// Opens all of them and logs a line for each. An address that may be missing is left out where the system
   /// has no such family; any other failure is the error, for people.
@@ -47,8 +41,7 @@ class ListenSockets {
     std::vector<std::unique_ptr<ReadWatcher>> watchers;
   };
 
-  Loop& loop_;
-  SocketFactory& sockets_;
+  const PortContext& context_;
   Steering steering_;
   SocketUse use_;
   OnReadable on_readable_;

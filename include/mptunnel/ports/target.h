@@ -9,9 +9,8 @@
 
 #include "mptunnel/base/ids.h"
 #include "mptunnel/config/config.h"
-#include "mptunnel/net/loop.h"
-#include "mptunnel/net/resolver.h"
-#include "mptunnel/ports/socket_factory.h"
+#include "mptunnel/ports/name_watch.h"
+#include "mptunnel/ports/port_context.h"
 
 namespace mptunnel {
 
@@ -19,11 +18,12 @@ class Target {
  public:
   using OnReadable = std::function<void(FlowHandle)>;
 
-  Target(HostPort address, Duration resolve_interval, SocketFactory& sockets, Loop& loop, Resolver& resolver,
+  /// `context` outlives this.
+  Target(const HostPort& address, Duration resolve_interval, const PortContext& context,
          OnReadable on_readable);
 
   /// Looks the name up, now and then again. An address that changes moves all sockets.
-  void start();
+  void start() { names_.ask(); }
   /// A flow begins: its socket tries a source port derived from `hash`, the same after a restart.
   void open(FlowHandle handle, std::uint64_t hash);
   void close(FlowHandle handle);
@@ -42,20 +42,14 @@ class Target {
     std::unique_ptr<ReadWatcher> watcher;
   };
 
-  void resolve();
   void on_resolved(const ResolveResult& result);
   void connect(FlowHandle handle, Flow& flow);
 
-  HostPort address_;
   Duration resolve_interval_;
-  SocketFactory& sockets_;
-  Loop& loop_;
-  Resolver& resolver_;
+  const PortContext& context_;
   OnReadable on_readable_;
-  Timer timer_;
-  Resolver::Request request_;
+  NameWatch names_;
   Endpoint remote_;
-  Duration retry_;
   std::unordered_map<FlowHandle, Flow> flows_;
   std::string said_problem_;
   int said_error_ = 0;

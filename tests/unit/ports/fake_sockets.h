@@ -66,7 +66,7 @@ class FakeSockets final : public SocketFactory {
     requests.push_back(request);
     if (const int error = open_error(request); error != 0) return failure("open", error);
     Endpoint local = request.bind;
-    if (!local.is_set() && request.connect) local = source(*request.connect).with_port(local.port);
+    if (local.is_any() && request.connect) local = source(*request.connect).with_port(local.port);
     if (local.port == 0) local.port = next_port_++;
     auto socket = std::make_unique<FakeSocket>(*this, request, local);
     if (request.connect) {
@@ -117,7 +117,7 @@ inline tl::expected<void, SocketError> FakeSocket::connect(const Endpoint& remot
   if (const int error = factory_.connect_error(remote); error != 0)
     return FakeSockets::failure("connect", error);
   remote_ = remote;
-  if (!request_.bind.is_set()) local_ = factory_.source(remote).with_port(local_.port);
+  if (request_.bind.is_any()) local_ = factory_.source(remote).with_port(local_.port);
   return {};
 }
 

@@ -23,10 +23,11 @@ Route from(std::string_view host) {
 class ListenSocketsTest : public testing::Test {
  protected:
   Loop loop_;
+  LoopClock clock_{loop_};
   test::FakeSockets factory_;
+  PortContext context_{loop_, clock_, {}, factory_};
   DatagramSocket* read_ = nullptr;
-  ListenSockets sockets_{loop_, factory_, Steering{}, SocketUse::applications,
-                         [this](DatagramSocket& socket) {
+  ListenSockets sockets_{context_, Steering{}, SocketUse::applications, [this](DatagramSocket& socket) {
                            read_ = &socket;
                            loop_.stop();
                          }};

@@ -1,0 +1,47 @@
+// What the log hears of one bridge, each thing once for as long as it stays so.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "mptunnel/base/endpoint.h"
+#include "mptunnel/ports/news_throttle.h"
+
+namespace mptunnel {
+
+class BridgeLog {
+ public:
+  /// `device` is empty if routing decides.
+  BridgeLog(std::string name, std::string device);
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const std::string& device() const { return device_; }
+
+  /// Packets go to `remote` from now on, and leave from `local`; before they went to `before`, if it is set.
+  void turned_to(const Endpoint& remote, const Endpoint& local, const Endpoint& before);
+  /// The same, as one attempt of several: the log hears of it when it answers.
+  void attempts(const Endpoint& remote);
+  /// It answers.
+  void answers(const Endpoint& remote, const Endpoint& local);
+  void sends_from(const Endpoint& local, const Endpoint& before);
+  /// Why it has no socket or no address.
+  void has_problem(const std::string& problem);
+  /// The log has a line about it already.
+  void knows_problem(const std::string& problem) { said_problem_ = problem; }
+  /// An errno that a send or receive met; returns it in words if it is another than the last.
+  std::optional<std::string> meets_error(int error, const Endpoint& remote);
+  void leads_over_tunnel(const std::string& interface);
+  /// Whether a change of the path's state shall be told.
+  bool is_news(TimePoint now);
+
+ private:
+  std::string name_;
+  std::string device_;
+  std::string said_problem_;
+  int said_error_ = 0;
+  bool said_tunnel_ = false;
+  bool is_attempt_ = false;  ///< the present address is not known yet
+  NewsThrottle throttle_;
+};
+
+}  // namespace mptunnel

@@ -1,0 +1,54 @@
+// The socket of one path: opened when needed, turned to another address while it can be, and opened anew on
+// the same port otherwise, because a bridge may answer only the port that it saw first.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <tl/expected.hpp>
+
+#include "mptunnel/ports/interface_rules.h"
+#include "mptunnel/ports/port_context.h"
+#include "mptunnel/wire/frame.h"
+
+namespace mptunnel {
+
+class BridgeSocket {
+ public:
+  /// Where the configuration gives no source port, it is derived from `identity` and `name`. `context` and
+  /// `table` outlive this.
+  BridgeSocket(const PortContext& context, const InterfaceTable& table, SendFrom from,
+               const ClientIdentity& identity, std::string name, LoopCallback on_readable);
+
+  /// Sends to `remote` from now on. The error is a sentence for people; the socket may be gone then.
+  tl::expected<void, std::string> use(const Endpoint& remote);
+  void close();
+
+  /// Null while there is none.
+  [[nodiscard]] DatagramSocket* get() const { return socket_.get(); }
+  [[nodiscard]] bool is_open() const { return socket_ != nullptr; }
+  /// Not while closed.
+  [[nodiscard]] Endpoint local() const { return socket_->local_endpoint(); }
+  [[nodiscard]] const SendFrom& from() const { return from_; }
+  /// Whether the interface that it is bound to is still the same.
+  [[nodiscard]] bool has_valid_device() const { return is_same_device(table_, from_.device, device_index_); }
+  /// Whether its own address is still one of this host that is up. Not while closed.
+  [[nodiscard]] bool has_valid_source() const { return is_valid_source(table_, local()); }
+
+ private:
+  tl::expected<void, std::string> open(const Endpoint& remote);
+  tl::expected<SocketFactory::Socket, SocketError> open_on_a_port(const SocketRequest& request);
+
+  const PortContext& context_;
+  const InterfaceTable& table_;
+  SendFrom from_;
+  ClientIdentity identity_;
+  std::string name_;
+  LoopCallback on_readable_;
+  SocketFactory::Socket socket_;
+  std::unique_ptr<ReadWatcher> watcher_;
+  std::uint32_t device_index_ = 0;  ///< of the interface that the socket is bound to
+  std::uint16_t last_port_ = 0;     ///< of the last socket
+};
+
+}  // namespace mptunnel

@@ -1,0 +1,47 @@
+// What all ports of a program stand on: loop, time, names and sockets. Tests put fakes in their stead.
+#pragma once
+
+#include <functional>
+
+#include "mptunnel/config/address.h"
+#include "mptunnel/net/loop.h"
+#include "mptunnel/net/resolver.h"
+#include "mptunnel/ports/clock.h"
+#include "mptunnel/ports/socket_factory.h"
+
+namespace mptunnel {
+
+/// Starts looking a name up. The answer comes from a later turn of the loop, unless the request goes before.
+using NameLookup = std::function<Resolver::Request(const HostPort& name, Resolver::Callback callback)>;
+
+struct PortContext {
+  Loop& loop;
+  Clock& clock;
+  NameLookup lookup;
+  SocketFactory& sockets;
+};
+
+/// The system's.
+class SystemPorts {
+ public:
+  explicit SystemPorts(const SocketTuning& tuning) : sockets_(tuning) {}
+  SystemPorts(const SystemPorts&) = delete;
+  SystemPorts& operator=(const SystemPorts&) = delete;
+  ~SystemPorts() = default;
+
+  Loop& loop() { return loop_; }
+  [[nodiscard]] const PortContext& context() const { return context_; }
+
+ private:
+  Loop loop_;
+  LoopClock clock_{loop_};
+  Resolver resolver_{loop_};
+  SystemSockets sockets_;
+  PortContext context_{loop_, clock_,
+                       [this](const HostPort& name, Resolver::Callback callback) {
+                         return resolver_.resolve(name.host, name.port, std::move(callback));
+                       },
+                       sockets_};
+};
+
+}  // namespace mptunnel

@@ -1,0 +1,60 @@
+#include "mptunnel/ports/bridge_socket.h"
+
+#include <cerrno>
+#include <utility>
+
+#include "mptunnel/ports/derived_port.h"
+
+namespace mptunnel {
+
+BridgeSocket::BridgeSocket(const PortContext& context, const InterfaceTable& table, SendFrom from,
+                           const ClientIdentity& identity, std::string name, LoopCallback on_readable)
+    : context_(context),
+      table_(table),
+      from_(std::move(from)),
+      identity_(identity),
+      name_(std::move(name)),
+      on_readable_(std::move(on_readable)) {}
+
+tl::expected<void, std::string> BridgeSocket::use(const Endpoint& remote) {
+  if (auto problem = interface_problem(table_, from_, remote)) return tl::unexpected(std::move(*problem));
+  const bool is_same_family = socket_ && local().family == remote.family;
+  if (!is_same_family || !has_valid_device()) return open(remote);
+  if (const auto connected = socket_->connect(remote); !connected)
+    return tl::unexpected(connected.error().what);
+  return {};
+}
+
+void BridgeSocket::close() {
+  watcher_.reset();
+  socket_.reset();
+}
+
+tl::expected<void, std::string> BridgeSocket::open(const Endpoint& remote) {
+  SocketRequest request{.use = SocketUse::bridge, .bind = {}, .connect = remote, .device = from_.device};
+  request.bind.family = remote.family;
+  if (from_.bind) request.bind = *from_.bind;
+  // The old socket has the port that the new one shall have.
+  close();
+  auto socket = open_on_a_port(request);
+  if (!socket) return tl::unexpected(socket.error().what);
+  socket_ = std::move(*socket);
+  last_port_ = local().port;
+  const NetworkInterface* device = from_.device.empty() ? nullptr : table_.find(from_.device);
+  device_index_ = device == nullptr ? 0 : device->index;
+  watcher_ = std::make_unique<ReadWatcher>(context_.loop, socket_->fd(), on_readable_);
+  return {};
+}
+
+tl::expected<SocketFactory::Socket, SocketError> BridgeSocket::open_on_a_port(const SocketRequest& request) {
+  if (request.bind.port != 0) return context_.sockets.open(request);
+  if (last_port_ != 0) {
+    SocketRequest again = request;
+    again.bind.port = last_port_;
+    auto socket = context_.sockets.open(again);
+    if (socket || socket.error().error != EADDRINUSE) return socket;
+  }
+  return open_on_derived_port(context_.sockets, request, identity_, name_);
+}
+
+}  // namespace mptunnel

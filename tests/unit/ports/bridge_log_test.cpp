@@ -1,0 +1,92 @@
+#include "mptunnel/ports/bridge_log.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "unit/ports/captured_log.h"
+
+namespace mptunnel {
+namespace {
+
+using namespace std::chrono_literals;
+
+Endpoint endpoint(std::string_view address, std::uint16_t port = 4000) {
+  return parse_numeric_endpoint(address, port).value();
+}
+
+class BridgeLogTest : public testing::Test {
+ protected:
+  const Endpoint remote_ = endpoint("192.0.2.1");
+  const Endpoint other_ = endpoint("192.0.2.2");
+  const Endpoint local_ = endpoint("10.0.0.1", 5000);
+  test::CapturedLog lines_;
+  BridgeLog log_{"b", "eth0"};
+};
+
+TEST_F(BridgeLogTest, SaysWhereABridgeIsAndWhereItMoves) {
+  log_.turned_to(remote_, local_, {});
+  EXPECT_EQ(lines_.take(), "info: bridge b is 192.0.2.1:4000, sending from 10.0.0.1:5000 over eth0\n");
+  log_.turned_to(other_, local_, remote_);
+  EXPECT_EQ(lines_.take(), "info: bridge b moved from 192.0.2.1:4000 to 192.0.2.2:4000\n");
+}
+
+TEST_F(BridgeLogTest, AttemptIsToldOnceItAnswers) {
+  log_.attempts(other_);
+  EXPECT_EQ(lines_.take(), "");
+  log_.answers(other_, local_);
+  EXPECT_EQ(lines_.take(), "info: bridge b is 192.0.2.2:4000, sending from 10.0.0.1:5000\n");
+  log_.answers(other_, local_);
+  EXPECT_EQ(lines_.take(), "");
+}
+
+TEST_F(BridgeLogTest, ProblemIsToldOnceForAsLongAsItLasts) {
+  const std::string line =
+      "warning: bridge b: it rains; trying again until it works, the other paths are not affected\n";
+  log_.has_problem("it rains");
+  EXPECT_EQ(lines_.take(), line);
+  log_.has_problem("it rains");
+  EXPECT_EQ(lines_.take(), "");
+  log_.turned_to(remote_, local_, remote_);
+  lines_.take();
+  log_.has_problem("it rains");
+  EXPECT_EQ(lines_.take(), line);
+  log_.knows_problem("it snows");
+  log_.has_problem("it snows");
+  EXPECT_EQ(lines_.take(), "");
+}
+
+TEST_F(BridgeLogTest, ErrorIsToldOnceUntilTheBridgeAnswers) {
+  EXPECT_EQ(log_.meets_error(ECONNREFUSED, remote_),
+            "nothing listens on 192.0.2.1:4000 (connection refused)");
+  EXPECT_EQ(lines_.take(), "warning: bridge b: nothing listens on 192.0.2.1:4000 (connection refused)\n");
+  EXPECT_FALSE(log_.meets_error(ECONNREFUSED, remote_));
+  EXPECT_EQ(log_.meets_error(EPERM, remote_), "sending to 192.0.2.1:4000 fails: Operation not permitted");
+  log_.answers(remote_, local_);
+  EXPECT_TRUE(log_.meets_error(EPERM, remote_));
+}
+
+TEST_F(BridgeLogTest, LossesAreNoErrors) {
+  for (const int error : {EAGAIN, ENOBUFS, EMSGSIZE}) EXPECT_FALSE(log_.meets_error(error, remote_));
+  EXPECT_EQ(lines_.take(), "");
+}
+
+TEST_F(BridgeLogTest, TunnelIsToldOnce) {
+  log_.leads_over_tunnel("tun0");
+  EXPECT_NE(lines_.take().find("bridge b is reached over tun0, a tunnel"), std::string::npos);
+  log_.leads_over_tunnel("tun0");
+  EXPECT_EQ(lines_.take(), "");
+}
+
+TEST_F(BridgeLogTest, PathThatChangesAllTheTimeIsToldSoOnce) {
+  const TimePoint now = TimePoint{} + 1h;
+  for (int i = 0; i < 12; ++i) EXPECT_TRUE(log_.is_news(now));
+  EXPECT_EQ(lines_.take(), "");
+  EXPECT_FALSE(log_.is_news(now));
+  EXPECT_NE(lines_.take().find("warning: bridge b "), std::string::npos);
+  EXPECT_FALSE(log_.is_news(now));
+  EXPECT_EQ(lines_.take(), "");
+}
+
+}  // namespace
+}  // namespace mptunnel

@@ -1,0 +1,118 @@
+#include "mptunnel/ports/bridge_socket.h"
+
+#include <gtest/gtest.h>
+
+#include "mptunnel/crypto/kdf.h"
+#include "unit/ports/fake_ports.h"
+#include "unit/ports/interfaces.h"
+
+namespace mptunnel {
+namespace {
+
+Endpoint endpoint(std::string_view address, std::uint16_t port = 4000) {
+  return parse_numeric_endpoint(address, port).value();
+}
+
+class BridgeSocketTest : public testing::Test {
+ protected:
+  BridgeSocketTest() {
+    test::set_interface(table_, 1, "eth0");
+    test::add_address(table_, 1, "10.0.0.1");
+  }
+  BridgeSocket make(const SendFrom& from) {
+    return BridgeSocket(ports_.context, table_, from, kIdentity, "bridge", [this] {
+      ++readable_;
+      ports_.loop.stop();
+    });
+  }
+
+  static constexpr ClientIdentity kIdentity{1, 2, 3};
+  test::FakePorts ports_;
+  InterfaceTable table_;
+  int readable_ = 0;
+};
+
+TEST_F(BridgeSocketTest, OpensOnThePortThatFollowsFromTheIdentity) {
+  BridgeSocket socket = make({.device = "eth0", .bind = {}});
+  EXPECT_FALSE(socket.is_open());
+  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  EXPECT_EQ(socket.local(), endpoint("10.0.0.1", derive_port(kIdentity, "bridge")));
+  EXPECT_EQ(ports_.sockets.requests.front().use, SocketUse::bridge);
+  EXPECT_EQ(ports_.sockets.requests.front().device, "eth0");
+  ports_.sockets.sockets.front()->make_readable();
+  ports_.loop.run();
+  EXPECT_EQ(readable_, 1);
+}
+
+TEST_F(BridgeSocketTest, BindsAsConfigured) {
+  BridgeSocket socket = make({.device = "", .bind = endpoint("10.0.0.1", 5000)});
+  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  EXPECT_EQ(socket.local(), endpoint("10.0.0.1", 5000));
+}
+
+TEST_F(BridgeSocketTest, TurnsToAnotherAddressOfTheSameFamily) {
+  BridgeSocket socket = make({.device = "", .bind = {}});
+  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  ASSERT_TRUE(socket.use(endpoint("192.0.2.2")));
+  EXPECT_EQ(ports_.sockets.requests.size(), 1U);
+  EXPECT_EQ(ports_.sockets.sockets.front()->remote(), endpoint("192.0.2.2"));
+}
+
+TEST_F(BridgeSocketTest, OpensAnewForTheOtherFamilyOnTheSamePort) {
+  BridgeSocket socket = make({.device = "", .bind = {}});
+  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  const std::uint16_t port = socket.local().port;
+  ASSERT_TRUE(socket.use(endpoint("2001:db8::2")));
+  EXPECT_EQ(ports_.sockets.sockets.size(), 1U);
+  EXPECT_EQ(socket.local(), endpoint("2001:db8::1", port));
+}
+
+TEST_F(BridgeSocketTest, OpensAnewWhenItsInterfaceIsAnother) {
+  BridgeSocket socket = make({.device = "eth0", .bind = {}});
+  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  test::remove_interface(table_, 1, "eth0");
+  test::set_interface(table_, 2, "eth0");
+  test::add_address(table_, 2, "10.0.0.1");
+  EXPECT_FALSE(socket.has_valid_device());
+  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  EXPECT_TRUE(socket.has_valid_device());
+  EXPECT_EQ(ports_.sockets.requests.size(), 2U);
+}
+
+TEST_F(BridgeSocketTest, TakesADerivedPortWhenItsOwnIsTaken) {
+  BridgeSocket socket = make({.device = "", .bind = {}});
+  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  const std::uint16_t port = socket.local().port;
+  ports_.sockets.open_error = [port](const SocketRequest& request) {
+    return request.bind.port == port ? EADDRINUSE : 0;
+  };
+  ASSERT_TRUE(socket.use(endpoint("2001:db8::2")));
+  EXPECT_EQ(socket.local().port, derive_port(kIdentity, "bridge 1"));
+}
+
+TEST_F(BridgeSocketTest, InterfaceProblemLeavesTheSocketAsItIs) {
+  BridgeSocket socket = make({.device = "eth0", .bind = {}});
+  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  test::set_interface(table_, 1, "eth0", false);
+  EXPECT_EQ(socket.use(endpoint("192.0.2.2")).error(), "interface eth0 is down");
+  EXPECT_EQ(ports_.sockets.sockets.front()->remote(), endpoint("192.0.2.1"));
+}
+
+TEST_F(BridgeSocketTest, FailureToOpenLeavesNone) {
+  BridgeSocket socket = make({.device = "", .bind = {}});
+  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  ports_.sockets.open_error = [](const SocketRequest&) { return EPERM; };
+  EXPECT_EQ(socket.use(endpoint("2001:db8::2")).error(), "open 1");
+  EXPECT_FALSE(socket.is_open());
+}
+
+TEST_F(BridgeSocketTest, KnowsWhetherItsAddressIsValid) {
+  BridgeSocket socket = make({.device = "", .bind = {}});
+  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  EXPECT_TRUE(socket.has_valid_source());
+  test::remove_address(table_, 1, "10.0.0.1");
+  EXPECT_FALSE(socket.has_valid_source());
+}
+
+}  // namespace
+}  // namespace mptunnel

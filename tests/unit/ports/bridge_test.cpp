@@ -1,0 +1,218 @@
+#include "mptunnel/ports/bridge.h"
+
+#include <gtest/gtest.h>
+
+#include "unit/ports/captured_log.h"
+#include "unit/ports/fake_ports.h"
+#include "unit/ports/interfaces.h"
+#include "unit/ports/recorded_events.h"
+
+namespace mptunnel {
+namespace {
+
+using namespace std::chrono_literals;
+using Texts = std::vector<std::string>;
+
+class BridgeTest : public testing::Test {
+ protected:
+  BridgeTest() {
+    test::set_interface(table_, 1, "eth0");
+    test::add_address(table_, 1, "10.0.0.1");
+    test::set_interface(table_, 2, "eth1");
+    test::add_address(table_, 2, "10.0.1.1");
+    config_.remote = {"bridge.example", 4000};
+  }
+  /// A bridge whose name has these addresses.
+  std::unique_ptr<Bridge> started(const Texts& addresses, const std::string& device = "") {
+    auto bridge = std::make_unique<Bridge>(PathId{3}, config_, "bridge", device, context_);
+    bridge->start();
+    ports_.answer(addresses);
+    return bridge;
+  }
+  void send_from(const std::string& address) {
+    ports_.sockets.source = [address](const Endpoint&) { return parse_numeric_endpoint(address, 0).value(); };
+  }
+
+  test::CapturedLog lines_;
+  test::FakePorts ports_;
+  InterfaceTable table_;
+  test::RecordedEvents events_;
+  BridgeConfig config_;
+  BridgeContext context_{ports_.context, table_, events_, {}, 5min};
+};
+
+const Texts kAvailable{"available 3", "readdressed 3"};
+
+TEST_F(BridgeTest, IsAvailableOnceItsNameHasAnAddress) {
+  const auto bridge = started({"192.0.2.1"});
+  EXPECT_EQ(events_.take(), kAvailable);
+  EXPECT_EQ(bridge->remote().to_string(), "192.0.2.1:4000");
+  EXPECT_NE(bridge->socket(), nullptr);
+  EXPECT_EQ(bridge->problem(), "");
+}
+
+TEST_F(BridgeTest, NameWithoutAddressIsAProblem) {
+  Bridge bridge(PathId{3}, config_, "bridge", "", context_);
+  bridge.start();
+  ports_.answer_failure("no such name");
+  EXPECT_EQ(bridge.problem(), "no such name");
+  EXPECT_EQ(bridge.socket(), nullptr);
+  EXPECT_EQ(events_.take(), Texts());
+}
+
+TEST_F(BridgeTest, AddressInUseSurvivesAFailingNameServer) {
+  const auto bridge = started({"192.0.2.1"});
+  bridge->on_up();
+  events_.take();
+  ports_.clock.advance(5min);
+  ports_.answer_failure("no such name");
+  EXPECT_NE(bridge->socket(), nullptr);
+  EXPECT_EQ(bridge->problem(), "");
+  EXPECT_EQ(events_.take(), Texts());
+}
+
+TEST_F(BridgeTest, LooksItsNameUpMoreOftenWhileDown) {
+  const auto bridge = started({"192.0.2.1"});
+  EXPECT_EQ(ports_.clock.to_next_alarm(), 10s);
+  bridge->on_up();
+  ports_.clock.advance(10s);
+  ports_.answer({"192.0.2.1"});
+  EXPECT_EQ(ports_.clock.to_next_alarm(), 5min);
+  bridge->on_down();
+  EXPECT_EQ(ports_.clock.to_next_alarm(), 1s);
+}
+
+TEST_F(BridgeTest, TriesAddressesInTurnUntilOneAnswers) {
+  const auto bridge = started({"192.0.2.1", "192.0.2.2"});
+  ports_.clock.advance(300ms);
+  EXPECT_EQ(bridge->remote().address_string(), "192.0.2.2");
+  ports_.clock.advance(300ms);
+  EXPECT_EQ(bridge->remote().address_string(), "192.0.2.1");
+  ports_.clock.advance(599ms);
+  EXPECT_EQ(bridge->remote().address_string(), "192.0.2.1");
+  ports_.clock.advance(1ms);
+  EXPECT_EQ(bridge->remote().address_string(), "192.0.2.2");
+  bridge->on_up();
+  ports_.clock.advance(5s);
+  EXPECT_EQ(bridge->remote().address_string(), "192.0.2.2");
+}
+
+TEST_F(BridgeTest, TakesTheFirstAddressThatCanBeSentTo) {
+  ports_.sockets.connect_error = [](const Endpoint& remote) {
+    return remote.address_string() == "192.0.2.1" ? ENETUNREACH : 0;
+  };
+  const auto bridge = started({"192.0.2.1", "192.0.2.2"});
+  EXPECT_EQ(bridge->remote().address_string(), "192.0.2.2");
+  EXPECT_EQ(events_.take(), kAvailable);
+}
+
+TEST_F(BridgeTest, NoAddressThatCanBeSentToIsAProblemForTheFirstsReason) {
+  ports_.sockets.connect_error = [](const Endpoint& remote) {
+    return remote.address_string() == "192.0.2.1" ? ENETUNREACH : EPERM;
+  };
+  const auto bridge = started({"192.0.2.1", "192.0.2.2"});
+  EXPECT_EQ(bridge->problem(), "connect " + std::to_string(ENETUNREACH));
+  EXPECT_EQ(bridge->socket(), nullptr);
+  EXPECT_EQ(events_.take(), Texts{"unavailable 3"});
+  EXPECT_EQ(ports_.clock.to_next_alarm(), 1s);
+}
+
+TEST_F(BridgeTest, BindAddressRulesTheFamily) {
+  config_.bind = parse_numeric_endpoint("10.0.0.1", 0).value();
+  const auto bridge = started({"2001:db8::2"});
+  EXPECT_EQ(bridge->problem(), "its name has no address of the family of its bind address");
+}
+
+TEST_F(BridgeTest, MovesWhenItsAddressIsNoLongerOfTheName) {
+  const auto bridge = started({"192.0.2.1"});
+  bridge->on_up();
+  events_.take();
+  ports_.clock.advance(10s);
+  ports_.answer({"192.0.2.7"});
+  EXPECT_EQ(bridge->remote().address_string(), "192.0.2.7");
+  EXPECT_EQ(events_.take(), kAvailable);
+}
+
+TEST_F(BridgeTest, InterfaceThatGoesAndComesTakesThePathAlong) {
+  const auto bridge = started({"192.0.2.1"}, "eth0");
+  bridge->on_up();
+  events_.take();
+  test::set_interface(table_, 1, "eth0", false);
+  bridge->on_interfaces();
+  EXPECT_EQ(events_.take(), Texts{"unavailable 3"});
+  EXPECT_EQ(bridge->problem(), "interface eth0 is down");
+  bridge->on_interfaces();
+  EXPECT_EQ(events_.take(), Texts());
+  test::set_interface(table_, 1, "eth0");
+  bridge->on_interfaces();
+  EXPECT_EQ(events_.take(), kAvailable);
+  EXPECT_EQ(bridge->problem(), "");
+}
+
+TEST_F(BridgeTest, FollowsRoutingToAnotherSource) {
+  const auto bridge = started({"192.0.2.1"});
+  bridge->on_up();
+  events_.take();
+  bridge->on_suspect();
+  EXPECT_EQ(events_.take(), Texts());
+  send_from("10.0.1.1");
+  bridge->on_suspect();
+  EXPECT_EQ(events_.take(), Texts{"readdressed 3"});
+  EXPECT_EQ(bridge->socket()->local_endpoint().address_string(), "10.0.1.1");
+}
+
+TEST_F(BridgeTest, DoesNotFollowRoutingIntoATunnel) {
+  test::set_interface(table_, 5, "tun0", true, "tun");
+  test::add_address(table_, 5, "10.8.0.1");
+  const auto bridge = started({"192.0.2.1"});
+  bridge->on_up();
+  events_.take();
+  send_from("10.8.0.1");
+  bridge->on_suspect();
+  EXPECT_EQ(events_.take(), Texts());
+  EXPECT_EQ(bridge->socket()->local_endpoint().address_string(), "10.0.0.1");
+}
+
+TEST_F(BridgeTest, WarnsOfATunnelThatItLeadsOver) {
+  test::set_interface(table_, 5, "tun0", true, "tun");
+  test::add_address(table_, 5, "10.8.0.1");
+  send_from("10.8.0.1");
+  const auto bridge = started({"192.0.2.1"});
+  EXPECT_NE(lines_.take().find("reached over tun0, a tunnel"), std::string::npos);
+}
+
+TEST_F(BridgeTest, LosesItsSocketWhenItsInterfaceLosesTheCarrier) {
+  const auto bridge = started({"192.0.2.1"});
+  bridge->on_up();
+  events_.take();
+  test::set_interface(table_, 1, "eth0", false);
+  bridge->on_interfaces();
+  EXPECT_EQ(events_.take(), Texts{"unavailable 3"});
+  EXPECT_EQ(bridge->problem(), "interface eth0 is down");
+}
+
+TEST_F(BridgeTest, StaysShutAfterALoop) {
+  const auto bridge = started({"192.0.2.1", "192.0.2.2"});
+  bridge->on_up();
+  events_.take();
+  bridge->shut_for_loop();
+  EXPECT_EQ(events_.take(), Texts{"unavailable 3"});
+  bridge->on_down();
+  bridge->on_interfaces();
+  ports_.clock.advance(5min - 1ms);
+  EXPECT_EQ(ports_.asked, 1);
+  ports_.clock.advance(1ms);
+  ports_.answer({"192.0.2.1"});
+  EXPECT_EQ(events_.take(), kAvailable);
+}
+
+TEST_F(BridgeTest, ErrorIsItsProblemUntilItIsUp) {
+  const auto bridge = started({"192.0.2.1"});
+  bridge->on_error(ECONNREFUSED);
+  EXPECT_EQ(bridge->problem(), "nothing listens on 192.0.2.1:4000 (connection refused)");
+  bridge->on_up();
+  EXPECT_EQ(bridge->problem(), "");
+}
+
+}  // namespace
+}  // namespace mptunnel

@@ -1,0 +1,103 @@
+#include "mptunnel/ports/target.h"
+
+#include <gtest/gtest.h>
+
+#include "unit/ports/captured_log.h"
+#include "unit/ports/fake_ports.h"
+
+namespace mptunnel {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr FlowHandle kFlow{7};
+
+class TargetTest : public testing::Test {
+ protected:
+  std::vector<FlowHandle> readable_;
+  test::CapturedLog lines_;
+  test::FakePorts ports_;
+  Target target_{{"target.example", 1194}, 5min, ports_.context, [this](FlowHandle flow) {
+                   readable_.push_back(flow);
+                   ports_.loop.stop();
+                 }};
+};
+
+TEST_F(TargetTest, EachFlowHasASocketOfItsOwn) {
+  target_.start();
+  ports_.answer({"192.0.2.1"}, 1194);
+  target_.open(kFlow, 1);
+  target_.open(FlowHandle{8}, 2);
+  ASSERT_NE(target_.socket(kFlow), nullptr);
+  EXPECT_NE(target_.socket(kFlow), target_.socket(FlowHandle{8}));
+  EXPECT_EQ(ports_.sockets.requests.front().use, SocketUse::target);
+  EXPECT_EQ(ports_.sockets.requests.front().connect->to_string(), "192.0.2.1:1194");
+  ports_.sockets.sockets.front()->make_readable();
+  ports_.loop.run();
+  EXPECT_EQ(readable_, std::vector<FlowHandle>{kFlow});
+  target_.close(kFlow);
+  EXPECT_EQ(target_.socket(kFlow), nullptr);
+  EXPECT_EQ(target_.flows(), 1U);
+}
+
+TEST_F(TargetTest, PortFollowsFromTheFlowsHash) {
+  target_.start();
+  ports_.answer({"192.0.2.1"}, 1194);
+  target_.open(kFlow, 1);
+  const Endpoint local = target_.socket(kFlow)->local_endpoint();
+  target_.close(kFlow);
+  target_.open(FlowHandle{8}, 1);
+  EXPECT_EQ(target_.socket(FlowHandle{8})->local_endpoint(), local);
+}
+
+TEST_F(TargetTest, FlowThatOpensBeforeTheAddressIsKnownWaitsForIt) {
+  target_.start();
+  target_.open(kFlow, 1);
+  EXPECT_EQ(target_.socket(kFlow), nullptr);
+  ports_.answer({"192.0.2.1"}, 1194);
+  EXPECT_NE(target_.socket(kFlow), nullptr);
+}
+
+TEST_F(TargetTest, FlowWithoutSocketTriesAgainWithItsNextDatagram) {
+  target_.start();
+  ports_.answer({"192.0.2.1"}, 1194);
+  lines_.take();
+  ports_.sockets.open_error = [](const SocketRequest&) { return EMFILE; };
+  target_.open(kFlow, 1);
+  EXPECT_EQ(lines_.take(), "error: no socket towards the target for a flow: open 24\n");
+  EXPECT_EQ(target_.socket(kFlow), nullptr);
+  EXPECT_EQ(lines_.take(), "");
+  ports_.sockets.open_error = [](const SocketRequest&) { return 0; };
+  EXPECT_NE(target_.socket(kFlow), nullptr);
+}
+
+TEST_F(TargetTest, AnotherAddressMovesAllFlows) {
+  target_.start();
+  ports_.answer({"192.0.2.1"}, 1194);
+  target_.open(kFlow, 1);
+  ports_.clock.advance(5min);
+  ports_.answer({"192.0.2.2", "192.0.2.1"}, 1194);
+  EXPECT_EQ(ports_.sockets.sockets.front()->remote().address_string(), "192.0.2.1");
+  ports_.clock.advance(5min);
+  ports_.answer({"192.0.2.2"}, 1194);
+  EXPECT_EQ(ports_.sockets.sockets.front()->remote().address_string(), "192.0.2.2");
+}
+
+TEST_F(TargetTest, RefusalIsToldOnceAndAsksForTheNameSooner) {
+  target_.start();
+  ports_.answer({"192.0.2.1"}, 1194);
+  lines_.take();
+  target_.on_error(ECONNREFUSED);
+  target_.on_error(ECONNREFUSED);
+  const std::string text = lines_.take();
+  EXPECT_NE(text.find("refuses: nothing listens on 192.0.2.1:1194"), std::string::npos);
+  EXPECT_EQ(text.find('\n'), text.size() - 1);
+  EXPECT_EQ(ports_.clock.to_next_alarm(), 30s);
+  target_.on_answer();
+  EXPECT_EQ(lines_.take(), "info: target target.example:1194 answers\n");
+  target_.on_answer();
+  EXPECT_EQ(lines_.take(), "");
+}
+
+}  // namespace
+}  // namespace mptunnel
