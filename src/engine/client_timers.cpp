@@ -14,20 +14,6 @@
 #include "mptunnel/engine/client_engine.h"
 
 namespace mptunnel {
-namespace {
-
-constexpr Duration kHelloRepeat = 100ms;
-/// How long the server may take to confirm before the handshake starts over: 3 RTT, or three times what the
-/// handshake took, and longer each time that this was too short. A server that died in between is not waited
-/// for long.
-constexpr Duration kHelloLifeMin = 300ms;
-constexpr Duration kHelloLifeMax = 5s;
-/// How long handshakes go unanswered before a line says so.
-constexpr Duration kNoAnswerAfter = 3s;
-constexpr Duration kHousekeeping = 1s;
-constexpr std::size_t kMaxOldEpochs = 4;
-
-}  // namespace
 
 TimePoint ClientEngine::deadline() const {
   TimePoint first = std::min(next_housekeeping_, queue_.deadline());

@@ -4,15 +4,9 @@
 #include <utility>
 
 #include "mptunnel/base/assert.h"
+#include "mptunnel/base/udp_segment.h"
 
 namespace mptunnel {
-namespace {
-
-// What one send with UDP_SEGMENT takes: UDP_MAX_SEGMENTS of Linux, and one IP packet of payload.
-constexpr std::uint32_t kMaxRunPackets = 64;
-constexpr std::size_t kMaxRunBytes = 65000;
-
-}  // namespace
 
 void Output::clear() {
   arena.clear();
@@ -55,8 +49,8 @@ void Output::send(std::size_t size, PathSet paths, SessionHandle session, Sessio
     PacketRun& last = runs.back();
     const bool same_way =
         last.paths == paths && last.session == session && last.epoch == epoch && last.dscp == dscp;
-    const bool fits = last.tail == last.stride && size <= last.stride && last.count < kMaxRunPackets &&
-                      last.bytes() + size <= kMaxRunBytes && last.offset + last.bytes() == offset;
+    const bool fits = last.tail == last.stride && size <= last.stride && last.count < kMaxSegments &&
+                      last.bytes() + size <= kMaxSegmentedBytes && last.offset + last.bytes() == offset;
     if (same_way && fits) {
       ++last.count;
       last.tail = size;

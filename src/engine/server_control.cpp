@@ -8,9 +8,6 @@
 namespace mptunnel {
 namespace {
 
-/// FLOW_OPEN rides along with every datagram until it is acknowledged: one acknowledgement in this time is
-/// enough.
-constexpr Duration kOpenedRepeat = 10ms;
 /// A CHALLENGE alone in a CONTROL packet.
 constexpr std::size_t kChallengeBytes = KeyEpoch::kControlOverhead + 9;
 

@@ -72,7 +72,7 @@ void ServerEngine::on_handshake1(const Arrival& arrival) {
     }
     return;
   }
-  wake_by(arrival.now + kTick);
+  wake_by(arrival.now + kServerTick);
   const Bytes packet = arrival.out.make_packet(answer->response.size());
   std::copy(answer->response.begin(), answer->response.end(), packet.begin());
   arrival.out.send_direct(packet.size(), arrival.route);

@@ -3,12 +3,6 @@
 #include <algorithm>
 
 namespace mptunnel {
-namespace {
-
-/// Two rekeys within kOldKeyOpensFor happen when a client restarts its handshake; more are a peer's mistake.
-constexpr std::size_t kMaxEpochs = 4;
-
-}  // namespace
 
 PathSet ServerSession::data_paths(TimePoint now) const {
   PathSet wanted;

@@ -7,14 +7,6 @@
 #include "mptunnel/engine/server_engine.h"
 
 namespace mptunnel {
-namespace {
-
-/// A session whose client was replaced by another process, and that says nothing more.
-constexpr Duration kSupersededLife = 10s;
-/// A path that the client has given up, while it has others.
-constexpr Duration kForgetPathAfter = 60s;
-
-}  // namespace
 
 bool ServerEngine::is_late(const ClientHelloFrame& hello, const KeyEpoch& keys) const {
   return std::any_of(sessions_.begin(), sessions_.end(), [&](const auto& entry) {
@@ -64,7 +56,7 @@ ServerSession& ServerEngine::new_session(const ClientHelloFrame& hello, const Ar
   session->network = source_network(arrival.route.remote);
   session->first_route = arrival.route;
   session->last_heard = session->started = session->last_moved = arrival.now;
-  wake_by(arrival.now + kTick);
+  wake_by(arrival.now + kServerTick);
   return *sessions_.emplace(handle, std::move(session)).first->second;
 }
 
@@ -142,7 +134,7 @@ void ServerEngine::on_deadline(Output& out, TimePoint now) {
   }
   for (const SessionHandle handle : over) end_session(handle, std::nullopt, out, now);
   for (const auto& [handle, session] : sessions_) tick_session(*session, out, now);
-  if (!sessions_.empty() || !pending_.empty()) wake_by(now + kTick);
+  if (!sessions_.empty() || !pending_.empty()) wake_by(now + kServerTick);
 }
 
 void ServerEngine::tick_session(ServerSession& session, Output& out, TimePoint now) {

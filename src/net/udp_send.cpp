@@ -13,6 +13,7 @@
 
 #include "control_message.h"
 #include "mptunnel/base/assert.h"
+#include "mptunnel/base/udp_segment.h"
 #include "mptunnel/net/socket_address.h"
 #include "mptunnel/net/udp_socket.h"
 
@@ -21,8 +22,6 @@ namespace {
 
 using detail::UdpSocketState;
 
-constexpr std::size_t kMaxSegments = 64;        // UDP_MAX_SEGMENTS before Linux 6.9, which has 128
-constexpr std::size_t kMaxSeriesBytes = 65000;  // below 65,535 minus the headers of either family
 constexpr std::size_t kMessagesPerCall = 64;  // sendmmsg takes up to UIO_MAXIOV; more than this gains nothing
 constexpr std::size_t kVectorsPerCall = 256;
 
@@ -60,7 +59,7 @@ class Job {
   [[nodiscard]] std::size_t series_from(std::size_t first, std::size_t limit) const {
     const std::size_t size = datagram(first).size();
     if (size == 0 || size > UINT16_MAX) return 1;
-    limit = std::min({limit, count_ - first, kMaxSeriesBytes / size});
+    limit = std::min({limit, count_ - first, kMaxSegmentedBytes / size});
     if (!in_pieces()) return std::max<std::size_t>(1, limit);
     std::size_t count = 1;
     while (count < limit) {

@@ -1,40 +1,9 @@
 #include "mptunnel/path/mtu_search.h"
 
 #include <algorithm>
-#include <array>
 
 namespace mptunnel {
 namespace {
-
-using namespace std::chrono_literals;
-
-/// UDP payloads over usual links: MTU 1280 to 1500 and 9000, less 28 bytes of IPv4 or 48 of IPv6, some with
-/// PPPoE, WireGuard or a carrier's tunnel in between.
-constexpr std::array<std::size_t, 14> kUsual{1232, 1252, 1352, 1372, 1392, 1412, 1432,
-                                             1444, 1452, 1464, 1472, 8952, 8972, kMaxPacketBytes};
-/// The first to be tried: it is what most paths carry.
-constexpr std::size_t kMostUsual = 1472;
-/// A usual size is known well enough when this many bytes more do not pass; any other is found to the byte.
-constexpr std::size_t kGrain = 16;
-/// How soon a size that large packets need is confirmed again.
-constexpr Duration kConfirmAfter = 2s;
-/// How soon it is tried whether more passes by now (PMTU_RAISE_TIMER, RFC 8899, section 5.1.1).
-constexpr Duration kRiseAfter = 600s;
-/// How soon an EMSGSIZE of a size that passed is looked into: the interface may be about to change again.
-constexpr Duration kAfterRefusal = 100ms;
-
-/// How far apart probes are that the own host answers by itself.
-constexpr Duration kAfterLocalAnswer = 2ms;
-constexpr Duration kLeastPatience = 100ms;
-constexpr unsigned kLeastTries = 3;
-constexpr unsigned kMostTries = 16;
-constexpr unsigned kLeastConfirmTries = 6;
-constexpr unsigned kMostConfirmTries = 40;
-/// How seldom a size that passes may be given up for lost probes: it is confirmed again and again.
-constexpr double kMistakes = 1e-3;
-constexpr double kConfirmMistakes = 1e-6;
-/// How soon after such a size was given up it is tried whether it passes after all.
-constexpr Duration kRiseAfterFall = 30s;
 
 /// So many probes all stay unanswered no more often than `mistakes` says, where this share is answered.
 unsigned tries_for(double answer_share, double mistakes, unsigned least, unsigned most) {
@@ -47,9 +16,9 @@ unsigned tries_for(double answer_share, double mistakes, unsigned least, unsigne
 }  // namespace
 
 MtuSearch::Patience MtuSearch::Patience::of(const RttEstimator& rtt, double answer_share) {
-  const Duration answer = std::max<Duration>(kLeastPatience, (rtt.smoothed() + 4 * rtt.variation()) * 3 / 2);
-  return {answer, tries_for(answer_share, kMistakes, kLeastTries, kMostTries),
-          tries_for(answer_share, kConfirmMistakes, kLeastConfirmTries, kMostConfirmTries)};
+  const Duration answer = std::max<Duration>(kMtuAnswerAtLeast, rtt.late_after());
+  return {answer, tries_for(answer_share, kMtuMistakes, kMtuLeastTries, kMtuMostTries),
+          tries_for(answer_share, kMtuConfirmMistakes, kMtuLeastConfirmTries, kMtuMostConfirmTries)};
 }
 
 void MtuSearch::start(TimePoint now) {
@@ -64,7 +33,7 @@ void MtuSearch::stop() {
 }
 
 bool MtuSearch::is_large_moving(TimePoint now) const {
-  return last_large_ && now - *last_large_ < kConfirmAfter;
+  return last_large_ && now - *last_large_ < kMtuConfirmAfter;
 }
 
 TimePoint MtuSearch::next_probe(bool moving) const {
@@ -73,7 +42,7 @@ TimePoint MtuSearch::next_probe(bool moving) const {
   TimePoint due = kNever;
   if (moving) due = rise_at_;
   // The next large packet finds it due.
-  if (last_large_ && *last_large_ > confirmed_) due = std::min(due, confirmed_ + kConfirmAfter);
+  if (last_large_ && *last_large_ > confirmed_) due = std::min(due, confirmed_ + kMtuConfirmAfter);
   return due;
 }
 
@@ -123,10 +92,10 @@ void MtuSearch::on_refused(std::size_t size, TimePoint now) {
     low_ = size <= kBaseMtu ? kLeastMtu : kBaseMtu;
     phase_ = Phase::search;
     aim(now);
-    next_ = now + kAfterRefusal;
+    next_ = now + kMtuAfterRefusal;
   } else if (phase_ == Phase::search && size <= size_) {
     aim(now);
-    if (phase_ == Phase::search) next_ = now + kAfterLocalAnswer;
+    if (phase_ == Phase::search) next_ = now + kMtuAfterLocalAnswer;
   }
 }
 
@@ -138,7 +107,7 @@ void MtuSearch::give_up(TimePoint now) {
     start(now);
     high_ = lost;
     last_large_ = large;
-    rise_at_ = now + kRiseAfterFall;
+    rise_at_ = now + kMtuRaiseAfterFall;
     return;
   }
   high_ = size_;
@@ -150,20 +119,20 @@ void MtuSearch::give_up(TimePoint now) {
 void MtuSearch::aim(TimePoint now) {
   tries_ = 0;
   next_ = now;
-  const bool is_usual = std::find(kUsual.begin(), kUsual.end(), low_) != kUsual.end();
-  if (high_ - low_ <= (is_usual ? kGrain : 1)) {
+  const bool is_usual = std::find(kMtuUsual.begin(), kMtuUsual.end(), low_) != kMtuUsual.end();
+  if (high_ - low_ <= (is_usual ? kMtuGrain : 1)) {
     finish(now);
     return;
   }
-  const auto first = std::upper_bound(kUsual.begin(), kUsual.end(), low_);
-  const auto last = std::lower_bound(first, kUsual.end(), high_);
-  if (low_ < kMostUsual && high_ > kMostUsual) {
-    size_ = kMostUsual;
+  const auto first = std::upper_bound(kMtuUsual.begin(), kMtuUsual.end(), low_);
+  const auto last = std::lower_bound(first, kMtuUsual.end(), high_);
+  if (low_ < kMtuMostUsual && high_ > kMtuMostUsual) {
+    size_ = kMtuMostUsual;
   } else if (high_ > kMaxPacketBytes) {
-    size_ = low_ < kUsual[kUsual.size() - 2] ? kUsual[kUsual.size() - 2] : kMaxPacketBytes;
-  } else if (is_usual && (first == last || *first > low_ + kGrain) && high_ > low_ + kGrain) {
+    size_ = low_ < kMtuUsual[kMtuUsual.size() - 2] ? kMtuUsual[kMtuUsual.size() - 2] : kMaxPacketBytes;
+  } else if (is_usual && (first == last || *first > low_ + kMtuGrain) && high_ > low_ + kMtuGrain) {
     // A link of a usual size ends just there.
-    size_ = low_ + kGrain;
+    size_ = low_ + kMtuGrain;
   } else if (first != last) {
     size_ = *(first + (last - first) / 2);
   } else {
@@ -177,7 +146,8 @@ void MtuSearch::finish(TimePoint now) {
   tries_ = 0;
   next_ = kNever;
   confirmed_ = now;
-  if (rise_at_ == kNever || now >= rise_at_) rise_at_ = low_ < kMaxPacketBytes ? now + kRiseAfter : kNever;
+  if (rise_at_ == kNever || now >= rise_at_)
+    rise_at_ = low_ < kMaxPacketBytes ? now + kMtuRaiseAfter : kNever;
 }
 
 void MtuSearch::rise(TimePoint now) {

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 
+#include "mptunnel/wire/limits.h"
+
 namespace mptunnel {
 namespace {
-
-/// A quarter of the time in which 32 bits of microseconds wrap.
-constexpr Duration kTimesMayWrap = std::chrono::minutes(17);
 
 std::uint32_t microseconds(TimePoint time) {
   return static_cast<std::uint32_t>(
@@ -29,7 +28,7 @@ Duration from_microseconds(std::uint32_t count) {
 std::optional<Duration> PathTraffic::on_report(const PathReport& report, TimePoint now) {
   const auto ahead = static_cast<std::int32_t>(report.time - last_time_.value_or(report.time - 1));
   // After so long a silence the times may have wrapped, and nothing is still under way.
-  const bool is_anew = last_time_ && now - last_came_ >= kTimesMayWrap;
+  const bool is_anew = last_time_ && now - last_came_ >= kReportTimesMayWrap;
   if (ahead <= 0 && !is_anew) return std::nullopt;
   if (last_time_ && !is_anew) {
     const Duration apart_there = from_microseconds(static_cast<std::uint32_t>(ahead));

@@ -3,17 +3,6 @@
 #include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
-namespace {
-
-constexpr Duration kSuspectAtLeast = 200ms;
-constexpr std::uint32_t kSuspectAfterProbes = 2;
-constexpr std::uint32_t kDownAfterProbes = 3;
-/// A path whose round trip has become so much longer is believed after some answers in a row.
-constexpr unsigned kBelievedAfter = 4;
-/// The weight of one PING in answer_share().
-constexpr double kShareStep = 1.0 / 16;
-
-}  // namespace
 
 void ProbedPath::set_available(bool available) {
   if (available_ == available) return;
@@ -81,10 +70,10 @@ std::optional<PathState> ProbedPath::answered(std::uint32_t sequence, TimePoint 
   last_answer_ = now;
   if (const auto ahead = static_cast<std::int32_t>(sequence - next_to_answer_); ahead >= 0) {
     const auto missed = std::min<std::int32_t>(ahead, kRemembered);
-    for (std::int32_t i = 0; i < missed; ++i) answer_share_ -= kShareStep * answer_share_;
+    for (std::int32_t i = 0; i < missed; ++i) answer_share_ -= kAnswerShareStep * answer_share_;
     next_to_answer_ = sequence + 1;
   }
-  answer_share_ += kShareStep * (1 - answer_share_);
+  answer_share_ += kAnswerShareStep * (1 - answer_share_);
   // What was sent before the answered PING is lost or overtaken; what was sent after it may still be
   // answered.
   silent_since_.reset();
@@ -104,7 +93,7 @@ std::optional<PathState> ProbedPath::answered(std::uint32_t sequence, TimePoint 
 void ProbedPath::time(std::uint32_t sequence, Duration sample) {
   if (rtt_.has_sample()) {
     if (static_cast<std::int32_t>(sequence - first_timed_) < 0) return;
-    if (sample > down_after() && ++untimely_ < kBelievedAfter) return;
+    if (sample > down_after() && ++untimely_ < kLateAnswersBelieved) return;
   }
   untimely_ = 0;
   rtt_.add(sample);
@@ -116,7 +105,7 @@ void ProbedPath::forgive_silence(TimePoint now) {
 }
 
 Duration ProbedPath::suspect_after() const {
-  return std::max(kSuspectAtLeast, (rtt_.smoothed() + 4 * rtt_.variation()) * 3 / 2);
+  return std::max(kSuspectAfter, rtt_.late_after());
 }
 
 Duration ProbedPath::down_after() const {

@@ -5,19 +5,6 @@
 #include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
-namespace {
-
-constexpr Duration kSuspectAtLeast = 300ms;
-/// The weight of one PING in answer_share(), and how many are missed at once at most: a path that was away
-/// for long has not lost them all.
-constexpr double kShareStep = 1.0 / 16;
-constexpr std::int32_t kMostMissing = 8;
-/// After a move, how long the old address may still prove that it is alive.
-constexpr Duration kFormerAtLeast = 1s;
-/// How long an address that lost against the old one is not tried again.
-constexpr Duration kRefusedFor = 5s;
-
-}  // namespace
 
 ServerPath::ServerPath(const Route& route, bool validated, RandomSource& random, TimePoint now)
     : route_(route), validated_(validated), token_(random.u64()), last_control_(now), last_ping_(now) {}
@@ -30,7 +17,7 @@ PathState ServerPath::state(TimePoint now) const {
   if (!validated_) return PathState::fresh;
   if (unheard_) return PathState::down;
   const Duration silent = now - last_heard();
-  if (silent <= std::max<Duration>(interval_ * 5 / 2, kSuspectAtLeast)) return PathState::up;
+  if (silent <= std::max<Duration>(interval_ * 5 / 2, kServerSuspectAfter)) return PathState::up;
   const Duration down_after = std::max({3 * interval_, Duration{kDownAfter}, 3 * rtt_.smoothed()});
   return silent < down_after ? PathState::suspect : PathState::down;
 }
@@ -39,10 +26,11 @@ void ServerPath::on_report(const PathReport& report, std::optional<Duration> rou
   standby_ = (report.flags & PathReport::kStandby) != 0;
   if (const auto ahead = static_cast<std::int32_t>(report.sequence - next_ping_);
       next_ping_ != 0 && ahead > 0) {
-    for (std::int32_t i = 0; i < std::min(ahead, kMostMissing); ++i) ping_share_ -= kShareStep * ping_share_;
+    for (std::int32_t i = 0; i < std::min(ahead, kMostPingsMissed); ++i)
+      ping_share_ -= kAnswerShareStep * ping_share_;
   }
   next_ping_ = report.sequence + 1;
-  ping_share_ += kShareStep * (1 - ping_share_);
+  ping_share_ += kAnswerShareStep * (1 - ping_share_);
   unheard_ = (report.flags & PathReport::kUnheard) != 0;
   metered_ = (report.flags & PathReport::kMetered) != 0;
   interval_ = std::chrono::milliseconds(report.interval);
@@ -96,20 +84,20 @@ ServerPath::EchoVerdict ServerPath::on_echo(std::uint64_t token, const Route& fr
     return EchoVerdict::validated;
   }
   if (candidate_ && token == candidate_->token && from == candidate_->route) {
-    former_ = Former{route_, candidate_->old_token, now + std::max(kFormerAtLeast, 3 * rtt_.smoothed())};
+    former_ = Former{route_, candidate_->old_token, now + std::max(kFormerAddressLife, 3 * rtt_.smoothed())};
     route_ = from;
     last_control_ = now;
     candidate_.reset();
     return EchoVerdict::moved;
   }
   if (candidate_ && token == candidate_->old_token) {
-    refused_ = Refused{candidate_->route, now + kRefusedFor};
+    refused_ = Refused{candidate_->route, now + kRefusedAddressRest};
     candidate_.reset();
     last_control_ = now;
     return EchoVerdict::stayed;
   }
   if (former_ && token == former_->token && now < former_->until) {
-    refused_ = Refused{route_, now + kRefusedFor};
+    refused_ = Refused{route_, now + kRefusedAddressRest};
     route_ = former_->route;
     former_.reset();
     last_control_ = now;

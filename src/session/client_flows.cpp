@@ -3,12 +3,6 @@
 #include "mptunnel/crypto/kdf.h"
 
 namespace mptunnel {
-namespace {
-
-/// A flow in use is not given up for a newcomer: one that was silent for this long may be.
-constexpr Duration kEvictableAfter = 10s;
-
-}  // namespace
 
 ClientFlows::ClientFlows(const ClientIdentity& identity, std::size_t limit)
     : identity_(identity), limit_(limit) {}
@@ -76,7 +70,7 @@ bool ClientFlows::make_room(std::vector<FlowId>& closed, TimePoint now) {
   for (const auto& flow : by_id_) {
     if (flow && (oldest == nullptr || flow->last_used < oldest->last_used)) oldest = &*flow;
   }
-  if (oldest == nullptr || now - oldest->last_used < kEvictableAfter) return false;
+  if (oldest == nullptr || now - oldest->last_used < kFlowEvictableAfter) return false;
   closed.push_back(oldest->id);
   close(oldest->id, now);
   return true;

@@ -5,16 +5,6 @@
 #include "mptunnel/wire/header.h"
 
 namespace mptunnel {
-namespace {
-
-/// Of packets that are begun or were lately.
-constexpr std::size_t kMaxBegun = 4 * kFragmentedPackets;
-
-/// Gaps of one packet. A sender makes about equal parts in order: 120 of the largest packet over the least
-/// MTU, of which every second may be late.
-constexpr std::size_t kMaxRanges = 64;
-
-}  // namespace
 
 tl::expected<std::optional<std::vector<std::uint8_t>>, Drop> FragmentAssembler::add(
     SessionIndex epoch, const FragmentFrame& fragment, TimePoint now) {
@@ -23,7 +13,7 @@ tl::expected<std::optional<std::vector<std::uint8_t>>, Drop> FragmentAssembler::
   auto found = parts_.find(key);
   if (found == parts_.end()) {
     while (parts_.size() >= kFragmentedPackets || bytes_ + size > kFragmentedBytes ||
-           begun_.size() >= kMaxBegun) {
+           begun_.size() >= kFragmentedBegun) {
       if (drop_oldest()) ++evicted_;
     }
     found = parts_.emplace(key, Part{std::vector<std::uint8_t>(size), {}, next_serial_++}).first;
@@ -34,7 +24,7 @@ tl::expected<std::optional<std::vector<std::uint8_t>>, Drop> FragmentAssembler::
   if (part.packet.size() != size) return tl::unexpected(Drop::bad_frame);
   const auto end = static_cast<std::uint32_t>(fragment.offset + fragment.bytes.size());
   if (!cover(part.have, {fragment.offset, end})) return tl::unexpected(Drop::copy);
-  if (part.have.size() > kMaxRanges) {
+  if (part.have.size() > kFragmentRanges) {
     bytes_ -= size;
     parts_.erase(found);
     return tl::unexpected(Drop::bad_frame);

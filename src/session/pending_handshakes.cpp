@@ -7,14 +7,6 @@
 namespace mptunnel {
 namespace {
 
-// A handshake costs the server about 150 us: these leave most of a slow processor to the traffic of live
-// sessions.
-constexpr double kHandshakesPerSecond = 1000;
-constexpr double kHandshakeBurst = 1000;
-constexpr double kHandshakesPerSecondOfNetwork = 100;
-constexpr double kHandshakeBurstOfNetwork = 200;
-constexpr std::size_t kNetworkBuckets = 1024;
-
 bool contains(const std::vector<Cipher>& ciphers, Cipher wanted) {
   return std::find(ciphers.begin(), ciphers.end(), wanted) != ciphers.end();
 }
@@ -31,7 +23,8 @@ PendingHandshakes::PendingHandshakes(const HandshakeSettings& settings, RandomSo
     : settings_(settings),
       random_(random),
       budget_(kHandshakesPerSecond, kHandshakeBurst),
-      networks_(kNetworkBuckets, TokenBucket(kHandshakesPerSecondOfNetwork, kHandshakeBurstOfNetwork)),
+      networks_(kHandshakeNetworkBuckets,
+                TokenBucket(kHandshakesPerSecondOfNetwork, kHandshakeBurstOfNetwork)),
       network_salt_(random.u64()) {}
 
 tl::expected<PendingHandshakes::Answer, Drop> PendingHandshakes::answer(ConstBytes packet,

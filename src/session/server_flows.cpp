@@ -6,13 +6,6 @@
 #include "mptunnel/base/cursor.h"
 
 namespace mptunnel {
-namespace {
-
-constexpr Duration kEvictableAfter = 10s;
-/// The client ends flows; the server only cleans up behind a client that could not say so.
-constexpr Duration kServerFlowIdle = kFlowIdle + 30s;
-
-}  // namespace
 
 tl::expected<ServerFlows::Opened, Drop> ServerFlows::open(FlowId id, std::uint64_t hash, FlowHandle handle,
                                                           std::vector<FlowHandle>& closed, TimePoint now) {
@@ -89,7 +82,7 @@ bool ServerFlows::make_room(std::vector<FlowHandle>& closed, TimePoint now) {
   const auto oldest = std::min_element(by_hash_.begin(), by_hash_.end(), [](const auto& a, const auto& b) {
     return a.second.last_used < b.second.last_used;
   });
-  if (oldest == by_hash_.end() || now - oldest->second.last_used < kEvictableAfter) return false;
+  if (oldest == by_hash_.end() || now - oldest->second.last_used < kFlowEvictableAfter) return false;
   closed.push_back(oldest->second.handle);
   erase(oldest->first);
   return true;

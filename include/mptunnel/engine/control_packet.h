@@ -12,11 +12,9 @@
 #include "mptunnel/session/fragment_assembler.h"
 #include "mptunnel/session/key_epoch.h"
 #include "mptunnel/wire/frame.h"
+#include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
-
-/// More than any packet of ours has; each may cost an answer.
-inline constexpr std::size_t kMaxFramesOfPacket = 32;
 
 /// Whether every frame of a packet can be read, and there are not too many: else it is dropped whole.
 inline std::optional<Drop> check_frames(ConstBytes frames) {

@@ -59,13 +59,6 @@ class ServerEngine {
   [[nodiscard]] std::size_t pending() const { return pending_.size(); }
 
  private:
-  /// How often sessions and pending handshakes are looked through.
-  static constexpr Duration kTick = 1s;
-  /// MTU probes leave together where they are not further apart.
-  static constexpr Duration kMtuTick = 20ms;
-  /// How late a datagram that waits may be found to have expired.
-  static constexpr Duration kQueueTick = 100ms;
-
   /// One packet on its way through the engine.
   struct Arrival {
     PacketHeader header;

@@ -9,9 +9,6 @@
 
 namespace mptunnel {
 
-/// A backup rests again when the others were up for so long without a break.
-inline constexpr Duration kRestAfter = std::chrono::seconds(5);
-
 struct ClientPath {
   ProbedPath probed;
   MtuSearch mtu;  ///< of what is sent to the server

@@ -15,6 +15,10 @@ class RttEstimator {
   [[nodiscard]] Duration minimum() const { return minimum_; }
   [[nodiscard]] Duration latest() const { return latest_; }
 
+  /// How long an answer may take before it counts as late: one and a half times what RFC 9002, section 6.2.1,
+  /// waits before it sends a probe. There an early probe costs a packet; here it would condemn a path.
+  [[nodiscard]] Duration late_after() const { return (smoothed_ + 4 * variation_) * 3 / 2; }
+
   void add(Duration sample) {
     latest_ = sample;
     if (!has_sample_) {

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
 #include "mptunnel/base/random.h"
+#include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
 
@@ -30,7 +32,8 @@ class CopyCheck {
   }
 
  private:
-  static constexpr unsigned kBits = 6;
+  static_assert(std::has_single_bit(kCopiesOfCheck));
+  static constexpr unsigned kBits = std::countr_zero(kCopiesOfCheck);
   static constexpr std::uint64_t kMask = (std::uint64_t{1} << kBits) - 1;
   static constexpr unsigned kDrawsPerWord = 64 / kBits;
 

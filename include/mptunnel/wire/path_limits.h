@@ -1,0 +1,102 @@
+// Limits of paths: how they are probed and judged, how they move, and how their MTU is searched. Included by
+// limits.h.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "mptunnel/base/time.h"
+#include "mptunnel/wire/size_limits.h"
+
+namespace mptunnel {
+
+using namespace std::chrono_literals;
+
+// PINGs.
+
+inline constexpr Duration kDataMovesFor = 2s;         ///< how long after a datagram data counts as moving
+inline constexpr Duration kProbeWhileMoving = 100ms;  ///< PING interval of a path that carries moving data
+inline constexpr Duration kProbeWhileStandby = 1s;    ///< of a backup path while data moves by others
+/// Half of the packets lost each way: 40 probes in a second, and their answers, all go missing once in
+/// 100,000 times.
+inline constexpr Duration kProbeWhileSuspect = 25ms;
+inline constexpr Duration kProbeWhileIdle = 10s;  ///< while nothing moves, to keep a NAT open; `keepalive`
+inline constexpr Duration kProbeWhileDown = 1s;
+inline constexpr Duration kProbeWhileDownAndIdle = 5s;
+
+// The states of a path. At the client they follow from PINGs that are not answered, at the server from PINGs
+// that do not come.
+
+/// At the client, at the earliest: max(1.5 x (RTT + 4 variations), this), and so many PINGs.
+inline constexpr Duration kSuspectAfter = 200ms;
+inline constexpr std::uint32_t kSuspectAfterProbes = 2;
+/// At the server, at the earliest: max(2.5 intervals, this).
+inline constexpr Duration kServerSuspectAfter = 300ms;
+/// At the earliest: max(3 RTT, this), and at the client so many PINGs, at the server 3 intervals.
+inline constexpr Duration kDownAfter = 1s;
+inline constexpr std::uint32_t kDownAfterProbes = 3;
+inline constexpr Duration kSilentAfter = 100ms;    ///< at the earliest: max(3 RTT, this), then a handshake
+inline constexpr Duration kAllDownCopiesFor = 5s;  ///< copies still go everywhere for this long
+inline constexpr Duration kServerPathLife = 30s;   ///< after the last authenticated CONTROL on it
+/// The server forgets a path that was silent for max(3 intervals, this), while the session has others.
+inline constexpr Duration kForgetPathAfter = 60s;
+/// A backup path rests again when the others have been up for this long without a break.
+inline constexpr Duration kRestAfter = 5s;
+
+// What is measured of a path.
+
+/// An answer that took longer than the path needs to be down counts for the RTT only after this many in a
+/// row: a program that was stopped answers late, too.
+inline constexpr unsigned kLateAnswersBelieved = 4;
+/// The weight of one PING in the share of PINGs that are answered: it looks back on some 16.
+inline constexpr double kAnswerShareStep = 1.0 / 16;
+/// How many PINGs the server counts as missed at once, at most: a path that was away for long has not lost
+/// them all.
+inline constexpr std::int32_t kMostPingsMissed = 8;
+/// Reports carry 32 bits of microseconds, which wrap in 71 minutes: after a quarter of that without any, a
+/// time is not compared with the last.
+inline constexpr Duration kReportTimesMayWrap = 17min;
+
+// A path that moves to another address.
+
+/// How long the old address may still prove that it is alive: max(3 RTT, this).
+inline constexpr Duration kFormerAddressLife = 1s;
+/// How long an address that lost against the old one is not tried again.
+inline constexpr Duration kRefusedAddressRest = 5s;
+
+// The search for the MTU of a path (RFC 8899).
+
+/// UDP payloads over common links: MTU 1280 to 1500 and 9000, less 28 bytes of IPv4 or 48 of IPv6, some with
+/// PPPoE, WireGuard or a carrier's tunnel in between.
+inline constexpr std::array<std::size_t, 14> kMtuUsual{1232, 1252, 1352, 1372, 1392, 1412, 1432,
+                                                       1444, 1452, 1464, 1472, 8952, 8972, kMaxPacketBytes};
+inline constexpr std::size_t kMtuMostUsual = 1472;  ///< is probed first: Ethernet less 28 bytes
+/// A usual size is known well enough when this many bytes more do not pass; any other is found to the byte.
+inline constexpr std::size_t kMtuGrain = 16;
+/// How long an answer to a probe may take, at least.
+inline constexpr Duration kMtuAnswerAtLeast = 100ms;
+/// Probes of a size without an answer before it counts as too large: as many as make a mistake this rare on a
+/// path that loses as much as this one, within the bounds. RFC 8899, section 5.1.2, has MAX_PROBES = 3.
+inline constexpr double kMtuMistakes = 1e-3;
+inline constexpr unsigned kMtuLeastTries = 3;
+inline constexpr unsigned kMtuMostTries = 16;
+/// The same before a size that has passed is given up. It is confirmed again and again, so a mistake has to
+/// be rarer.
+inline constexpr double kMtuConfirmMistakes = 1e-6;
+inline constexpr unsigned kMtuLeastConfirmTries = 6;
+inline constexpr unsigned kMtuMostConfirmTries = 40;
+/// A size that large packets need is confirmed this often while they move.
+inline constexpr Duration kMtuConfirmAfter = 2s;
+/// When a larger size is searched for again: PMTU_RAISE_TIMER of RFC 8899, section 5.1.1.
+inline constexpr Duration kMtuRaiseAfter = 600s;
+/// The same after a size that had passed was given up: the probes may have been lost by chance.
+inline constexpr Duration kMtuRaiseAfterFall = 30s;
+/// The pause after an EMSGSIZE for a size that had passed: the interface may be about to change again.
+inline constexpr Duration kMtuAfterRefusal = 100ms;
+/// The pause after a probe that this host refuses itself.
+inline constexpr Duration kMtuAfterLocalAnswer = 2ms;
+/// The server sends probes that are due within this time of each other together.
+inline constexpr Duration kMtuTick = 20ms;
+
+}  // namespace mptunnel
