@@ -8,48 +8,53 @@
 
 namespace mptunnel {
 
-enum class Drop : std::uint8_t {
-  // What the network brought.
-  truncated,         ///< shorter than its type needs
-  unknown_type,      ///< no packet type of ours
-  unknown_index,     ///< names no key epoch: an old session, or noise
-  copy,              ///< a copy of a packet that came already: the normal fate of N-1 copies
-  open_failed,       ///< the tag does not verify
-  number_limit,      ///< a packet number past what one key may be used for
-  key_expired,       ///< the key is too old to open or seal
-  clear_check,       ///< the check of a clear packet does not fit it
-  clear_reach,       ///< the number of a clear packet is too far from what was announced
-  bad_frame,         ///< a frame is truncated or malformed
-  unknown_frame,     ///< a frame type that was not announced
-  unexpected_frame,  ///< a known frame where it may not stand
-  handshake_size,    ///< a message 1 that is too short to be answered, or a handshake packet that is too long
-  handshake_key,     ///< made with another key, or with one where there is none
-  handshake_invalid,  ///< does not verify or decode
-  handshake_rate,     ///< more handshakes than the budget of its source network or of the server
-  handshake_stale,    ///< an answer to no attempt that is still open
-  fragment_expired,   ///< of a packet that never became whole, or had to make room
-  // What our limits refuse.
-  session_limit,  ///< the session table is full, or the quota of a source network
-  flow_limit,     ///< the flow table is full of flows in use
-  flow_unknown,   ///< for a flow that is not open here
-  path_limit,     ///< a path id past the limit
-  superseded,     ///< from a process whose session another one took over
-  // What the application's or target's datagrams meet.
-  too_large,      ///< more than one UDP datagram can carry
-  own_packet,     ///< carries a packet of our own: the tunnel would carry itself
-  queue_full,     ///< too many wait for a session already
-  queue_expired,  ///< no session, path or flow in time
-  no_path,        ///< no path may be used
-  // What sockets refuse.
-  would_block,     ///< the socket's buffer is full: this copy is lost
-  no_buffers,      ///< the kernel or device has no room: this copy is lost
-  message_size,    ///< larger than the path's MTU and not to be fragmented
-  refused,         ///< the other end has no such port
-  unreachable,     ///< no route, or the interface is down
-  socket_error,    ///< any other error of a socket
-  target_unknown,  ///< the target's name does not resolve yet
-  count_,
-};
+/// The reasons and their names, in one table: the order of the enum is that of the names.
+// clang-format off
+#define MPT_DROP_REASONS(X)                                                                          \
+  /* What the network brought. */                                                                    \
+  X(truncated)          /* shorter than its type needs */                                            \
+  X(unknown_type)       /* no packet type of ours */                                                 \
+  X(unknown_index)      /* names no key epoch: an old session, or noise */                           \
+  X(copy)               /* a copy of a packet that came already: the normal fate of N-1 copies */    \
+  X(open_failed)        /* the tag does not verify */                                                \
+  X(number_limit)       /* a packet number past what one key may be used for */                      \
+  X(key_expired)        /* the key is too old to open or seal */                                     \
+  X(clear_check)        /* the check of a clear packet does not fit it */                            \
+  X(clear_reach)        /* the number of a clear packet is too far from what was announced */        \
+  X(bad_frame)          /* a frame is truncated or malformed */                                      \
+  X(unknown_frame)      /* a frame type that was not announced */                                    \
+  X(unexpected_frame)   /* a known frame where it may not stand */                                   \
+  X(handshake_size)     /* a message 1 too short to be answered, or a handshake packet too long */   \
+  X(handshake_key)      /* made with another key, or with one where there is none */                 \
+  X(handshake_invalid)  /* does not verify or decode */                                              \
+  X(handshake_rate)     /* more handshakes than the budget of its source network or of the server */ \
+  X(handshake_stale)    /* an answer to no attempt that is still open */                             \
+  X(fragment_expired)   /* of a packet that never became whole, or had to make room */               \
+  /* What our limits refuse. */                                                                      \
+  X(session_limit)      /* the session table is full, or the quota of a source network */            \
+  X(flow_limit)         /* the flow table is full of flows in use */                                 \
+  X(flow_unknown)       /* for a flow that is not open here */                                       \
+  X(path_limit)         /* a path id past the limit */                                               \
+  X(superseded)         /* from a process whose session another one took over */                     \
+  /* What the application's or target's datagrams meet. */                                           \
+  X(too_large)          /* more than one UDP datagram can carry */                                   \
+  X(own_packet)         /* carries a packet of our own: the tunnel would carry itself */             \
+  X(queue_full)         /* too many wait for a session already */                                    \
+  X(queue_expired)      /* no session, path or flow in time */                                       \
+  X(no_path)            /* no path may be used */                                                    \
+  /* What sockets refuse. */                                                                         \
+  X(would_block)        /* the socket's buffer is full: this copy is lost */                         \
+  X(no_buffers)         /* the kernel or device has no room: this copy is lost */                    \
+  X(message_size)       /* larger than the path's MTU and not to be fragmented */                    \
+  X(refused)            /* the other end has no such port */                                         \
+  X(unreachable)        /* no route, or the interface is down */                                     \
+  X(socket_error)       /* any other error of a socket */                                            \
+  X(target_unknown)     /* the target's name does not resolve yet */
+// clang-format on
+
+#define MPT_DROP_ENUMERATOR(name) name,
+enum class Drop : std::uint8_t { MPT_DROP_REASONS(MPT_DROP_ENUMERATOR) count_ };
+#undef MPT_DROP_ENUMERATOR
 
 inline constexpr std::size_t kDropReasons = static_cast<std::size_t>(Drop::count_);
 

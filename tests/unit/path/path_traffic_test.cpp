@@ -1,10 +1,10 @@
 // Two ends that count, and reports between them: what each makes of the other's.
 
 #include "mptunnel/path/path_traffic.h"
-#include "mptunnel/wire/limits.h"
 
 #include <gtest/gtest.h>
 
+#include "mptunnel/wire/limits.h"
 #include "support/test_random.h"
 
 namespace mptunnel {
