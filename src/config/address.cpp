@@ -256,6 +256,16 @@ bool leads_to(const HostPort& target, const Endpoint& listen) {
   return *endpoint == listen || (listen.is_any() && endpoint->is_loopback());
 }
 
+std::optional<std::string> loop_error(const HostPort& target, const std::vector<ListenAddress>& listen,
+                                      std::string_view what) {
+  for (const ListenAddress& address : listen) {
+    if (!leads_to(target, address.endpoint)) continue;
+    return fmt::format("{} {} is where this program itself listens: write the address of the other end", what,
+                       to_string(target));
+  }
+  return std::nullopt;
+}
+
 std::string canonical_text(const HostPort& address) {
   if (const auto endpoint = parse_numeric_endpoint(address.host, address.port)) return endpoint->to_string();
   std::string host = lower_case(address.host);

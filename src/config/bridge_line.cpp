@@ -11,9 +11,78 @@
 namespace mptunnel {
 namespace {
 
-/// Options with a value, then those without.
-constexpr std::array<std::string_view, 5> kOptions{"bind", "dev", "name", "backup", "metered"};
+std::optional<std::string> read_bind(std::string_view value, BridgeConfig& bridge) {
+  const auto bind = parse_bind(value);
+  if (!bind) return bind.error();
+  bridge.bind = *bind;
+  return std::nullopt;
+}
+
+std::optional<std::string> read_devices(std::string_view value, BridgeConfig& bridge) {
+  auto devices = parse_device_patterns(value);
+  if (!devices) return std::move(devices.error());
+  bridge.devices = std::move(*devices);
+  return std::nullopt;
+}
+
+std::optional<std::string> read_name(std::string_view value, BridgeConfig& bridge) {
+  auto name = parse_name_word(value, "name");
+  if (!name) return std::move(name.error());
+  bridge.name = std::move(*name);
+  return std::nullopt;
+}
+
+std::optional<std::string> read_backup(std::string_view /*value*/, BridgeConfig& bridge) {
+  bridge.backup = true;
+  return std::nullopt;
+}
+
+std::optional<std::string> read_metered(std::string_view /*value*/, BridgeConfig& bridge) {
+  bridge.backup = true;
+  bridge.metered = true;
+  return std::nullopt;
+}
+
+constexpr std::array kOptions{
+    BridgeOption{"bind", "bind=ADDRESS or bind=ADDRESS:PORT", "the route's address", read_bind},
+    BridgeOption{"dev", "dev=INTERFACE or dev=PATTERN,PATTERN", "what routing says", read_devices},
+    BridgeOption{"name", "name=WORD", "HOST:PORT", read_name},
+    BridgeOption{"backup", "", "no", read_backup},
+    BridgeOption{"metered", "", "no", read_metered},
+};
 constexpr std::string_view kForm = "write a bridge as 'HOST PORT'";
+
+/// As the option stands in a list: "bind=", "backup".
+std::string text_of(const BridgeOption& option) {
+  return fmt::format("{}{}", option.word, option.form.empty() ? "" : "=");
+}
+
+/// "bind=, dev=, name=, backup `last` metered"
+std::string list_options(std::string_view last) {
+  std::string list;
+  for (const BridgeOption& option : kOptions) {
+    if (!list.empty()) list += &option == &kOptions.back() ? fmt::format(" {} ", last) : ", ";
+    list += text_of(option);
+  }
+  return list;
+}
+
+std::string explain_unknown_option(std::string_view word) {
+  std::array<std::string_view, kOptions.size()> words;
+  std::transform(kOptions.begin(), kOptions.end(), words.begin(),
+                 [](const BridgeOption& option) { return option.word; });
+  const std::size_t equals = word.find('=');
+  const std::string_view nearest = nearest_word(word.substr(0, equals), words);
+  if (!nearest.empty()) {
+    const auto* const meant = std::find_if(
+        kOptions.begin(), kOptions.end(), [&](const BridgeOption& option) { return option.word == nearest; });
+    return fmt::format("{} is not a known option: did you mean '{}'?", quote_word(word), text_of(*meant));
+  }
+  if (equals != std::string_view::npos)
+    return fmt::format("{} is not a known option: a bridge has {}", quote_word(word), list_options("and"));
+  return fmt::format("{} is one word too much: {}, with {} after it", quote_word(word), kForm,
+                     list_options("or"));
+}
 
 /// Reads one bridge line, and reports each of its mistakes.
 class BridgeLine {
@@ -73,73 +142,24 @@ class BridgeLine {
 
   void read_option(std::string_view word) {
     const std::size_t equals = word.find('=');
-    const std::string_view option = word.substr(0, equals);
-    const auto known = std::find(kOptions.begin(), kOptions.end(), option);
-    if (known == kOptions.end()) {
-      wrong(unknown_option(word, option, equals != std::string_view::npos));
-      return;
-    }
     const bool has_value = equals != std::string_view::npos;
-    if (has_value && is_flag(option)) {
-      wrong(fmt::format("option '{0}' takes no value: write '{0}' alone", option));
-      return;
+    const auto* const option = std::find_if(kOptions.begin(), kOptions.end(), [&](const BridgeOption& known) {
+      return known.word == word.substr(0, equals);
+    });
+    if (option == kOptions.end()) return wrong(explain_unknown_option(word));
+    if (has_value && option->form.empty())
+      return wrong(fmt::format("option '{0}' takes no value: write '{0}' alone", option->word));
+    if (!option->form.empty() && (!has_value || equals + 1 == word.size())) {
+      return wrong(fmt::format("option '{}' says nothing: write it in one word without blanks, {}",
+                               option->word, option->form));
     }
-    if (!is_flag(option) && (!has_value || equals + 1 == word.size())) {
-      wrong(fmt::format("option '{}' says nothing: write it in one word without blanks, {}", option,
-                        option_form(option)));
-      return;
-    }
-    bool& given = given_.at(static_cast<std::size_t>(known - kOptions.begin()));
+    bool& given = given_.at(static_cast<std::size_t>(option - kOptions.begin()));
     if (given) {
-      wrong(fmt::format("option '{}' stands twice on this line: keep one of the two", option));
-      return;
+      return wrong(fmt::format("option '{}' stands twice on this line: keep one of the two", option->word));
     }
     given = true;
-    if (is_flag(option)) {
-      bridge_.backup = true;
-      bridge_.metered = bridge_.metered || option == "metered";
-    } else {
-      read_value(option, word.substr(equals + 1));
-    }
-  }
-
-  static bool is_flag(std::string_view option) { return option == "backup" || option == "metered"; }
-
-  static std::string option_form(std::string_view option) {
-    if (option == "bind") return "bind=ADDRESS or bind=ADDRESS:PORT";
-    return option == "dev" ? "dev=INTERFACE or dev=PATTERN,PATTERN" : "name=WORD";
-  }
-
-  static std::string unknown_option(std::string_view word, std::string_view option, bool has_value) {
-    const std::string_view nearest = nearest_word(option, kOptions);
-    if (!nearest.empty()) {
-      return fmt::format("{} is not a known option: did you mean '{}{}'?", quote_word(word), nearest,
-                         is_flag(nearest) ? "" : "=");
-    }
-    if (has_value) {
-      return fmt::format("{} is not a known option: a bridge has bind=, dev=, name=, backup and metered",
-                         quote_word(word));
-    }
-    return fmt::format("{} is one word too much: {}, with bind=, dev=, name=, backup or metered after it",
-                       quote_word(word), kForm);
-  }
-
-  void read_value(std::string_view option, std::string_view value) {
-    if (option == "bind") {
-      const auto bind = parse_bind(value);
-      if (!bind) return wrong(bind.error());
-      bridge_.bind = *bind;
-    } else if (option == "dev") {
-      auto devices = parse_device_patterns(value);
-      if (!devices) return wrong(devices.error());
-      bridge_.devices = std::move(*devices);
-    } else {
-      if (!is_name_word(value)) {
-        return wrong(fmt::format("{} is not a name: write up to {} letters, digits and . _ - : @",
-                                 quote_word(value), kMaxNameWordBytes));
-      }
-      bridge_.name = value;
-    }
+    if (auto reason = option->read(has_value ? word.substr(equals + 1) : "", bridge_))
+      wrong(std::move(*reason));
   }
 
   void check_families() {
@@ -178,10 +198,18 @@ class BridgeLine {
 
 }  // namespace
 
-bool is_name_word(std::string_view word) {
+std::span<const BridgeOption> bridge_options() {
+  return kOptions;
+}
+
+tl::expected<std::string, std::string> parse_name_word(std::string_view word, std::string_view what) {
   constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:@";
-  return !word.empty() && word.size() <= kMaxNameWordBytes &&
-         word.find_first_not_of(kLetters) == std::string_view::npos;
+  if (!word.empty() && word.size() <= kMaxNameWordBytes &&
+      word.find_first_not_of(kLetters) == std::string_view::npos) {
+    return std::string(word);
+  }
+  return tl::make_unexpected(fmt::format("{} is not a {}: write up to {} letters, digits and . _ - : @",
+                                         quote_word(word), what, kMaxNameWordBytes));
 }
 
 std::optional<BridgeConfig> parse_bridge(std::span<const std::string_view> words, int line,

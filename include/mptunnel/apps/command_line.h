@@ -11,6 +11,7 @@
 #include "mptunnel/base/log_level.h"
 #include "mptunnel/config/config.h"
 #include "mptunnel/host/exit_code.h"
+#include "mptunnel/config/settings.h"
 
 namespace mptunnel {
 
@@ -23,14 +24,6 @@ struct Environment {
 
 /// This process's environment.
 Environment read_environment();
-
-/// Where the key comes from.
-struct KeySource {
-  enum class Kind : std::uint8_t { none, text, file };
-  Kind kind = Kind::none;
-  std::string value;   ///< the key itself, never to be printed, or the file's name
-  std::string origin;  ///< for messages: "--key-file", "MPTUNNEL_KEY", "mpclient.conf:7"
-};
 
 enum class Action : std::uint8_t { run, check, status, genkey, version, help };
 

@@ -70,6 +70,11 @@ bool overlap(const Endpoint& one, const Endpoint& other);
 /// taken to lead elsewhere.
 bool leads_to(const HostPort& target, const Endpoint& listen);
 
+/// What is wrong with sending to `target`, which is a `what` ("bridge"), while listening on `listen`; nullopt
+/// if nothing is.
+std::optional<std::string> loop_error(const HostPort& target, const std::vector<ListenAddress>& listen,
+                                      std::string_view what);
+
 /// A text that is equal for two spellings of the same host and port ("::1" and "0:0::1", small and capital
 /// letters).
 std::string canonical_text(const HostPort& address);

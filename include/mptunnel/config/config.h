@@ -14,22 +14,9 @@
 #include "mptunnel/base/log_level.h"
 #include "mptunnel/base/time.h"
 #include "mptunnel/config/address.h"
+#include "mptunnel/config/limits.h"
 
 namespace mptunnel {
-
-/// Paths of one session: an id of a path is 0 to 31.
-inline constexpr std::size_t kMaxBridges = 32;
-/// Endpoints to listen on, counted after "localhost" and "*" have become two each.
-inline constexpr std::size_t kMaxListenAddresses = 16;
-/// A path of the file system has at most 4096 bytes on Linux (PATH_MAX); no other word is as long.
-inline constexpr std::size_t kMaxConfigLineBytes = 4096;
-inline constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20U;
-/// Patterns of all `dev-exclude` together.
-inline constexpr std::size_t kMaxExcludedDevices = 64;
-/// A UNIX socket's address has room for 108 bytes, its final zero included (unix(7)).
-inline constexpr std::size_t kMaxControlPathBytes = 107;
-/// Mistakes that are told one by one; the rest of them are counted.
-inline constexpr std::size_t kMaxConfigErrors = 100;
 
 /// Where mpclient listens unless told otherwise.
 inline constexpr std::uint16_t kDefaultClientPort = 3000;
@@ -123,9 +110,5 @@ ConfigResult<ClientConfig> parse_client_config(std::string_view text, std::strin
                                                const KeyFileCheck& check_key_file = {});
 ConfigResult<ServerConfig> parse_server_config(std::string_view text, std::string_view file_name,
                                                const KeyFileCheck& check_key_file = {});
-
-/// What is wrong with handing datagrams to `target` while listening on `listen`; nothing where it is fine.
-std::optional<std::string> loop_error(const HostPort& target, const std::vector<ListenAddress>& listen,
-                                      std::string_view what);
 
 }  // namespace mptunnel

@@ -2,16 +2,14 @@
 // What it is not: a list of the interfaces that there are.
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
 #include <vector>
 
-namespace mptunnel {
+#include "mptunnel/config/limits.h"
 
-/// Patterns in one `dev=`.
-inline constexpr std::size_t kMaxDevicePatterns = 16;
+namespace mptunnel {
 
 /// A name of an interface, or one with '*' (any letters, or none) and '?' (any one letter) in it. All other
 /// letters stand for themselves. The error says what is wrong and what would be right.

@@ -1,0 +1,37 @@
+// The limits of a configuration, all in one place. What both ends hold each other to is in wire/limits.h.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+#include "mptunnel/base/time.h"
+
+namespace mptunnel {
+
+/// A path of the file system has at most 4096 bytes on Linux (PATH_MAX); no other word is as long.
+inline constexpr std::size_t kMaxConfigLineBytes = 4096;
+inline constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20U;
+/// Mistakes that are printed one by one; the rest of them are counted.
+inline constexpr std::size_t kMaxConfigErrors = 100;
+
+/// Paths of one session: an id of a path is 0 to 31.
+inline constexpr std::size_t kMaxBridges = 32;
+/// Endpoints to listen on, counted after "localhost" and "*" have become two each.
+inline constexpr std::size_t kMaxListenAddresses = 16;
+/// Patterns in one `dev=`.
+inline constexpr std::size_t kMaxDevicePatterns = 16;
+/// Patterns of all `dev-exclude` together.
+inline constexpr std::size_t kMaxExcludedDevices = 64;
+/// Letters of `name=` and `client-id`: they stand in log lines as one word.
+inline constexpr std::size_t kMaxNameWordBytes = 64;
+/// A UNIX socket's address has room for 108 bytes, its final zero included (unix(7)).
+inline constexpr std::size_t kMaxControlPathBytes = 107;
+
+/// Of `keepalive`.
+inline constexpr Duration kShortestKeepalive = std::chrono::seconds{1};
+inline constexpr Duration kLongestKeepalive = std::chrono::seconds{60};
+/// Of `resolve-interval`.
+inline constexpr Duration kShortestResolveInterval = std::chrono::seconds{5};
+inline constexpr Duration kLongestResolveInterval = std::chrono::hours{24};
+
+}  // namespace mptunnel

@@ -1,0 +1,68 @@
+// The statements of mpclient.conf and mpserver.conf: ONE table, a row for each. The parser, --check and
+// --help go by it, and a test holds the documents against it. A new statement is a member in config.h and a
+// row in src/config/statement_table.cpp.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "mptunnel/config/config.h"
+#include "mptunnel/config/settings.h"
+
+namespace mptunnel {
+
+class StatementLine;  // src/config/statement_line.h
+
+enum class Program : std::uint8_t { mpclient, mpserver };
+std::string_view name_of(Program program);
+
+/// Which file a statement may stand in.
+enum class Place : std::uint8_t { both, mpclient_conf, mpserver_conf };
+std::string_view name_of(Place place);
+
+/// Reads one line into the configuration, or reports what is wrong with it. In the order of Place: what
+/// stands in both files fills in the CommonConfig.
+template <typename Config>
+using ReadStatement = void (*)(StatementLine& line, Config& config);
+using StatementReader =
+    std::variant<ReadStatement<CommonConfig>, ReadStatement<ClientConfig>, ReadStatement<ServerConfig>>;
+
+/// What --check prints of a statement, an element for each line; none where there is nothing to say.
+using CheckLines = std::vector<std::string>;
+template <typename Source>
+using ShowStatement = CheckLines (*)(const Source& source);
+/// From Settings: those that the command line or the environment can replace.
+using StatementView = std::variant<std::monostate, ShowStatement<CommonConfig>, ShowStatement<ClientConfig>,
+                                   ShowStatement<ServerConfig>, ShowStatement<Settings>>;
+
+struct Statement {
+  std::string_view word = {};      ///< empty: a line that begins with no statement's word
+  std::string_view argument = {};  ///< as documents write it: "SECONDS", "yes|no"
+  Place in = Place::both;
+  /// What it is like to leave the statement out: a value that could be written, or a description of what
+  /// happens instead ("must be given"). Both empty: this row is another way to write the row before.
+  std::string_view default_value = {};
+  std::string_view default_text = {};
+  std::string_view help = {};  ///< half a sentence
+  bool repeats = false;        ///< may be given several times
+  StatementReader read = {};
+  StatementView show = {};
+  std::string_view label = {};  ///< what --check calls it; empty: by its word
+};
+
+/// All of them, in the order in which they are listed.
+std::span<const Statement> statements();
+
+bool may_stand_in(const Statement& statement, Program program);
+/// nullptr if no statement of this program has this word.
+const Statement* find_statement(Program program, std::string_view word);
+/// The words of a program's statements.
+std::vector<std::string_view> statement_words(Program program);
+/// "min-paths N"
+std::string synopsis_of(const Statement& statement);
+
+}  // namespace mptunnel

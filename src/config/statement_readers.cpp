@@ -1,0 +1,129 @@
+#include "statement_readers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "mptunnel/config/bridge_line.h"
+#include "mptunnel/config/device_pattern.h"
+#include "mptunnel/config/text.h"
+
+namespace mptunnel {
+namespace {
+
+void add_listen(StatementLine& line, ListenAddress address, std::vector<ListenAddress>& addresses) {
+  const auto other = std::find_if(
+      addresses.begin(), addresses.end(),
+      [&address](const ListenAddress& present) { return overlap(present.endpoint, address.endpoint); });
+  if (other != addresses.end()) {
+    return line.wrong(fmt::format("{} is taken by 'listen' on line {} already: keep one of the two",
+                                  address.endpoint.to_string(), other->line));
+  }
+  if (addresses.size() == kMaxListenAddresses) {
+    return line.wrong(fmt::format("{} is one too many: listen on at most {} addresses, or on '*'",
+                                  address.endpoint.to_string(), kMaxListenAddresses));
+  }
+  address.line = line.number();
+  addresses.push_back(address);
+}
+
+void read_listen(StatementLine& line, ListenDefault without_host, std::vector<ListenAddress>& addresses) {
+  const auto word = line.word();
+  if (!word) return;
+  const auto parsed = parse_listen(*word, without_host);
+  if (!parsed) return line.wrong(parsed.error());
+  for (const ListenAddress& address : *parsed) add_listen(line, address, addresses);
+}
+
+}  // namespace
+
+void read_client_listen(StatementLine& line, ClientConfig& config) {
+  read_listen(line, ListenDefault::localhost, config.listen);
+}
+
+void read_server_listen(StatementLine& line, ServerConfig& config) {
+  read_listen(line, ListenDefault::all, config.listen);
+}
+
+void read_bridge(StatementLine& line, ClientConfig& config) {
+  auto bridge = parse_bridge(line.arguments(), line.number(), line.report());
+  // One more than may be is kept, so that of all that are too many only the first is a mistake.
+  if (!bridge || config.bridges.size() > kMaxBridges) return;
+  config.bridges.push_back(std::move(*bridge));
+  if (config.bridges.size() > kMaxBridges)
+    line.wrong(fmt::format("this is bridge {}: write at most {}", kMaxBridges + 1, kMaxBridges));
+}
+
+void read_target(StatementLine& line, ServerConfig& config) {
+  // "target HOST PORT" is what the command line's order leads to.
+  if (const auto words = line.arguments(); words.size() == 2) {
+    auto host = parse_host(words[0]);
+    const auto port = parse_port(words[1]);
+    if (host && port) {
+      return line.wrong(fmt::format("'target' takes host and port in one word: write 'target {}'",
+                                    to_string(HostPort{.host = std::move(*host), .port = *port})));
+    }
+  }
+  read_word<&ServerConfig::target, parse_host_port>(line, config);
+}
+
+void read_dev_exclude(StatementLine& line, ClientConfig& config) {
+  if (line.arguments().empty())
+    return line.wrong("'dev-exclude' says nothing: write 'dev-exclude INTERFACE...'");
+  for (const std::string_view word : line.arguments()) {
+    // One word with commas, as in dev=, would silently be a pattern of its own.
+    if (word.find(',') != std::string_view::npos) {
+      line.wrong(fmt::format("{} has a comma: write blanks between interfaces here", quote_word(word)));
+      continue;
+    }
+    auto pattern = parse_device_pattern(word);
+    if (!pattern) {
+      line.wrong(pattern.error());
+    } else if (config.dev_exclude.size() < kMaxExcludedDevices) {
+      config.dev_exclude.push_back(std::move(*pattern));
+    } else {
+      return line.wrong(fmt::format("{} is one too many: exclude at most {} interfaces, or write patterns",
+                                    quote_word(word), kMaxExcludedDevices));
+    }
+  }
+}
+
+void read_key_file(StatementLine& line, CommonConfig& config) {
+  const auto name = line.word();
+  if (!name) return;
+  if (looks_like_key(*name)) {
+    return line.wrong(
+        "'key-file' is followed by a key itself: put the key in a file that only you can read, and write "
+        "that file's name here");
+  }
+  if (!line.is_plain_path(*name)) return;
+  config.key_file = line.path_of(*name);
+  config.key_file_line = line.number();
+  if (!line.check_key_file()) return;
+  if (auto reason = line.check_key_file()(config.key_file)) line.wrong(std::move(*reason));
+}
+
+void read_control(StatementLine& line, CommonConfig& config) {
+  const auto name = line.word();
+  if (!name) return;
+  config.has_control = *name != "none";
+  if (!config.has_control || !line.is_plain_path(*name)) return;
+  // A bridge whose host is called control would vanish without a word.
+  if (is_digits(*name)) {
+    return line.wrong(
+        fmt::format("'control {0}' is no path: write 'bridge control {0}' for a bridge, or "
+                    "'control ./{0}' for a file",
+                    *name));
+  }
+  if (name->ends_with('/'))
+    return line.wrong(fmt::format("{} is a folder: write the path of a file in it", quote_word(*name)));
+  std::string path = line.path_of(*name);
+  if (path.size() > kMaxControlPathBytes) {
+    return line.wrong(
+        fmt::format("the path {} has {} bytes, and a UNIX socket's has at most {}: write a shorter one",
+                    quote_word(path), path.size(), kMaxControlPathBytes));
+  }
+  config.control_path = std::move(path);
+}
+
+}  // namespace mptunnel
