@@ -2,9 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <iterator>
 
-#include "mptunnel/config/quantity.h"
 #include "mptunnel/crypto/aead.h"
 #include "mptunnel/host/key_file.h"
 #include "mptunnel/host/read_file.h"
@@ -51,64 +49,6 @@ tl::expected<Start, StartError> load(const CommandLine& line, Parse parse) {
   start.options = merge_options(line, start.config.common);
   start.options.key = std::move(key);
   return start;
-}
-
-/// Appends one line, "WHAT  VALUE".
-template <typename... Args>
-void add_line(std::string& text, std::string_view what, fmt::format_string<Args...> format, Args&&... args) {
-  fmt::format_to(std::back_inserter(text), "{:<12}", what);
-  fmt::format_to(std::back_inserter(text), format, std::forward<Args>(args)...);
-  text += '\n';
-}
-
-void add_listen(std::string& text, const std::vector<ListenAddress>& addresses) {
-  for (const ListenAddress& address : addresses) {
-    add_line(text, "listen", "{}{}", address.endpoint.to_string(),
-             address.may_be_missing ? " (where this host has IPv6)" : "");
-  }
-}
-
-void add_bridge(std::string& text, const BridgeConfig& bridge) {
-  std::string from;
-  if (bridge.bind) {
-    from += " from " + (bridge.bind->port == 0 ? bridge.bind->address_string() : bridge.bind->to_string());
-  }
-  if (!bridge.devices.empty()) {
-    from += is_pattern(bridge) ? " over each of " : " over ";
-    from += fmt::format("{}", fmt::join(bridge.devices, ", "));
-  }
-  const std::string_view kind = bridge.metered ? ", metered" : bridge.backup ? ", backup" : "";
-  add_line(text, "bridge", "{}{}, called {}{}", to_string(bridge.remote), from, bridge.name, kind);
-}
-
-void add_common(std::string& text, const CommonConfig& config) {
-  add_line(text, "resolve", "every {}", duration_text(config.resolve_interval));
-  add_line(text, "dscp", "{}", config.copy_dscp ? "copy" : "none");
-}
-
-void add_options(std::string& text, const StartOptions& options) {
-  switch (options.key_source.kind) {
-    case KeySource::Kind::none:
-      add_line(text, "key", "none");
-      break;
-    case KeySource::Kind::text:
-      add_line(text, "key", "set ({})", options.key_source.origin);
-      break;
-    case KeySource::Kind::file:
-      add_line(text, "key", "in {} ({})", options.key_source.value, options.key_source.origin);
-      break;
-  }
-  add_line(text, "encryption", "{} ({})", options.encrypt ? "yes" : "no", options.encrypt_origin);
-  if (options.encrypt) add_line(text, "cipher", "{}", name_of(options.cipher));
-  add_line(text, "offload", "{} ({})", options.offload ? "yes" : "no", options.offload_origin);
-  add_line(text, "log level", "{}", name_of(options.log_level));
-  if (options.daemon) add_line(text, "daemon", "yes");
-  if (!options.pid_file.empty()) add_line(text, "pid file", "{}", options.pid_file);
-  add_line(text, "control", "{}", options.control.empty() ? "in the runtime directory" : options.control);
-}
-
-std::string check_title(const StartOptions& options) {
-  return fmt::format("{}: no mistakes\n", options.config_path.empty() ? "command line" : options.config_path);
 }
 
 }  // namespace
@@ -166,29 +106,6 @@ tl::expected<ServerStart, StartError> load_server_start(const CommandLine& line)
   ServerStart start{.config = *line.positional, .options = merge_options(line, line.positional->common)};
   start.options.key = std::move(key);
   return start;
-}
-
-std::string render_check(const ClientStart& start) {
-  std::string text = check_title(start.options);
-  add_listen(text, start.config.listen);
-  for (const BridgeConfig& bridge : start.config.bridges) add_bridge(text, bridge);
-  if (!start.config.dev_exclude.empty())
-    add_line(text, "dev-exclude", "{}", fmt::join(start.config.dev_exclude, ", "));
-  add_line(text, "min-paths", "{}", start.config.min_paths);
-  add_line(text, "keepalive", "every {}", duration_text(start.config.keepalive));
-  if (!start.config.client_id.empty()) add_line(text, "client-id", "{}", start.config.client_id);
-  add_common(text, start.config.common);
-  add_options(text, start.options);
-  return text;
-}
-
-std::string render_check(const ServerStart& start) {
-  std::string text = check_title(start.options);
-  add_listen(text, start.config.listen);
-  add_line(text, "target", "{}", to_string(start.config.target));
-  add_common(text, start.config.common);
-  add_options(text, start.options);
-  return text;
 }
 
 }  // namespace mptunnel

@@ -11,25 +11,17 @@
 #include <tl/expected.hpp>
 
 #include "mptunnel/apps/command_line.h"
-#include "mptunnel/base/log_level.h"
 #include "mptunnel/config/config.h"
+#include "mptunnel/config/settings.h"
 #include "mptunnel/crypto/key.h"
 
 namespace mptunnel {
 
 /// What both programs have.
-struct StartOptions {
-  KeySource key_source;
+struct StartOptions : Settings {
   std::optional<SecretKey> key;  ///< set by load_*(), unless key_source says none
-  bool encrypt = true;
-  std::string encrypt_origin;  ///< for people: "default", "MPTUNNEL_ENCRYPT", "mpclient.conf:4"
-  CipherChoice cipher = CipherChoice::automatic;
-  bool offload = true;
-  std::string offload_origin;  ///< as encrypt_origin
-  LogLevel log_level = LogLevel::info;
   bool daemon = false;
   std::string pid_file;     ///< empty: none
-  std::string control;      ///< the control socket: empty for the default, "none" for none
   std::string config_path;  ///< as given; empty in mpserver's form without a file
 };
 
@@ -57,8 +49,5 @@ std::string control_of(const CommandLine& line, const CommonConfig& config);
 tl::expected<ClientStart, StartError> load_client_start(const CommandLine& line);
 tl::expected<ServerStart, StartError> load_server_start(const CommandLine& line);
 
-/// What --check prints: what was understood, a line for each thing, and where it comes from. Never the key.
-std::string render_check(const ClientStart& start);
-std::string render_check(const ServerStart& start);
 
 }  // namespace mptunnel

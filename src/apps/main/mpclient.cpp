@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "mptunnel/apps/check.h"
 #include "mptunnel/apps/client_app.h"
 #include "mptunnel/apps/program.h"
 #include "mptunnel/crypto/kdf.h"

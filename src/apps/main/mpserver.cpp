@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "mptunnel/apps/check.h"
 #include "mptunnel/apps/program.h"
 #include "mptunnel/apps/server_app.h"
 #include "mptunnel/host/open_files.h"

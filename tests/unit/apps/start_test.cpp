@@ -165,61 +165,14 @@ TEST(LoadStart, TakesTheServersArguments) {
   EXPECT_TRUE(load_server_start(line).error().lines.front().starts_with("--key-file: "));
 }
 
-TEST(RenderCheck, SaysWhatMpclientUnderstood) {
+TEST(ReadFile, GivesUpToItsLimit) {
   const TemporaryFolder folder;
-  const std::string config = folder.write(
-      "c",
-      "1.1.1.1 4000\nh 1 dev=wwan0 bind=10.0.0.1:5 name=m metered\nclient-id me\nencrypt no\nlisten *:99\n"
-      "h 2 dev=wlan*,usb? backup\ndev-exclude docker* br0\nmin-paths 2\nkeepalive 60\n"
-      "resolve-interval 90\ndscp none\ncontrol /run/c\n");
-  CommandLine line = with_config(config);
-  line.daemon = true;
-  line.pid_file = "/run/p";
-  line.key = {.kind = KeySource::Kind::text, .value = kKeyOfZeros, .origin = "MPTUNNEL_KEY"};
-  const auto start = load_client_start(line);
-  ASSERT_TRUE(start);
-  EXPECT_EQ(render_check(*start),
-            config + ": no mistakes\n" +
-                "listen      0.0.0.0:99\n"
-                "listen      [::]:99 (where this host has IPv6)\n"
-                "bridge      1.1.1.1:4000, called 1.1.1.1:4000\n"
-                "bridge      h:1 from 10.0.0.1:5 over wwan0, called m, metered\n"
-                "bridge      h:2 over each of wlan*, usb?, called h:2@wlan*,usb?, backup\n"
-                "dev-exclude docker*, br0\n"
-                "min-paths   2\n"
-                "keepalive   every 1m\n"
-                "client-id   me\n"
-                "resolve     every 90s\n"
-                "dscp        none\n"
-                "key         set (MPTUNNEL_KEY)\n"
-                "encryption  no (" +
-                config +
-                ":4)\n"
-                "offload     yes (default)\n"
-                "log level   info\n"
-                "daemon      yes\n"
-                "pid file    /run/p\n"
-                "control     /run/c\n");
-}
-
-TEST(RenderCheck, SaysWhatMpserverUnderstood) {
-  const char* const words[] = {"mpserver", "--listen", "::1", "2000", "vpn.lan", "1194"};
-  const auto line = parse_mpserver_command_line(6, words, {}, "1");
-  ASSERT_TRUE(line);
-  const auto start = load_server_start(*line);
-  ASSERT_TRUE(start);
-  EXPECT_EQ(render_check(*start),
-            "command line: no mistakes\n"
-            "listen      [::1]:2000\n"
-            "target      vpn.lan:1194\n"
-            "resolve     every 5m\n"
-            "dscp        copy\n"
-            "key         none\n"
-            "encryption  yes (default)\n"
-            "cipher      auto\n"
-            "offload     yes (default)\n"
-            "log level   info\n"
-            "control     in the runtime directory\n");
+  const std::string path = folder.write("f", std::string(40000, 'x'));
+  EXPECT_EQ(read_file(path, 40000), std::string(40000, 'x'));
+  EXPECT_EQ(read_file(path, 39999).error(), path + ": cannot be read: it has more than 39999 bytes");
+  EXPECT_EQ(read_file("/dev/zero", 100000).error(),
+            "/dev/zero: cannot be read: it has more than 100000 bytes");
+  EXPECT_EQ(read_file(folder.path(), 10).error(), folder.path() + ": cannot be read: Is a directory");
 }
 
 }  // namespace
