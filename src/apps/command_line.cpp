@@ -5,35 +5,27 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <cstdlib>
 #include <span>
 #include <tuple>
 
-#include "command_words.h"
+#include "command_options.h"
 #include "mptunnel/apps/help_text.h"
+#include "mptunnel/config/choice.h"
 #include "mptunnel/config/text.h"
 
 namespace mptunnel {
 namespace {
 
-bool is_server(const HelpText& program) {
-  return &program == &mpserver_help();
-}
-
-std::string_view name_of(const HelpText& program) {
-  return is_server(program) ? "mpserver" : "mpclient";
-}
-
 class CommandLineParser {
  public:
-  CommandLineParser(const HelpText& program, const Environment& environment)
+  CommandLineParser(Program program, const Environment& environment)
       : program_(program), environment_(environment) {}
 
   tl::expected<CommandLine, StartError> parse(std::span<const char* const> arguments,
                                               std::string_view version) {
     if (arguments.empty()) return tl::make_unexpected(usage());
-    raw_ = sort_command_words(arguments, is_server(program_), [this](std::string_view why) { wrong(why); });
-    if (raw_.help) return printing(Action::help, program_.help);
+    raw_ = sort_command_words(arguments, program_, [this](std::string_view why) { wrong(why); });
+    if (raw_.help) return printing(Action::help, help_text(program_));
     if (raw_.version) return printing(Action::version, fmt::format("{} {}\n", name_of(program_), version));
     read_action();
     if (line_.action != Action::genkey) {
@@ -43,7 +35,7 @@ class CommandLineParser {
         read_key();
         read_encrypt();
       }
-      if (!is_server(program_)) {
+      if (program_ == Program::mpclient) {
         read_client_arguments();
       } else {
         read_server_arguments();
@@ -68,7 +60,7 @@ class CommandLineParser {
 
   [[nodiscard]] StartError usage() const {
     StartError error;
-    std::string_view text = program_.usage;
+    std::string_view text = usage_text(program_);
     while (!text.empty()) {
       const std::size_t end = text.find('\n');
       error.lines.emplace_back(text.substr(0, end));
@@ -110,18 +102,15 @@ class CommandLineParser {
     line_.daemon = raw_.daemon;
     line_.pid_file = single("--pid-file", raw_.pid_file).value_or("");
     line_.control = single("--control", raw_.control).value_or("");
-    if (const auto level = single("--log-level", raw_.log_level)) {
-      line_.log_level = parse_log_level(*level);
-      if (!line_.log_level) {
-        wrong(fmt::format("--log-level: {} is not a log level: write debug, info, warning or error",
-                          quote_word(*level)));
-      }
+    if (const auto word = single("--log-level", raw_.log_level)) {
+      const auto level = parse_level(*word);
+      if (!level) wrong("--log-level: " + level.error());
+      if (level) line_.log_level = *level;
     }
-    if (const auto offload = single("--offload", raw_.offload)) {
-      line_.offload = *offload == "yes";
-      if (*offload != "yes" && *offload != "no")
-        wrong(fmt::format("--offload: {} is neither yes nor no: write '--offload yes' or '--offload no'",
-                          quote_word(*offload)));
+    if (const auto word = single("--offload", raw_.offload)) {
+      const auto offload = parse_either(*word, "--offload", "yes|no");
+      if (!offload) wrong("--offload: " + offload.error());
+      if (offload) line_.offload = *offload;
     }
   }
 
@@ -260,23 +249,18 @@ class CommandLineParser {
     }
   }
 
-  const HelpText& program_;
+  Program program_;
   const Environment& environment_;
   CommandWords raw_;
   CommandLine line_;
   std::vector<std::string> mistakes_;
 };
 
-tl::expected<CommandLine, StartError> parse(const HelpText& program, int argc, const char* const* argv,
+tl::expected<CommandLine, StartError> parse(Program program, int argc, const char* const* argv,
                                             const Environment& environment, std::string_view version) {
   const std::span<const char* const> all(argv, static_cast<std::size_t>(std::max(argc, 0)));
   return CommandLineParser(program, environment)
       .parse(all.subspan(std::min<std::size_t>(all.size(), 1)), version);
-}
-
-std::optional<std::string> variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
 }  // namespace
@@ -286,22 +270,16 @@ int report(const StartError& error) {
   return error.exit_code;
 }
 
-Environment read_environment() {
-  return {.encrypt = variable("MPTUNNEL_ENCRYPT"),
-          .key = variable("MPTUNNEL_KEY"),
-          .key_file = variable("MPTUNNEL_KEY_FILE")};
-}
-
 tl::expected<CommandLine, StartError> parse_mpclient_command_line(int argc, const char* const* argv,
                                                                   const Environment& environment,
                                                                   std::string_view version) {
-  return parse(mpclient_help(), argc, argv, environment, version);
+  return parse(Program::mpclient, argc, argv, environment, version);
 }
 
 tl::expected<CommandLine, StartError> parse_mpserver_command_line(int argc, const char* const* argv,
                                                                   const Environment& environment,
                                                                   std::string_view version) {
-  return parse(mpserver_help(), argc, argv, environment, version);
+  return parse(Program::mpserver, argc, argv, environment, version);
 }
 
 }  // namespace mptunnel

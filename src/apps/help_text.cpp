@@ -1,37 +1,12 @@
 #include "mptunnel/apps/help_text.h"
 
-#include <string_view>
+#include <fmt/format.h>
+
+#include "command_options.h"
+#include "mptunnel/config/text.h"
 
 namespace mptunnel {
 namespace {
-
-constexpr std::string_view kOptions =
-    R"(  --key-file FILE    the key that both ends share; only its owner may be able to read it
-  --log-level LEVEL  debug, info, warning or error (default: info)
-  --offload yes|no   whether the kernel may split and join datagrams (default: yes)
-  --check            read everything, say what was understood, and end; looks up no names
-  --genkey           print a new key and end
-  --daemon           run in the background; messages go to syslog once it works
-  --pid-file FILE    write the process id there, and remove the file at the end
-  --status           ask a running instance, started with the same arguments, how its paths
-                     are; without arguments the only one that runs
-  --json             with --status: print JSON
-  --control FILE     the socket by which --status asks, for running and for asking; 'none':
-                     there is none (default: one below the runtime directory)
-  -V, --version      print the version and end
-  -h, --help         print this and end
-
-Environment:
-  MPTUNNEL_ENCRYPT   0: datagrams travel in the clear, if the other end says so too; 1: they
-                     are encrypted. Wins over the configuration.
-  MPTUNNEL_KEY       the key itself
-  MPTUNNEL_KEY_FILE  a file with the key. --key-file wins over both, and both win over the
-                     configuration.
-
-Exit codes: 0 ended cleanly, 1 the system refused something, 2 a mistake in what was given.
-
-Examples:
-)";
 
 constexpr std::string_view kClientUsage = "usage: mpclient [options] mpclient.conf\n";
 
@@ -39,8 +14,6 @@ constexpr std::string_view kClientPurpose = R"(
 Takes UDP datagrams from applications and sends each over several paths at once to
 mpserver, so that they arrive when paths lose packets or die. The configuration has a
 line 'HOST PORT' for each path.
-
-Options:
 )";
 
 constexpr std::string_view kClientExamples = R"(  mpclient mpclient.conf
@@ -64,10 +37,6 @@ constexpr std::string_view kServerUsage = R"(usage: mpserver [options] PORT TARG
 constexpr std::string_view kServerPurpose = R"(
 Listens for mpclient's datagrams, however many paths they come by, and hands the first
 copy of each to the target. Answers go back over all paths.
-
-Options:
-  --listen ADDRESS   listen on this address alone, not on all; may be repeated. Only with
-                     PORT; a configuration file has 'listen ADDRESS:PORT'
 )";
 
 constexpr std::string_view kServerExamples = R"(  mpserver 2000 127.0.0.1 1194
@@ -84,24 +53,88 @@ constexpr std::string_view kServerExamples = R"(  mpserver 2000 127.0.0.1 1194
       show the clients of the instance that listens on port 2000
 )";
 
-HelpText make_help(std::string_view usage, std::string_view purpose, std::string_view examples) {
-  HelpText text;
-  text.usage = usage;
-  text.help = usage;
-  for (const std::string_view part : {purpose, kOptions, examples}) text.help += part;
-  return text;
+constexpr std::string_view kExitCodes = R"(
+Exit codes: 0 ended cleanly, 1 the system refused something, 2 a mistake in what was
+given.
+)";
+
+constexpr std::size_t kWidth = 90;
+constexpr std::size_t kOptionColumn = 21;
+constexpr std::size_t kStatementColumn = 29;
+
+/// "  TERM   text", the text from `column` on, in as many lines as it takes.
+void add_entry(std::string& help, std::string_view term, std::string_view text, std::size_t column) {
+  std::string line = fmt::format("  {:<{}}", term, column - 2);
+  bool is_first = true;
+  for (const std::string_view word : split_words(text)) {
+    if (line.size() + 1 + word.size() > kWidth || (is_first && line.size() > column)) {
+      help += line + '\n';
+      line.assign(column, ' ');
+      is_first = true;
+    }
+    if (!is_first) line += ' ';
+    line += word;
+    is_first = false;
+  }
+  help += line + '\n';
+}
+
+std::string describe(const Statement& statement) {
+  const bool has_default = !statement.default_value.empty();
+  const std::string_view unset = has_default ? statement.default_value : statement.default_text;
+  if (unset.empty()) return std::string(statement.help);
+  return fmt::format("{} ({}{})", statement.help, unset == kMustBeGiven ? "" : "default: ", unset);
+}
+
+void add_option(std::string& help, const Option& option) {
+  const std::string term = fmt::format("{}{}{}{}{}", option.letter, option.letter.empty() ? "" : ", ",
+                                       option.word, option.value.empty() ? "" : " ", option.value);
+  // An option that replaces a statement means the same.
+  const Statement* statement = find_statement(Program::mpclient, option.word.substr(2));
+  add_entry(help, term, option.help.empty() ? describe(*statement) : option.help, kOptionColumn);
+}
+
+void add_options(std::string& help, Program program) {
+  help += "\nOptions:\n";
+  for (const bool of_server_alone : {true, false}) {
+    for (const Option& option : command_options()) {
+      if (option.is_of_server_alone == of_server_alone && has_option(program, option))
+        add_option(help, option);
+    }
+  }
+}
+
+void add_environment(std::string& help) {
+  help += "\nEnvironment:\n";
+  for (const EnvironmentVariable& variable : environment_variables())
+    add_entry(help, variable.name, variable.help, kOptionColumn);
+}
+
+void add_statements(std::string& help, Program program) {
+  help += fmt::format("\nStatements of {0}.conf, see {0}.conf(5):\n", name_of(program));
+  for (const Statement& statement : statements()) {
+    if (may_stand_in(statement, program))
+      add_entry(help, synopsis_of(statement), describe(statement), kStatementColumn);
+  }
 }
 
 }  // namespace
 
-const HelpText& mpclient_help() {
-  static const HelpText text = make_help(kClientUsage, kClientPurpose, kClientExamples);
-  return text;
+std::string_view usage_text(Program program) {
+  return program == Program::mpclient ? kClientUsage : kServerUsage;
 }
 
-const HelpText& mpserver_help() {
-  static const HelpText text = make_help(kServerUsage, kServerPurpose, kServerExamples);
-  return text;
+std::string help_text(Program program) {
+  const bool is_client = program == Program::mpclient;
+  std::string help(usage_text(program));
+  help += is_client ? kClientPurpose : kServerPurpose;
+  add_options(help, program);
+  add_environment(help);
+  add_statements(help, program);
+  help += kExitCodes;
+  help += "\nExamples:\n";
+  help += is_client ? kClientExamples : kServerExamples;
+  return help;
 }
 
 }  // namespace mptunnel

@@ -2,15 +2,16 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+
+#include "mptunnel/config/statement.h"
 
 namespace mptunnel {
 
-struct HelpText {
-  std::string usage;  ///< the forms of the call, a line each
-  std::string help;   ///< the usage, what the program is for, options, environment and examples
-};
+/// The forms of the call, a line each.
+std::string_view usage_text(Program program);
 
-const HelpText& mpclient_help();
-const HelpText& mpserver_help();
+/// The usage, what the program is for, and from their tables options, environment and statements; examples.
+std::string help_text(Program program);
 
 }  // namespace mptunnel

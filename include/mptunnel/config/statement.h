@@ -39,12 +39,15 @@ using ShowStatement = CheckLines (*)(const Source& source);
 using StatementView = std::variant<std::monostate, ShowStatement<CommonConfig>, ShowStatement<ClientConfig>,
                                    ShowStatement<ServerConfig>, ShowStatement<Settings>>;
 
+/// The default_text of what has no default.
+inline constexpr std::string_view kMustBeGiven = "must be given";
+
 struct Statement {
   std::string_view word = {};      ///< empty: a line that begins with no statement's word
   std::string_view argument = {};  ///< as documents write it: "SECONDS", "yes|no"
   Place in = Place::both;
   /// What it is like to leave the statement out: a value that could be written, or a description of what
-  /// happens instead ("must be given"). Both empty: this row is another way to write the row before.
+  /// happens instead. Both empty: this row is another way to write the row before.
   std::string_view default_value = {};
   std::string_view default_text = {};
   std::string_view help = {};  ///< half a sentence

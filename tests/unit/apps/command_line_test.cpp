@@ -96,6 +96,11 @@ TEST(CommandLine, PrintsVersionAndHelpWhateverStandsBeside) {
   EXPECT_EQ(client({"-h"})->text.find("--listen"), std::string::npos);
 }
 
+TEST(CommandLine, TakesSeveralLettersInOneWord) {
+  EXPECT_EQ(client({"-Vh"})->action, Action::help);
+  EXPECT_EQ(client({"-V", "-x"})->action, Action::version);
+}
+
 TEST(CommandLine, HelpNamesEveryOption) {
   const std::string text = server({"--help"})->text;
   for (const char* option : {"--key-file", "--log-level", "--check", "--genkey", "--version", "--help",
@@ -246,6 +251,12 @@ INSTANTIATE_TEST_SUITE_P(
                    {"-x", "c"},
                    {"'-x' is not a known option: write one of --key-file, --log-level, --pid-file, "
                     "--offload, --control, --check, --status, --json, --genkey, --daemon, --version, --help"},
+                   {}},
+        MistakeRow{"InTheOrderOfTheLine",
+                   false,
+                   {"--chek", "--check=yes", "c"},
+                   {"'--chek' is not a known option: did you mean '--check'?",
+                    "--check takes no value: write '--check'"},
                    {}},
         MistakeRow{"NoValueAtTheEnd",
                    false,

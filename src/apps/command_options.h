@@ -1,0 +1,60 @@
+// The options and the environment variables of both programs, a row for each, and the words of a command line
+// sorted by them. Which values are right, and what goes with what, is judged in command_line.cpp.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "mptunnel/apps/command_line.h"
+#include "mptunnel/config/statement.h"
+
+namespace mptunnel {
+
+/// What was given for each option, not yet judged: values in their order, flags once for all times.
+struct CommandWords {
+  std::vector<std::string> key_file;
+  std::vector<std::string> log_level;
+  std::vector<std::string> pid_file;
+  std::vector<std::string> offload;
+  std::vector<std::string> control;
+  std::vector<std::string> listen;
+  std::vector<std::string> positionals;
+  bool check = false;
+  bool genkey = false;
+  bool status = false;
+  bool json = false;
+  bool daemon = false;
+  bool version = false;
+  bool help = false;
+};
+
+struct Option {
+  std::string_view word;         ///< "--key-file"
+  std::string_view letter = {};  ///< "-h", for the same
+  std::string_view value = {};   ///< what its value is called; empty: a flag
+  bool is_of_server_alone = false;
+  std::string_view help = {};  ///< empty: those of the statement of the same name
+  std::variant<bool CommandWords::*, std::vector<std::string> CommandWords::*> target;
+};
+std::span<const Option> command_options();
+/// Whether the program has this option.
+bool has_option(Program program, const Option& option);
+
+struct EnvironmentVariable {
+  const char* name;
+  std::string_view help;
+  std::optional<std::string> Environment::*value;
+};
+std::span<const EnvironmentVariable> environment_variables();
+
+/// `arguments` come without the program's name. What is no option of this program, lacks its value or has one
+/// too much is told to `wrong` and left out.
+CommandWords sort_command_words(std::span<const char* const> arguments, Program program,
+                                const std::function<void(std::string_view)>& wrong);
+
+}  // namespace mptunnel
