@@ -8,7 +8,7 @@
 #include <span>
 #include <tuple>
 
-#include "command_options.h"
+#include "mptunnel/apps/command_options.h"
 #include "mptunnel/apps/help_text.h"
 #include "mptunnel/config/choice.h"
 #include "mptunnel/config/text.h"

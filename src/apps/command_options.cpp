@@ -1,4 +1,4 @@
-#include "command_options.h"
+#include "mptunnel/apps/command_options.h"
 
 #include <fmt/format.h>
 

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "command_options.h"
+#include "mptunnel/apps/command_options.h"
 #include "mptunnel/config/text.h"
 
 namespace mptunnel {
