@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "mptunnel/base/log.h"
+#include "mptunnel/base/log_level.h"
 #include "mptunnel/config/config.h"
 
 namespace mptunnel {

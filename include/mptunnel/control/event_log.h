@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "mptunnel/base/drop.h"
-#include "mptunnel/base/log.h"
+#include "mptunnel/base/log_level.h"
 #include "mptunnel/engine/event.h"
 
 namespace mptunnel {

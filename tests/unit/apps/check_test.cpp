@@ -6,7 +6,7 @@
 #include <regex>
 
 #include "mptunnel/config/statement.h"
-#include "unit/apps/temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace mptunnel {
 namespace {

@@ -61,7 +61,7 @@ TEST(Daemon, LetsTheStarterEndWithZeroOnceReady) {
   const Outcome outcome = start_daemon([](DaemonReport& report) {
     say("before ");
     if (!report.ready()) abort();
-    static_cast<void>(write(STDERR_FILENO, "lost", 4));
+    if (write(STDERR_FILENO, "lost", 4) != 4) abort();
   });
   EXPECT_EQ(outcome.exit_code, 0);
   EXPECT_EQ(outcome.output, "before ");
@@ -100,7 +100,7 @@ TEST(Daemon, LeavesTheTerminalsSessionAndTheFolder) {
     std::array<char, 4096> folder{};
     const bool in_root = getcwd(folder.data(), folder.size()) != nullptr && std::string(folder.data()) == "/";
     const char verdict = leads_no_session && worked && in_root ? 'y' : 'n';
-    static_cast<void>(write(ends[1], &verdict, 1));
+    if (write(ends[1], &verdict, 1) != 1) abort();
   });
   EXPECT_EQ(outcome.exit_code, 0);
   close(ends[1]);
