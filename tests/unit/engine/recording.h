@@ -1,0 +1,69 @@
+// Recordings of what both ends send and deliver in scripted scenarios: a change that only rebuilds the
+// engines changes no byte on the wire, and no timer.
+//
+// A recording is recorded_packets/NAME.txt. A line is a virtual time in seconds, an end (c0 is client 0, s
+// the server) and what it did:
+//
+//     sends 0,2 of 1 dscp 46 5x526+100 BYTES   by paths 0 and 2, of session 1 at the server, with this DSCP,
+//     a
+//                                              run of 5 packets: 526 bytes each, the last one 100
+//     delivers to port 1 500 500 BYTES         two datagrams of these sizes
+//     events 2                                 that many events
+//
+// BYTES are all in hexadecimal, or the first 8 of them and 6 of their BLAKE2s. At the end stand the counts of
+// drops.
+// Where the bytes are meant to change,
+//
+//     MPTUNNEL_RECORD=1 build/unit_engine --gtest_filter='RecordedPackets.*'
+//
+// writes the recordings anew; the difference then belongs into the commit.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "recorder.h"
+
+namespace mptunnel::test {
+
+/// The lines of Recorder::finish().
+using Recording = std::vector<std::string>;
+/// What Recorder::fate answers.
+using Fate = std::vector<Duration>;
+
+/// The scenario gives what tests/unit/engine/recorded_packets/NAME.txt holds; the first difference is shown.
+void expect_recorded(const std::string& name, const Recording& made);
+
+inline constexpr PathTraits kPlain{};
+
+inline SecretKey key_of(std::uint8_t fill) {
+  SecretKey key;
+  key.bytes.fill(fill);
+  return key;
+}
+
+/// Ciphers are named, never chosen by what this processor has.
+inline HandshakeSettings handshake(bool has_key, bool encrypt, bool aes) {
+  HandshakeSettings settings;
+  if (has_key) settings.key = key_of(5);
+  settings.encrypt = encrypt;
+  settings.fast_aes = aes;
+  return settings;
+}
+
+inline RecorderSettings settings_of(const HandshakeSettings& both, const std::vector<PathTraits>& paths) {
+  RecorderSettings settings;
+  settings.client = settings.server = both;
+  settings.paths = paths;
+  return settings;
+}
+inline RecorderSettings aes(std::size_t paths) {
+  return settings_of(handshake(true, true, true), std::vector<PathTraits>(paths));
+}
+
+inline bool has_type(const Flight& flight, PacketType type) {
+  const auto header = decode_header(flight.bytes);
+  return header && header->type == type;
+}
+
+}  // namespace mptunnel::test
