@@ -68,9 +68,15 @@ std::size_t Recorder::add_client(std::uint8_t identity) {
   client.random = std::make_unique<TestRandom>(number + 1);
   client.engine = std::make_unique<ClientEngine>(client.settings, *client.random);
   client.name = "c" + std::to_string(number);
-  for (std::uint8_t i = 0; i < settings_.paths.size(); ++i)
-    set_route(number, PathId{i}, static_cast<std::uint16_t>(4000 + i));
+  for (const PathId path : paths()) set_route(number, path, static_cast<std::uint16_t>(4000 + path.value));
   return number;
+}
+
+std::vector<PathId> Recorder::paths() const {
+  std::vector<PathId> paths;
+  for (std::size_t i = 0; i < settings_.paths.size(); ++i)
+    paths.push_back(PathId{static_cast<std::uint8_t>(i)});
+  return paths;
 }
 
 void Recorder::set_route(std::size_t client, PathId path, std::uint16_t port) {
@@ -82,10 +88,9 @@ void Recorder::set_route(std::size_t client, PathId path, std::uint16_t port) {
 }
 
 void Recorder::start(std::size_t client) {
-  for (std::uint8_t i = 0; i < settings_.paths.size(); ++i)
-    clients_[client].engine->set_path_traits(PathId{i}, settings_.paths[i]);
-  for (std::uint8_t i = 0; i < settings_.paths.size(); ++i)
-    clients_[client].engine->set_path_available(PathId{i}, true, out_, now_);
+  ClientEngine& engine = *clients_[client].engine;
+  for (const PathId path : paths()) engine.set_path_traits(path, settings_.paths[path.value]);
+  for (const PathId path : paths()) engine.set_path_available(path, true, out_, now_);
   carry_client(client);
 }
 

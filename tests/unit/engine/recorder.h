@@ -104,10 +104,12 @@ class Recorder {
     std::size_t stride = 0;
   };
 
+  /// Those of the settings.
+  [[nodiscard]] std::vector<PathId> paths() const;
   void set_route(std::size_t client, PathId path, std::uint16_t port);
   std::vector<std::uint8_t> payload(std::size_t size, std::size_t count);
   void record(std::string_view end, const std::string& what);
-  void carry_client(std::size_t client);
+  void carry_client(std::size_t number);
   void carry_server();
   void carry_run(const PacketRun& run, const Output& out, std::optional<std::size_t> client);
   void carry_copies(const PacketRun& run, ConstBytes bytes, const Arrival& to);

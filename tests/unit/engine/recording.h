@@ -4,15 +4,13 @@
 // A recording is recorded_packets/NAME.txt. A line is a virtual time in seconds, an end (c0 is client 0, s
 // the server) and what it did:
 //
-//     sends 0,2 of 1 dscp 46 5x526+100 BYTES   by paths 0 and 2, of session 1 at the server, with this DSCP,
-//     a
-//                                              run of 5 packets: 526 bytes each, the last one 100
+//     sends 0,2 of 1 dscp 46 5x526+100 BYTES   a run of 5 packets, 526 bytes each and the last one 100: by
+//                                              paths 0 and 2, of session 1 at the server, with this DSCP
 //     delivers to port 1 500 500 BYTES         two datagrams of these sizes
 //     events 2                                 that many events
 //
-// BYTES are all in hexadecimal, or the first 8 of them and 6 of their BLAKE2s. At the end stand the counts of
-// drops.
-// Where the bytes are meant to change,
+// BYTES are all in hexadecimal, or the first 8 of them and 6 of their BLAKE2s. The last lines have the counts
+// of drops. If the bytes are meant to change,
 //
 //     MPTUNNEL_RECORD=1 build/unit_engine --gtest_filter='RecordedPackets.*'
 //
