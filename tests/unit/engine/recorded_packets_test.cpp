@@ -123,6 +123,24 @@ TEST(RecordedPackets, MixedMtusClear) {
                   mixed_mtus(settings_of(handshake(false, false, false), {kPlain, kPlain, kPlain})));
 }
 
+TEST(RecordedPackets, SteadyFragmentsAndAPathThatGrows) {
+  Recorder recorder(aes(1));
+  recorder.fate = narrow({1252});
+  recorder.start();
+  recorder.run_for(1s);
+  for (int i = 0; i < 4; ++i) {
+    recorder.application_sends(1, 1300, 21);
+    recorder.run_for(100ms);
+    recorder.target_sends(0, 1300, 21);
+    recorder.run_for(4900ms);
+  }
+  recorder.fate = nullptr;
+  recorder.run_for(10min);
+  recorder.application_sends(1, 1300);
+  recorder.run_for(3s);
+  expect_recorded("steady_fragments", recorder.finish());
+}
+
 TEST(RecordedPackets, BackupsAndMeteredPaths) {
   RecorderSettings settings = settings_of(handshake(true, true, true), {kPlain, kBackup, kMetered});
   Recorder recorder(settings);
@@ -147,11 +165,11 @@ TEST(RecordedPackets, TwoOfThreePaths) {
   Recorder recorder(settings);
   recorder.start();
   recorder.run_for(100ms);
-  recorder.exchange(500ms);
+  recorder.exchange(300ms);
   recorder.set_available(PathId{1}, false);
-  recorder.exchange(500ms);
+  recorder.exchange(300ms);
   recorder.set_available(PathId{1}, true);
-  recorder.exchange(1s);
+  recorder.exchange(600ms);
   expect_recorded("two_of_three", recorder.finish());
 }
 
@@ -162,15 +180,15 @@ TEST(RecordedPackets, MovedPaths) {
   recorder.exchange(200ms);
   recorder.note("a NAT gives a path another port");
   recorder.rebind(PathId{1}, 5001);
-  recorder.exchange(500ms);
+  recorder.exchange(300ms);
   recorder.note("a packet is passed on from elsewhere, and the old address still answers");
   recorder.rebind(PathId{1}, 6001, true);
-  recorder.exchange(500ms);
+  recorder.exchange(300ms);
   recorder.rebind(PathId{1}, 5001, true);
   recorder.exchange(300ms);
   recorder.note("the client changes its port");
   recorder.readdress(PathId{0}, 5000);
-  recorder.exchange(500ms);
+  recorder.exchange(300ms);
   recorder.note("another path, and one that goes");
   recorder.add_path(PathId{2}, kPlain);
   recorder.set_available(PathId{2}, true);

@@ -44,6 +44,27 @@ TEST(RecordedPackets, NewKeys) {
   expect_recorded("rekey", recorder.finish());
 }
 
+// More waits for a session than the queues hold, at the client and then, while the restarted client has not
+// opened its flow, at the server.
+TEST(RecordedPackets, FullQueues) {
+  Recorder recorder(aes(1));
+  recorder.start();
+  recorder.application_sends(1, 8, kQueueDatagrams + 3);
+  recorder.run_for(100ms);
+  recorder.restart_client();
+  recorder.run_for(50ms);
+  recorder.target_sends(0, 8, kQueueDatagrams + 5);
+  recorder.run_for(50ms);
+  recorder.application_sends(1, 8);
+  recorder.run_for(700ms);
+  recorder.note("what waits for too long expires");
+  recorder.restart_client();
+  recorder.application_sends(1, 8, 2);
+  recorder.fate = [](const Flight& /*flight*/) { return Fate{}; };
+  recorder.run_for(700ms);
+  expect_recorded("full_queues", recorder.finish());
+}
+
 TEST(RecordedPackets, RestartsOfEitherEnd) {
   Recorder recorder(aes(2));
   recorder.start();
@@ -172,7 +193,7 @@ TEST(RecordedPackets, BadNetwork) {
   };
   recorder.fate = disturb;
   recorder.start();
-  recorder.exchange(1500ms);
+  recorder.exchange(1200ms);
   recorder.note("nothing arrives");
   recorder.fate = [](const Flight& /*flight*/) { return Fate{}; };
   recorder.exchange(1500ms);

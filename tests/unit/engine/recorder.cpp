@@ -28,10 +28,14 @@ std::string hex(ConstBytes bytes) {
   return text.str();
 }
 
-/// Few bytes as they are; of more the first 8, which are a packet's header, and 6 bytes of a hash of all.
-std::string digest(ConstBytes bytes) {
-  if (bytes.size() <= 16) return hex(bytes);
-  return hex(bytes.first(8)) + " " + hex(ConstBytes(blake2s(bytes)).first(6));
+std::string hash_of(ConstBytes bytes) {
+  return hex(ConstBytes(blake2s(bytes)).first(5));
+}
+
+/// Few bytes as they are. Of more, the type and the number in the first packet's header, and a hash of all.
+std::string digest(ConstBytes packets) {
+  if (packets.size() <= 12) return hex(packets);
+  return hex(packets.first(1)) + ":" + hex(packets.subspan(4, 4)) + " " + hash_of(packets);
 }
 
 std::string paths_text(PathSet paths) {
@@ -365,12 +369,14 @@ void Recorder::record_delivery(std::string_view end, std::string_view receiver, 
                                const Output& out) {
   std::string sizes;
   std::vector<std::uint8_t> all;
-  for (std::size_t i = 0; i < delivery.count; ++i) {
-    const ConstBytes piece = out.pieces[delivery.first + i];
-    sizes += " " + std::to_string(piece.size());
-    all.insert(all.end(), piece.begin(), piece.end());
+  const std::span<const ConstBytes> pieces = out.pieces_of(delivery);
+  for (std::size_t i = 0, same = 1; i < pieces.size(); ++i, ++same) {
+    all.insert(all.end(), pieces[i].begin(), pieces[i].end());
+    if (i + 1 < pieces.size() && pieces[i + 1].size() == pieces[i].size()) continue;
+    sizes += " " + std::to_string(same) + "x" + std::to_string(pieces[i].size());
+    same = 0;
   }
-  record(end, "delivers to " + std::string(receiver) + sizes + " " + digest(all));
+  record(end, "delivers to " + std::string(receiver) + sizes + " " + hash_of(all));
 }
 
 }  // namespace mptunnel::test

@@ -6,11 +6,12 @@
 //
 //     sends 0,2 of 1 dscp 46 5x526+100 BYTES   a run of 5 packets, 526 bytes each and the last one 100: by
 //                                              paths 0 and 2, of session 1 at the server, with this DSCP
-//     delivers to port 1 500 500 BYTES         two datagrams of these sizes
+//     delivers to port 1 2x500 1x60 BYTES      two datagrams of 500 bytes and one of 60
 //     events 2                                 that many events
 //
-// BYTES are all in hexadecimal, or the first 8 of them and 6 of their BLAKE2s. The last lines have the counts
-// of drops. If the bytes are meant to change,
+// BYTES are TYPE:NUMBER of the first packet, in hexadecimal, and a hash of all (BLAKE2s, the first 5 bytes),
+// or up to 12 bytes as they are; of deliveries the hash alone. The last lines have the counts of drops. If
+// the bytes are meant to change,
 //
 //     MPTUNNEL_RECORD=1 build/unit_engine --gtest_filter='RecordedPackets.*'
 //
