@@ -99,6 +99,7 @@ void ServerEngine::end_session(SessionHandle handle, std::optional<CloseReason> 
   MPT_ASSERT(found != sessions_.end());
   ServerSession& session = *found->second;
   drops_.add(Drop::queue_expired, session.queue.expire(now + kQueueLife));
+  drops_.add(Drop::fragment_expired, session.fragments.expire(now + kFragmentLife));
   std::vector<FlowHandle> closed;
   session.flows.close_all(closed);
   close_flows(closed, out);

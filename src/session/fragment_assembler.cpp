@@ -1,6 +1,7 @@
 #include "mptunnel/session/fragment_assembler.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "mptunnel/wire/header.h"
 
@@ -62,7 +63,7 @@ bool FragmentAssembler::drop_oldest() {
 }
 
 std::size_t FragmentAssembler::expire(TimePoint now) {
-  std::size_t gone = 0;
+  std::size_t gone = evicted_ - std::exchange(evicted_told_, evicted_);
   while (!begun_.empty() && begun_.front().until <= now) gone += drop_oldest() ? 1 : 0;
   return gone;
 }

@@ -27,11 +27,12 @@ class FragmentAssembler {
   tl::expected<std::optional<std::vector<std::uint8_t>>, Drop> add(SessionIndex epoch,
                                                                    const FragmentFrame& fragment,
                                                                    TimePoint now);
-  /// Forgets what is too old; returns how many packets.
+  /// Forgets what is too old. Returns how many packets were given up since the last call, for age or for
+  /// room: each is to be counted as Drop::fragment_expired.
   std::size_t expire(TimePoint now);
   [[nodiscard]] std::size_t packets() const { return parts_.size(); }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
-  /// How many packets had to go since there was no room.
+  /// How many packets had to go for room, in all.
   [[nodiscard]] std::uint64_t evicted() const { return evicted_; }
 
  private:
@@ -58,6 +59,7 @@ class FragmentAssembler {
   std::size_t bytes_ = 0;
   std::uint64_t next_serial_ = 0;
   std::uint64_t evicted_ = 0;
+  std::uint64_t evicted_told_ = 0;  ///< of these, by expire()
 };
 
 }  // namespace mptunnel

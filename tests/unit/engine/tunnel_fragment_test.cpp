@@ -162,6 +162,8 @@ TEST_F(TunnelFragment, FloodOfBeginningsStaysWithinItsBounds) {
     ASSERT_LE(tunnel_.session().fragments.bytes(), kFragmentedBytes);
   }
   EXPECT_GT(tunnel_.session().fragments.evicted(), 4000U);
+  tunnel_.advance(kServerTick);
+  EXPECT_GT(tunnel_.server_drops(Drop::fragment_expired), 4000U);
   tunnel_.application_sends(1, std::string(3000, 'x'));
   EXPECT_EQ(tunnel_.at_target.size(), 1U);
 }

@@ -172,6 +172,16 @@ TEST(FragmentAssembler, HoldsNoMorePacketsThanItsLimitAndGivesUpTheOldest) {
   ASSERT_TRUE(kept && *kept);
 }
 
+TEST(FragmentAssembler, TellsOnceOfPacketsGivenUpForRoom) {
+  FragmentAssembler assembler;
+  for (std::uint32_t i = 0; i < kFragmentedPackets + 10; ++i) (void)Cut(i, 20).add(assembler, 0, 10);
+  EXPECT_EQ(assembler.expire(kStart), 10U) << "none is too old";
+  EXPECT_EQ(assembler.expire(kStart), 0U);
+  (void)Cut(100'000, 20).add(assembler, 0, 10);
+  EXPECT_EQ(assembler.expire(kStart + kFragmentLife), kFragmentedPackets + 1);
+  EXPECT_EQ(assembler.packets(), 0U);
+}
+
 TEST(FragmentAssembler, HoldsNoMoreBytesThanItsLimit) {
   FragmentAssembler assembler;
   const std::size_t size = kMaxSealedBytes - kHeaderBytes;

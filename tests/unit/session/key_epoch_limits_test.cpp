@@ -149,5 +149,21 @@ TEST_F(KeyEpochLimits, WhatThePeerAnnouncesAsksForARekey) {
   EXPECT_TRUE(pair_.client.wants_rekey(kEpochStart));
 }
 
+TEST_F(KeyEpochLimits, CountsWhatTheQuotaOfNumbersClosesEarly) {
+  const auto arrives = [&](PacketType type, std::uint32_t block) {
+    const Packet packet = craft(type, block * ReceivedSet::kBlockNumbers);
+    ASSERT_TRUE(test::open(pair_.server, packet)) << block;
+  };
+  constexpr std::uint32_t kBlocks = kReceivedSetNumbers / ReceivedSet::kBlockNumbers;
+  for (std::uint32_t block = 0; block < kBlocks; ++block) arrives(PacketType::data, block);
+  EXPECT_EQ(pair_.server.forced_closings(), 0U);
+  EXPECT_EQ(pair_.server.data_missing(), 0U);
+  arrives(PacketType::data, kBlocks);
+  EXPECT_EQ(pair_.server.forced_closings(), 1U);
+  EXPECT_EQ(pair_.server.data_missing(), ReceivedSet::kBlockNumbers - 1);
+  for (std::uint32_t block = 0; block <= kBlocks; ++block) arrives(PacketType::control, block);
+  EXPECT_EQ(pair_.server.forced_closings(), 2U);
+}
+
 }  // namespace
 }  // namespace mptunnel
