@@ -69,7 +69,7 @@ void ClientEngine::on_control(KeyEpoch& epoch, PathId path, const PacketHeader& 
   const auto count = [&](PathTable& table) { table[path.value].count_received(packet.size()); };
   if (!opened) {
     drops_.add(opened.error());
-    if (opened.error() == Drop::copy && epoch.is_genuine_copy(header, packet)) count(*before);
+    if (opened.error() == Drop::copy && epoch.verifies(header, packet)) count(*before);
     return;
   }
   if (is_news) heard(epoch, now);

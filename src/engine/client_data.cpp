@@ -165,7 +165,7 @@ void ClientEngine::check_copy(KeyEpoch& epoch, PathId path, const PacketHeader& 
   PathTraffic& traffic = epoch.path(path);
   traffic.count_received(packet.size());
   ++traffic.duplicates;
-  if (copy_checks_.draw(random_) && !epoch.is_genuine_copy(header, packet)) traffic.voided = true;
+  if (copy_checks_.draw(random_) && !epoch.verifies(header, packet)) traffic.voided = true;
 }
 
 bool ClientEngine::shut_looped(ConstBytes payload, Output& out, TimePoint now) {

@@ -105,7 +105,7 @@ void ServerEngine::on_control(EpochRef epoch, const Arrival& arrival) {
   const auto opened = epoch.keys->open_control(arrival.header, arrival.packet, arrival.now);
   if (!opened) {
     drops_.add(opened.error());
-    if (opened.error() == Drop::copy && epoch.keys->is_genuine_copy(arrival.header, arrival.packet))
+    if (opened.error() == Drop::copy && epoch.keys->verifies(arrival.header, arrival.packet))
       count_control(*epoch.session, arrival);
     return;
   }

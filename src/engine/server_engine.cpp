@@ -144,7 +144,7 @@ void ServerEngine::check_copy(Sender& sender, const Arrival& arrival) {
   // From an address that is new each is looked at, since only what is genuine is remembered.
   const bool is_new = sender.traffic == nullptr;
   const bool is_looked_at = is_new || copy_checks_.draw(random_);
-  const bool is_genuine = !is_looked_at || sender.epoch.keys->is_genuine_copy(arrival.header, arrival.packet);
+  const bool is_genuine = !is_looked_at || sender.epoch.keys->verifies(arrival.header, arrival.packet);
   if (is_new && !is_genuine) return;
   if (is_new) sender.traffic = &sender.epoch.session->traffic_from(arrival.route, std::nullopt);
   sender.traffic->count_received(arrival.packet.size());

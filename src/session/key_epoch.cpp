@@ -126,13 +126,13 @@ tl::expected<Bytes, Drop> KeyEpoch::open_clear(const PacketHeader& header, Bytes
   const std::uint32_t number = header.number.value;
   const std::uint32_t distance = number > announced_ ? number - announced_ : announced_ - number;
   if (distance > kClearNumberReach || number >= kRejectAfterPackets) return tl::unexpected(Drop::clear_reach);
-  if (!is_genuine_copy(header, packet)) return tl::unexpected(Drop::clear_check);
+  if (!verifies(header, packet)) return tl::unexpected(Drop::clear_check);
   if (!data_seen_.insert(header.number, now)) return tl::unexpected(Drop::copy);
   // A clear number is not authenticated: it must not bring a rekey or the end of the key nearer.
   return packet.subspan(kHeaderBytes + kClearCheckBytes);
 }
 
-bool KeyEpoch::is_genuine_copy(const PacketHeader& header, Bytes packet) {
+bool KeyEpoch::verifies(const PacketHeader& header, Bytes packet) {
   const bool is_control = header.type == PacketType::control;
   if (is_control || keys_.data_open) {
     Aead& key = is_control ? keys_.control_open : *keys_.data_open;
@@ -181,11 +181,6 @@ bool KeyEpoch::is_usable(TimePoint now) const {
 void KeyEpoch::age(TimePoint now) {
   data_seen_.age(now);
   control_seen_.age(now);
-}
-
-void KeyEpoch::pretend_sealed(std::uint32_t packets, std::uint64_t blocks) {
-  data_send_.packets = std::max(data_send_.packets, packets);
-  data_send_.blocks = std::max(data_send_.blocks, blocks);
 }
 
 }  // namespace mptunnel

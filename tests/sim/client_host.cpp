@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "mptunnel/crypto/kdf.h"
+#include "support/key_wear.h"
 
 namespace mptunnel::sim {
 namespace {
@@ -80,7 +81,7 @@ void ClientHost::stall(Duration time) {
 
 void ClientHost::pretend_sealed(std::uint32_t packets, std::uint64_t blocks) {
   if (!program_ || program_->engine.mutable_epoch() == nullptr) return;
-  program_->engine.mutable_epoch()->pretend_sealed(packets, blocks);
+  test::wear_out(*program_->engine.mutable_epoch(), packets, blocks);
   context_.oracle.allow_jump(program_->number, program_->engine.epoch()->remote_index());
   program_->alarm.rearm();
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "support/key_wear.h"
+
 namespace mptunnel::sim {
 namespace {
 
@@ -62,7 +64,7 @@ void ServerHost::stall(Duration time) {
 void ServerHost::pretend_sealed(std::uint32_t packets, std::uint64_t blocks) {
   if (!program_) return;
   for (const auto& [handle, session] : program_->engine.sessions()) {
-    session->sealing().pretend_sealed(packets, blocks);
+    test::wear_out(session->sealing(), packets, blocks);
     context_.oracle.allow_jump(program_->number, session->sealing().remote_index());
   }
 }

@@ -20,6 +20,10 @@
 
 namespace mptunnel {
 
+namespace test {
+struct KeyWear;  // brings a key to its limits: tests/support/key_wear.h
+}
+
 class KeyEpoch {
  public:
   /// `local` is what the peer calls this epoch by, `remote` what we call it by towards the peer.
@@ -52,9 +56,9 @@ class KeyEpoch {
   tl::expected<Bytes, Drop> open_data(const PacketHeader& header, Bytes packet, TimePoint now);
   /// Opens a CONTROL packet in place and returns its frames. Errors as above, without the clear ones.
   tl::expected<Bytes, Drop> open_control(const PacketHeader& header, Bytes packet, TimePoint now);
-  /// Decrypts a copy of a packet that was seen, only to learn whether it is genuine. Clear packets: the
-  /// check.
-  bool is_genuine_copy(const PacketHeader& header, Bytes packet);
+  /// Whether the peer made this packet, seen before or not: its tag, or the check of a clear packet. Changes
+  /// no state; a sealed packet is decrypted in place, so it can't be opened afterwards.
+  bool verifies(const PacketHeader& header, Bytes packet);
 
   /// Whether the number is above all that were opened or announced. Only such a packet shows that the peer is
   /// alive: any other may have been held back on its way.
@@ -105,10 +109,9 @@ class KeyEpoch {
   /// Fills in what this end says of DATA.
   void fill_report(PathReport& report) const;
 
-  /// For tests of the limits: as if this many packets and blocks had been sealed already.
-  void pretend_sealed(std::uint32_t packets, std::uint64_t blocks);
-
  private:
+  friend struct test::KeyWear;
+
   /// How much one key was used.
   struct Usage {
     std::uint32_t packets = 0;  ///< sealed; or the highest number opened, and one

@@ -185,10 +185,6 @@ inline std::optional<DatagramFrame> whole_datagram(ConstBytes frames) {
 constexpr std::size_t datagram_prefix_bytes(FlowId flow) {
   return 1 + varint_bytes(flow.value);
 }
-/// Bytes of a FLOW_OPEN frame, at most 11.
-constexpr std::size_t flow_open_bytes(FlowId flow) {
-  return 1 + varint_bytes(flow.value) + 8;
-}
 
 /// Writes all of a FRAGMENT frame but its bytes, which follow to the end of the packet.
 void encode_fragment_prefix(const FragmentFrame& fragment, ByteWriter& out);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/key_wear.h"
 #include "tunnel.h"
 
 namespace mptunnel {
@@ -61,7 +62,7 @@ TEST_F(TunnelLife, KeyIsRenewedWhenItIsWornWhicheverEndWoreIt) {
   for (const bool by_client : {true, false}) {
     const SessionIndex before = tunnel_.client->epoch()->local_index();
     KeyEpoch& worn = by_client ? *tunnel_.client->mutable_epoch() : tunnel_.session().sealing();
-    worn.pretend_sealed(static_cast<std::uint32_t>(kRekeyAfterPackets), 0);
+    test::wear_out(worn, static_cast<std::uint32_t>(kRekeyAfterPackets), 0);
     EXPECT_EQ(exchange(50), 0);
     EXPECT_NE(tunnel_.client->epoch()->local_index(), before);
   }
@@ -82,7 +83,7 @@ TEST_F(TunnelLife, OldKeyOpensFor30SecondsAfterTheChange) {
     to_server.push_back(tunnel_.seal_as_client(PacketType::data, frames));
     to_client.push_back(tunnel_.seal_as_server(PacketType::data, frames));
   }
-  tunnel_.client->mutable_epoch()->pretend_sealed(static_cast<std::uint32_t>(kRekeyAfterPackets), 0);
+  test::wear_out(*tunnel_.client->mutable_epoch(), static_cast<std::uint32_t>(kRekeyAfterPackets), 0);
   tunnel_.advance(1s);
   tunnel_.advance(28s);
   tunnel_.to_server(to_server[0]);
@@ -336,7 +337,7 @@ TEST_F(TunnelLife, LateHelloOfAKeyThatWasGivenUpChangesNothing) {
     stuck.push_back(wire.bytes);
     return false;
   };
-  tunnel_.client->mutable_epoch()->pretend_sealed(static_cast<std::uint32_t>(kRekeyAfterPackets), 0);
+  test::wear_out(*tunnel_.client->mutable_epoch(), static_cast<std::uint32_t>(kRekeyAfterPackets), 0);
   EXPECT_EQ(exchange(600), 0);
   ASSERT_GE(stuck.size(), 3U);
   const SessionIndex present = tunnel_.session().sealing().local_index();

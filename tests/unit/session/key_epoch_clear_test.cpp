@@ -6,6 +6,7 @@
 #include <random>
 
 #include "epoch_support.h"
+#include "support/key_wear.h"
 
 namespace mptunnel {
 namespace {
@@ -20,7 +21,7 @@ constexpr std::uint32_t kReach = std::uint32_t{1} << 20U;
 /// A clear packet of the client with this number; higher ones only, on each client.
 Packet clear_packet(KeyEpoch& client, std::uint32_t number, FlowId flow = FlowId{5},
                     std::string_view payload = "payload") {
-  client.pretend_sealed(number, 0);
+  test::wear_out(client, number, 0);
   const Packet packet = *test::seal(client, Kind::data, test::datagram_prefix(flow), bytes_of(payload));
   EXPECT_EQ(test::number_of(packet), number);
   return packet;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "epoch_support.h"
+#include "support/key_wear.h"
 
 namespace mptunnel {
 namespace {
@@ -62,7 +63,7 @@ TEST_F(KeyEpochLimits, AsksForARekeyAt120Seconds) {
 
 TEST_F(KeyEpochLimits, SealsTheLastNumberAndNoMore) {
   constexpr std::uint32_t kLast = (std::uint32_t{1} << 31U) - 1;
-  pair_.client.pretend_sealed(kLast, 0);
+  test::wear_out(pair_.client, kLast, 0);
   const auto last = test::seal(pair_.client, Kind::data, "last");
   ASSERT_TRUE(last);
   EXPECT_EQ(test::number_of(*last), kLast);
@@ -72,7 +73,7 @@ TEST_F(KeyEpochLimits, SealsTheLastNumberAndNoMore) {
 }
 
 TEST_F(KeyEpochLimits, RefusedSealWritesNothing) {
-  pair_.client.pretend_sealed(std::uint32_t{1} << 31U, 0);
+  test::wear_out(pair_.client, std::uint32_t{1} << 31U, 0);
   Packet packet(pair_.client.data_overhead() + 1, 0xee);
   const std::array<std::uint8_t, 1> head{0};
   EXPECT_FALSE(pair_.client.seal_data(head, {}, packet, kEpochStart));
@@ -80,7 +81,7 @@ TEST_F(KeyEpochLimits, RefusedSealWritesNothing) {
 }
 
 TEST_F(KeyEpochLimits, AsksForARekeyAtItsSealedPackets) {
-  pair_.client.pretend_sealed((std::uint32_t{1} << 26U) - 1, 0);
+  test::wear_out(pair_.client, (std::uint32_t{1} << 26U) - 1, 0);
   EXPECT_FALSE(pair_.client.wants_rekey(kEpochStart));
   ASSERT_TRUE(test::seal(pair_.client, Kind::data, "x"));
   EXPECT_TRUE(pair_.client.wants_rekey(kEpochStart));
@@ -89,7 +90,7 @@ TEST_F(KeyEpochLimits, AsksForARekeyAtItsSealedPackets) {
 
 TEST_F(KeyEpochLimits, AsksForARekeyAtItsSealedBlocks) {
   // 27 bytes count as two blocks.
-  pair_.client.pretend_sealed(0, (std::uint64_t{1} << 33U) - 2);
+  test::wear_out(pair_.client, 0, (std::uint64_t{1} << 33U) - 2);
   EXPECT_FALSE(pair_.client.wants_rekey(kEpochStart));
   ASSERT_TRUE(test::seal(pair_.client, Kind::data, "x"));
   EXPECT_TRUE(pair_.client.wants_rekey(kEpochStart));
@@ -97,22 +98,22 @@ TEST_F(KeyEpochLimits, AsksForARekeyAtItsSealedBlocks) {
 
 TEST_F(KeyEpochLimits, BlocksAreNeverCountedShort) {
   // 1024 bytes, of which 1,000 are encrypted, and a tag: at least 64 blocks.
-  pair_.client.pretend_sealed(0, (std::uint64_t{1} << 33U) - 64);
+  test::wear_out(pair_.client, 0, (std::uint64_t{1} << 33U) - 64);
   ASSERT_TRUE(test::seal(pair_.client, Kind::data, std::string(998, 'x')));
   EXPECT_TRUE(pair_.client.wants_rekey(kEpochStart));
 }
 
 TEST_F(KeyEpochLimits, SealsNoMoreAtItsLastBlock) {
-  pair_.client.pretend_sealed(0, (std::uint64_t{1} << 35U) - 1);
+  test::wear_out(pair_.client, 0, (std::uint64_t{1} << 35U) - 1);
   ASSERT_TRUE(test::seal(pair_.client, Kind::data, "x"));
   EXPECT_EQ(test::seal(pair_.client, Kind::data, "x"), tl::unexpected(Drop::number_limit));
   EXPECT_FALSE(pair_.client.is_usable(kEpochStart));
 }
 
 TEST_F(KeyEpochLimits, PretendingNeverGoesBack) {
-  pair_.client.pretend_sealed(1000, 0);
+  test::wear_out(pair_.client, 1000, 0);
   ASSERT_EQ(test::number_of(*test::seal(pair_.client, Kind::data, "x")), 1000U);
-  pair_.client.pretend_sealed(5, 0);
+  test::wear_out(pair_.client, 5, 0);
   EXPECT_EQ(test::number_of(*test::seal(pair_.client, Kind::data, "x")), 1001U);
 }
 

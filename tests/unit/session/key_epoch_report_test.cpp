@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "epoch_support.h"
+#include "support/key_wear.h"
 
 namespace mptunnel {
 namespace {
@@ -78,7 +79,7 @@ TEST(KeyEpochReport, AnnouncesDataAsEveryReportDoes) {
   EpochPair pair(Cipher::none);
   Packet far;
   for (std::uint32_t i = 0; i < 3; ++i) far = data(pair.client);
-  pair.client.pretend_sealed(kClearNumberReach + 10, 0);
+  test::wear_out(pair.client, kClearNumberReach + 10, 0);
   far = data(pair.client);
   EXPECT_EQ(test::open(pair.server, far), tl::unexpected(Drop::clear_reach));
   pair.server.on_report(report_of(pair.client));

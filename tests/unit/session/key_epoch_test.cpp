@@ -195,13 +195,13 @@ TEST(KeyEpoch, GenuineCopyIsToldFromAForgedOne) {
     const Packet packet = *test::seal(pair.client, Kind::data, "payload");
     const PacketHeader header = *decode_header(packet);
     Packet copy = packet;
-    EXPECT_TRUE(pair.server.is_genuine_copy(header, copy)) << name_of(cipher);
+    EXPECT_TRUE(pair.server.verifies(header, copy)) << name_of(cipher);
     copy = packet;
     copy[cipher == Cipher::none ? 9 : packet.size() - 1] ^= 1U;
-    EXPECT_FALSE(pair.server.is_genuine_copy(header, copy)) << name_of(cipher);
+    EXPECT_FALSE(pair.server.verifies(header, copy)) << name_of(cipher);
     for (std::size_t size = 8; size < 16; ++size) {
       copy.assign(packet.begin(), packet.begin() + static_cast<std::ptrdiff_t>(size));
-      EXPECT_FALSE(pair.server.is_genuine_copy(header, copy)) << size;
+      EXPECT_FALSE(pair.server.verifies(header, copy)) << size;
     }
     EXPECT_EQ(pair.server.data_received().received(), 0U);
   }

@@ -123,7 +123,7 @@ TEST(Frame, AnnouncedSizesAreTheWrittenOnes) {
   for (const std::uint16_t flow :
        {std::uint16_t{0}, std::uint16_t{63}, std::uint16_t{64}, std::uint16_t{16383}}) {
     const FlowId id{flow};
-    EXPECT_EQ(encoded(FlowOpenFrame{id, 7}).size(), flow_open_bytes(id)) << flow;
+    EXPECT_EQ(encoded(FlowOpenFrame{id, 7}).size(), 1 + varint_bytes(flow) + 8) << flow;
     Octets bytes(8);
     ByteWriter writer(bytes);
     encode_datagram_prefix(id, writer);
@@ -131,7 +131,7 @@ TEST(Frame, AnnouncedSizesAreTheWrittenOnes) {
   }
   EXPECT_EQ(datagram_prefix_bytes(FlowId{63}), 2U);
   EXPECT_EQ(datagram_prefix_bytes(FlowId{64}), 3U);
-  EXPECT_EQ(flow_open_bytes(FlowId{16383}), 11U);
+  EXPECT_EQ(encoded(FlowOpenFrame{FlowId{16383}, 7}).size(), 11U);
   EXPECT_EQ(encoded(PingFrame{report()}).size(), 1 + kReportBytes);
   EXPECT_EQ(encoded(PongFrame{report()}).size(), 1 + kReportBytes);
 }
