@@ -1,7 +1,8 @@
+#include "mptunnel/session/client_handshake.h"
+
 #include <algorithm>
 
 #include "mptunnel/crypto/kdf.h"
-#include "mptunnel/session/handshake.h"
 
 namespace mptunnel {
 namespace {
@@ -57,6 +58,7 @@ tl::expected<std::unique_ptr<KeyEpoch>, HandshakeFailure> ClientHandshake::read(
                candidate->prefix.salt == prefix->salt && candidate->prefix.key_id == prefix->key_id;
       });
   if (attempt == attempts_.end()) return failure(Drop::handshake_stale);
+  if (!answers_.take(now)) return failure(Drop::handshake_rate);
   const auto bytes = (*attempt)->noise.read_message(packet.subspan(kHandshakePrefixBytes));
   if (!bytes) return failure(Drop::handshake_invalid);
   const auto payload = decode_handshake_payload(*bytes);

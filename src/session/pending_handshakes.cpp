@@ -1,8 +1,10 @@
+#include "mptunnel/session/pending_handshakes.h"
+
 #include <algorithm>
 #include <cstring>
 
 #include "mptunnel/crypto/kdf.h"
-#include "mptunnel/session/handshake.h"
+#include "mptunnel/crypto/noise.h"
 
 namespace mptunnel {
 namespace {
@@ -13,19 +15,22 @@ bool contains(const std::vector<Cipher>& ciphers, Cipher wanted) {
 
 }  // namespace
 
-std::size_t PendingHandshakes::HashOfHash::operator()(const MessageHash& hash) const {
-  std::size_t value = 0;
-  std::memcpy(&value, hash.data(), sizeof value);
-  return value;
+bool PendingHandshakes::IsLess::operator()(const Message& a, const Message& b) const {
+  if (a.size() != b.size()) return a.size() < b.size();
+  return std::memcmp(a.data(), b.data(), a.size()) < 0;
 }
 
 PendingHandshakes::PendingHandshakes(const HandshakeSettings& settings, RandomSource& random)
+    : PendingHandshakes(settings, random, random.u64()) {}
+
+PendingHandshakes::PendingHandshakes(const HandshakeSettings& settings, RandomSource& random,
+                                     std::uint64_t salt)
     : settings_(settings),
       random_(random),
-      budget_(kHandshakesPerSecond, kHandshakeBurst),
-      networks_(kHandshakeNetworkBuckets,
-                TokenBucket(kHandshakesPerSecondOfNetwork, kHandshakeBurstOfNetwork)),
-      network_salt_(random.u64()) {}
+      handshakes_({kHandshakesPerSecond, kHandshakeBurst},
+                  {kHandshakesPerSecondOfNetwork, kHandshakeBurstOfNetwork}, salt),
+      key_checks_({kKeyChecksPerSecond, kKeyCheckBurst},
+                  {kKeyChecksPerSecondOfNetwork, kKeyCheckBurstOfNetwork}, salt) {}
 
 tl::expected<PendingHandshakes::Answer, Drop> PendingHandshakes::answer(ConstBytes packet,
                                                                         const Endpoint& from,
@@ -36,27 +41,29 @@ tl::expected<PendingHandshakes::Answer, Drop> PendingHandshakes::answer(ConstByt
   }
   const auto prefix = decode_handshake_prefix(packet);
   if (!prefix || prefix->type != PacketType::handshake1) return tl::unexpected(Drop::handshake_invalid);
-  const KeyId expected = settings_.key ? derive_key_id(*settings_.key, prefix->salt) : KeyId{};
-  if (prefix->key_id != expected) return tl::unexpected(Drop::handshake_key);
-
-  std::vector<std::uint8_t> message(packet.begin(), packet.end());
+  Message message(packet.begin(), packet.end());
   const HandshakePrefixBytes prologue = handshake_prologue(*prefix);
   std::copy(prologue.begin(), prologue.end(), message.begin());
-  const MessageHash hash = blake2s(message);
-  const auto known = entries_.find(hash);
-  if (known != entries_.end()) return Answer{known->second.response, known->second.refusal, false};
+  if (const auto known = entries_.find(message); known != entries_.end()) {
+    return Answer{known->second.response, known->second.refusal, false};
+  }
 
-  if (!is_allowed(from, now)) return tl::unexpected(Drop::handshake_rate);
-  auto entry = respond(*prefix, packet.subspan(kHandshakePrefixBytes), is_free, now);
-  if (!entry) return tl::unexpected(entry.error());
-  insert(hash, std::move(*entry));
-  const Entry& stored = entries_.at(hash);
-  return Answer{stored.response, stored.refusal, true};
+  if (const auto ours = check_key(*prefix, from, now); !ours) return tl::unexpected(ours.error());
+  if (!handshakes_.take(from, now)) return tl::unexpected(Drop::handshake_rate);
+  auto made = respond(*prefix, packet.subspan(kHandshakePrefixBytes), is_free, now);
+  if (!made) return tl::unexpected(made.error());
+  const Entry& entry = insert(std::move(message), std::move(*made));
+  return Answer{entry.response, entry.refusal, true};
 }
 
-bool PendingHandshakes::is_allowed(const Endpoint& from, TimePoint now) {
-  const std::uint64_t mixed = (source_network(from) ^ network_salt_) * 0x9e3779b97f4a7c15U;
-  return networks_[(mixed >> 32U) % networks_.size()].take(now) && budget_.take(now);
+tl::expected<void, Drop> PendingHandshakes::check_key(const HandshakePrefix& prefix, const Endpoint& from,
+                                                      TimePoint now) {
+  const bool has_key = prefix.key_id != KeyId{};
+  if (has_key != settings_.key.has_value()) return tl::unexpected(Drop::handshake_key);
+  if (!has_key) return {};
+  if (!key_checks_.take(from, now)) return tl::unexpected(Drop::handshake_rate);
+  if (prefix.key_id != derive_key_id(*settings_.key, prefix.salt)) return tl::unexpected(Drop::handshake_key);
+  return {};
 }
 
 tl::expected<PendingHandshakes::Entry, Drop> PendingHandshakes::respond(const HandshakePrefix& prefix,
@@ -115,18 +122,19 @@ Refusal PendingHandshakes::choose(const HandshakePayload& offer, Cipher& cipher)
   return contains(offer.ciphers, cipher) ? Refusal::none : Refusal::cipher;
 }
 
-void PendingHandshakes::insert(const MessageHash& hash, Entry entry) {
-  if (entries_.size() >= kMaxPendingHandshakes) erase(entries_.find(order_[random_.below(order_.size())]));
+const PendingHandshakes::Entry& PendingHandshakes::insert(Message message, Entry entry) {
+  if (entries_.size() >= kMaxPendingHandshakes) erase(order_[random_.below(order_.size())]);
   entry.place = order_.size();
-  order_.push_back(hash);
-  by_index_.emplace(entry.index, hash);
-  entries_.emplace(hash, std::move(entry));
+  const auto added = entries_.emplace(std::move(message), std::move(entry)).first;
+  order_.push_back(added);
+  by_index_.emplace(added->second.index, added);
+  return added->second;
 }
 
 void PendingHandshakes::erase(Entries::iterator entry) {
   const std::size_t place = entry->second.place;
   order_[place] = order_.back();
-  entries_.at(order_[place]).place = place;
+  order_[place]->second.place = place;
   order_.pop_back();
   by_index_.erase(entry->second.index);
   entries_.erase(entry);
@@ -134,13 +142,13 @@ void PendingHandshakes::erase(Entries::iterator entry) {
 
 KeyEpoch* PendingHandshakes::find(SessionIndex local) {
   const auto found = by_index_.find(local);
-  return found == by_index_.end() ? nullptr : entries_.at(found->second).epoch.get();
+  return found == by_index_.end() ? nullptr : found->second->second.epoch.get();
 }
 
 std::unique_ptr<KeyEpoch> PendingHandshakes::adopt(SessionIndex local) {
   const auto found = by_index_.find(local);
   MPT_ASSERT(found != by_index_.end());
-  return std::move(entries_.at(found->second).epoch);
+  return std::move(found->second->second.epoch);
 }
 
 void PendingHandshakes::expire(TimePoint now) {

@@ -14,10 +14,10 @@
 #include "mptunnel/path/client_path.h"
 #include "mptunnel/path/loop_check.h"
 #include "mptunnel/session/client_flows.h"
+#include "mptunnel/session/client_handshake.h"
 #include "mptunnel/session/copy_check.h"
 #include "mptunnel/session/datagram_queue.h"
 #include "mptunnel/session/fragment_assembler.h"
-#include "mptunnel/session/handshake.h"
 #include "mptunnel/session/key_epoch.h"
 
 namespace mptunnel {

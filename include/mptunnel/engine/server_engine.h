@@ -19,7 +19,7 @@
 #include "mptunnel/engine/output.h"
 #include "mptunnel/engine/server_session.h"
 #include "mptunnel/session/copy_check.h"
-#include "mptunnel/session/handshake.h"
+#include "mptunnel/session/pending_handshakes.h"
 
 namespace mptunnel {
 

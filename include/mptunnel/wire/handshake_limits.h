@@ -32,13 +32,24 @@ inline constexpr Duration kHelloLifeMax = 5s;
 inline constexpr Duration kPendingHandshakeLife = 10s;
 inline constexpr std::size_t kMaxPendingHandshakes = 1024;
 
-// What strangers may make the server compute. A handshake costs it about 150 us: these rates leave most of a
-// slow processor to the traffic of live sessions. A source network is a /24 of IPv4 or a /56 of IPv6.
+// What strangers may make the two ends compute. A handshake costs the server about 150 us, the check of a key
+// id less than 5: these rates leave most of a slow processor to the traffic of live sessions. A source
+// network is a /24 of IPv4 or a /56 of IPv6.
 
 inline constexpr double kHandshakesPerSecond = 1000;
 inline constexpr double kHandshakeBurst = 1000;
 inline constexpr double kHandshakesPerSecondOfNetwork = 100;
 inline constexpr double kHandshakeBurstOfNetwork = 200;
+/// Checks of the key id of a message 1. There are far more of them than handshakes, so that messages made
+/// with no key leave the budget of handshakes to those with one.
+inline constexpr double kKeyChecksPerSecond = 20000;
+inline constexpr double kKeyCheckBurst = 20000;
+inline constexpr double kKeyChecksPerSecondOfNetwork = 2000;
+inline constexpr double kKeyCheckBurstOfNetwork = 2000;
+/// Answers to an open attempt of the client that it tries to open: the server sends 160 a second at most,
+/// over 32 paths, and the first that opens ends the attempt.
+inline constexpr double kAnswersReadPerSecond = 1000;
+inline constexpr double kAnswersReadBurst = 1000;
 /// Source networks share this many budgets, by a keyed hash.
 inline constexpr std::size_t kHandshakeNetworkBuckets = 1024;
 

@@ -110,6 +110,16 @@ TEST_P(ClientHandshakeTest, TruncatedAnswersAreRefusedAndDoNotHarmTheGenuineOne)
   EXPECT_EQ(read(genuine), std::nullopt);
 }
 
+TEST_P(ClientHandshakeTest, ForgedAnswersAreReadWithinABudget) {
+  const Packet genuine = answer_to(test::message1(client_));
+  Packet forged = genuine;
+  forged.back() ^= 1U;
+  for (int i = 0; i < 1000; ++i) ASSERT_EQ(read(forged), Drop::handshake_invalid);
+  EXPECT_EQ(read(forged), Drop::handshake_rate);
+  EXPECT_EQ(read(genuine), Drop::handshake_rate) << "the server repeats it";
+  EXPECT_TRUE(client_.read(genuine, kHandshakeStart + 200ms));
+}
+
 TEST_P(ClientHandshakeTest, AnswerThatIsTooLongIsNotLookedAt) {
   Packet long_answer = answer_to(test::message1(client_));
   long_answer.resize(kMaxHandshakeBytes + 1);

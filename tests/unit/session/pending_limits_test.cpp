@@ -143,5 +143,57 @@ TEST_F(PendingLimits, MessagesWithAnotherKeyCostNone) {
   EXPECT_TRUE(test::answer(server, test::message1(settings, random_)));
 }
 
+/// Messages with another key id each, at a server with a key: each costs it a derivation.
+class KeyChecks : public PendingLimits {
+ protected:
+  /// How many of these are refused for their key, until one is refused unseen.
+  [[nodiscard]] int checked(const Endpoint& from, TimePoint now, int at_most = 50000) {
+    for (int i = 0; i < at_most; ++i) {
+      Packet packet = genuine();
+      packet[kHandshakePrefixBytes - 17] ^= 1U;  // the last byte of the key id
+      const auto response = test::answer(keyed_, packet, now, from);
+      EXPECT_FALSE(response);
+      if (response.error() == Drop::handshake_rate) return i;
+      EXPECT_EQ(response.error(), Drop::handshake_key);
+    }
+    return at_most;
+  }
+  /// A message that the server answers, if it looks at it.
+  [[nodiscard]] Packet genuine() { return test::message1(settings_, random_); }
+
+  HandshakeSettings settings_{test::make_key(1)};
+  PendingHandshakes keyed_{settings_, random_};
+};
+
+TEST_F(KeyChecks, OfOneNetworkEndWithItsBudget) {
+  EXPECT_EQ(checked(test::host(1), kHandshakeStart), 2000);
+  EXPECT_EQ(checked(test::host(1), kHandshakeStart + 100ms), 200);
+  // Even the right key is not looked at any more, and is again when there is budget.
+  EXPECT_EQ(test::answer(keyed_, genuine(), kHandshakeStart + 100ms, test::host(1)).error(),
+            Drop::handshake_rate);
+  EXPECT_TRUE(test::answer(keyed_, genuine(), kHandshakeStart + 200ms, test::host(1)));
+}
+
+TEST_F(KeyChecks, LeaveTheHandshakesOfOthersTheirBudget) {
+  EXPECT_EQ(checked(test::host(1), kHandshakeStart), 2000);
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(test::answer(keyed_, genuine(), kHandshakeStart, test::host(2)));
+}
+
+TEST_F(KeyChecks, OfRepeatsAreNotMade) {
+  const Packet first = genuine();
+  ASSERT_TRUE(test::answer(keyed_, first, kHandshakeStart, test::host(1)));
+  EXPECT_EQ(checked(test::host(1), kHandshakeStart), 1999);
+  const auto repeated = test::answer(keyed_, first, kHandshakeStart, test::host(1));
+  ASSERT_TRUE(repeated);
+  EXPECT_FALSE(repeated->is_new);
+}
+
+TEST_F(KeyChecks, OfMessagesWithoutAKeyAreNotMade) {
+  for (int i = 0; i < 3000; ++i) {
+    ASSERT_EQ(test::answer(keyed_, rubbish(), kHandshakeStart, test::host(1)).error(), Drop::handshake_key);
+  }
+  EXPECT_EQ(checked(test::host(1), kHandshakeStart), 2000);
+}
+
 }  // namespace
 }  // namespace mptunnel
