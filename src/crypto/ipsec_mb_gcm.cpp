@@ -21,7 +21,7 @@ struct FreeManager {
   void operator()(IMB_MGR* manager) const { free_mb_mgr(manager); }
 };
 
-/// The library's table of functions for this processor; nothing where it can't be used.
+/// The library's table of functions for this processor; nullptr if it can't be used.
 IMB_MGR* make_manager() {
   static std::unique_ptr<IMB_MGR, FreeManager> manager(alloc_mb_mgr(0));
   if (!manager) return nullptr;

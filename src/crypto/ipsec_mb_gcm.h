@@ -16,7 +16,7 @@ class IpsecMbGcm {
   /// Whether the library is built in and this processor has AES and carry-less multiplication.
   static bool is_available();
 
-  /// Only where it is available.
+  /// To be called only if it is available.
   explicit IpsecMbGcm(const SecretKey& key);
   IpsecMbGcm(const IpsecMbGcm&) = delete;
   IpsecMbGcm& operator=(const IpsecMbGcm&) = delete;
@@ -24,7 +24,7 @@ class IpsecMbGcm {
 
   /// Encrypts all of `packet` but its last 16 bytes in place, and writes the tag there.
   void seal(const Nonce& nonce, ConstBytes associated, Bytes packet);
-  /// The reverse. False where the tag is wrong: then the bytes are garbage. `packet` has at least 16 bytes.
+  /// The reverse. False if the tag is wrong: then the bytes are garbage. `packet` has at least 16 bytes.
   [[nodiscard]] bool open(const Nonce& nonce, ConstBytes associated, Bytes packet);
 
  private:

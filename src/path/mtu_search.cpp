@@ -5,7 +5,8 @@
 namespace mptunnel {
 namespace {
 
-/// So many probes all stay unanswered no more often than `mistakes` says, where this share is answered.
+/// How many probes in a row stay unanswered with a probability of at most `mistakes`, on a path on which this
+/// share of them is answered.
 unsigned tries_for(double answer_share, double mistakes, unsigned least, unsigned most) {
   unsigned tries = 1;
   for (double all_lost = 1 - answer_share; all_lost > mistakes && tries < most; ++tries)
@@ -41,7 +42,8 @@ TimePoint MtuSearch::next_probe(bool moving) const {
   if (phase_ != Phase::done) return next_;
   TimePoint due = kNever;
   if (moving) due = rise_at_;
-  // The next large packet finds it due.
+  // A confirmation is due this long after the last one, if a large packet was sent in between. If none was,
+  // the next large packet makes it due.
   if (last_large_ && *last_large_ > confirmed_) due = std::min(due, confirmed_ + kMtuConfirmAfter);
   return due;
 }
@@ -49,7 +51,7 @@ TimePoint MtuSearch::next_probe(bool moving) const {
 std::optional<std::size_t> MtuSearch::probe(const Patience& patience, bool moving, TimePoint now) {
   if (now < next_probe(moving)) return std::nullopt;
   if (phase_ == Phase::done) {
-    // First: a confirmation that ends then would put it off, each time.
+    // Before a confirmation: under steady traffic one follows another, and there would never be time to rise.
     if (moving && now >= rise_at_) {
       rise(now);
     } else if (is_large_moving(now)) {
@@ -58,7 +60,7 @@ std::optional<std::size_t> MtuSearch::probe(const Patience& patience, bool movin
       tries_ = 0;
       next_ = now;
     } else {
-      // Large packets have stopped: their like will ask again.
+      // Large packets have stopped: the next one asks again.
       confirmed_ = now;
       return std::nullopt;
     }
@@ -76,7 +78,7 @@ void MtuSearch::on_seen(std::size_t size, TimePoint now) {
     finish(now);
     return;
   }
-  // A late answer to a size that was given up says more than the silence before it.
+  // A late answer counts, too: the size passes, although it was given up for want of an answer.
   if (size < low_ || (size == low_ && phase_ != Phase::base)) return;
   low_ = size;
   if (high_ <= low_) high_ = kMaxPacketBytes + 1;
@@ -101,7 +103,7 @@ void MtuSearch::on_refused(std::size_t size, TimePoint now) {
 
 void MtuSearch::give_up(TimePoint now) {
   if (phase_ == Phase::confirm) {
-    // Less passes than did: all is to be found anew.
+    // Less passes than before: the search starts over.
     const std::size_t lost = low_;
     const auto large = last_large_;
     start(now);
@@ -131,7 +133,7 @@ void MtuSearch::aim(TimePoint now) {
   } else if (high_ > kMaxPacketBytes) {
     size_ = low_ < kMtuUsual[kMtuUsual.size() - 2] ? kMtuUsual[kMtuUsual.size() - 2] : kMaxPacketBytes;
   } else if (is_usual && (first == last || *first > low_ + kMtuGrain) && high_ > low_ + kMtuGrain) {
-    // A link of a usual size ends just there.
+    // If the link has this usual size, a little more does not pass, and the search is over.
     size_ = low_ + kMtuGrain;
   } else if (first != last) {
     size_ = *(first + (last - first) / 2);

@@ -5,7 +5,7 @@
 namespace mptunnel {
 namespace {
 
-/// Of fewer packets a share of losses says nothing.
+/// A share of losses of fewer packets means nothing.
 constexpr std::uint64_t kLeastPackets = 20;
 
 }  // namespace

@@ -37,7 +37,7 @@ TimePoint ProbedPath::next_probe(bool moving) const {
     case PathState::fresh:
       return *last_probe_ + kProbeWhileMoving;
     case PathState::up: {
-      // What the peer was told to expect comes, even if it is to be told of a longer interval.
+      // The peer expects the next PING within the interval announced last, even if a longer one is due now.
       const Duration wait = std::min(interval(moving), announced_);
       return *last_probe_ + (silent_since_ ? std::min(wait, suspect_after()) : wait);
     }

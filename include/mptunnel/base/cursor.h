@@ -18,8 +18,8 @@ constexpr std::size_t varint_bytes(std::uint16_t value) {
   return value < 64 ? 1 : 2;
 }
 
-/// Reads fields from the front of a span. Each read returns nothing, and moves nothing, where too few bytes
-/// are left.
+/// Reads fields from the front of a span. Each read returns nullopt, and stays where it is, if too few
+/// bytes are left.
 class ByteReader {
  public:
   explicit ByteReader(ConstBytes bytes) : rest_(bytes) {}

@@ -23,9 +23,9 @@ namespace mptunnel {
   X(clear_reach)        /* the number of a clear packet is too far from what was announced */        \
   X(bad_frame)          /* a frame is truncated or malformed */                                      \
   X(unknown_frame)      /* a frame type that was not announced */                                    \
-  X(unexpected_frame)   /* a known frame where it may not stand */                                   \
+  X(unexpected_frame)   /* a known frame in a packet or place that it may not be in */               \
   X(handshake_size)     /* a message 1 too short to be answered, or a handshake packet too long */   \
-  X(handshake_key)      /* made with another key, or with one where there is none */                 \
+  X(handshake_key)      /* made with another key, or with one although this server has none */       \
   X(handshake_invalid)  /* does not verify or decode */                                              \
   X(handshake_rate)     /* more handshakes than the budget of its source network or of the server */ \
   X(handshake_stale)    /* an answer to no attempt that is still open */                             \

@@ -25,7 +25,7 @@ struct Endpoint {
   friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
 
   [[nodiscard]] bool is_set() const { return family != Family::none; }
-  /// "127.0.0.1:53", "[::1]:53", "[fe80::1%2]:53", or "-" where unset.
+  /// "127.0.0.1:53", "[::1]:53", "[fe80::1%2]:53", or "-" if unset.
   [[nodiscard]] std::string to_string() const;
   /// The address alone, without brackets and port.
   [[nodiscard]] std::string address_string() const;
@@ -33,18 +33,18 @@ struct Endpoint {
   [[nodiscard]] Endpoint with_port(std::uint16_t other) const;
   [[nodiscard]] bool is_any() const;
   [[nodiscard]] bool is_loopback() const;
-  /// Means something on one link alone: 169.254.0.0/16, fe80::/10.
+  /// Has a meaning on one link only: 169.254.0.0/16, fe80::/10.
   [[nodiscard]] bool is_link_local() const;
 };
 
-/// An endpoint from a numeric address, without brackets. Nothing where it is a name or malformed.
+/// An endpoint from a numeric address, without brackets. nullopt if it is a name or malformed.
 std::optional<Endpoint> parse_numeric_endpoint(std::string_view address, std::uint16_t port);
 
 /// The part of an address that one customer usually has, for quotas: /24 of IPv4, /56 of IPv6.
 std::uint64_t source_network(const Endpoint& from);
 
 /// Between which two addresses a datagram travels, as this host sees it. `local` has the address that the
-/// datagram came to (or shall leave from); it may be unset where the socket knows only one.
+/// datagram came to (or shall leave from); it may be unset if the socket knows only one.
 struct Route {
   Endpoint remote;
   Endpoint local;

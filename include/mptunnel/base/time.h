@@ -6,7 +6,8 @@
 
 namespace mptunnel {
 
-/// CLOCK_MONOTONIC, or the virtual time of a simulation. It has no now(): who needs the time is given it.
+/// CLOCK_MONOTONIC, or the virtual time of a simulation. It has no now(): whatever needs the time is given
+/// it.
 struct MonotonicClock {
   using duration = std::chrono::nanoseconds;
   using rep = duration::rep;

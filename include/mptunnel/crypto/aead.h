@@ -1,5 +1,5 @@
 // Authenticated encryption of packets: one key, keyed once, any number of packets.
-// What it is not: a guard of nonces. Who seals counts packet numbers and never repeats one under a key.
+// What it is not: a guard of nonces. Whoever seals counts packet numbers and never repeats one under a key.
 #pragma once
 
 #include <array>
@@ -35,9 +35,9 @@ Nonce packet_nonce(PacketNumber number);
 class Aead {
  public:
   enum class Use : std::uint8_t { seal, open };
-  /// Who does the work. Both give the same bytes.
+  /// Which library does the work. Both give the same bytes.
   enum class Library : std::uint8_t {
-    fastest,  ///< ipsec-mb for AES-256-GCM where it is built in and this processor has what it needs
+    fastest,  ///< ipsec-mb for AES-256-GCM, if it is built in and this processor has what it needs
     openssl,
   };
 

@@ -22,15 +22,15 @@ void hkdf(ConstBytes secret, ConstBytes salt, ConstBytes info, Bytes out);
 /// meant, and tells nobody else anything. HKDF(key, salt, info = "mptunnel key id").
 KeyId derive_key_id(const SecretKey& key, const HandshakeSalt& salt);
 
-/// Who a client is across restarts: HKDF(key or 32 zero bytes, salt = "mptunnel client identity", info = the
-/// parts, each with its 4-byte length before it).
+/// The identity of a client, the same after a restart: HKDF(key or 32 zero bytes, salt = "mptunnel client
+/// identity", info = the parts, each with its 4-byte length before it).
 ClientIdentity derive_client_identity(const SecretKey* key, std::string_view machine_id,
                                       std::string_view listen_address, std::string_view configuration_path);
 /// The same from a word that the user chose (`client-id WORD`): salt = "mptunnel client id", info = the word,
 /// with its 4-byte length before it.
 ClientIdentity derive_client_identity(const SecretKey* key, std::string_view word);
 
-/// 64 bits that stand for an application's address: HKDF(identity, salt = "mptunnel flow", info = family (1
+/// 64 bits that identify an application's address: HKDF(identity, salt = "mptunnel flow", info = family (1
 /// byte: 4 or 6), address (16, IPv4 in the first 4), scope (4), port (2)).
 std::uint64_t derive_flow_hash(const ClientIdentity& identity, const Endpoint& application);
 

@@ -56,12 +56,12 @@ class NoiseHandshake {
   std::unique_ptr<State> state_;
 };
 
-/// Bytes that message 1 adds to its payload: public key, and the tag where there is a key.
+/// Bytes that message 1 adds to its payload: public key, and with a key the tag.
 constexpr std::size_t noise_message1_overhead(bool keyed) {
   return 32 + (keyed ? kTagBytes : 0);
 }
 
-/// X25519 (RFC 7748). Nothing where the result is all zero.
+/// X25519 (RFC 7748). nullopt if the result is all zero.
 std::optional<SecretKey> x25519(const SecretKey& private_key, ConstBytes public_key);
 std::array<std::uint8_t, 32> x25519_public(const SecretKey& private_key);
 

@@ -7,7 +7,7 @@ namespace mptunnel {
 
 class SystemRandom final : public RandomSource {
  public:
-  /// Aborts the process where the generator fails: nothing safe could follow.
+  /// Aborts the process if the generator fails: nothing safe could follow.
   void fill(Bytes out) override;
 };
 

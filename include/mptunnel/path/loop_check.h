@@ -1,5 +1,5 @@
-// Whether what is sent on a path comes back in from an application, so that the tunnel carries itself: told
-// by the client's PINGs, the only packets that differ by path.
+// Whether what is sent on a path comes back in from an application, so that the tunnel carries itself. It is
+// recognized by the client's PINGs, the only packets that differ by path.
 #pragma once
 
 #include <array>
@@ -22,7 +22,7 @@ class LoopCheck {
     PathId path;
     PacketNumber number;  ///< of the PING
   };
-  /// By which path the last `size` bytes of the payload were sent lately; nothing where they are no PING,
+  /// By which path the last `size` bytes of the payload were sent lately; nullopt if they are no PING,
   /// or have something in front that no tunnel device puts there. `payload` has at least so many bytes.
   [[nodiscard]] std::optional<Hit> find(ConstBytes payload, std::size_t size) const {
     if (!is_encapsulation(payload.size() - size)) return std::nullopt;
@@ -40,7 +40,7 @@ class LoopCheck {
     PathId path;
   };
 
-  /// Nothing, or IPv4 or IPv6 with UDP, behind packet information or Ethernet.
+  /// No bytes at all, or headers of IPv4 or IPv6 and UDP, alone or behind packet information or Ethernet.
   static constexpr bool is_encapsulation(std::size_t bytes) {
     constexpr std::size_t kInformation = 4;
     constexpr std::size_t kEthernet = 14;

@@ -1,10 +1,11 @@
 // How large a packet one direction of one path carries, found by padded probes (RFC 8899), never by ICMP.
 //
 //     base      1,200 bytes are taken to pass, and a probe of that size is to confirm it
-//     search    a larger probe that is answered raises the size; one that is not, though tried several times,
-//               is an upper bound. Sizes of usual links first, then halves of what is left
-//     done      both bounds are near enough. Now and then it is searched upwards again; while large packets
-//               move, probes of the present size confirm it. Where none is answered: base again
+//     search    a larger probe that is answered raises the size; one that is not, though sent several times,
+//               is an upper bound. Sizes of common links first, then the middle of what is left
+//     done      both bounds are near enough. Every 10 minutes larger sizes are searched again; while large
+//     packets
+//               move, probes of the present size confirm it. If none is answered: base again
 //
 // What it is not: a sender of probes. Sizes are of UDP payloads.
 #pragma once
@@ -33,7 +34,7 @@ class MtuSearch {
   /// When probe() has something to do, or kNever. Upward searches of a measured path begin only while
   /// `moving`.
   [[nodiscard]] TimePoint next_probe(bool moving) const;
-  /// How long an answer may take, and how many probes without one say that the size does not pass.
+  /// How long an answer may take, and after how many probes without one the size is taken not to pass.
   struct Patience {
     Duration answer{};
     unsigned tries = 3;
@@ -41,7 +42,7 @@ class MtuSearch {
     /// For a path with this round trip time, on which this share of probes is answered.
     static Patience of(const RttEstimator& rtt, double answer_share);
   };
-  /// The size to probe with now; nothing where none is due.
+  /// The size to probe with now; nullopt if no probe is due.
   std::optional<std::size_t> probe(const Patience& patience, bool moving, TimePoint now);
   /// The peer got a probe of this size.
   void on_seen(std::size_t size, TimePoint now);

@@ -16,13 +16,13 @@ class PathHistory {
   static constexpr Duration kStep = std::chrono::seconds(1);
 
   struct Recent {
-    std::optional<double> loss_out;  ///< fractions; nothing where nothing was sent, or the counts are void
+    std::optional<double> loss_out;  ///< fractions; nullopt if too little was sent, or the counts are void
     std::optional<double> loss_in;
     double bytes_out = 0;  ///< a second
     double bytes_in = 0;
   };
 
-  /// To be called about once a kStep; more often does nothing. Takes `traffic.voided` back.
+  /// To be called about once a kStep; more often does nothing. Clears `traffic.voided`.
   void sample(PathTraffic& traffic, TimePoint now);
   [[nodiscard]] Recent recent(const PathTraffic& traffic, TimePoint now) const;
 

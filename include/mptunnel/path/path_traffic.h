@@ -26,7 +26,7 @@ struct Arrivals {
   }
   /// A path that duplicates packets hides losses, and never shows less than none.
   [[nodiscard]] std::uint64_t lost() const { return sent > received ? sent - received : 0; }
-  /// Of these; nothing where none was sent.
+  /// As a share of what was sent; nullopt if nothing was.
   [[nodiscard]] std::optional<double> loss() const {
     if (sent == 0) return std::nullopt;
     return static_cast<double>(lost()) / static_cast<double>(sent);
@@ -37,11 +37,11 @@ struct Arrivals {
 struct PathTraffic {
   std::uint64_t sent = 0;  ///< packets that the kernel took
   std::uint64_t sent_bytes = 0;
-  std::uint64_t received = 0;  ///< packets that came and were genuine as far as was looked, copies included
+  std::uint64_t received = 0;  ///< packets that came, copies included; genuine, as far as they were checked
   std::uint64_t received_bytes = 0;
   std::uint64_t first = 0;       ///< DATA that came by this path before any other
   std::uint64_t duplicates = 0;  ///< DATA that had come already
-  bool voided = false;           ///< a forged copy was found: what came since the last sample says nothing
+  bool voided = false;           ///< a forged copy was found: the counts after the last sample mean nothing
 
   Arrivals out;  ///< as the peer's last report says
   Arrivals in;   ///< of what the peer's last report says that it sent
@@ -61,7 +61,7 @@ struct PathTraffic {
     received_bytes += bytes;
   }
   /// A report of the peer, which came at `now`. Reports may overtake each other: the counts of the furthest
-  /// one stay. Returns the round trip time that it shows; nothing where it echoes none of ours.
+  /// one stay. Returns the round trip time that it shows; nullopt if it echoes none of ours.
   std::optional<Duration> on_report(const PathReport& report, TimePoint now);
   /// Fills in what this end says of the path: all counts and times, and the jitter.
   void fill_report(PathReport& report, TimePoint now) const;

@@ -26,7 +26,7 @@ namespace mptunnel {
 /// What the user says of a path.
 struct PathTraits {
   bool backup = false;                   ///< carries nothing while enough others are up
-  bool metered = false;                  ///< the same, and is probed as seldom as can be
+  bool metered = false;                  ///< the same, and is probed as rarely as possible
   Duration keepalive = kProbeWhileIdle;  ///< PING interval while nothing moves
 
   /// Either of the two: the path is kept for when others fail.
@@ -41,13 +41,13 @@ class ProbedPath {
   /// Whether the path has a socket and an address. A path that becomes available starts as new.
   void set_available(bool available);
   [[nodiscard]] bool is_available() const { return available_; }
-  /// It leads to another address, or from another, from now on: what was asked at the old one is not answered
-  /// any more. A path that was down stays down, and is probed at once; any other is new.
+  /// It leads to another address, or from another, from now on: PINGs sent before are not answered any more.
+  /// A path that was down stays down, and is probed at once; any other is new.
   void readdress();
   /// Whether it waits for others to fail.
   void set_standby(bool standby) { standby_ = standby; }
   [[nodiscard]] bool is_standby() const { return standby_; }
-  /// It does, and nothing is sent on it that need not be.
+  /// It does, and is paid by volume: only what is necessary is sent on it.
   [[nodiscard]] bool is_spared() const { return standby_ && traits_.metered; }
   [[nodiscard]] bool is_up() const { return available_ && state_ == PathState::up; }
 
@@ -56,7 +56,7 @@ class ProbedPath {
   [[nodiscard]] bool carries_data() const { return available_ && state_ != PathState::down; }
   [[nodiscard]] const RttEstimator& rtt() const { return rtt_; }
   [[nodiscard]] std::optional<TimePoint> last_answer() const { return last_answer_; }
-  /// When the first PING left that nothing has answered since; nothing where all are answered.
+  /// When the first PING left that nothing has answered since; nullopt if all are answered.
   [[nodiscard]] std::optional<TimePoint> silent_since() const { return silent_since_; }
   /// For how long.
   [[nodiscard]] Duration silence(TimePoint now) const {
@@ -69,20 +69,20 @@ class ProbedPath {
 
   /// How far apart PINGs are while all is well; `moving` says whether data moves.
   [[nodiscard]] Duration interval(bool moving) const;
-  /// When the next PING is due. The past where none was sent yet.
+  /// When the next PING is due. In the past if none was sent yet.
   [[nodiscard]] TimePoint next_probe(bool moving) const;
-  /// Records a PING that leaves now, and tells the peer to expect the next one after interval(moving);
+  /// Records a PING that leaves now, and that promises the peer the next one after interval(moving);
   /// returns its sequence number.
   std::uint32_t probe(bool moving, TimePoint now);
-  /// An authenticated PONG came. Returns the state before it, or nothing where it answers no PING that is
+  /// An authenticated PONG came. Returns the state before it, or nullopt if it answers no PING that is
   /// remembered.
   std::optional<PathState> answered(std::uint32_t sequence, TimePoint now);
-  /// The PINGs so far could not be answered, since the server did not know their key: silence counts from now
-  /// on.
+  /// The PINGs so far could not be answered, because the server did not know their key: silence counts from
+  /// now on.
   void forgive_silence(TimePoint now);
   /// When update() would change the state, or kNever.
   [[nodiscard]] TimePoint next_change() const;
-  /// Lets time pass: returns true where the state changed.
+  /// Lets time pass: returns whether the state changed.
   bool update(TimePoint now);
 
  private:
@@ -93,7 +93,7 @@ class ProbedPath {
     bool open = false;
   };
 
-  /// An answer that was held up with one of the programs says nothing about the path.
+  /// Takes the RTT from an answer, unless one of the programs, and not the path, held it up.
   void time(std::uint32_t sequence, Duration sample);
   [[nodiscard]] Duration suspect_after() const;
   [[nodiscard]] Duration down_after() const;
@@ -105,13 +105,13 @@ class ProbedPath {
   RttEstimator rtt_;
   double answer_share_ = 1;
   std::optional<TimePoint> last_probe_;
-  Duration announced_{};  ///< what the last PING told the peer to expect
+  Duration announced_{};  ///< what the last PING promised the peer
   std::optional<TimePoint> last_answer_;
   std::optional<TimePoint> silent_since_;
   std::uint32_t unanswered_ = 0;
   std::uint32_t next_sequence_ = 0;
   std::uint32_t next_to_answer_ = 0;  ///< behind the highest that was answered
-  std::uint32_t first_timed_ = 0;     ///< earlier PINGs were answered after an outage: they tell no RTT
+  std::uint32_t first_timed_ = 0;     ///< PINGs before were answered after an outage: no RTT
   unsigned untimely_ = 0;             ///< answers in a row that came too late to be believed
   std::array<Probe, kRemembered> probes_{};
 };

@@ -6,7 +6,7 @@
 //          the new one echoes  -> the path moves; if the old one echoes soon after, it moves back
 //          the old one echoes  -> the path stays, and that new address is not tried again for a while
 //
-// So who copies a packet and sends it from elsewhere gains nothing, and a NAT that changes its mind is
+// So whoever copies a packet and sends it from elsewhere gains nothing, and a NAT that changes its mapping is
 // followed.
 #pragma once
 
@@ -36,9 +36,9 @@ class ServerPath {
   [[nodiscard]] TimePoint last_heard() const { return std::max(last_control_, last_ping_); }
   /// Validated, and CONTROL was heard from there within kServerPathLife.
   [[nodiscard]] bool is_usable(TimePoint now) const;
-  /// The client waits for nothing on this path: it keeps it in reserve.
+  /// The client keeps this path in reserve and wants no data on it.
   [[nodiscard]] bool is_standby() const { return standby_; }
-  /// And is paid by volume: nothing is sent on it that need not be.
+  /// And it is paid by volume: only what is necessary is sent on it.
   [[nodiscard]] bool is_spared() const { return standby_ && metered_; }
   /// The client says that it hears nothing on this path.
   [[nodiscard]] bool is_unheard() const { return unheard_; }
@@ -49,8 +49,8 @@ class ServerPath {
   /// PINGs that the client promised have not come: after two and a half intervals it is suspect, after three,
   /// and max(3 RTT, 1 s), down. A path that proved nothing yet is new.
   [[nodiscard]] PathState state(TimePoint now) const;
-  /// Data goes to paths that are usable, not down and not in standby; what else is usable may do where there
-  /// are none.
+  /// Data goes to paths that are usable, not down and not in standby. If there are none, the other usable
+  /// ones may carry it.
   [[nodiscard]] bool carries_data(TimePoint now) const {
     return is_usable(now) && !standby_ && state(now) != PathState::down;
   }
@@ -77,7 +77,7 @@ class ServerPath {
 
   MtuSearch mtu;                      ///< of what is sent to the client
   PathHistory history;                ///< sampled by the engine
-  PathState told = PathState::fresh;  ///< the state that the engine last told of
+  PathState told = PathState::fresh;  ///< the state that the engine last reported
 
  private:
   struct Candidate {

@@ -28,10 +28,11 @@ class ClientFlows {
  public:
   explicit ClientFlows(const ClientIdentity& identity, std::size_t limit = kMaxFlows);
 
-  /// The flow of this application, made where there is none. If the table is full, the flow that was idle for
-  /// longest makes room, where that was long enough; its id is then in `closed`. Error: flow_limit.
+  /// The flow of this application, made if there is none. If the table is full, the flow that was idle for
+  /// longest is closed, if that was at least kFlowEvictableAfter; its id is then in `closed`. Error:
+  /// flow_limit.
   tl::expected<ClientFlow*, Drop> use(const Route& application, std::vector<FlowId>& closed, TimePoint now);
-  /// Nothing where the id names no flow.
+  /// nullptr if the id names no flow.
   ClientFlow* find(FlowId id);
   /// A new session knows none of them: FLOW_OPEN rides along again.
   void forget_opened();

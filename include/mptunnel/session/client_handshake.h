@@ -25,7 +25,7 @@ namespace mptunnel {
 /// Why reading an answer gave no epoch.
 struct HandshakeFailure {
   Drop drop = Drop::handshake_invalid;
-  Refusal refusal = Refusal::none;  ///< where the server answered, but declined
+  Refusal refusal = Refusal::none;  ///< if the server answered, but declined
 };
 
 /// The client's attempts: the present one and the one before it.
@@ -39,7 +39,7 @@ class ClientHandshake {
   [[nodiscard]] TimePoint begun() const { return attempts_.front()->begun; }
   /// HANDSHAKE 1 of the present attempt, byte for byte the same each time.
   [[nodiscard]] ConstBytes message() const { return attempts_.front()->message; }
-  /// Reads HANDSHAKE 2. Drops: handshake_stale, handshake_size, handshake_invalid, and handshake_rate where
+  /// Reads HANDSHAKE 2. Drops: handshake_stale, handshake_size, handshake_invalid, and handshake_rate if
   /// more answers came to open attempts than are worth a key agreement.
   tl::expected<std::unique_ptr<KeyEpoch>, HandshakeFailure> read(ConstBytes packet, TimePoint now);
   /// Forgets all attempts.

@@ -1,5 +1,5 @@
-// Which copies are decrypted although they were seen: one in 64, at random, so that who forges copies to make
-// a path look better than it is can't tell which.
+// Which copies are decrypted although they were seen: one in 64, at random, so that whoever forges copies to
+// make a path look better than it is can't know which.
 #pragma once
 
 #include <array>

@@ -20,7 +20,7 @@ class DatagramQueue {
     TimePoint expires;
   };
 
-  /// Copies `payload`. False where the queue is full: the datagram is not taken.
+  /// Copies `payload`. False if the queue is full: the datagram is not taken.
   bool push(FlowHandle flow, ConstBytes payload, TimePoint now, std::uint8_t dscp = 0);
   /// Drops what waited too long; returns how many.
   std::size_t expire(TimePoint now);

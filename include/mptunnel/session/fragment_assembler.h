@@ -22,7 +22,7 @@ namespace mptunnel {
 class FragmentAssembler {
  public:
   /// Takes a fragment that came under the key epoch with this index (ours). Returns the packet, header and
-  /// all, where that is whole now. Errors: copy (all of it was there), bad_frame (it contradicts what came
+  /// all, if it is whole now. Errors: copy (all of it was there), bad_frame (it contradicts what came
   /// before).
   tl::expected<std::optional<std::vector<std::uint8_t>>, Drop> add(SessionIndex epoch,
                                                                    const FragmentFrame& fragment,

@@ -11,7 +11,7 @@ namespace mptunnel {
 
 class FragmentWatch {
  public:
-  /// One datagram was sent; whether some path in use could only carry it in fragments.
+  /// One datagram was sent; `fragmented`: some path in use could only carry it in fragments.
   void count(bool fragmented) {
     ++datagrams_;
     if (fragmented) ++fragmented_;
@@ -20,8 +20,8 @@ class FragmentWatch {
   [[nodiscard]] std::uint64_t fragmented() const { return fragmented_; }
   /// Their share of the last window.
   [[nodiscard]] double recent_share() const { return recent_share_; }
-  /// To be called about once a second. The share of fragmented datagrams where that was kShare or more twice
-  /// in a row, for kWindow each; then not again within kQuiet.
+  /// To be called about once a second. Returns the share of fragmented datagrams if it was kShare or more in
+  /// two windows of kWindow in a row, at most once in kQuiet; else nullopt.
   std::optional<double> check(TimePoint now);
 
   static constexpr Duration kWindow = std::chrono::seconds(5);

@@ -83,21 +83,22 @@ class KeyEpoch {
   [[nodiscard]] TimePoint rekey_time() const { return created_ + kRekeyAfter; }
   /// Whether it may still seal and open.
   [[nodiscard]] bool is_usable(TimePoint now) const;
-  /// Closes what lies behind in the received sets.
+  /// Closes blocks of the received sets that were left behind: ReceivedSet::age().
   void age(TimePoint now);
 
   /// What is counted of a path. All epochs of one session share their counters: see join_paths().
   PathTraffic& path(PathId id) { return (*paths_)[id.value]; }
   [[nodiscard]] const PathTraffic& path(PathId id) const { return (*paths_)[id.value]; }
   [[nodiscard]] const std::shared_ptr<PathTable>& paths() const { return paths_; }
-  /// This epoch belongs to the session that `session` counts: what it has counted so far is added to that.
+  /// From now on this epoch counts in the table of the session that it turned out to belong to. What it has
+  /// counted so far is added there.
   void join_paths(std::shared_ptr<PathTable> session);
 
   /// How many of the peer's DATA packets came, when it last said how many it had made.
   [[nodiscard]] const Arrivals& data_in() const { return data_in_; }
   /// How many of ours the peer says that it got.
   [[nodiscard]] const Arrivals& data_out() const { return data_out_; }
-  /// Whether the packet came already.
+  /// Whether a packet with this number came already.
   [[nodiscard]] bool is_seen(const PacketHeader& header) const {
     return (header.type == PacketType::data ? data_seen_ : control_seen_).contains(header.number);
   }

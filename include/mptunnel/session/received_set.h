@@ -38,7 +38,7 @@ class ReceivedSet {
     return block != nullptr && (block->bits[word_of(number)] & bit_of(number)) != 0;
   }
 
-  /// Inserts an authenticated packet's number. False where contains() would have said true.
+  /// Inserts an authenticated packet's number. False if contains() would have said true.
   bool insert(PacketNumber number, TimePoint now) {
     if (number.value < low_water_) return false;
     const std::uint32_t key = block_of(number);
@@ -90,14 +90,13 @@ class ReceivedSet {
   static constexpr std::size_t place_of(std::uint32_t key) { return (key ^ key >> 5U) % kRecent; }
   static constexpr std::size_t kRecent = 32;
 
-  /// The block that is there, or nothing. `key` does not lie below the mark.
+  /// The block that is there, or nullptr. `key` does not lie below the mark.
   Block* find(std::uint32_t key) const {
     const Recent& recent = recent_[place_of(key)];
     return recent.key == key ? recent.block : find_in_tree(key);
   }
   Block* find_in_tree(std::uint32_t key) const;
-  /// A block that is not there yet; nothing where the key lies below the mark by now, or the quota refuses
-  /// it.
+  /// A block that is not there yet; nullptr if the key lies below the mark by now, or the quota refuses it.
   Block* make(std::uint32_t key, TimePoint now);
   Block& add(std::uint32_t key, TimePoint now);
   /// And the full ones right above it.

@@ -17,7 +17,7 @@ namespace mptunnel {
 struct ServerFlow {
   FlowHandle handle;
   std::uint64_t hash = 0;
-  std::optional<FlowId> id;  ///< nothing after a take-over, until the new process opens it
+  std::optional<FlowId> id;  ///< nullopt after a take-over, until the new process opens it
   TimePoint last_used;
   std::optional<TimePoint> acknowledged;  ///< when FLOW_OPENED was last sent
 };

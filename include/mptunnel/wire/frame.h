@@ -1,4 +1,4 @@
-// The frames inside DATA and CONTROL packets: their layouts and nothing of what they cause.
+// The frames inside DATA and CONTROL packets: their layouts, not what they cause.
 //
 //     0x00 PADDING        |
 //     0x01 DATAGRAM       | flow v | payload to the end of the packet
@@ -68,7 +68,7 @@ struct DatagramFrame {
   ConstBytes payload;
 };
 
-/// Client to server: this flow id stands for this application. The hash is that of the application's address,
+/// Client to server: this flow id is that of this application. The hash is of the application's address,
 /// keyed by the client's identity; the server knows the flow by it.
 struct FlowOpenFrame {
   FlowId flow;
@@ -116,7 +116,7 @@ struct CloseFrame {
 using ClientIdentity = std::array<std::uint8_t, 16>;
 using ProcessId = std::uint64_t;
 
-/// Who the client is: first in its first CONTROL packets under a new key, until SERVER_HELLO comes.
+/// The client's identity: first in its CONTROL packets under a new key, until SERVER_HELLO comes.
 struct ClientHelloFrame {
   ClientIdentity identity{};
   ProcessId process = 0;  ///< random for each process: tells a rekey from a restart
@@ -159,7 +159,7 @@ class FrameReader {
  public:
   explicit FrameReader(ConstBytes frames) : reader_(frames) {}
 
-  /// The next frame. Nothing at the end of the packet, and at the first frame that can't be read: then
+  /// The next frame; nullopt at the end of the packet, and at the first frame that can't be read: then
   /// error() says why, and the whole packet counts as unread.
   std::optional<Frame> next();
   [[nodiscard]] FrameError error() const { return error_; }
@@ -171,8 +171,8 @@ class FrameReader {
   FrameError error_ = FrameError::none;
 };
 
-/// The DATAGRAM frame that fills all of `frames`, which is what nearly every DATA packet has; nothing where
-/// they start with anything else, or are malformed: then FrameReader tells.
+/// The DATAGRAM frame that fills all of `frames`, which is what nearly every DATA packet has; nullopt if
+/// they start with anything else, or are malformed: FrameReader says which.
 inline std::optional<DatagramFrame> whole_datagram(ConstBytes frames) {
   ByteReader reader(frames);
   if (reader.u8() != static_cast<std::uint8_t>(FrameType::datagram)) return std::nullopt;

@@ -30,7 +30,7 @@ enum class Cipher : std::uint8_t { none = 0, aes_256_gcm = 1, chacha20_poly1305 
 const char* name_of(Cipher cipher);
 
 using HandshakeSalt = std::array<std::uint8_t, 16>;
-/// Names the pre-shared key under this salt; all zero where there is no key.
+/// Names the pre-shared key under this salt; all zero without a key.
 using KeyId = std::array<std::uint8_t, 8>;
 
 struct HandshakePrefix {
@@ -46,13 +46,13 @@ struct HandshakePrefix {
 using HandshakePrefixBytes = std::array<std::uint8_t, kHandshakePrefixBytes>;
 
 HandshakePrefixBytes encode_handshake_prefix(const HandshakePrefix& prefix);
-/// Nothing where the packet is shorter than a prefix, is not HANDSHAKE 1 or 2, or its zero bytes are not
+/// nullopt if the packet is shorter than a prefix, is not HANDSHAKE 1 or 2, or its zero bytes are not
 /// zero.
 std::optional<HandshakePrefix> decode_handshake_prefix(ConstBytes packet);
 /// The prologue that both ends give to Noise: message 1's prefix, cookie zeroed.
 HandshakePrefixBytes handshake_prologue(HandshakePrefix message1);
 
-/// Why a server that has read message 1 makes no session of it. It is said inside the sealed answer.
+/// Why a server that could read message 1 makes no session. Carried inside the sealed answer.
 enum class Refusal : std::uint8_t { none = 0, version = 1, cipher = 2, no_room = 3 };
 
 /// What both payloads carry. The client lists what it can do, the server what it chose: one version, one
@@ -68,7 +68,7 @@ struct HandshakePayload {
 /// The payload's bytes, filled up with padding (type 0) to `at_least` bytes, if `at_least` is given and the
 /// room left is at least the 3 bytes of an empty field.
 std::vector<std::uint8_t> encode_handshake_payload(const HandshakePayload& payload, std::size_t at_least = 0);
-/// Unknown types are skipped. Nothing where a length runs past the end or a known field has the wrong size.
+/// Unknown types are skipped. nullopt if a length runs past the end or a known field has the wrong size.
 std::optional<HandshakePayload> decode_handshake_payload(ConstBytes bytes);
 
 }  // namespace mptunnel

@@ -1,4 +1,4 @@
-// The first bytes of every packet. Bytes only: what an index means is the session's business.
+// The first bytes of every packet. What an index means is up to the session.
 //
 //     DATA, CONTROL   0        1               4                       8
 //                     | type   | index (24)    | packet number (32)    | ciphertext of frames ... | tag (16)
@@ -32,7 +32,7 @@ struct PacketHeader {
 /// Where the low 8 bits of the index are.
 inline constexpr std::uint32_t kHeaderLastIndexByte = 3;
 
-/// The header of a packet, of which at least its 8 bytes must be there. Nothing where the packet is shorter
+/// The header of a packet, of which at least its 8 bytes must be there. nullopt if the packet is shorter
 /// or the type unknown.
 inline std::optional<PacketHeader> decode_header(ConstBytes packet) {
   if (packet.size() < kHeaderBytes) return std::nullopt;

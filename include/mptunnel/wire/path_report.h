@@ -16,9 +16,9 @@ namespace mptunnel {
 struct PathReport {
   static constexpr std::uint8_t kStandby = 1;    ///< no data is wanted on this path now
   static constexpr std::uint8_t kUncounted = 2;  ///< a key that is not confirmed yet: the counts say nothing
-  static constexpr std::uint8_t kMetered = 4;    ///< the path is paid by volume
+  static constexpr std::uint8_t kMetered = 4;    ///< the user pays for this path by volume
   static constexpr std::uint8_t kUnheard =
-      8;  ///< nothing comes back on this path: the client holds it for down
+      8;  ///< nothing comes back on this path: the client takes it to be down
   static constexpr std::uint32_t kNothingHeld = 0xffffffff;
 
   PathId path;

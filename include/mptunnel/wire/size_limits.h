@@ -11,7 +11,7 @@ inline constexpr std::size_t kMaxPacketBytes = 65507;
 inline constexpr std::size_t kMaxSealedBytes = kMaxPacketBytes + 64;
 inline constexpr std::size_t kHeaderBytes = 8;
 inline constexpr std::size_t kTagBytes = 16;
-/// What stands in place of the tag where encryption is "none".
+/// Takes the place of the tag if encryption is "none".
 inline constexpr std::size_t kClearCheckBytes = 8;
 /// A CONTROL packet is smaller than the smallest MTU that IPv6 allows (RFC 8200, section 5: 1280 less 48 of
 /// headers), save one that carries a datagram or a fragment, or probes an MTU.
