@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "mptunnel/control/status_format.h"
 #include "mptunnel/host/log.h"
 
 namespace mptunnel {
@@ -102,14 +103,10 @@ LogLine line_of_path(const ClientPathChanged& event) {
 
 /// What OpenVPN and WireGuard have to be told so that their packets fit.
 LogLine line_of_fragments(const Fragmenting& event, const std::string& path) {
-  // Type, receiver and counter, and the tag; the payload is padded to 16 bytes.
-  constexpr std::size_t kWireguardBytes = 32;
-  const std::size_t wireguard =
-      event.largest > kWireguardBytes ? (event.largest - kWireguardBytes) / 16 * 16 : 0;
   return warning(
       "{:.0f} % of the datagrams are larger than {} bytes and need two or more packets on {}, which doubles "
-      "what is sent and what is lost: set 'mssfix {}' in OpenVPN, or an MTU of {} in WireGuard",
-      event.share * 100, event.largest, path, event.largest, wireguard);
+      "what is sent and what is lost: {}",
+      event.share * 100, event.largest, path, size_advice(event.largest));
 }
 
 LogLine line_of_refusal(const HandshakeRefused& event) {
@@ -213,12 +210,7 @@ void log_event(const Event& event, std::string_view bridge) {
 }
 
 void log_drops(std::string_view where, const DropCounters& drops) {
-  std::string line;
-  for (std::size_t i = 0; i < kDropReasons; ++i) {
-    const auto reason = static_cast<Drop>(i);
-    if (drops[reason] != 0)
-      line += fmt::format("{}{} {}", line.empty() ? "" : ", ", name_of(reason), drops[reason]);
-  }
+  const std::string line = format_drops(drops);
   log_info("dropped {}: {}", where, line.empty() ? "nothing" : line);
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "mptunnel/control/render.h"
+
 namespace mptunnel {
 
 std::string answer_request(std::string_view request, const std::function<Status()>& status) {

@@ -73,6 +73,23 @@ std::string format_rate(std::uint64_t rate_bps) {
   return two_digits(value) + ' ' + kUnits.at(unit);
 }
 
+std::string format_drops(const DropCounters& drops) {
+  std::string text;
+  for (std::size_t i = 0; i < kDropReasons; ++i) {
+    const auto reason = static_cast<Drop>(i);
+    if (drops[reason] == 0) continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name_of(reason), drops[reason]);
+  }
+  return text;
+}
+
+std::string size_advice(std::size_t largest) {
+  // WireGuard's type, receiver and counter, and the tag; the payload is padded to 16 bytes.
+  constexpr std::size_t kWireguardBytes = 32;
+  const std::size_t wireguard = largest > kWireguardBytes ? (largest - kWireguardBytes) / 16 * 16 : 0;
+  return fmt::format("set 'mssfix {}' in OpenVPN, or an MTU of {} in WireGuard", largest, wireguard);
+}
+
 std::string printable(std::string_view text) {
   std::string result(text);
   std::replace_if(

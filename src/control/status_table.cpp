@@ -3,27 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
-#include <numeric>
 
-#include "mptunnel/control/status.h"
+#include "mptunnel/control/render.h"
 #include "mptunnel/control/status_format.h"
 
 namespace mptunnel {
 namespace {
 
 constexpr std::size_t kLongestName = 40;
-constexpr std::size_t kColumns = 11;
-
-using Row = std::array<std::string, kColumns>;
-using Rows = std::vector<Row>;
-
-/// What the columns are called.
-const Row kHeading{"path",     "state",   "RTT",  "loss out", "loss in", "MTU",
-                   "rate out", "rate in", "wins", "answered", "problem"};
-/// Numbers stand below each other with their units.
-constexpr std::array<bool, kColumns> kIsNumber{false, false, true, true, true, true,
-                                               true,  true,  true, true, false};
-
 std::string mtu_text(const PathStatus& path) {
   const auto one = [](const std::optional<std::uint64_t>& mtu) {
     return mtu ? fmt::format("{}", *mtu) : "-";
@@ -32,51 +19,68 @@ std::string mtu_text(const PathStatus& path) {
                                      : fmt::format("{}/{}", one(path.mtu_out), one(path.mtu_in));
 }
 
-/// `wins` is of all paths together.
-Row row_of(const PathStatus& path, std::uint64_t wins) {
-  const auto share = wins == 0
-                         ? std::nullopt
-                         : std::optional(static_cast<double>(path.in.first) / static_cast<double>(wins));
-  return {shortened(printable(path.name), kLongestName),
-          fmt::format("{}{}", name_of(path.state), path.standby ? " standby" : ""),
-          path.rtt ? format_delay(path.rtt->smoothed) : "-",
-          format_fraction(path.out.loss_recent),
-          format_fraction(path.in.loss_recent),
-          mtu_text(path),
-          format_rate(path.out.rate_bps),
-          format_rate(path.in.rate_bps),
-          format_fraction(share),
-          path.last_answer ? format_ago(*path.last_answer) : "-",
-          printable(path.problem)};
+/// What a cell shows of: a path, and the datagrams that all paths together won.
+struct Cell {
+  const PathStatus& path;
+  std::uint64_t wins;
+};
+
+std::string share_text(const Cell& cell) {
+  if (cell.wins == 0) return format_fraction(std::nullopt);
+  return format_fraction(static_cast<double>(cell.path.in.first) / static_cast<double>(cell.wins));
 }
 
-void add_rows(std::string& text, const Rows& rows) {
-  std::array<std::size_t, kColumns> widths{};
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < kColumns; ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  for (const Row& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < kColumns; ++i) {
-      const std::string padding(widths[i] - row[i].size(), ' ');
-      line += i == 0 ? "" : "  ";
-      line += kIsNumber[i] ? padding + row[i] : row[i] + padding;
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    text += line + '\n';
-  }
-}
+struct Column {
+  const char* heading;
+  bool is_number;  ///< numbers stand below each other with their units
+  std::string (*text)(const Cell& cell);
+};
+
+/// The table of the paths, from left to right.
+const std::array kColumns{
+    Column{"path", false, [](const Cell& of) { return shortened(printable(of.path.name), kLongestName); }},
+    Column{"state", false,
+           [](const Cell& of) {
+             return fmt::format("{}{}", name_of(of.path.state), of.path.standby ? " standby" : "");
+           }},
+    Column{
+        "RTT", true,
+        [](const Cell& of) { return of.path.rtt ? format_delay(of.path.rtt->smoothed) : std::string("-"); }},
+    Column{"loss out", true, [](const Cell& of) { return format_fraction(of.path.out.loss_recent); }},
+    Column{"loss in", true, [](const Cell& of) { return format_fraction(of.path.in.loss_recent); }},
+    Column{"MTU", true, [](const Cell& of) { return mtu_text(of.path); }},
+    Column{"rate out", true, [](const Cell& of) { return format_rate(of.path.out.rate_bps); }},
+    Column{"rate in", true, [](const Cell& of) { return format_rate(of.path.in.rate_bps); }},
+    Column{"wins", true, share_text},
+    Column{"answered", true,
+           [](const Cell& of) {
+             return of.path.last_answer ? format_ago(*of.path.last_answer) : std::string("-");
+           }},
+    Column{"problem", false, [](const Cell& of) { return printable(of.path.problem); }},
+};
 
 void add_paths(std::string& text, const std::vector<PathStatus>& paths) {
-  const std::uint64_t wins =
-      std::accumulate(paths.begin(), paths.end(), std::uint64_t{0},
-                      [](std::uint64_t sum, const PathStatus& path) { return sum + path.in.first; });
-  Rows rows{kHeading};
-  for (const PathStatus& path : paths) rows.push_back(row_of(path, wins));
   if (paths.empty()) {
     text += "no paths\n";
-  } else {
-    add_rows(text, rows);
+    return;
+  }
+  std::uint64_t wins = 0;
+  for (const PathStatus& path : paths) wins += path.in.first;
+  std::vector<std::string> lines(1 + paths.size());
+  for (const Column& column : kColumns) {
+    std::vector<std::string> cells{column.heading};
+    for (const PathStatus& path : paths) cells.push_back(column.text({path, wins}));
+    std::size_t width = 0;
+    for (const std::string& cell : cells) width = std::max(width, cell.size());
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      const std::string padding(width - cells[i].size(), ' ');
+      lines[i] += lines[i].empty() ? "" : "  ";
+      lines[i] += column.is_number ? padding + cells[i] : cells[i] + padding;
+    }
+  }
+  for (std::string& line : lines) {
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + '\n';
   }
 }
 
@@ -108,16 +112,6 @@ void add_session(std::string& text, const SessionStatus& session) {
            session.fragmented, whole);
 }
 
-std::string drops_text(const DropCounters& drops) {
-  std::string text;
-  for (std::size_t i = 0; i < kDropReasons; ++i) {
-    const auto reason = static_cast<Drop>(i);
-    if (drops[reason] == 0) continue;
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name_of(reason), drops[reason]);
-  }
-  return text;
-}
-
 void add_program(std::string& text, const Status& status) {
   const std::string config = status.config.empty() ? "" : fmt::format(", {}", printable(status.config));
   add_line(text, status.is_server ? "mpserver" : "mpclient", "{}, up for {}{}", printable(status.version),
@@ -135,7 +129,7 @@ std::string render_table(const Status& status) {
   std::string text;
   add_program(text, status);
   if (!status.is_server) add_session(text, status.session);
-  if (const std::string drops = drops_text(status.drops); !drops.empty())
+  if (const std::string drops = format_drops(status.drops); !drops.empty())
     add_line(text, "dropped", "{}", drops);
   if (status.is_server) {
     if (status.clients.empty()) add_line(text, "clients", "none");

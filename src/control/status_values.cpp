@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "mptunnel/control/status_format.h"
+
 namespace mptunnel {
 namespace {
 
@@ -56,9 +58,8 @@ std::string loss_problem(const PathStatus& status) {
 std::string fragment_problem(const SessionStatus& session, double share) {
   if (share < kManyFragments || !session.largest_whole) return {};
   return fmt::format(
-      "{:.0f} % of the datagrams are too large for one packet; payloads up to {} bytes fit: set "
-      "'mssfix {}' in OpenVPN, or a smaller MTU in WireGuard",
-      share * 100, *session.largest_whole, *session.largest_whole);
+      "{:.0f} % of the datagrams are too large for one packet; payloads up to {} bytes fit: {}", share * 100,
+      *session.largest_whole, size_advice(*session.largest_whole));
 }
 
 }  // namespace mptunnel

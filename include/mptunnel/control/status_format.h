@@ -1,4 +1,5 @@
-// Quantities as people read them, three digits or so. What it is not: exact; JSON is for that.
+// Quantities as people read them, three digits or so, for the status and the log. What it is not: exact; JSON
+// is for that.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "mptunnel/base/drop.h"
 #include "mptunnel/base/time.h"
 
 namespace mptunnel {
@@ -22,6 +24,12 @@ std::string format_delay(Duration delay);
 std::string format_fraction(std::optional<double> fraction);
 /// "0", "850 bit/s", "3.4 Mbit/s", "12 Mbit/s", "123 Mbit/s".
 std::string format_rate(std::uint64_t rate_bps);
+
+/// "copy 12, bad_frame 3": all counters that are not zero; empty if there is none.
+std::string format_drops(const DropCounters& drops);
+
+/// What OpenVPN and WireGuard have to be told so that a datagram has at most `largest` bytes.
+std::string size_advice(std::size_t largest);
 
 /// One letter for each byte: '?' for what is no printable ASCII.
 std::string printable(std::string_view text);

@@ -1,5 +1,3 @@
-#include "mptunnel/control/status.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -7,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "mptunnel/control/render.h"
 #include "mptunnel/control/status_format.h"
 
 namespace mptunnel {
@@ -75,6 +74,19 @@ TEST(StatusFormat, RatesHaveTheUnitsThatFitThem) {
   EXPECT_EQ(format_rate(999'499'999), "999 Mbit/s");
   EXPECT_EQ(format_rate(999'500'000), "1.0 Gbit/s");
   EXPECT_EQ(format_rate(std::numeric_limits<std::uint64_t>::max()), "18446744 Tbit/s");
+}
+
+TEST(StatusFormat, DropsAreThoseThatAreNotZero) {
+  DropCounters drops;
+  EXPECT_EQ(format_drops(drops), "");
+  drops.add(Drop::copy, 12);
+  drops.add(Drop::bad_frame, 3);
+  EXPECT_EQ(format_drops(drops), "copy 12, bad_frame 3");
+}
+
+TEST(StatusFormat, AdviceLeavesRoomForTheVpnsOwnBytes) {
+  EXPECT_EQ(size_advice(1400), "set 'mssfix 1400' in OpenVPN, or an MTU of 1360 in WireGuard");
+  EXPECT_EQ(size_advice(32), "set 'mssfix 32' in OpenVPN, or an MTU of 0 in WireGuard");
 }
 
 TEST(StatusFormat, TextsCannotSteerATerminal) {
