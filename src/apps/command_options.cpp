@@ -3,58 +3,50 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
+#include <iterator>
 
 #include "mptunnel/config/text.h"
 
 namespace mptunnel {
 namespace {
 
-constexpr std::array kOptions{
-    Option{.word = "--key-file", .value = "FILE", .target = &CommandWords::key_file},
-    Option{.word = "--log-level", .value = "LEVEL", .target = &CommandWords::log_level},
-    Option{.word = "--pid-file",
-           .value = "FILE",
-           .help = "write the process id there, and remove the file at the end",
-           .target = &CommandWords::pid_file},
-    Option{.word = "--offload", .value = "yes|no", .target = &CommandWords::offload},
-    Option{.word = "--control", .value = "FILE", .target = &CommandWords::control},
-    Option{.word = "--check",
-           .help = "read everything, print what was understood, and end; looks up no names",
-           .target = &CommandWords::check},
-    Option{.word = "--status",
-           .help = "show the status of a running instance, named by what it was started with; without "
-                   "arguments, of the only one that runs",
-           .target = &CommandWords::status},
-    Option{.word = "--json", .help = "with --status: print JSON", .target = &CommandWords::json},
-    Option{.word = "--genkey", .help = "print a new key and end", .target = &CommandWords::genkey},
-    Option{.word = "--daemon",
-           .help = "run in the background; messages go to syslog once it works",
-           .target = &CommandWords::daemon},
-    Option{.word = "--version",
-           .letter = "-V",
-           .help = "print the version and end",
-           .target = &CommandWords::version},
-    Option{.word = "--help", .letter = "-h", .help = "print this and end", .target = &CommandWords::help},
-    Option{.word = "--listen",
-           .value = "ADDRESS",
-           .is_of_server_alone = true,
-           .help = "listen on this address alone, not on all; may be repeated. Only with PORT; a "
-                   "configuration file has 'listen ADDRESS:PORT'",
-           .target = &CommandWords::listen},
+// word, letter, value, which program has it, what it is, where it is kept
+constexpr Option kOptions[] = {
+    {"--key-file", "", "FILE", Programs::both, "", &CommandWords::key_file},
+    {"--log-level", "", "LEVEL", Programs::both, "", &CommandWords::log_level},
+    {"--pid-file", "", "FILE", Programs::both, "write the process id there, and remove the file at the end",
+     &CommandWords::pid_file},
+    {"--offload", "", "yes|no", Programs::both, "", &CommandWords::offload},
+    {"--control", "", "FILE", Programs::both, "", &CommandWords::control},
+    {"--check", "", "", Programs::both,
+     "read everything, print what was understood, and end; looks up no names", &CommandWords::check},
+    {"--status", "", "", Programs::both,
+     "show the status of a running instance, named by what it was started with; without arguments, of the "
+     "only "
+     "one that runs",
+     &CommandWords::status},
+    {"--json", "", "", Programs::both, "with --status: print JSON", &CommandWords::json},
+    {"--genkey", "", "", Programs::both, "print a new key and end", &CommandWords::genkey},
+    {"--daemon", "", "", Programs::both, "run in the background; messages go to syslog once it works",
+     &CommandWords::daemon},
+    {"--version", "-V", "", Programs::both, "print the version and end", &CommandWords::version},
+    {"--help", "-h", "", Programs::both, "print this and end", &CommandWords::help},
+    {"--listen", "", "ADDRESS", Programs::mpserver,
+     "listen on this address alone, not on all; may be repeated. Only with PORT; a configuration file has "
+     "'listen ADDRESS:PORT'",
+     &CommandWords::listen},
 };
 
-constexpr std::array kVariables{
-    EnvironmentVariable{"MPTUNNEL_ENCRYPT",
-                        "0: datagrams travel in the clear, if the other end says so too; 1: they are "
-                        "encrypted. Wins over the configuration.",
-                        &Environment::encrypt},
-    EnvironmentVariable{"MPTUNNEL_KEY", "the key itself", &Environment::key},
-    EnvironmentVariable{
-        "MPTUNNEL_KEY_FILE",
-        "a file with the key. --key-file wins over both, and both win over the configuration.",
-        &Environment::key_file},
+constexpr EnvironmentVariable kVariables[] = {
+    {"MPTUNNEL_ENCRYPT",
+     "0: datagrams travel in the clear, if the other end says so too; 1: they are encrypted. Wins over the "
+     "configuration.",
+     &Environment::encrypt},
+    {"MPTUNNEL_KEY", "the key itself", &Environment::key},
+    {"MPTUNNEL_KEY_FILE",
+     "a file with the key. --key-file wins over both, and both win over the configuration.",
+     &Environment::key_file},
 };
 
 /// Sorts one command line, and tells all its mistakes.
@@ -85,10 +77,11 @@ class Sorter {
   void read_word(std::string_view word) {
     const std::size_t equals = word.find('=');
     const bool is_joined = equals != std::string_view::npos;
-    const auto* const option = std::find_if(kOptions.begin(), kOptions.end(), [&](const Option& known) {
-      return known.word == word.substr(0, equals);
-    });
-    if (option == kOptions.end() || !has_option(program_, *option)) return wrong_(unknown_option(word));
+    const auto* const option =
+        std::find_if(std::begin(kOptions), std::end(kOptions),
+                     [&](const Option& known) { return known.word == word.substr(0, equals); });
+    if (option == std::end(kOptions) || !includes(option->programs, program_))
+      return wrong_(unknown_option(word));
     if (const auto* flag = std::get_if<bool CommandWords::*>(&option->target)) {
       if (is_joined) return wrong_(fmt::format("{0} takes no value: write '{0}'", option->word));
       words_.** flag = true;
@@ -109,10 +102,11 @@ class Sorter {
   /// "hV": several options of one letter in one word. All of them are flags.
   void read_letters(std::string_view letters) {
     for (; !letters.empty(); letters.remove_prefix(1)) {
-      const auto* const option = std::find_if(kOptions.begin(), kOptions.end(), [&](const Option& known) {
-        return !known.letter.empty() && known.letter.back() == letters.front();
-      });
-      if (option == kOptions.end()) return wrong_(unknown_option(fmt::format("-{}", letters)));
+      const auto* const option =
+          std::find_if(std::begin(kOptions), std::end(kOptions), [&](const Option& known) {
+            return !known.letter.empty() && known.letter.back() == letters.front();
+          });
+      if (option == std::end(kOptions)) return wrong_(unknown_option(fmt::format("-{}", letters)));
       words_.*std::get<bool CommandWords::*>(option->target) = true;
     }
   }
@@ -123,7 +117,7 @@ class Sorter {
       return "--listen is an option of mpserver: write 'listen ADDRESS:PORT' in the configuration";
     std::vector<std::string_view> known;
     for (const Option& row : kOptions) {
-      if (has_option(program_, row)) known.push_back(row.word);
+      if (includes(row.programs, program_)) known.push_back(row.word);
     }
     const std::string_view nearest = nearest_word(option, known);
     if (nearest.empty()) {
@@ -144,10 +138,6 @@ class Sorter {
 
 std::span<const Option> command_options() {
   return kOptions;
-}
-
-bool has_option(Program program, const Option& option) {
-  return program == Program::mpserver || !option.is_of_server_alone;
 }
 
 std::span<const EnvironmentVariable> environment_variables() {

@@ -96,11 +96,8 @@ void add_option(std::string& help, const Option& option) {
 
 void add_options(std::string& help, Program program) {
   help += "\nOptions:\n";
-  for (const bool of_server_alone : {true, false}) {
-    for (const Option& option : command_options()) {
-      if (option.is_of_server_alone == of_server_alone && has_option(program, option))
-        add_option(help, option);
-    }
+  for (const Option& option : command_options()) {
+    if (includes(option.programs, program)) add_option(help, option);
   }
 }
 
@@ -113,7 +110,7 @@ void add_environment(std::string& help) {
 void add_statements(std::string& help, Program program) {
   help += fmt::format("\nStatements of {0}.conf, see {0}.conf(5):\n", name_of(program));
   for (const Statement& statement : statements()) {
-    if (may_stand_in(statement, program))
+    if (includes(statement.programs, program))
       add_entry(help, synopsis_of(statement), describe(statement), kStatementColumn);
   }
 }

@@ -11,25 +11,16 @@
 namespace mptunnel {
 namespace {
 
-std::optional<std::string> read_bind(std::string_view value, BridgeConfig& bridge) {
-  const auto bind = parse_bind(value);
-  if (!bind) return bind.error();
-  bridge.bind = *bind;
+template <auto member, auto parse>
+std::optional<std::string> read_value(std::string_view value, BridgeConfig& bridge) {
+  auto parsed = parse(value);
+  if (!parsed) return std::move(parsed.error());
+  bridge.*member = std::move(*parsed);
   return std::nullopt;
 }
 
-std::optional<std::string> read_devices(std::string_view value, BridgeConfig& bridge) {
-  auto devices = parse_device_patterns(value);
-  if (!devices) return std::move(devices.error());
-  bridge.devices = std::move(*devices);
-  return std::nullopt;
-}
-
-std::optional<std::string> read_name(std::string_view value, BridgeConfig& bridge) {
-  auto name = parse_name_word(value, "name");
-  if (!name) return std::move(name.error());
-  bridge.name = std::move(*name);
-  return std::nullopt;
+tl::expected<std::string, std::string> parse_name(std::string_view value) {
+  return parse_name_word(value, "name");
 }
 
 std::optional<std::string> read_backup(std::string_view /*value*/, BridgeConfig& bridge) {
@@ -43,13 +34,16 @@ std::optional<std::string> read_metered(std::string_view /*value*/, BridgeConfig
   return std::nullopt;
 }
 
-constexpr std::array kOptions{
-    BridgeOption{"bind", "bind=ADDRESS or bind=ADDRESS:PORT", "the route's address", read_bind},
-    BridgeOption{"dev", "dev=INTERFACE or dev=PATTERN,PATTERN", "what routing says", read_devices},
-    BridgeOption{"name", "name=WORD", "HOST:PORT", read_name},
-    BridgeOption{"backup", "", "no", read_backup},
-    BridgeOption{"metered", "", "no", read_metered},
-};
+// word, how to write it, what it is like without it, its reader
+constexpr std::array<BridgeOption, 5> kOptions{{
+    {"bind", "bind=ADDRESS or bind=ADDRESS:PORT", "the route's address",
+     read_value<&BridgeConfig::bind, parse_bind>},
+    {"dev", "dev=INTERFACE or dev=PATTERN,PATTERN", "what routing says",
+     read_value<&BridgeConfig::devices, parse_device_patterns>},
+    {"name", "name=WORD", "HOST:PORT", read_value<&BridgeConfig::name, parse_name>},
+    {"backup", "", "no", read_backup},
+    {"metered", "", "no", read_metered},
+}};
 constexpr std::string_view kForm = "write a bridge as 'HOST PORT'";
 
 /// As the option stands in a list: "bind=", "backup".

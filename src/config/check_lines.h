@@ -1,24 +1,37 @@
-// What --check prints of each statement.
+// What --check prints of a statement's value: for each type of values, and for what takes more than one value
+// to say.
 #pragma once
 
 #include "mptunnel/config/statement.h"
 
 namespace mptunnel {
 
-CheckLines show_client_listen(const ClientConfig& config);
-CheckLines show_server_listen(const ServerConfig& config);
-CheckLines show_bridges(const ClientConfig& config);
-CheckLines show_target(const ServerConfig& config);
-CheckLines show_dev_exclude(const ClientConfig& config);
-CheckLines show_min_paths(const ClientConfig& config);
-CheckLines show_keepalive(const ClientConfig& config);
-CheckLines show_client_id(const ClientConfig& config);
-CheckLines show_key(const Settings& settings);
-CheckLines show_encrypt(const Settings& settings);
+CheckLines lines_of(std::size_t number);
+CheckLines lines_of(Duration interval);
+CheckLines lines_of(LogLevel level);
+CheckLines lines_of(const HostPort& address);
+CheckLines lines_of(const KeySource& key);
+CheckLines lines_of(const std::string& word);                ///< none if it is empty
+CheckLines lines_of(const std::vector<std::string>& words);  ///< all in one line; none if there are none
+CheckLines lines_of(const std::vector<ListenAddress>& addresses);
+CheckLines lines_of(const std::vector<BridgeConfig>& bridges);
+
+template <typename Class, typename Value>
+Class class_of(Value Class::*);
+
+/// The value of `member`.
+template <auto member>
+CheckLines show(const decltype(class_of(member))& source) {
+  return lines_of(source.*member);
+}
+
+/// A switch, and where its value comes from.
+template <auto member, auto origin>
+CheckLines show_switch(const Settings& settings) {
+  return {std::string(settings.*member ? "yes" : "no") + " (" + settings.*origin + ")"};
+}
+
 CheckLines show_cipher(const Settings& settings);
-CheckLines show_offload(const Settings& settings);
-CheckLines show_log_level(const Settings& settings);
-CheckLines show_resolve_interval(const CommonConfig& config);
 CheckLines show_dscp(const CommonConfig& config);
 CheckLines show_control(const Settings& settings);
 

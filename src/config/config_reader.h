@@ -67,7 +67,7 @@ class ConfigReader {
       statement = find_statement(kProgram, "");
     }
     const auto [first, is_first] = first_lines_.emplace(statement->word, line.number);
-    if (!is_first && !statement->repeats) {
+    if (!is_first && statement->times == Times::once) {
       return wrong(line.number, fmt::format("'{}' stands on line {} already: keep one of the two",
                                             statement->word, first->second));
     }

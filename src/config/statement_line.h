@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "check_lines.h"
 #include "mptunnel/config/config_lines.h"
 #include "mptunnel/config/statement.h"
 
@@ -48,9 +49,6 @@ class StatementLine {
   const ConfigLine& line_;
   ConfigFile& file_;
 };
-
-template <typename Class, typename Value>
-Class class_of(Value Class::*);
 
 /// A reader: the only argument, as `parse` understands it, is the value of `member`. `parse` gives a value or
 /// what is wrong with the word.

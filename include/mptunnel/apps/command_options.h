@@ -34,17 +34,14 @@ struct CommandWords {
 };
 
 struct Option {
-  std::string_view word;         ///< "--key-file"
-  std::string_view letter = {};  ///< "-h", for the same
-  std::string_view value = {};   ///< what its value is called; empty: a flag
-  bool is_of_server_alone = false;
-  std::string_view help = {};  ///< empty: those of the statement of the same name
+  std::string_view word;    ///< "--key-file"
+  std::string_view letter;  ///< "-h", for the same; empty: none
+  std::string_view value;   ///< what its value is called; empty: a flag
+  Programs programs;
+  std::string_view help;  ///< empty: those of the statement of the same name
   std::variant<bool CommandWords::*, std::vector<std::string> CommandWords::*> target;
 };
 std::span<const Option> command_options();
-/// Whether the program has this option.
-bool has_option(Program program, const Option& option);
-
 struct EnvironmentVariable {
   const char* name;
   std::string_view help;

@@ -20,11 +20,11 @@ class StatementLine;  // src/config/statement_line.h
 enum class Program : std::uint8_t { mpclient, mpserver };
 std::string_view name_of(Program program);
 
-/// Which file a statement may stand in.
-enum class Place : std::uint8_t { both, mpclient_conf, mpserver_conf };
-std::string_view name_of(Place place);
+/// Which of them know a statement, in their configuration, or an option.
+enum class Programs : std::uint8_t { both, mpclient, mpserver };
+bool includes(Programs programs, Program program);
 
-/// Reads one line into the configuration, or reports what is wrong with it. In the order of Place: what
+/// Reads one line into the configuration, or reports what is wrong with it. In the order of Programs: what
 /// stands in both files fills in the CommonConfig.
 template <typename Config>
 using ReadStatement = void (*)(StatementLine& line, Config& config);
@@ -39,28 +39,29 @@ using ShowStatement = CheckLines (*)(const Source& source);
 using StatementView = std::variant<std::monostate, ShowStatement<CommonConfig>, ShowStatement<ClientConfig>,
                                    ShowStatement<ServerConfig>, ShowStatement<Settings>>;
 
+enum class Times : std::uint8_t { once, often };
+
 /// The default_text of what has no default.
 inline constexpr std::string_view kMustBeGiven = "must be given";
 
 struct Statement {
-  std::string_view word = {};      ///< empty: a line that begins with no statement's word
-  std::string_view argument = {};  ///< as documents write it: "SECONDS", "yes|no"
-  Place in = Place::both;
+  std::string_view word;      ///< empty: a line that begins with no statement's word
+  std::string_view argument;  ///< as documents write it: "SECONDS", "yes|no"
+  Programs programs;
+  Times times;
   /// What it is like to leave the statement out: a value that could be written, or a description of what
   /// happens instead. Both empty: this row is another way to write the row before.
-  std::string_view default_value = {};
-  std::string_view default_text = {};
-  std::string_view help = {};  ///< half a sentence
-  bool repeats = false;        ///< may be given several times
-  StatementReader read = {};
-  StatementView show = {};
+  std::string_view default_value;
+  std::string_view default_text;
+  std::string_view help;  ///< half a sentence
+  StatementReader read;
+  StatementView show;
   std::string_view label = {};  ///< what --check calls it; empty: by its word
 };
 
 /// All of them, in the order in which they are listed.
 std::span<const Statement> statements();
 
-bool may_stand_in(const Statement& statement, Program program);
 /// nullptr if no statement of this program has this word.
 const Statement* find_statement(Program program, std::string_view word);
 /// The words of a program's statements.

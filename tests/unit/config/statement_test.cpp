@@ -12,8 +12,8 @@ namespace {
 
 TEST(Statement, IsFoundByProgramAndWord) {
   ASSERT_NE(find_statement(Program::mpclient, "listen"), nullptr);
-  EXPECT_EQ(find_statement(Program::mpclient, "listen")->in, Place::mpclient_conf);
-  EXPECT_EQ(find_statement(Program::mpserver, "listen")->in, Place::mpserver_conf);
+  EXPECT_EQ(find_statement(Program::mpclient, "listen")->programs, Programs::mpclient);
+  EXPECT_EQ(find_statement(Program::mpserver, "listen")->programs, Programs::mpserver);
   EXPECT_EQ(find_statement(Program::mpserver, "keepalive"), nullptr);
   EXPECT_EQ(find_statement(Program::mpclient, "target"), nullptr);
   EXPECT_EQ(find_statement(Program::mpclient, "Listen"), nullptr);
