@@ -16,9 +16,6 @@ CheckLines lines_of(const std::vector<std::string>& words);  ///< all in one lin
 CheckLines lines_of(const std::vector<ListenAddress>& addresses);
 CheckLines lines_of(const std::vector<BridgeConfig>& bridges);
 
-template <typename Class, typename Value>
-Class class_of(Value Class::*);
-
 /// The value of `member`.
 template <auto member>
 CheckLines show(const decltype(class_of(member))& source) {

@@ -84,8 +84,10 @@ ConfigResult<ClientConfig> parse_client_config(std::string_view text, std::strin
   ClientReader reader(file_name, check_key_file);
   reader.read(text, explain);
   ClientConfig& config = reader.config();
-  if (!reader.given("listen"))
-    config.listen = parse_listen(std::to_string(kDefaultClientPort), ListenDefault::localhost).value();
+  if (!reader.given("listen")) {
+    const Statement* listen = find_statement(Program::mpclient, "listen");
+    config.listen = parse_listen(listen->default_value, ListenDefault::localhost).value();
+  }
   if (config.bridges.size() > kMaxBridges) config.bridges.pop_back();
   BridgeCheck bridges(reader);
   for (const BridgeConfig& bridge : config.bridges) bridges.check(bridge);

@@ -7,7 +7,6 @@
 #include <string>
 #include <string_view>
 
-#include "check_lines.h"
 #include "mptunnel/config/config_lines.h"
 #include "mptunnel/config/statement.h"
 

@@ -18,9 +18,6 @@
 
 namespace mptunnel {
 
-/// Where mpclient listens unless told otherwise.
-inline constexpr std::uint16_t kDefaultClientPort = 3000;
-
 struct ConfigError {
   std::string file;
   int line = 1;        ///< from 1; the last line where something is missing from the whole file

@@ -39,6 +39,10 @@ using ShowStatement = CheckLines (*)(const Source& source);
 using StatementView = std::variant<std::monostate, ShowStatement<CommonConfig>, ShowStatement<ClientConfig>,
                                    ShowStatement<ServerConfig>, ShowStatement<Settings>>;
 
+/// The class of a member, for templates of readers and views that are given one.
+template <typename Class, typename Value>
+Class class_of(Value Class::*member);
+
 enum class Times : std::uint8_t { once, often };
 
 /// The default_text of what has no default.
