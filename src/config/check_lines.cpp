@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "mptunnel/config/quantity.h"
-
 namespace mptunnel {
 namespace {
 
@@ -24,10 +22,6 @@ std::string show_bridge(const BridgeConfig& bridge) {
 
 CheckLines lines_of(std::size_t number) {
   return {std::to_string(number)};
-}
-
-CheckLines lines_of(Duration interval) {
-  return {"every " + duration_text(interval)};
 }
 
 CheckLines lines_of(LogLevel level) {

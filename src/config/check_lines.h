@@ -2,12 +2,12 @@
 // to say.
 #pragma once
 
+#include "mptunnel/config/quantity.h"
 #include "mptunnel/config/statement.h"
 
 namespace mptunnel {
 
 CheckLines lines_of(std::size_t number);
-CheckLines lines_of(Duration interval);
 CheckLines lines_of(LogLevel level);
 CheckLines lines_of(const HostPort& address);
 CheckLines lines_of(const KeySource& key);
@@ -20,6 +20,12 @@ CheckLines lines_of(const std::vector<BridgeConfig>& bridges);
 template <auto member>
 CheckLines show(const decltype(class_of(member))& source) {
   return lines_of(source.*member);
+}
+
+/// A duration between two things that happen again and again.
+template <auto member>
+CheckLines show_interval(const decltype(class_of(member))& source) {
+  return {"every " + duration_text(source.*member)};
 }
 
 /// A switch, and where its value comes from.
