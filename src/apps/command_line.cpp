@@ -30,7 +30,7 @@ class CommandLineParser {
     read_action();
     if (line_.action != Action::genkey) {
       read_options();
-      // Who asks a running instance needs no key, and may have none.
+      // Whoever asks a running instance needs no key, and may have none.
       if (line_.action != Action::status) {
         read_key();
         read_encrypt();

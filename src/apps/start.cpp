@@ -10,7 +10,7 @@
 namespace mptunnel {
 namespace {
 
-/// The key of the command line or the environment; nothing where there is none, or where it is wrong: then
+/// The key of the command line or the environment; nullopt if there is none, or if it is wrong: then
 /// `mistakes` has one more.
 std::optional<SecretKey> load_key(const KeySource& source, std::vector<std::string>& mistakes) {
   if (source.kind == KeySource::Kind::none) return std::nullopt;

@@ -18,8 +18,8 @@ constexpr std::size_t kMaxInterfaceBytes = 15;
 
 constexpr std::string_view kHostForms = "write a name, an IPv4 address or an IPv6 address";
 
-/// The two halves of "HOST:PORT"; brackets stay. No port where there is none, and where more than one colon
-/// without brackets makes the whole an IPv6 address.
+/// The two halves of "HOST:PORT"; brackets stay. The port is nullopt if there is none, and if more than one
+/// colon without brackets makes the whole an IPv6 address.
 struct SplitAddress {
   std::string_view host;
   std::optional<std::string_view> port;
@@ -37,7 +37,7 @@ SplitAddress split_address(std::string_view word) {
   return {word.substr(0, colon), word.substr(colon + 1)};
 }
 
-/// What stands between brackets, or the word as it is. Nothing where a bracket has no partner.
+/// What stands between brackets, or the word as it is. nullopt if a bracket has no partner.
 std::optional<std::string_view> without_brackets(std::string_view word) {
   if (word.starts_with('[') && word.ends_with(']')) word = word.substr(1, word.size() - 2);
   if (word.find_first_of("[]") != std::string_view::npos) return std::nullopt;

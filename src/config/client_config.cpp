@@ -13,7 +13,7 @@ namespace {
 using ClientReader = ConfigReader<ClientConfig>;
 
 /// A host may be called anything but exactly a statement: what reads as HOST PORT is a bridge, however near
-/// to a statement its name is. Only the same word in other letters is refused, since host names have no
+/// to a statement its name is. Only the same word in other letters is refused, because host names have no
 /// letter case.
 std::string explain(const ConfigLine& line) {
   const std::string lower = lower_case(line.words.front());

@@ -45,17 +45,18 @@ void ConfigReport::add(int line, std::string reason) {
   if (errors_.size() < kMaxConfigErrors) {
     errors_.push_back({.file = file_, .line = line, .reason = std::move(reason)});
   } else {
-    ++untold_;
+    ++not_listed_;
   }
 }
 
 std::vector<ConfigError> ConfigReport::take() {
   std::stable_sort(errors_.begin(), errors_.end(),
                    [](const ConfigError& a, const ConfigError& b) { return a.line < b.line; });
-  if (untold_ > 0) {
-    errors_.push_back({.file = file_,
-                       .line = errors_.back().line,
-                       .reason = fmt::format("and {} more mistakes: correct the ones above first", untold_)});
+  if (not_listed_ > 0) {
+    errors_.push_back(
+        {.file = file_,
+         .line = errors_.back().line,
+         .reason = fmt::format("and {} more mistakes: correct the ones above first", not_listed_)});
   }
   return std::move(errors_);
 }

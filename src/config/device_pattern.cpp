@@ -23,7 +23,7 @@ bool matches_any(const std::vector<std::string>& patterns, std::string_view name
 }  // namespace
 
 tl::expected<std::string, std::string> parse_device_pattern(std::string_view word) {
-  // Without its stars it must still be a name that an interface can have; else it stands for nothing.
+  // Without its stars it must still be a name that an interface can have; else it matches nothing.
   std::string name(word);
   std::erase(name, '*');
   const bool has_star = name.size() < word.size();

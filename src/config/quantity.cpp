@@ -14,7 +14,7 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-/// Nothing where the digits are more than 32 bits hold, which no limit of ours is.
+/// nullopt if the digits are more than 32 bits hold, as no limit of ours is.
 std::optional<std::uint32_t> value_of(std::string_view digits) {
   std::uint32_t value = 0;
   const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), value);
@@ -22,7 +22,7 @@ std::optional<std::uint32_t> value_of(std::string_view digits) {
   return value;
 }
 
-/// What the last letter counts in; nothing for a letter that is no unit.
+/// What the last letter counts in; nullopt if it is no unit.
 std::optional<seconds> unit_of(char letter) {
   switch (letter) {
     case 's':

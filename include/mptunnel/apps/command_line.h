@@ -15,7 +15,7 @@
 
 namespace mptunnel {
 
-/// What both programs read of the environment; nothing where a variable is not set.
+/// What both programs read of the environment; nullopt if a variable is not set.
 struct Environment {
   std::optional<std::string> encrypt;   ///< MPTUNNEL_ENCRYPT
   std::optional<std::string> key;       ///< MPTUNNEL_KEY
@@ -30,7 +30,7 @@ enum class Action : std::uint8_t { run, check, status, genkey, version, help };
 struct CommandLine {
   Action action = Action::run;
   std::string text;                        ///< what version and help print, with its last newline
-  std::string config_path;                 ///< empty in mpserver's form without a file, and where --status
+  std::string config_path;                 ///< empty in mpserver's form without a file, and if --status
                                            ///< has none
   std::optional<ServerConfig> positional;  ///< mpserver's PORT TARGET_HOST TARGET_PORT
   KeySource key;                           ///< of the command line, else of the environment
@@ -39,8 +39,8 @@ struct CommandLine {
   std::optional<bool> offload;
   bool daemon = false;
   std::string pid_file;  ///< empty: none
-  std::string control;  ///< the control socket; empty where nothing is said, "none" where there shall be none
-  bool json = false;    ///< --status prints JSON
+  std::string control;   ///< the control socket; empty if nothing is said, "none" if there shall be none
+  bool json = false;     ///< --status prints JSON
   /// --status of mpserver's form without a file may name the port alone.
   std::optional<std::uint16_t> status_port;
 };

@@ -50,7 +50,7 @@ struct EnvironmentVariable {
 std::span<const EnvironmentVariable> environment_variables();
 
 /// `arguments` come without the program's name. What is no option of this program, lacks its value or has one
-/// too much is told to `wrong` and left out.
+/// too much is reported to `wrong` and left out.
 CommandWords sort_command_words(std::span<const char* const> arguments, Program program,
                                 const std::function<void(std::string_view)>& wrong);
 

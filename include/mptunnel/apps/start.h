@@ -1,8 +1,8 @@
 // What a program runs with: the command line, the environment, the configuration and the key, joined.
 // It reads the configuration and the key file, and nothing else; no name is looked up and no socket opened.
 //
-// Who wins: the key of the command line, then of the environment, then of the configuration; MPTUNNEL_ENCRYPT
-// before `encrypt`; --log-level before `log-level`; --offload before `offload`.
+// What wins: the key of the command line, then of the environment, then of the configuration;
+// MPTUNNEL_ENCRYPT before `encrypt`; --log-level before `log-level`; --offload before `offload`.
 #pragma once
 
 #include <cstddef>

@@ -27,7 +27,7 @@ std::string to_string(const HostPort& address);
 /// One address to listen on.
 struct ListenAddress {
   Endpoint endpoint;
-  /// Set for the IPv6 half of an address that stands for both families (localhost, *, a port alone): it is
+  /// Set for the IPv6 half of an address that means both families (localhost, *, a port alone): it is
   /// left out where the system has no IPv6. Any other address must open.
   bool may_be_missing = false;
   int line = 0;  ///< of the configuration; 0 for a default and for the command line
@@ -55,7 +55,7 @@ tl::expected<std::vector<ListenAddress>, std::string> parse_listen(std::string_v
 tl::expected<std::vector<ListenAddress>, std::string> parse_listen_address(std::string_view word,
                                                                            std::uint16_t port);
 
-/// "ADDRESS" or "ADDRESS:PORT" to send from; port 0 where none is given.
+/// "ADDRESS" or "ADDRESS:PORT" to send from; port 0 if none is given.
 tl::expected<Endpoint, std::string> parse_bind(std::string_view word);
 
 /// The name of a network interface, as the kernel allows them (dev_valid_name(), net/core/dev.c), in

@@ -20,7 +20,7 @@ namespace mptunnel {
 
 struct ConfigError {
   std::string file;
-  int line = 1;        ///< from 1; the last line where something is missing from the whole file
+  int line = 1;        ///< from 1; the last line if something is missing from the whole file
   std::string reason;  ///< what is wrong, and what would be right
 };
 
@@ -34,18 +34,18 @@ struct BridgeConfig {
   /// `dev` and `bind` are given.
   /// No two bridges have the same.
   std::string name;
-  std::optional<Endpoint> bind;  ///< the address to send from; its port is 0 where any will do
-  /// The interfaces to send from, as names with '*' and '?'; see is_pattern(). Empty where routing decides.
+  std::optional<Endpoint> bind;  ///< the address to send from; its port is 0 if any will do
+  /// The interfaces to send from, as names with '*' and '?'; see is_pattern(). Empty if routing decides.
   std::vector<std::string> devices;
   bool backup = false;   ///< carries no copies while enough other paths are up
-  bool metered = false;  ///< a backup that is probed as little as can be; `backup` is set too
+  bool metered = false;  ///< a backup that is probed as rarely as possible; `backup` is set too
   int line = 0;
 };
 
-/// Which cipher to offer and accept. AES-256-GCM is used where both ends offer it, else ChaCha20-Poly1305.
+/// Which cipher to offer and accept. AES-256-GCM is used if both ends offer it, else ChaCha20-Poly1305.
 enum class CipherChoice : std::uint8_t {
-  automatic,          ///< AES-256-GCM where this processor has instructions for it
-  aes_256_gcm,        ///< even where it has none
+  automatic,          ///< AES-256-GCM if this processor has instructions for it
+  aes_256_gcm,        ///< even if it has none
   chacha20_poly1305,  ///< no AES-256-GCM
 };
 /// As it is written: "auto", "aes-256-gcm", "chacha20-poly1305".
@@ -68,10 +68,10 @@ struct CommonConfig {
 };
 
 struct ClientConfig {
-  std::vector<ListenAddress> listen;  ///< at least one; localhost:3000 for both families where none is given
+  std::vector<ListenAddress> listen;  ///< at least one; localhost:3000 for both families if none is given
   std::vector<BridgeConfig> bridges;  ///< 1 to kMaxBridges, in the order of the file
   std::string client_id;              ///< empty: made from the machine and the configuration
-  /// Interfaces that no pattern of a bridge stands for; names with '*' and '?'.
+  /// Interfaces that no pattern of a bridge matches; names with '*' and '?'.
   std::vector<std::string> dev_exclude;
   std::size_t min_paths = 1;                      ///< 1 to kMaxBridges; backups carry copies below it
   Duration keepalive = std::chrono::seconds{10};  ///< 1 s to 60 s; between probes of an idle path
@@ -84,25 +84,25 @@ struct ServerConfig {
   CommonConfig common;
 };
 
-/// Whether `dev=` may stand for several interfaces: it has several words, or a '*' or '?'. Else the bridge is
+/// Whether `dev=` may match several interfaces: it has several words, or a '*' or '?'. Else the bridge is
 /// one path, over exactly devices.front() or, without any, as routing decides.
 bool is_pattern(const BridgeConfig& bridge);
 
-/// Whether `dev=` stands for this interface, among others perhaps; false where the bridge has none.
+/// Whether `dev=` matches this interface, and perhaps others; false if the bridge has none.
 bool matches_device(const BridgeConfig& bridge, std::string_view interface);
 
 /// Whether `dev-exclude` leaves this interface out of all patterns.
 bool is_excluded(const ClientConfig& config, std::string_view interface);
 
-/// Says what is wrong with a key file, or nothing where it is good. The programs give one, so that a bad key
-/// file is told among all the other mistakes; an empty function checks nothing.
+/// Says what is wrong with a key file; nullopt if it is good. The programs give one, so that a bad key
+/// file is reported with all the other mistakes; an empty function checks nothing.
 using KeyFileCheck = std::function<std::optional<std::string>(const std::string& path)>;
 
 template <typename T>
 using ConfigResult = tl::expected<T, std::vector<ConfigError>>;
 
-/// `file_name` is the name that mistakes are told under, and what relative paths are relative to. The
-/// errors are in the order of their lines, and at least one where there is no value.
+/// `file_name` is the name that mistakes are reported under, and what relative paths are relative to. The
+/// errors are in the order of their lines, and at least one if there is no value.
 ConfigResult<ClientConfig> parse_client_config(std::string_view text, std::string_view file_name,
                                                const KeyFileCheck& check_key_file = {});
 ConfigResult<ServerConfig> parse_server_config(std::string_view text, std::string_view file_name,

@@ -29,7 +29,7 @@ class ConfigReport {
  private:
   std::string file_;
   std::vector<ConfigError> errors_;
-  std::size_t untold_ = 0;
+  std::size_t not_listed_ = 0;
 };
 
 /// The lines of a file; what is no text (control bytes, UTF-16) or too long goes to the report instead.

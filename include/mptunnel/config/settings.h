@@ -1,5 +1,5 @@
-// The common statements as they count for one run: what the command line and the environment said in place
-// of the file is in, and where each value comes from.
+// The common statements as one run uses them, after the command line and the environment have replaced some,
+// and where their values come from.
 #pragma once
 
 #include <cstdint>

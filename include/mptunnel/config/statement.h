@@ -31,7 +31,7 @@ using ReadStatement = void (*)(StatementLine& line, Config& config);
 using StatementReader =
     std::variant<ReadStatement<CommonConfig>, ReadStatement<ClientConfig>, ReadStatement<ServerConfig>>;
 
-/// What --check prints of a statement, an element for each line; none where there is nothing to say.
+/// What --check prints of a statement, an element for each line; none if there is nothing to say.
 using CheckLines = std::vector<std::string>;
 template <typename Source>
 using ShowStatement = CheckLines (*)(const Source& source);
