@@ -1,0 +1,35 @@
+# One ctest entry for each suite of a GoogleTest program, named PROGRAM.SUITE. (gtest_discover_tests makes one for each test: some
+# 1,900 processes, which costs minutes where sanitizers slow down the start of each.)
+#
+#     mptunnel_discover_suites(PROGRAM LABEL)     # at configuration
+#
+# ctest includes this file again, with `program`, `name` and `label` set, and asks the program for its suites.
+if(NOT DEFINED CMAKE_PROJECT_NAME)
+  if(NOT EXISTS "${program}")
+    add_test("${name}_NOT_BUILT" "${name}_NOT_BUILT")
+    return()
+  endif()
+  execute_process(COMMAND "${program}" --gtest_list_tests OUTPUT_VARIABLE list RESULT_VARIABLE result)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "${program} does not list its tests: ${result}")
+  endif()
+  # Suites begin at the left margin and end with a dot, behind which there may be a remark.
+  string(REGEX MATCHALL "(^|\n)[A-Za-z_][A-Za-z0-9_/]*\\." suites "${list}")
+  foreach(suite ${suites})
+    string(REGEX REPLACE "[\n.]" "" suite "${suite}")
+    add_test("${name}.${suite}" "${program}" "--gtest_filter=${suite}.*")
+    set_tests_properties("${name}.${suite}" PROPERTIES LABELS "${label}" SKIP_RETURN_CODE 77)
+  endforeach()
+  return()
+endif()
+
+set(MPTUNNEL_SUITES_SCRIPT ${CMAKE_CURRENT_LIST_FILE})
+function(mptunnel_discover_suites target label)
+  set(file ${CMAKE_CURRENT_BINARY_DIR}/${target}_suites.cmake)
+  file(GENERATE OUTPUT ${file} CONTENT "set(program \"$<TARGET_FILE:${target}>\")
+set(name \"${target}\")
+set(label \"${label}\")
+include(\"${MPTUNNEL_SUITES_SCRIPT}\")
+")
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${file})
+endfunction()
