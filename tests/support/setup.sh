@@ -6,7 +6,7 @@ build_packages=(g++ cmake ninja-build libev-dev libmnl-dev libssl-dev libspdlog-
                 libgtest-dev nlohmann-json3-dev)
 # For x86-64 alone; without it OpenSSL does its work.
 [ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ] && build_packages+=(libipsec-mb-dev)
-test_packages=(libbenchmark-dev clang libclang-rt-14-dev clang-format clang-tidy python3 socat openvpn nftables iproute2 iputils-ping iperf3
+test_packages=(libbenchmark-dev shellcheck clang libclang-rt-14-dev clang-format clang-tidy python3 socat openvpn nftables iproute2 iputils-ping iperf3
                python3-cryptography-vectors golang-github-flynn-noise-dev)
 
 say() { printf '\n== %s\n' "$*"; }
