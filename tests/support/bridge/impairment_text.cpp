@@ -44,12 +44,12 @@ Duration seconds_span(double value) {
 using Setter = tl::expected<void, std::string_view> (*)(ImpairmentOptions& options, std::string_view value,
                                                         Duration age);
 
-template <const Range& kRange, auto kStore>
+template <const Range& Allowed, auto Store>
 tl::expected<void, std::string_view> set_number(ImpairmentOptions& options, std::string_view value,
                                                 Duration /*age*/) {
-  const auto parsed = number(value, kRange);
-  if (!parsed) return tl::unexpected(kRange.what);
-  kStore(options, *parsed);
+  const auto parsed = number(value, Allowed);
+  if (!parsed) return tl::unexpected(Allowed.what);
+  Store(options, *parsed);
   return {};
 }
 
@@ -123,12 +123,12 @@ std::string_view strip(std::string_view name, std::string_view suffix) {
 }  // namespace
 
 std::span<const ImpairmentWord> impairment_words() {
-  static const auto kWords = [] {
+  static const auto all = [] {
     std::array<ImpairmentWord, kRows.size()> words{};
     std::transform(kRows.begin(), kRows.end(), words.begin(), [](const Row& row) { return row.word; });
     return words;
   }();
-  return kWords;
+  return all;
 }
 
 tl::expected<void, std::string> apply_impairment(ImpairmentPair& options, std::string_view name,

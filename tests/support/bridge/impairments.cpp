@@ -7,8 +7,12 @@
 namespace mptunnel::test {
 namespace {
 
-/// The random streams of a link, one a purpose.
-enum Stream : std::uint64_t { kLossStream = 1, kBurstStream, kDuplicateStream, kFlipStream, kJitterStream };
+// The random streams of a link, one a purpose.
+constexpr std::uint64_t kLossStream = 1;
+constexpr std::uint64_t kBurstStream = 2;
+constexpr std::uint64_t kDuplicateStream = 3;
+constexpr std::uint64_t kFlipStream = 4;
+constexpr std::uint64_t kJitterStream = 5;
 
 constexpr std::array<const char*, kLossKinds> kLossNames{"random", "burst",  "blackout", "mtu",
                                                          "queue",  "memory", "client",   "send"};
