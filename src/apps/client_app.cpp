@@ -16,6 +16,7 @@ ClientApp::ClientApp(const ClientConfig& config, const ClientSettings& settings,
       started_(monotonic_now()),
       ports_(tuning),
       engine_(settings, random_),
+      applications_(settings.identity),
       interfaces_(
           ports_.loop(), [this] { bridges_.on_interfaces(); }, log_line),
       bridges_(config_, settings.identity, ports_.context(), interfaces_.table(), *this),
@@ -47,7 +48,7 @@ void ClientApp::on_application(DatagramSocket& socket) {
     const ReceiveResult result = application_budget_.receive(socket, buffers_);
     application_drops_.add(result.kernel_drops, now);
     for (const Received& received : result.batches) {
-      engine_.on_application(received.batch, received.route, out_, now, received.dscp);
+      engine_.on_application(received.batch, applications_.use(received.route), out_, now, received.dscp);
       if (out_.arena.size() >= kFlushBytes) flush();
     }
     flush();
@@ -102,6 +103,7 @@ void ClientApp::flush() {
   is_flushing_ = true;
   send_runs();
   deliver();
+  for (const FlowChange& ended : out_.flow_changes) applications_.forget(ended.flow);
   const std::vector<Event> events = std::move(out_.events);
   out_.clear();
   is_flushing_ = false;
@@ -113,9 +115,13 @@ void ClientApp::send_runs() {
   if (out_.runs.empty()) return;
   bridges_.for_each([this](Bridge& bridge) {
     DatagramSocket* socket = bridge.socket();
-    if (socket == nullptr) return;
     for (const PacketRun& run : out_.runs) {
-      if (run.paths.contains(bridge.id())) sender_.add(out_, run, bridge.id());
+      if (!run.paths.contains(bridge.id())) continue;
+      if (socket != nullptr) {
+        sender_.add(out_, run, bridge.id());
+      } else {
+        drops_.add(Drop::socket_gone, run.count);
+      }
     }
     if (sender_.empty()) return;
     const int error =
@@ -130,7 +136,7 @@ void ClientApp::deliver() {
   out_.group_deliveries();
   DatagramSocket* socket = nullptr;
   for (const Delivery& delivery : out_.deliveries) {
-    const Route* application = engine_.application_of(delivery.flow);
+    const Route* application = applications_.find(delivery.flow);
     DatagramSocket* own = application == nullptr ? nullptr : listeners_.find(*application);
     if (own == nullptr) {
       drops_.add(application == nullptr ? Drop::flow_unknown : Drop::unreachable, delivery.count);
@@ -186,8 +192,8 @@ void ClientApp::log_summary() {
     log_info("bridge {}: {}, {}, sent {}, received {}", bridge.name(), name_of(path.state()), rtt,
              counters.sent, counters.received);
   });
-  log_info("datagrams: {} from applications, {} to applications", engine_.datagrams_in(),
-           engine_.datagrams_out());
+  const SessionSnapshot session = engine_.snapshot(monotonic_now()).session;
+  log_info("datagrams: {} from applications, {} to applications", session.into_tunnel, session.out_of_tunnel);
   log_drops("from the network", engine_.drops());
   log_drops("towards applications", drops_);
   log_kernel_drops({&application_drops_, &bridge_drops_});

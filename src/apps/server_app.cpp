@@ -119,11 +119,17 @@ void ServerApp::send_runs() {
     for (const PathId path : paths) {
       const Route* route = engine_.route_of(session, path);
       DatagramSocket* own = route == nullptr ? nullptr : listeners_.find(*route);
-      if (own == nullptr) continue;
-      if (own != socket) send_copies(socket);
-      socket = own;
+      if (own != nullptr && own != socket) {
+        send_copies(socket);
+        socket = own;
+      }
       for (std::size_t run = begin; run < end; ++run) {
-        if (out_.runs[run].paths.contains(path)) sender_.add(out_, out_.runs[run], path, *route);
+        if (!out_.runs[run].paths.contains(path)) continue;
+        if (own != nullptr) {
+          sender_.add(out_, out_.runs[run], path, *route);
+        } else {
+          drops_.add(Drop::socket_gone, out_.runs[run].count);
+        }
       }
     }
     begin = end;
@@ -141,7 +147,10 @@ void ServerApp::send_copies(DatagramSocket* socket) {
 void ServerApp::send_direct() {
   for (const DirectPacket& packet : out_.direct) {
     DatagramSocket* socket = listeners_.find(packet.route);
-    if (socket == nullptr) continue;
+    if (socket == nullptr) {
+      drops_.add(Drop::socket_gone);
+      continue;
+    }
     const SendOutcome outcome = socket->send({out_.bytes_of(packet), packet.size, packet.route});
     if (outcome.accepted == 0) drops_.add(drop_for(outcome.error));
   }
@@ -163,9 +172,9 @@ void ServerApp::deliver() {
 }
 
 void ServerApp::log_summary() const {
-  for (const auto& [handle, session] : engine_.sessions()) {
-    log_info("client from {}: {} datagrams to the target, {} from it",
-             session->first_route.remote.to_string(), session->datagrams_in, session->datagrams_out);
+  for (const PeerSnapshot& client : engine_.snapshot(monotonic_now()).peers) {
+    log_info("client from {}: {} datagrams to the target, {} from it", client.first_route.remote.to_string(),
+             client.session.out_of_tunnel, client.session.into_tunnel);
   }
   log_drops("from the network", engine_.drops());
   log_drops("towards the target", drops_);

@@ -18,14 +18,37 @@ std::string text_of(const Endpoint& endpoint) {
   return endpoint.is_set() ? endpoint.to_string() : "";
 }
 
-std::optional<RttStatus> rtt_status(const RttEstimator& rtt) {
-  if (!rtt.has_sample()) return std::nullopt;
-  return RttStatus{rtt.smoothed(), rtt.variation(), rtt.minimum(), rtt.latest()};
+SessionStatus session_values(const SessionSnapshot& snapshot) {
+  SessionStatus session;
+  session.flows = snapshot.flows;
+  session.datagrams_in = snapshot.into_tunnel;
+  session.datagrams_out = snapshot.out_of_tunnel;
+  session.duplicates_dropped = snapshot.duplicates;
+  session.fragmented = snapshot.fragmented;
+  session.largest_whole = snapshot.largest_whole;
+  if (!snapshot.key) return session;
+  session.state = SessionState::established;
+  session.cipher = name_of(snapshot.key->cipher);
+  session.key_age = snapshot.key->age;
+  session.age = snapshot.age;
+  session.residual_loss_out = snapshot.data_out.loss();
+  session.residual_loss_in = snapshot.data_in.loss();
+  return session;
 }
 
-void add_traffic(PathStatus& status, const PathTraffic& traffic, const PathHistory& history,
-                 const MtuSearch& mtu, TimePoint now) {
-  const auto recent = history.recent(traffic, now);
+PathStatus path_values(const PathSnapshot& snapshot) {
+  PathStatus status;
+  status.id = snapshot.id.value;
+  status.state = snapshot.state;
+  status.standby = snapshot.standby;
+  status.last_answer = snapshot.last_heard;
+  status.mtu_out = snapshot.mtu_out;
+  status.mtu_in = snapshot.mtu_in;
+  if (const RttEstimator& rtt = snapshot.rtt; rtt.has_sample())
+    status.rtt = RttStatus{rtt.smoothed(), rtt.variation(), rtt.minimum(), rtt.latest()};
+  if (!snapshot.traffic) return status;
+  const PathTraffic& traffic = *snapshot.traffic;
+  const PathHistory::Recent& recent = snapshot.recent;
   status.out = {.packets = traffic.sent,
                 .bytes = traffic.sent_bytes,
                 .lost = traffic.out.lost(),
@@ -44,8 +67,7 @@ void add_traffic(PathStatus& status, const PathTraffic& traffic, const PathHisto
                .first = traffic.first,
                .duplicates = traffic.duplicates,
                .rate_bps = static_cast<std::uint64_t>(recent.bytes_in * 8)};
-  if (mtu.is_measured()) status.mtu_out = mtu.mtu();
-  if (traffic.peer_mtu != 0) status.mtu_in = traffic.peer_mtu;
+  return status;
 }
 
 std::string loss_problem(const PathStatus& status) {

@@ -7,166 +7,113 @@
 namespace mptunnel {
 
 ClientEngine::ClientEngine(const ClientSettings& settings, RandomSource& random)
-    : settings_(settings),
-      random_(random),
-      process_(random.u64()),
-      paths_(settings.paths),
-      flows_(settings.identity, settings.max_flows),
-      handshake_(settings.handshake, random) {
-  MPT_ASSERT(settings.paths <= kMaxPaths);
-}
+    : state_(settings, random), handshaking_(settings, state_, prober_) {}
 
 void ClientEngine::set_path_traits(PathId path, const PathTraits& traits) {
-  MPT_ASSERT(path.value < kMaxPaths);
-  if (path.value >= paths_.size()) paths_.resize(std::size_t{path.value} + 1);
-  paths_[path.value].probed.set_traits(traits);
+  state_.paths.set_traits(path, traits);
 }
 
 void ClientEngine::set_path_available(PathId path, bool available, Output& out, TimePoint now) {
-  MPT_ASSERT(path.value < paths_.size());
-  ClientPath& own = paths_[path.value];
-  if (own.probed.is_available() == available) return;
-  own.probed.set_available(available);
-  own.called_in = false;
-  own.enough_since.reset();
-  own.mtu.stop();
+  if (!state_.paths.set_available(path, available)) return;
   if (next_housekeeping_ == kNever) next_housekeeping_ = now;
-  if (available) {
-    if (!current_ && !is_handshaking_ && !next_) start_handshake(false, now);
-    if (is_handshaking_) next_handshake_ = now;
-  }
-  update_standby(out, now);
-  note_all_down(out, now);
+  if (available) handshaking_.on_path(now);
+  prober_.update_standby(out, now);
+  handshaking_.on_paths_changed(out, now);
 }
 
 void ClientEngine::readdress_path(PathId path, Output& out, TimePoint now) {
-  MPT_ASSERT(path.value < paths_.size());
-  ClientPath& own = paths_[path.value];
+  MPT_ASSERT(state_.paths.contains(path));
+  ClientPath& own = state_.paths[path];
   if (!own.probed.is_available()) return;
   own.probed.readdress();
   own.mtu.stop();
-  if (is_handshaking_) next_handshake_ = now;
-  update_standby(out, now);
+  handshaking_.on_path(now);
+  prober_.update_standby(out, now);
 }
 
-void ClientEngine::on_application(DatagramBatch batch, const Route& application, Output& out, TimePoint now,
+void ClientEngine::on_application(DatagramBatch batch, const FlowSource& source, Output& out, TimePoint now,
                                   std::uint8_t dscp) {
-  last_application_ = now;
-  update_moving(now);
-  std::vector<FlowId> closed;
-  const auto flow = flows_.use(application, closed, now);
-  if (!closed.empty()) close_flows(closed, out, now);
-  const Carriers carriers = this->carriers(now);
-  if (!can_send(carriers.paths, now)) hurry_handshake();
-  for_each_datagram(batch, [&](ConstBytes payload) {
-    ++datagrams_in_;
-    if (flow) {
-      take_datagram(**flow, payload, carriers, dscp, out, now);
-    } else {
-      drops_.add(flow.error());
-      note_limit(flow.error(), out, now);
-    }
-  });
-  finish_sending(carriers, out, now);
+  state_.activity.note_application(now);
+  state_.activity.update(now);
+  for (const PathId path : outbound_.on_application(batch, source, dscp, out, now)) {
+    if (!state_.paths[path].probed.is_available()) continue;
+    out.events.emplace_back(PathLooped{path});
+    set_path_available(path, false, out, now);
+  }
 }
 
 void ClientEngine::on_path(PathId path, DatagramBatch batch, Output& out, TimePoint now) {
-  MPT_ASSERT(path.value < paths_.size());
-  for_each_datagram(batch, [&](Bytes packet) {
-    const auto header = decode_header(packet);
-    if (!header) {
-      drops_.add(packet.size() < kHeaderBytes ? Drop::truncated : Drop::unknown_type);
-      return;
-    }
-    if (header->type == PacketType::handshake2) {
-      on_handshake2(packet, out, now);
-      return;
-    }
-    if (header->type != PacketType::data && header->type != PacketType::control) {
-      drops_.add(Drop::unknown_type);
-      return;
-    }
-    KeyEpoch* epoch = find_epoch(header->index);
-    if (epoch == nullptr) {
-      drops_.add(Drop::unknown_index);
-    } else if (header->type == PacketType::data) {
-      on_data(*epoch, path, *header, packet, out, now);
-    } else {
-      on_control(*epoch, path, *header, packet, out, now);
-    }
-  });
-  update_moving(now);
+  MPT_ASSERT(state_.paths.contains(path));
+  for_each_datagram(batch, [&](Bytes packet) { inbound_.on_packet(path, packet, out, now); });
+  state_.activity.update(now);
+}
+
+TimePoint ClientEngine::deadline() const {
+  TimePoint first = std::min({next_housekeeping_, state_.sender.deadline(), handshaking_.deadline()});
+  if (state_.link.current() != nullptr) first = std::min(first, prober_.deadline());
+  return first;
+}
+
+void ClientEngine::on_deadline(Output& out, TimePoint now) {
+  state_.activity.update(now);
+  state_.sender.expire(now);
+  if (state_.sender.is_due(now)) outbound_.flush(out, now);
+  if (state_.link.current() != nullptr) {
+    prober_.run(out, now);
+    handshaking_.on_paths_changed(out, now);
+  }
+  handshaking_.run(out, now);
+  if (now >= next_housekeeping_) run_housekeeping(out, now);
+}
+
+void ClientEngine::run_housekeeping(Output& out, TimePoint now) {
+  next_housekeeping_ = now + kHousekeeping;
+  state_.link.expire(now);
+  outbound_.expire_flows(out, now);
+  state_.receiver.expire(now);
+  for (const PathId path : state_.paths.all()) {
+    if (PathTraffic* traffic = state_.link.traffic(path)) state_.paths[path].history.sample(*traffic, now);
+  }
+  if (auto event = state_.sender.check_fragmenting(state_.paths.views(now), now))
+    out.events.emplace_back(*event);
+  handshaking_.check_key(now);
 }
 
 void ClientEngine::on_sent(PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop,
                            TimePoint now) {
-  if (KeyEpoch* epoch = find_epoch(run.epoch)) {
-    epoch->path(path).count_sent(accepted, run.bytes_of_first(accepted));
-  }
-  if (accepted == run.count) return;
-  drops_.add(drop, run.count - accepted);
-  if (drop == Drop::message_size) paths_[path.value].mtu.on_refused(run.stride, now);
-}
-
-Arrivals ClientEngine::data_in() const {
-  Arrivals all = retired_in_;
-  return current_ ? all += current_->data_in() : all;
-}
-
-Arrivals ClientEngine::data_out() const {
-  Arrivals all = retired_out_;
-  return current_ ? all += current_->data_out() : all;
+  Sender::count_sent(state_.link.find(run.epoch), path, run, accepted, drop, state_.context.drops);
+  if (accepted < run.count && drop == Drop::message_size) state_.paths[path].mtu.on_refused(run.stride, now);
 }
 
 void ClientEngine::close(Output& out, TimePoint now) {
-  for (KeyEpoch* epoch : {current_.get(), next_.get()}) {
+  for (LinkEpoch* epoch : {state_.link.current(), state_.link.next()}) {
     if (epoch != nullptr)
-      send_control(*epoch, {CloseFrame{CloseReason::shutdown}}, available_paths(), out, now);
+      state_.sender.send_control(*epoch, {CloseFrame{CloseReason::shutdown}}, state_.paths.available(), out,
+                                 now);
   }
 }
 
-const Route* ClientEngine::application_of(FlowHandle flow) {
-  const ClientFlow* found = flows_.find(FlowId{static_cast<std::uint16_t>(flow.value)});
-  return found == nullptr ? nullptr : &found->application;
-}
-
-PathSet ClientEngine::available_paths() const {
-  PathSet paths;
-  for (std::size_t i = 0; i < paths_.size(); ++i) {
-    if (paths_[i].probed.is_available()) paths.insert(PathId{static_cast<std::uint8_t>(i)});
+ClientSnapshot ClientEngine::snapshot(TimePoint now) const {
+  ClientSnapshot snapshot;
+  snapshot.session = snapshot_of(state_.link, state_.sender, state_.paths.views(now), now);
+  snapshot.session.flows = state_.flows.size();
+  snapshot.session.into_tunnel = outbound_.datagrams();
+  snapshot.session.out_of_tunnel = inbound_.datagrams();
+  snapshot.session.duplicates = state_.context.drops[Drop::copy];
+  snapshot.drops = state_.context.drops;
+  for (const PathId id : state_.paths.all()) {
+    const ClientPath& path = state_.paths[id];
+    PathSnapshot& own = snapshot.paths.emplace_back();
+    own.id = id;
+    own.state = path.probed.state();
+    own.standby = path.probed.is_standby();
+    own.rtt = path.probed.rtt();
+    if (path.probed.last_answer()) own.last_heard = now - *path.probed.last_answer();
+    own.silent = path.probed.silence(now);
+    if (const PathTraffic* traffic = state_.link.traffic(id))
+      own.set_traffic(*traffic, path.history, path.mtu, now);
   }
-  return paths;
-}
-
-KeyEpoch* ClientEngine::find_epoch(SessionIndex index) {
-  if (current_ && current_->local_index() == index) return current_.get();
-  if (next_ && next_->local_index() == index) return next_.get();
-  for (const OldEpoch& old : old_) {
-    if (old.epoch->local_index() == index) return old.epoch.get();
-  }
-  return nullptr;
-}
-
-SessionIndex ClientEngine::free_index() {
-  SessionIndex index;
-  do {
-    index = SessionIndex{static_cast<std::uint32_t>(random_.u64() >> (64 - kSessionIndexBits))};
-  } while (find_epoch(index) != nullptr);
-  return index;
-}
-
-void ClientEngine::update_moving(TimePoint now) {
-  const auto is_recent = [now](const std::optional<TimePoint>& time) {
-    return time && now - *time < kDataMovesFor;
-  };
-  is_application_sending_ = is_recent(last_application_);
-  is_moving_ = is_application_sending_ || is_recent(last_data_);
-}
-
-void ClientEngine::note_limit(Drop drop, Output& out, TimePoint now) {
-  if (said_limit_ && now - *said_limit_ < 1min) return;
-  said_limit_ = now;
-  out.events.emplace_back(TablesFull{drop});
+  return snapshot;
 }
 
 }  // namespace mptunnel

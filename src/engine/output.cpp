@@ -19,8 +19,8 @@ void Output::clear() {
   kept_.clear();
 }
 
-Bytes Output::keep(std::vector<std::uint8_t> packet) {
-  return kept_.emplace_back(std::move(packet));
+Bytes Output::keep(std::vector<std::uint8_t> bytes) {
+  return kept_.emplace_back(std::move(bytes));
 }
 
 bool Output::empty() const {

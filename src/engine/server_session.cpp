@@ -1,24 +1,54 @@
 #include "mptunnel/engine/server_session.h"
 
-#include <algorithm>
-
 namespace mptunnel {
 
-PathSet ServerSession::data_paths(TimePoint now) const {
+ServerSession::ServerSession(SessionHandle own, const ClientHelloFrame& hello, const Route& route,
+                             LinkContext& context, TimePoint now)
+    : handle(own),
+      identity(hello.identity),
+      process(hello.process),
+      network(source_network(route.remote)),
+      first_route(route),
+      sender(own, link, context),
+      receiver(context),
+      last_heard(now),
+      last_moved(now) {}
+
+PathSet ServerSession::carrying(TimePoint now) const {
   PathSet wanted;
   PathSet usable;
   if (superseded || dormant) return wanted;
-  for (std::size_t i = 0; i < paths.size(); ++i) {
-    if (!paths[i] || !paths[i]->is_usable(now)) continue;
-    const PathId path{static_cast<std::uint8_t>(i)};
-    usable.insert(path);
-    if (paths[i]->carries_data(now)) wanted.insert(path);
+  for (const PathId id : all_paths()) {
+    const ServerPath& path = *paths[id.value];
+    if (!path.is_usable(now)) continue;
+    usable.insert(id);
+    if (path.carries_data(now)) wanted.insert(id);
   }
-  return !wanted.empty() ? wanted : usable;
+  return wanted.empty() ? usable : wanted;
 }
 
-Carriers ServerSession::carriers(TimePoint now) const {
-  return carriers_of(data_paths(now), mtu_of());
+PathViews ServerSession::views(TimePoint now) const {
+  PathViews views;
+  for (const PathId id : carrying(now)) {
+    const ServerPath& path = *paths[id.value];
+    views.add(id, {path.state(now), path.mtu.mtu(), path.rtt().smoothed()});
+  }
+  return views;
+}
+
+PathSet ServerSession::all_paths() const {
+  PathSet set;
+  for (const PathId id : PathSet::all()) {
+    if (paths[id.value]) set.insert(id);
+  }
+  return set;
+}
+
+std::optional<PathId> ServerSession::path_at(const Route& route) const {
+  for (const PathId id : PathSet::all()) {
+    if (paths[id.value] && paths[id.value]->route() == route) return id;
+  }
+  return std::nullopt;
 }
 
 TimePoint ServerSession::next_mtu_probe(const ServerPath& path, TimePoint now) const {
@@ -27,71 +57,12 @@ TimePoint ServerSession::next_mtu_probe(const ServerPath& path, TimePoint now) c
 }
 
 PathTraffic* ServerSession::find_traffic(const Route& from, std::optional<PathId> path) {
-  if (path) return &sealing().path(*path);
-  for (Stray& stray : strays) {
-    if (stray.from == from) return stray.owner ? &sealing().path(*stray.owner) : &stray.counts;
-  }
-  return nullptr;
+  return path ? link.traffic(*path) : strays.find(from);
 }
 
-PathTraffic& ServerSession::traffic_from(const Route& from, std::optional<PathId> path) {
-  if (PathTraffic* known = find_traffic(from, path)) return *known;
-  if (strays.size() >= kMaxPaths) strays.erase(strays.begin());
-  return strays.emplace_back(Stray{from, std::nullopt, {}}).counts;
-}
-
-void ServerSession::take_strays(PathId path, const std::optional<Route>& old_route) {
-  const Route& from = paths[path.value]->route();
-  const auto found =
-      std::find_if(strays.begin(), strays.end(), [&](const Stray& s) { return s.from == from; });
-  if (found != strays.end()) {
-    sealing().path(path).add_counts(found->counts);
-    strays.erase(found);
-  }
-  if (!old_route || *old_route == from) return;
-  if (strays.size() >= kMaxPaths) strays.erase(strays.begin());
-  strays.push_back({*old_route, path, {}});
-}
-
-Arrivals ServerSession::data_in() const {
-  Arrivals all = retired_in;
-  return all += sealing().data_in();
-}
-
-Arrivals ServerSession::data_out() const {
-  Arrivals all = retired_out;
-  return all += sealing().data_out();
-}
-
-void ServerSession::retire(const KeyEpoch& keys) {
-  retired_in += keys.data_in();
-  retired_out += keys.data_out();
-}
-
-std::optional<PathId> ServerSession::path_at(const Route& route) const {
-  for (std::size_t i = 0; i < paths.size(); ++i) {
-    if (paths[i] && paths[i]->route() == route) return PathId{static_cast<std::uint8_t>(i)};
-  }
-  return std::nullopt;
-}
-
-std::vector<SessionIndex> ServerSession::add_epoch(std::unique_ptr<KeyEpoch> keys, TimePoint now) {
-  std::uint32_t order = 0;
-  for (Epoch& epoch : epochs) {
-    epoch.until = std::min(epoch.until, now + kOldKeyOpensFor);
-    order = std::max(order, epoch.order + 1);
-  }
-  std::vector<SessionIndex> gone;
-  if (epochs.size() >= kMaxEpochs) {
-    gone.push_back(epochs.front().keys->local_index());
-    epochs.erase(epochs.begin());
-  }
-  if (!epochs.empty()) {
-    retire(sealing());
-    keys->join_paths(sealing().paths());
-  }
-  epochs.push_back({std::move(keys), order, kNever});
-  return gone;
+std::optional<OutgoingFlow> ServerSession::outgoing(FlowHandle flow) {
+  const ServerFlow* found = flows.find(flow);
+  return found == nullptr ? std::nullopt : std::optional(OutgoingFlow{flow, found->id, std::nullopt});
 }
 
 }  // namespace mptunnel

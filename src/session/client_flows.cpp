@@ -1,31 +1,32 @@
 #include "mptunnel/session/client_flows.h"
 
-#include "mptunnel/crypto/kdf.h"
+#include "mptunnel/base/cursor.h"
 
 namespace mptunnel {
+namespace {
 
-ClientFlows::ClientFlows(const ClientIdentity& identity, std::size_t limit)
-    : identity_(identity), limit_(limit) {}
+/// A flow in use is not given up for a newcomer: one that was silent for this long may be.
+constexpr Duration kEvictableAfter = 10s;
 
-tl::expected<ClientFlow*, Drop> ClientFlows::use(const Route& application, std::vector<FlowId>& closed,
+}  // namespace
+
+tl::expected<ClientFlow*, Drop> ClientFlows::use(const FlowSource& source, std::vector<Ended>& ended,
                                                  TimePoint now) {
-  const auto known = by_application_.find(application.remote);
-  if (known != by_application_.end()) {
+  const auto known = by_source_.find(source.handle);
+  if (known != by_source_.end()) {
     ClientFlow& flow = *by_id_[known->second.value];
     flow.last_used = now;
-    flow.application.local = application.local;
     return &flow;
   }
   // The id comes first: no flow is given up for a newcomer that then has none.
   const auto id = take_id(now);
   if (!id) return tl::unexpected(Drop::flow_limit);
-  if (by_application_.size() >= limit_ && !make_room(closed, now)) {
+  if (by_source_.size() >= limit_ && !make_room(ended, now)) {
     free_.insert(*id);
     return tl::unexpected(Drop::flow_limit);
   }
-  by_application_.emplace(application.remote, *id);
-  by_id_[id->value] =
-      ClientFlow{*id, application, derive_flow_hash(identity_, application.remote), now, false};
+  by_source_.emplace(source.handle, *id);
+  by_id_[id->value] = ClientFlow{*id, source, now, false};
   return &*by_id_[id->value];
 }
 
@@ -34,23 +35,28 @@ ClientFlow* ClientFlows::find(FlowId id) {
   return &*by_id_[id.value];
 }
 
+ClientFlow* ClientFlows::find(FlowHandle source) {
+  const auto found = by_source_.find(source);
+  return found == by_source_.end() ? nullptr : find(found->second);
+}
+
 void ClientFlows::forget_opened() {
   for (auto& flow : by_id_) {
     if (flow) flow->opened = false;
   }
 }
 
-void ClientFlows::expire(std::vector<FlowId>& closed, TimePoint now) {
+void ClientFlows::expire(std::vector<Ended>& ended, TimePoint now) {
   for (const auto& flow : by_id_) {
-    if (flow && now - flow->last_used >= kFlowIdle) closed.push_back(flow->id);
+    if (flow && now - flow->last_used >= kFlowIdle) close(flow->id, ended, now);
   }
-  for (const FlowId id : closed) close(id, now);
 }
 
-void ClientFlows::close(FlowId id, TimePoint now) {
-  if (find(id) == nullptr) return;
-  by_application_.erase(by_id_[id.value]->application.remote);
-  by_id_[id.value].reset();
+void ClientFlows::close(FlowId id, std::vector<Ended>& ended, TimePoint now) {
+  auto& flow = by_id_[id.value];
+  ended.push_back({id, flow->source.handle});
+  by_source_.erase(flow->source.handle);
+  flow.reset();
   resting_.push_back({id, now + kFlowIdRest});
 }
 
@@ -65,14 +71,13 @@ std::optional<FlowId> ClientFlows::take_id(TimePoint now) {
   return FlowId{static_cast<std::uint16_t>(by_id_.size() - 1)};
 }
 
-bool ClientFlows::make_room(std::vector<FlowId>& closed, TimePoint now) {
+bool ClientFlows::make_room(std::vector<Ended>& ended, TimePoint now) {
   const ClientFlow* oldest = nullptr;
   for (const auto& flow : by_id_) {
     if (flow && (oldest == nullptr || flow->last_used < oldest->last_used)) oldest = &*flow;
   }
-  if (oldest == nullptr || now - oldest->last_used < kFlowEvictableAfter) return false;
-  closed.push_back(oldest->id);
-  close(oldest->id, now);
+  if (oldest == nullptr || now - oldest->last_used < kEvictableAfter) return false;
+  close(oldest->id, ended, now);
   return true;
 }
 

@@ -25,12 +25,7 @@ constexpr std::uint64_t mix(std::uint64_t value) {
 
 KeyEpoch::KeyEpoch(SessionIndex local, SessionIndex remote, TrafficKeys keys, std::uint64_t peer_frames,
                    TimePoint created)
-    : local_(local),
-      remote_(remote),
-      keys_(std::move(keys)),
-      peer_frames_(peer_frames),
-      created_(created),
-      paths_(std::make_shared<PathTable>()) {}
+    : local_(local), remote_(remote), keys_(std::move(keys)), peer_frames_(peer_frames), created_(created) {}
 
 void KeyEpoch::Usage::opened(PacketNumber number, std::size_t bytes) {
   packets = std::max(packets, number.value + 1);
@@ -149,24 +144,6 @@ bool KeyEpoch::verifies(const PacketHeader& header, Bytes packet) {
 void KeyEpoch::announce_data(std::uint32_t sealed) {
   announced_ = std::max(announced_, sealed);
   data_receive_.packets = std::max(data_receive_.packets, std::min(announced_, kMaxAnnounced));
-}
-
-void KeyEpoch::on_report(const PathReport& report) {
-  announce_data(report.data_sealed);
-  if (report.data_sealed >= data_in_.sent) data_in_ = {report.data_sealed, data_seen_.received()};
-  if (report.data_of >= data_out_.sent && report.data_of <= data_send_.packets)
-    data_out_ = {report.data_of, report.data_opened};
-}
-
-void KeyEpoch::fill_report(PathReport& report) const {
-  report.data_sealed = data_send_.packets;
-  report.data_opened = static_cast<std::uint32_t>(data_in_.received);
-  report.data_of = static_cast<std::uint32_t>(data_in_.sent);
-}
-
-void KeyEpoch::join_paths(std::shared_ptr<PathTable> session) {
-  for (std::size_t i = 0; i < session->size(); ++i) (*session)[i].add_counts((*paths_)[i]);
-  paths_ = std::move(session);
 }
 
 bool KeyEpoch::wants_rekey(TimePoint now) const {

@@ -123,7 +123,7 @@ void Attacker::send(Copy copy) {
 
 void Attacker::check_paths() const {
   if (!world_.server().is_running()) return;
-  for (const auto& [handle, session] : world_.server().engine().sessions()) {
+  for (const auto& [handle, session] : world_.server().engine().state().table.all()) {
     for (const auto& path : session->paths) {
       if (!path || !path->is_validated()) continue;
       if (std::find(addresses_.begin(), addresses_.end(), path->route().remote) != addresses_.end())

@@ -25,7 +25,7 @@ void Bench::begin() {
   world.server().start();
   client.start();
   run(1s);
-  EXPECT_TRUE(client.engine().has_session());
+  EXPECT_TRUE(client.engine().state().link.current() != nullptr);
   world.traffic().start(application);
 }
 

@@ -29,7 +29,7 @@ TEST(ClearMode, PayloadTravelsAsItIs) {
   });
   bench.run(1s);
   EXPECT_GT(checked, 20U);
-  EXPECT_EQ(bench.client.engine().epoch()->cipher(), Cipher::none);
+  EXPECT_EQ(bench.client.engine().state().link.current()->keys().cipher(), Cipher::none);
 }
 
 TEST(ClearMode, LosesNothingOnCleanPathsThroughRekeys) {
@@ -102,7 +102,7 @@ TEST(ClearMode, IsRefusedWhereTheServerEncrypts) {
   EXPECT_EQ(bench.count<SessionRefused>(bench.client.events()), 1U);
   EXPECT_EQ(std::get<Refusal>(std::get<SessionRefused>(bench.client.events().front()).why), Refusal::cipher);
   EXPECT_EQ(bench.count<HandshakeRefused>(bench.server().events()), 1U);
-  EXPECT_EQ(bench.server().engine().sessions().size(), 0U);
+  EXPECT_EQ(bench.server().engine().state().table.all().size(), 0U);
   EXPECT_EQ(bench.client.made(PacketType::data), 0U);
   // It asks again each five seconds only.
   EXPECT_LE(bench.client.made(PacketType::handshake1), 15U);

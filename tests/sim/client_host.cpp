@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "mptunnel/crypto/kdf.h"
+#include "support/engine_access.h"
 #include "support/key_wear.h"
 
 namespace mptunnel::sim {
@@ -12,6 +13,10 @@ namespace {
 /// Longer than a datagram waits in a queue, with a stalled program in between.
 constexpr Duration kQueuedAtMost = 5s;
 constexpr std::uint32_t kFirstApplicationPort = 40000;
+
+FlowHandle source_of(const Application& application) {
+  return FlowHandle{static_cast<std::uint32_t>(application.number)};
+}
 
 constexpr std::array kRefusals{Drop::would_block, Drop::no_buffers, Drop::refused, Drop::unreachable};
 
@@ -80,9 +85,10 @@ void ClientHost::stall(Duration time) {
 }
 
 void ClientHost::pretend_sealed(std::uint32_t packets, std::uint64_t blocks) {
-  if (!program_ || program_->engine.mutable_epoch() == nullptr) return;
-  test::wear_out(*program_->engine.mutable_epoch(), packets, blocks);
-  context_.oracle.allow_jump(program_->number, program_->engine.epoch()->remote_index());
+  if (!program_ || program_->engine.state().link.current() == nullptr) return;
+  KeyEpoch& keys = test::keys_of(program_->engine);
+  test::wear_out(keys, packets, blocks);
+  context_.oracle.allow_jump(program_->number, keys.remote_index());
   program_->alarm.rearm();
 }
 
@@ -117,7 +123,7 @@ void ClientHost::from_application(Application& application, const std::vector<st
   }
   context_.oracle.offered(program_->number, sizes.size());
   program_->alarm.allow(sizes.size());
-  const Route from{application.endpoint, make_endpoint(0x7f000001U, 3000)};
+  const FlowSource from{source_of(application), application.hash};
   call(true, [&] {
     program_->engine.on_application({bytes, std::max<std::size_t>(1, sizes.front())}, from, out_,
                                     context_.now());
@@ -156,9 +162,9 @@ void ClientHost::call(bool is_offer, Call call) {
   const std::uint64_t excuses = after[Drop::flow_unknown] - before[Drop::flow_unknown];
   carry_out(out_);
   deliver(out_, excuses);
-  const KeyEpoch* epoch = program_->engine.epoch();
+  const LinkEpoch* epoch = program_->engine.state().link.current();
   context_.oracle.client_uses(program_->number,
-                              epoch == nullptr ? std::nullopt : std::optional(epoch->local_index()));
+                              epoch == nullptr ? std::nullopt : std::optional(epoch->index()));
   program_->alarm.rearm();
 }
 
@@ -168,8 +174,10 @@ void ClientHost::carry_out(Output& out) {
     context_.journal.trace("  client {}: {}", number_, describe(event));
   }
   for (const PacketRun& run : out.runs) send_run(run, out);
-  if (!out.direct.empty() || !out.flow_changes.empty())
-    context_.journal.fail("a client wants what only a server can do");
+  for (const FlowChange& change : out.flow_changes) {
+    if (change.opened) context_.journal.fail("the client wants a socket to the target");
+  }
+  if (!out.direct.empty()) context_.journal.fail("a client wants what only a server can do");
 }
 
 void ClientHost::send_run(const PacketRun& run, Output& out) {
@@ -206,8 +214,7 @@ void ClientHost::deliver(const Output& out, std::uint64_t excuses) {
     for (std::size_t i = delivery.first; i < delivery.first + delivery.count; ++i) {
       if (!packets[i]) continue;
       Application& application = traffic_.application(packets[i]->datagram->application);
-      const Route* to = program_->engine.application_of(delivery.flow);
-      if (application.host != this || to == nullptr || to->remote != application.endpoint) {
+      if (application.host != this || delivery.flow != source_of(application)) {
         context_.journal.fail("a reply for application {} is delivered to another", application.number);
       } else {
         traffic_.at_application(application, *packets[i]);
@@ -222,12 +229,13 @@ std::uint64_t ClientHost::drops(Drop reason) const {
 
 void ClientHost::audit() const {
   if (!program_) return;
-  if (program_->engine.flows() > options_.max_flows)
-    context_.journal.fail("client {} has {} flows", number_, program_->engine.flows());
-  const KeyEpoch* epoch = program_->engine.epoch();
-  if (epoch != nullptr && epoch->data_received().blocks() > kReceivedSetNumbers / ReceivedSet::kBlockNumbers)
-    context_.journal.fail("client {} has a received set of {} blocks", number_,
-                          epoch->data_received().blocks());
+  const ClientState& state = program_->engine.state();
+  if (state.flows.size() > options_.max_flows)
+    context_.journal.fail("client {} has {} flows", number_, state.flows.size());
+  if (state.link.current() == nullptr) return;
+  const std::size_t blocks = state.link.current()->keys().data_received().blocks();
+  if (blocks > kReceivedSetNumbers / ReceivedSet::kBlockNumbers)
+    context_.journal.fail("client {} has a received set of {} blocks", number_, blocks);
 }
 
 }  // namespace mptunnel::sim

@@ -164,7 +164,7 @@ void Disturber::expect_up(ClientHost& client, std::size_t path) {
   const bool takes_all =
       client.options().driver.refusals_percent == 0 && world_.server().options().driver.refusals_percent == 0;
   const ProbedPath& probed = client.engine().path(id);
-  if (!takes_all || !client.engine().has_session() || !probed.is_available()) return;
+  if (!takes_all || client.engine().state().link.current() == nullptr || !probed.is_available()) return;
   const bool is_spared = probed.traits().metered && probed.is_standby();
   const Duration interval = is_spared ? probed.traits().keepalive : Duration{kProbeWhileDown};
   // A bridge that has moved meanwhile proves its address first.
@@ -173,7 +173,9 @@ void Disturber::expect_up(ClientHost& client, std::size_t path) {
   const ProcessNumber process = client.process();
   world_.events().after(within, [this, &client, path, id, serial, process, within] {
     if (world_.now() >= repair_ || disturbed_[{client.number(), path}] != serial) return;
-    if (!client.is_running() || client.process() != process || !client.engine().has_session()) return;
+    if (!client.is_running() || client.process() != process ||
+        client.engine().state().link.current() == nullptr)
+      return;
     const PathState state = client.engine().path(id).state();
     if (state != PathState::up)
       world_.journal().fail("path {} of client {} was whole for {:.0f} ms and is {}", path, client.number(),

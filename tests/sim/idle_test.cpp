@@ -47,10 +47,10 @@ TEST(Idle, SilentSessionGetsNothingAfterAMinuteAndEndsAfterFive) {
   EXPECT_EQ(bench.server().made(PacketType::data), data);
   EXPECT_EQ(bench.server().made(PacketType::control), control);
   EXPECT_GT(bench.server().drops(Drop::no_path), 10'000U);
-  EXPECT_EQ(bench.server().engine().flows(), 1U);
+  EXPECT_EQ(bench.server().engine().state().table.flows(), 1U);
   bench.run(10s);
-  EXPECT_EQ(bench.server().engine().flows(), 0U);
-  EXPECT_EQ(bench.server().engine().sessions().size(), 0U);
+  EXPECT_EQ(bench.server().engine().state().table.flows(), 0U);
+  EXPECT_EQ(bench.server().engine().state().table.all().size(), 0U);
   EXPECT_EQ(bench.server().engine().deadline(), kNever);
   EXPECT_EQ(bench.count<ClientSessionSilent>(bench.server().events()), 1U);
 }
@@ -75,10 +75,10 @@ TEST(Idle, FlowsEndAfterFiveMinutes) {
   for (const auto& application : bench.world.traffic().applications())
     bench.world.traffic().send(*application, 1, 50);
   bench.run(295s);
-  EXPECT_EQ(bench.server().engine().flows(), 6U);
+  EXPECT_EQ(bench.server().engine().state().table.flows(), 6U);
   bench.run(10s);
-  EXPECT_EQ(bench.client.engine().flows(), 1U);
-  EXPECT_EQ(bench.server().engine().flows(), 1U);
+  EXPECT_EQ(bench.client.engine().state().flows.size(), 1U);
+  EXPECT_EQ(bench.server().engine().state().table.flows(), 1U);
 }
 
 TEST(Idle, ClientWithoutAServerAsksEveryFiveSeconds) {

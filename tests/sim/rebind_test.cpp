@@ -13,7 +13,7 @@ BenchOptions one_path() {
 }
 
 Endpoint address_of_path(Bench& bench, std::size_t path) {
-  const auto& session = *bench.server().engine().sessions().begin()->second;
+  const auto& session = *bench.server().engine().state().table.all().begin()->second;
   return session.paths.at(path)->route().remote;
 }
 

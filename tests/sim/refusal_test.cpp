@@ -34,7 +34,7 @@ TEST(SilentServer, AnswersNothingWithoutKey) {
     EXPECT_GT(attacker.packets(), 19'000U);
     for (const PacketType type : {PacketType::handshake2, PacketType::control, PacketType::data})
       EXPECT_EQ(bench.server().made(type), 0U);
-    EXPECT_EQ(bench.server().engine().pending(), 0U);
+    EXPECT_EQ(bench.server().engine().state().pending.size(), 0U);
     EXPECT_EQ(bench.count<HandshakeOtherKey>(bench.server().events()), 1U);
     EXPECT_EQ(bench.count<NoAnswer>(bench.client.events()), 1U);
   }
@@ -92,11 +92,11 @@ TEST(Refusal, LiveSessionsAreNotEvictedForNewcomersButIdleOnesAre) {
   ClientHost& third = add_stranger(bench, 9);
   third.start();
   bench.run(1s);
-  EXPECT_FALSE(third.engine().has_session());
+  EXPECT_FALSE(third.engine().state().link.current() != nullptr);
   // The second one is silent for a minute by now: dormant.
   bench.run(12s);
-  EXPECT_TRUE(third.engine().has_session());
-  EXPECT_TRUE(bench.client.engine().has_session());
+  EXPECT_TRUE(third.engine().state().link.current() != nullptr);
+  EXPECT_TRUE(bench.client.engine().state().link.current() != nullptr);
   EXPECT_EQ(bench.count<SessionStarted>(bench.client.events()), 1U);
 }
 
@@ -125,7 +125,7 @@ TEST(Refusal, CountersOfEachPathAreWhatTheKernelTookAndWhatArrived) {
   bench.begin();
   bench.run(10s);
   bench.settle();
-  const KeyEpoch& epoch = *bench.client.engine().epoch();
+  const LinkEpoch& epoch = *bench.client.engine().state().link.current();
   for (std::size_t path = 0; path < 3; ++path) {
     const Link& up = *bench.client.lane(path).up;
     const PathTraffic& counters = epoch.path(PathId{static_cast<std::uint8_t>(path)});
@@ -171,7 +171,7 @@ TEST(Refusal, FlowTableFullOfFlowsInUseRefusesNewOnes) {
   const TimePoint silent = bench.world.now();
   bench.run(11s);
   EXPECT_LE(resumed_after(fifth, silent), 11s);
-  EXPECT_EQ(bench.server().engine().flows(), 4U);
+  EXPECT_EQ(bench.server().engine().state().table.flows(), 4U);
 }
 
 TEST(Refusal, ServersFlowLimitHoldsForAllSessionsTogether) {
@@ -186,7 +186,7 @@ TEST(Refusal, ServersFlowLimitHoldsForAllSessionsTogether) {
     bench.world.traffic().start(other.add_application({}));
   }
   bench.run(5s);
-  EXPECT_EQ(bench.server().engine().flows(), 5U);
+  EXPECT_EQ(bench.server().engine().state().table.flows(), 5U);
   EXPECT_GT(bench.server().drops(Drop::flow_limit), 100U);
 }
 
@@ -206,10 +206,10 @@ TEST(Refusal, FloodOfHandshakesKeepsTheTableSmallAndHarmsNoSession) {
     bench.run(400us);
   }
   EXPECT_GT(bench.server().drops(Drop::handshake_rate), 1000U);
-  EXPECT_LE(bench.server().engine().pending(), kMaxPendingHandshakes);
-  EXPECT_EQ(bench.server().engine().sessions().size(), 1U);
+  EXPECT_LE(bench.server().engine().state().pending.size(), kMaxPendingHandshakes);
+  EXPECT_EQ(bench.server().engine().state().table.all().size(), 1U);
   bench.run(12s);
-  EXPECT_EQ(bench.server().engine().pending(), 0U);
+  EXPECT_EQ(bench.server().engine().state().pending.size(), 0U);
   bench.settle();
   EXPECT_EQ(bench.tally(false).lost(), 0U);
   EXPECT_EQ(bench.tally(true).lost(), 0U);
@@ -230,7 +230,7 @@ TEST(Refusal, ReplayedHandshakesAndHellosChangeNothing) {
   }
   EXPECT_GT(seen.size(), 50U);
   EXPECT_EQ(bench.server().events().size(), before);
-  EXPECT_EQ(bench.server().engine().sessions().size(), 1U);
+  EXPECT_EQ(bench.server().engine().state().table.all().size(), 1U);
   EXPECT_EQ(bench.count<SessionStarted>(bench.client.events()), 4U);
   bench.settle();
   EXPECT_EQ(bench.tally(true).lost(), 0U);

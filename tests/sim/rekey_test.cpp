@@ -61,7 +61,7 @@ TEST(Rekey, KeepsFlowsAndTheirSockets) {
   bench.begin();
   bench.run(300s);
   EXPECT_EQ(bench.server().sockets_opened(), 1U);
-  EXPECT_EQ(bench.server().engine().sessions().size(), 1U);
+  EXPECT_EQ(bench.server().engine().state().table.all().size(), 1U);
   for (const Event& event : bench.client.events()) {
     const auto* started = std::get_if<SessionStarted>(&event);
     const bool is_first = &event == &bench.client.events().front();
@@ -91,8 +91,8 @@ TEST(Rekey, KeyThatCannotBeReplacedIsNotUsedAfter180Seconds) {
   for (std::size_t path = 0; path < 3; ++path)
     bench.client.lane(path).up->set_filter([](const Copy& copy) { return !is_handshake(copy); });
   bench.run(180s);
-  EXPECT_FALSE(bench.client.engine().epoch() != nullptr &&
-               bench.client.engine().epoch()->is_usable(bench.world.now()));
+  EXPECT_FALSE(bench.client.engine().state().link.current() != nullptr &&
+               bench.client.engine().state().link.current()->keys().is_usable(bench.world.now()));
   const std::uint64_t data = bench.client.made(PacketType::data);
   const std::uint64_t control = bench.client.made(PacketType::control);
   bench.run(10s);

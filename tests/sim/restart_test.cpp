@@ -106,7 +106,7 @@ TEST(Restart, ClosedServerIsKnownToBeGoneAtOnce) {
   ASSERT_FALSE(bench.client.events().empty());
   EXPECT_TRUE(std::holds_alternative<SessionEnded>(bench.client.events().back()));
   EXPECT_EQ(std::get<SessionEnded>(bench.client.events().back()).reason, CloseReason::shutdown);
-  EXPECT_FALSE(bench.client.engine().has_session());
+  EXPECT_FALSE(bench.client.engine().state().link.current() != nullptr);
   bench.server().start();
   const TimePoint listening = bench.world.now();
   bench.run(1s);
@@ -117,11 +117,11 @@ TEST(Restart, ClosedClientEndsItsSession) {
   Bench bench(clean_bench());
   bench.begin();
   bench.run(1s);
-  EXPECT_EQ(bench.server().engine().sessions().size(), 1U);
+  EXPECT_EQ(bench.server().engine().state().table.all().size(), 1U);
   bench.client.close();
   bench.run(11ms);
-  EXPECT_EQ(bench.server().engine().sessions().size(), 0U);
-  EXPECT_EQ(bench.server().engine().flows(), 0U);
+  EXPECT_EQ(bench.server().engine().state().table.all().size(), 0U);
+  EXPECT_EQ(bench.server().engine().state().table.flows(), 0U);
   EXPECT_EQ(bench.count<ClientSessionEnded>(bench.server().events()), 1U);
 }
 

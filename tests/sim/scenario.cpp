@@ -134,7 +134,8 @@ void Run::repair() {
 
 void Run::judge(TimePoint whole_from, TimePoint watched_from, TimePoint watched_until) {
   for (std::size_t i = 0; i < world_.clients(); ++i) {
-    if (!world_.client(i).engine().has_session()) world_.journal().fail("client {} has no session", i);
+    if (world_.client(i).engine().state().link.current() == nullptr)
+      world_.journal().fail("client {} has no session", i);
   }
   for (const auto& application : world_.traffic().applications()) {
     if (!application->is_active || !application->traffic.echo) continue;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "support/engine_access.h"
 #include "support/key_wear.h"
 
 namespace mptunnel::sim {
@@ -63,9 +64,9 @@ void ServerHost::stall(Duration time) {
 
 void ServerHost::pretend_sealed(std::uint32_t packets, std::uint64_t blocks) {
   if (!program_) return;
-  for (const auto& [handle, session] : program_->engine.sessions()) {
-    test::wear_out(session->sealing(), packets, blocks);
-    context_.oracle.allow_jump(program_->number, session->sealing().remote_index());
+  for (const auto& [handle, session] : program_->engine.state().table.all()) {
+    test::wear_out(test::keys_of(*session), packets, blocks);
+    context_.oracle.allow_jump(program_->number, session->current().keys().remote_index());
   }
 }
 
@@ -94,16 +95,15 @@ void ServerHost::give(Batch& batch) {
     if (!copy->packet || !copy->packet->epoch) continue;
     Epoch& epoch = *copy->packet->epoch;
     context_.oracle.expect(*copy, Side::server, program_->number,
-                           program_->engine.session(epoch.session) != nullptr);
+                           program_->engine.state().table.find(epoch.session) != nullptr);
     if (epoch.server == program_->number && !epoch.adopted) greeted.push_back(&epoch);
   }
   const Route from = batch.copies.front()->from;
   call(false, [&] { program_->engine.on_network(batch.view(), from, out_, context_.now()); });
   for (Epoch* epoch : greeted) {
     if (epoch->adopted) continue;
-    for (const auto& [handle, session] : program_->engine.sessions()) {
-      if (!session->epochs.empty() && session->sealing().local_index() == epoch->server_index)
-        context_.oracle.server_adopted(*epoch, handle);
+    for (const auto& [handle, session] : program_->engine.state().table.all()) {
+      if (session->current().index() == epoch->server_index) context_.oracle.server_adopted(*epoch, handle);
     }
   }
 }
@@ -254,24 +254,28 @@ void ServerHost::audit() const {
   const ServerEngine& engine = program_->engine;
   const ServerSettings& settings = options_.settings;
   Journal& journal = context_.journal;
-  if (engine.sessions().size() > kTakeoverFactor * settings.max_sessions)
-    journal.fail("the server has {} sessions", engine.sessions().size());
-  if (engine.flows() > settings.max_flows) journal.fail("the server has {} flows", engine.flows());
-  if (engine.flows() != program_->sockets.size())
-    journal.fail("{} flows and {} sockets", engine.flows(), program_->sockets.size());
-  if (engine.pending() > kMaxPendingHandshakes) journal.fail("{} pending handshakes", engine.pending());
+  const SessionTable& table = engine.state().table;
+  const std::size_t pending = engine.state().pending.size();
+  if (table.all().size() > kTakeoverFactor * settings.max_sessions)
+    journal.fail("the server has {} sessions", table.all().size());
+  if (table.flows() > settings.max_flows) journal.fail("the server has {} flows", table.flows());
+  if (table.flows() != program_->sockets.size())
+    journal.fail("{} flows and {} sockets", table.flows(), program_->sockets.size());
+  if (pending > kMaxPendingHandshakes) journal.fail("{} pending handshakes", pending);
   std::size_t flows = 0;
-  for (const auto& [handle, session] : engine.sessions()) {
+  for (const auto& [handle, session] : table.all()) {
     flows += session->flows.size();
     if (session->flows.size() > kMaxFlows) journal.fail("a session of {} flows", session->flows.size());
-    if (session->epochs.empty() || session->epochs.size() > kMaxEpochsOfSession)
-      journal.fail("a session of {} key epochs", session->epochs.size());
-    for (const auto& epoch : session->epochs) {
-      if (epoch.keys->data_received().blocks() > kReceivedSetNumbers / ReceivedSet::kBlockNumbers)
-        journal.fail("a received set of {} blocks", epoch.keys->data_received().blocks());
+    const std::vector<SessionIndex> indices = session->link.indices();
+    if (indices.empty() || indices.size() > kMaxEpochsOfSession)
+      journal.fail("a session of {} key epochs", indices.size());
+    for (const SessionIndex index : indices) {
+      const std::size_t blocks = session->link.hold(index)->keys().data_received().blocks();
+      if (blocks > kReceivedSetNumbers / ReceivedSet::kBlockNumbers)
+        journal.fail("a received set of {} blocks", blocks);
     }
   }
-  if (flows != engine.flows()) journal.fail("{} flows in sessions, {} in the table", flows, engine.flows());
+  if (flows != table.flows()) journal.fail("{} flows in sessions, {} in the table", flows, table.flows());
 }
 
 }  // namespace mptunnel::sim

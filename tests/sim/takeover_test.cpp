@@ -25,7 +25,7 @@ TEST(Takeover, RestartedClientKeepsItsSocketToTheTarget) {
     EXPECT_EQ(bench.server().sockets_opened(), 1U);
     EXPECT_EQ(bench.count<ClientTakenOver>(bench.server().events()), 5U);
     EXPECT_EQ(bench.count<IdentitiesClash>(bench.server().events()), 0U);
-    EXPECT_EQ(bench.server().engine().flows(), 1U);
+    EXPECT_EQ(bench.server().engine().state().table.flows(), 1U);
   }
 }
 
@@ -36,9 +36,9 @@ TEST(Takeover, FormerSessionIsGoneAfterTenSeconds) {
   bench.client.kill();
   bench.client.start();
   bench.run(2s);
-  EXPECT_EQ(bench.server().engine().sessions().size(), 2U);
+  EXPECT_EQ(bench.server().engine().state().table.all().size(), 2U);
   bench.run(10s);
-  EXPECT_EQ(bench.server().engine().sessions().size(), 1U);
+  EXPECT_EQ(bench.server().engine().state().table.all().size(), 1U);
 }
 
 TEST(Takeover, RepliesToTheFormerProcessReachNoOtherApplication) {
@@ -81,7 +81,7 @@ TEST(Takeover, TwoLiveProcessesAreSeparatedAfterTwoSeconds) {
   bench.run(10s);
   EXPECT_LE(resumed_after(bench.application, separated), 200ms);
   EXPECT_LE(resumed_after(application, separated), 200ms);
-  EXPECT_EQ(bench.server().engine().sessions().size(), 2U);
+  EXPECT_EQ(bench.server().engine().state().table.all().size(), 2U);
   EXPECT_EQ(bench.count<IdentitiesClash>(bench.server().events()), 1U);
   EXPECT_EQ(bench.server().sockets_opened(), 3U);
 }

@@ -14,6 +14,7 @@
 #include "mptunnel/net/interface_watch.h"
 #include "mptunnel/net/loop.h"
 #include "mptunnel/net/receive_budget.h"
+#include "mptunnel/ports/application_table.h"
 #include "mptunnel/ports/bridges.h"
 #include "mptunnel/ports/kernel_drop_watch.h"
 #include "mptunnel/ports/listen_sockets.h"
@@ -57,6 +58,7 @@ class ClientApp final : public App, private BridgeEvents {
   SystemPorts ports_;
   SystemRandom random_;
   ClientEngine engine_;
+  ApplicationTable applications_;
   Output out_;
   ReceiveBuffers buffers_;
   ReceiveBudget application_budget_;

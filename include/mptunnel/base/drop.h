@@ -49,7 +49,8 @@ namespace mptunnel {
   X(refused)            /* the other end has no such port */                                         \
   X(unreachable)        /* no route, or the interface is down */                                     \
   X(socket_error)       /* any other error of a socket */                                            \
-  X(target_unknown)     /* the target's name does not resolve yet */
+  X(target_unknown)     /* the target's name does not resolve yet */                                 \
+  X(socket_gone)        /* the socket that it had to leave by is closed */
 // clang-format on
 
 #define MPT_DROP_ENUMERATOR(name) name,

@@ -6,14 +6,15 @@
 #include <vector>
 
 #include "mptunnel/base/ids.h"
-#include "mptunnel/engine/server_session.h"
+#include "mptunnel/engine/link/link_epoch.h"
 
 namespace mptunnel {
 
+struct ServerSession;
+
 struct EpochRef {
   ServerSession* session = nullptr;
-  KeyEpoch* keys = nullptr;
-  std::uint32_t order = 0;  ///< as ServerSession::Epoch::order
+  LinkEpoch* epoch = nullptr;
 };
 
 /// Indices fall into lanes, `index % lanes`: the program receives each lane by a socket of its own, and a

@@ -1,6 +1,13 @@
 // What an engine wants done: packets to send, payloads to deliver, things to say. Values only; the program
 // that drives the engine carries them out, reports back with on_sent(), and clears the object before it is
 // used again.
+//
+// Who owns the bytes:
+//   packets     the arena: written by the engine, valid until clear()
+//   deliveries  what is delivered at once is a view into the batch that was given in: the program carries the
+//               output out before the batch goes. What was held back (put together from fragments, reordered,
+//               repaired) has bytes of its own, which move into the output and are valid until clear().
+//               Whoever holds a datagram back past the call that it came in with copies it.
 #pragma once
 
 #include <span>
@@ -52,11 +59,12 @@ struct Delivery {
   std::size_t count = 0;
 };
 
-/// Server only: the program opens a socket to the target for a new flow, and closes that of an ended one.
-/// Openings come before the deliveries of the same output, endings after them.
+/// The program forgets what stands behind an ended flow. At the server it opens a socket to the target for a
+/// new one; the client's flows begin with the program. Openings come before the deliveries of the same
+/// output, endings after them.
 struct FlowChange {
   FlowHandle flow;
-  std::uint64_t hash = 0;  ///< of the application: the source port to try is derived from it
+  std::uint64_t hash = 0;  ///< server: of the application: the source port to try is derived from it
   bool opened = false;     ///< false: ended
 };
 
@@ -65,8 +73,7 @@ struct Output {
   std::vector<PacketRun> runs;
   std::vector<DirectPacket> direct;
   std::vector<Delivery> deliveries;
-  /// Views into the batches that were given in, valid as long as those are, and into what is kept here.
-  std::vector<ConstBytes> pieces;
+  std::vector<ConstBytes> pieces;  ///< of the deliveries
   std::vector<FlowChange> flow_changes;
   std::vector<Event> events;
 
@@ -83,9 +90,10 @@ struct Output {
             std::uint8_t dscp = 0);
   /// The same, to one address.
   void send_direct(std::size_t size, const Route& route);
+  /// Delivers a view: into the batch, or into what keep() returned.
   void deliver(FlowHandle flow, ConstBytes payload);
-  /// Keeps a packet that was put together from fragments, so that its payload can be delivered.
-  Bytes keep(std::vector<std::uint8_t> packet);
+  /// Takes bytes that were held back, so that they, or a part of them, can be delivered.
+  Bytes keep(std::vector<std::uint8_t> bytes);
   /// Makes one delivery for each flow; the order within a flow stays.
   void group_deliveries();
 

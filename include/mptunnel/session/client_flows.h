@@ -1,44 +1,47 @@
-// The flows of one client: which application address has which flow id.
+// The flows of one client: which source of datagrams has which flow id.
 #pragma once
 
 #include <deque>
+#include <optional>
 #include <set>
 #include <tl/expected.hpp>
 #include <unordered_map>
 #include <vector>
 
 #include "mptunnel/base/drop.h"
-#include "mptunnel/base/endpoint.h"
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/time.h"
-#include "mptunnel/wire/frame.h"
+#include "mptunnel/session/flow_source.h"
 #include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
 
 struct ClientFlow {
   FlowId id;
-  Route application;       ///< remote: the application; local: where it sends to, and replies come from
-  std::uint64_t hash = 0;  ///< as FLOW_OPEN carries it
+  FlowSource source;
   TimePoint last_used;
   bool opened = false;  ///< the server acknowledged FLOW_OPEN
 };
 
 class ClientFlows {
  public:
-  explicit ClientFlows(const ClientIdentity& identity, std::size_t limit = kMaxFlows);
+  explicit ClientFlows(std::size_t limit = kMaxFlows) : limit_(limit) {}
 
-  /// The flow of this application, made if there is none. If the table is full, the flow that was idle for
-  /// longest is closed, if that was at least kFlowEvictableAfter; its id is then in `closed`. Error:
-  /// flow_limit.
-  tl::expected<ClientFlow*, Drop> use(const Route& application, std::vector<FlowId>& closed, TimePoint now);
-  /// nullptr if the id names no flow.
+  struct Ended {
+    FlowId id;
+    FlowHandle source;
+  };
+  /// The flow of this source, made if there is none. If the table is full, the flow that was idle for longest
+  /// makes room, if that was long enough; it is appended to `ended`. Error: flow_limit.
+  tl::expected<ClientFlow*, Drop> use(const FlowSource& source, std::vector<Ended>& ended, TimePoint now);
+  /// Null if the id, or handle, names no flow.
   ClientFlow* find(FlowId id);
+  ClientFlow* find(FlowHandle source);
   /// A new session knows none of them: FLOW_OPEN rides along again.
   void forget_opened();
-  /// Closes what was idle for kFlowIdle; the ids are appended to `closed`.
-  void expire(std::vector<FlowId>& closed, TimePoint now);
-  [[nodiscard]] std::size_t size() const { return by_application_.size(); }
+  /// Closes what was idle for kFlowIdle, and appends it to `ended`.
+  void expire(std::vector<Ended>& ended, TimePoint now);
+  [[nodiscard]] std::size_t size() const { return by_source_.size(); }
 
  private:
   struct Resting {
@@ -46,13 +49,12 @@ class ClientFlows {
     TimePoint until;
   };
 
-  void close(FlowId id, TimePoint now);
+  void close(FlowId id, std::vector<Ended>& ended, TimePoint now);
   std::optional<FlowId> take_id(TimePoint now);
-  bool make_room(std::vector<FlowId>& closed, TimePoint now);
+  bool make_room(std::vector<Ended>& ended, TimePoint now);
 
-  ClientIdentity identity_;
   std::size_t limit_;
-  std::unordered_map<Endpoint, FlowId> by_application_;
+  std::unordered_map<FlowHandle, FlowId> by_source_;
   std::vector<std::optional<ClientFlow>> by_id_;
   std::set<FlowId> free_;
   std::deque<Resting> resting_;

@@ -1,18 +1,17 @@
 // One key epoch of a session: its keys, its packet numbers, what was received under it, how much it was used.
-// What it is not: a session. Which epoch seals, and when a new one is made, is decided by its owner.
+// What it is not: a session, or what is counted of one. Which epoch seals, and when a new one is made, is
+// decided by its owner.
 //
 // Security: a number is used once under a key; nothing is inserted, counted or believed before its tag has
 // verified.
 #pragma once
 
-#include <memory>
 #include <tl/expected.hpp>
 
 #include "mptunnel/base/drop.h"
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/time.h"
 #include "mptunnel/crypto/traffic_keys.h"
-#include "mptunnel/path/path_traffic.h"
 #include "mptunnel/session/received_set.h"
 #include "mptunnel/wire/frame.h"
 #include "mptunnel/wire/header.h"
@@ -86,18 +85,6 @@ class KeyEpoch {
   /// Closes blocks of the received sets that were left behind: ReceivedSet::age().
   void age(TimePoint now);
 
-  /// What is counted of a path. All epochs of one session share their counters: see join_paths().
-  PathTraffic& path(PathId id) { return (*paths_)[id.value]; }
-  [[nodiscard]] const PathTraffic& path(PathId id) const { return (*paths_)[id.value]; }
-  [[nodiscard]] const std::shared_ptr<PathTable>& paths() const { return paths_; }
-  /// From now on this epoch counts in the table of the session that it turned out to belong to. What it has
-  /// counted so far is added there.
-  void join_paths(std::shared_ptr<PathTable> session);
-
-  /// How many of the peer's DATA packets came, when it last said how many it had made.
-  [[nodiscard]] const Arrivals& data_in() const { return data_in_; }
-  /// How many of ours the peer says that it got.
-  [[nodiscard]] const Arrivals& data_out() const { return data_out_; }
   /// Whether a packet with this number came already.
   [[nodiscard]] bool is_seen(const PacketHeader& header) const {
     return (header.type == PacketType::data ? data_seen_ : control_seen_).contains(header.number);
@@ -105,10 +92,6 @@ class KeyEpoch {
 
   /// The peer said in a sealed packet that it has sealed this many DATA packets.
   void announce_data(std::uint32_t sealed);
-  /// What the peer's report says of DATA. Reports may overtake each other: the furthest one counts.
-  void on_report(const PathReport& report);
-  /// Fills in what this end says of DATA.
-  void fill_report(PathReport& report) const;
 
  private:
   friend struct test::KeyWear;
@@ -146,9 +129,6 @@ class KeyEpoch {
   ReceivedSet data_seen_;
   ReceivedSet control_seen_;
   std::uint32_t announced_ = 0;  ///< DATA that the peer has sealed, as it said in a sealed packet
-  Arrivals data_in_;
-  Arrivals data_out_;
-  std::shared_ptr<PathTable> paths_;
 };
 
 }  // namespace mptunnel

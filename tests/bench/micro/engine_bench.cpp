@@ -11,7 +11,7 @@
 namespace mptunnel::bench {
 namespace {
 
-using test::application_at;
+using test::source_of;
 using test::Tunnel;
 using test::TunnelSettings;
 
@@ -32,7 +32,7 @@ class Engines {
   }
 
   [[nodiscard]] bool is_ready() const {
-    return tunnel_.at_target.size() == 1 && tunnel_.client->has_session();
+    return tunnel_.at_target.size() == 1 && tunnel_.client->state().link.current() != nullptr;
   }
   [[nodiscard]] FlowHandle flow() const { return tunnel_.at_target[0].flow; }
   /// `count` datagrams that came together.
@@ -83,7 +83,7 @@ void ClientSends(benchmark::State& state) {
   Engines engines(paths);
   Tunnel& tunnel = engines.tunnel();
   if (!engines.is_ready()) state.SkipWithError("no session");
-  const Route application = application_at(kPort);
+  const FlowSource application = source_of(kPort);
   for (auto _ : state) {
     tunnel.client->on_application(engines.batch(size), application, tunnel.out, tunnel.now);
     take_all(*tunnel.client, tunnel.out, paths, tunnel.now);
@@ -131,7 +131,7 @@ void ServerReceives(benchmark::State& state) {
   if (!engines.is_ready()) state.SkipWithError("no session");
   Stopwatch stopwatch;
   for (auto _ : state) {
-    tunnel.client->on_application(engines.batch(kDatagrams), application_at(kPort), tunnel.out, tunnel.now);
+    tunnel.client->on_application(engines.batch(kDatagrams), source_of(kPort), tunnel.out, tunnel.now);
     auto copies = copies_of(tunnel.out, paths);
     const std::size_t stride = tunnel.out.runs.front().stride;
     tunnel.out.clear();

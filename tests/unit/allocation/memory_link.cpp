@@ -21,7 +21,7 @@ DatagramBatch MemoryLink::payloads(std::size_t count) {
 }
 
 void MemoryLink::application_sends(std::uint16_t port, std::size_t count) {
-  const Route application = application_at(port);
+  const FlowSource application = source_of(port);
   {
     const Counted counted(spent.on_application);
     tunnel_.client->on_application(payloads(count), application, tunnel_.out, tunnel_.now);

@@ -54,7 +54,7 @@ bool SocketLink::start() {
     for (std::uint8_t i = 0; i < kPaths; ++i) {
       if (client_->path(PathId{i}).state() != PathState::up) return false;
     }
-    return client_->has_session();
+    return client_->state().link.current() != nullptr;
   };
   if (!exchange(is_up)) return false;
   for (std::size_t i = 0; i < applications_.size(); ++i) {
@@ -110,7 +110,7 @@ bool SocketLink::exchange(const std::function<bool()>& is_done) {
 void SocketLink::read_all() {
   read(*listener_, [this](const Received& received) {
     const Counted counted(spent.on_application);
-    client_->on_application(received.batch, received.route, client_out_, now_);
+    client_->on_application(received.batch, sources_.use(received.route), client_out_, now_);
   });
   flush_client();
   read(*network_, [this](const Received& received) {
@@ -204,7 +204,7 @@ void SocketLink::deliver_to_applications() {
   client_out_.group_deliveries();
   deliveries_.clear();
   for (const Delivery& delivery : client_out_.deliveries) {
-    if (const Route* application = client_->application_of(delivery.flow)) {
+    if (const Route* application = sources_.find(delivery.flow)) {
       deliveries_.push_back({client_out_.pieces_of(delivery), *application});
     }
   }

@@ -11,6 +11,7 @@
 #include "mptunnel/engine/client_engine.h"
 #include "mptunnel/engine/server_engine.h"
 #include "mptunnel/net/udp_socket.h"
+#include "mptunnel/ports/application_table.h"
 #include "mptunnel/ports/run_sender.h"
 #include "mptunnel/ports/socket_request.h"
 #include "spending.h"
@@ -55,6 +56,7 @@ class SocketLink {
 
   TestRandom client_random_{1};
   TestRandom server_random_{2};
+  ApplicationTable sources_{{7, 7, 7}};
   std::optional<ClientEngine> client_;
   std::optional<ServerEngine> server_;
   Output client_out_;

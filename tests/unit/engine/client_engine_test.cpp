@@ -251,7 +251,7 @@ TEST(ClientEngine, FullFlowTableIsSaidOnceAMinute) {
   EXPECT_EQ(Tunnel::count<TablesFull>(tunnel.client_events), 2U);
   EXPECT_EQ(tunnel.client_drops(Drop::flow_limit), 61U);
   EXPECT_EQ(tunnel.at_target.size(), 2 * 61U);
-  EXPECT_EQ(tunnel.client->flows(), 2U);
+  EXPECT_EQ(tunnel.client->state().flows.size(), 2U);
 }
 
 TEST(ClientEngine, EvictedFlowIsClosedAtTheServer) {
@@ -266,7 +266,7 @@ TEST(ClientEngine, EvictedFlowIsClosedAtTheServer) {
   EXPECT_FALSE(tunnel.flow_changes[1].opened);
   EXPECT_EQ(tunnel.flow_changes[1].flow, tunnel.flow_changes[0].flow);
   EXPECT_TRUE(tunnel.flow_changes[2].opened);
-  EXPECT_EQ(tunnel.server->flows(), 1U);
+  EXPECT_EQ(tunnel.server->state().table.flows(), 1U);
 }
 
 TEST(ClientEngine, IdleFlowEndsAtBothEnds) {
@@ -274,9 +274,9 @@ TEST(ClientEngine, IdleFlowEndsAtBothEnds) {
   tunnel.start();
   tunnel.application_sends(1, "x");
   tunnel.advance(kFlowIdle + 2s);
-  EXPECT_EQ(tunnel.client->flows(), 0U);
-  EXPECT_EQ(tunnel.server->flows(), 0U);
-  EXPECT_EQ(tunnel.client->application_of(FlowHandle{0}), nullptr);
+  EXPECT_EQ(tunnel.client->state().flows.size(), 0U);
+  EXPECT_EQ(tunnel.server->state().table.flows(), 0U);
+  EXPECT_EQ(tunnel.ended_sources, std::vector{FlowHandle{1}});
 }
 
 TEST(ClientEngine, FlowThatTheServerForgotIsOpenedAgain) {
@@ -295,13 +295,14 @@ TEST(ClientEngine, FlowThatTheServerForgotIsOpenedAgain) {
 TEST(ClientEngine, SentCopiesAreCountedByTheirPath) {
   Tunnel tunnel;
   tunnel.start();
-  const std::uint64_t before = tunnel.client->epoch()->path(PathId{1}).sent;
+  const std::uint64_t before = tunnel.client->state().link.current()->path(PathId{1}).sent;
   tunnel.application_sends(1, "x");
-  EXPECT_EQ(tunnel.client->epoch()->path(PathId{1}).sent, before + 1);
+  EXPECT_EQ(tunnel.client->state().link.current()->path(PathId{1}).sent, before + 1);
   // Two of three that the kernel did not take.
-  PacketRun run{0, 100, 100, 3, PathSet::first(3), 0, SessionHandle{}, tunnel.client->epoch()->local_index()};
+  PacketRun run{
+      0, 100, 100, 3, PathSet::first(3), 0, SessionHandle{}, tunnel.client->state().link.current()->index()};
   tunnel.client->on_sent(PathId{1}, run, 1, Drop::no_buffers, tunnel.now);
-  EXPECT_EQ(tunnel.client->epoch()->path(PathId{1}).sent, before + 2);
+  EXPECT_EQ(tunnel.client->state().link.current()->path(PathId{1}).sent, before + 2);
   EXPECT_EQ(tunnel.client_drops(Drop::no_buffers), 2U);
 }
 
@@ -311,10 +312,10 @@ TEST(ClientEngine, ForgedCopiesVoidWhatTheirPathSeemsToBring) {
   Packet packet = tunnel.seal_as_server(PacketType::data, {{0}});
   tunnel.to_client(packet);
   for (int i = 0; i < 2000; ++i) tunnel.to_client(packet, PathId{1});
-  EXPECT_FALSE(tunnel.client->epoch()->path(PathId{1}).voided);
+  EXPECT_FALSE(tunnel.client->state().link.current()->path(PathId{1}).voided);
   packet.back() ^= 1U;
   for (int i = 0; i < 2000; ++i) tunnel.to_client(packet, PathId{2});
-  EXPECT_TRUE(tunnel.client->epoch()->path(PathId{2}).voided);
+  EXPECT_TRUE(tunnel.client->state().link.current()->path(PathId{2}).voided);
   EXPECT_EQ(tunnel.client_drops(Drop::open_failed), 0U);
   EXPECT_EQ(tunnel.client_drops(Drop::copy), 4000U);
 }
@@ -324,10 +325,12 @@ TEST(ClientEngine, CountsDatagramsBothWays) {
   tunnel.start();
   for (int i = 0; i < 5; ++i) tunnel.application_sends(1, "x");
   for (int i = 0; i < 3; ++i) tunnel.target_sends(tunnel.at_target[0].flow, "y");
-  EXPECT_EQ(tunnel.client->datagrams_in(), 5U);
-  EXPECT_EQ(tunnel.client->datagrams_out(), 3U);
-  EXPECT_EQ(tunnel.session().datagrams_in, 5U);
-  EXPECT_EQ(tunnel.session().datagrams_out, 3U);
+  const SessionSnapshot client = tunnel.client->snapshot(tunnel.now).session;
+  const SessionSnapshot server = tunnel.server->snapshot(tunnel.now).peers.at(0).session;
+  EXPECT_EQ(client.into_tunnel, 5U);
+  EXPECT_EQ(client.out_of_tunnel, 3U);
+  EXPECT_EQ(server.out_of_tunnel, 5U);
+  EXPECT_EQ(server.into_tunnel, 3U);
 }
 
 }  // namespace

@@ -137,7 +137,7 @@ TEST_F(ClientHandshaking, NoAnswerIsSaidOnceAfterThreeSeconds) {
   // A session, and it may be said again.
   tunnel.arrives = nullptr;
   tunnel.advance(10s);
-  ASSERT_TRUE(tunnel.client->has_session());
+  ASSERT_TRUE(tunnel.client->state().link.current() != nullptr);
 }
 
 TEST_F(ClientHandshaking, QueueIsFlushedInOrderWhenTheSessionStarts) {
@@ -216,7 +216,7 @@ TEST_F(ClientHandshaking, RefusalIsSaidOnceByTheClientAndOnceAMinuteByTheServer)
     EXPECT_EQ(tunnel.client_events.size(), 1U);
     EXPECT_GE(tunnel.server_events.size(), 2U);
     EXPECT_LE(tunnel.server_events.size(), 3U);
-    EXPECT_FALSE(tunnel.client->has_session());
+    EXPECT_FALSE(tunnel.client->state().link.current() != nullptr);
   }
 }
 
@@ -252,7 +252,7 @@ TEST_F(ClientHandshaking, RefusedClientConnectsOnceTheSettingIsChanged) {
   tunnel.settings.server.encrypt = true;
   tunnel.restart_server();
   tunnel.advance(6s);
-  EXPECT_TRUE(tunnel.client->has_session());
+  EXPECT_TRUE(tunnel.client->state().link.current() != nullptr);
 }
 
 struct SilenceRow {
@@ -274,8 +274,8 @@ TEST_F(ClientHandshaking, OtherKeyOrNoneGetsNoAnswerAtAll) {
       tunnel.advance(100ms);
     }
     for (const Wire& wire : tunnel.wires) ASSERT_TRUE(wire.to_server) << row.name;
-    EXPECT_TRUE(tunnel.server->sessions().empty());
-    EXPECT_EQ(tunnel.server->pending(), 0U);
+    EXPECT_TRUE(tunnel.server->state().table.all().empty());
+    EXPECT_EQ(tunnel.server->state().pending.size(), 0U);
     EXPECT_GT(tunnel.server_drops(Drop::handshake_key), 600U);
     // The server says it once a minute, the client that nothing came.
     EXPECT_EQ(Tunnel::count<HandshakeOtherKey>(tunnel.server_events), 1U) << row.name;
@@ -290,8 +290,8 @@ TEST_F(ClientHandshaking, HelloIsRepeatedOnAllPathsUntilItIsAnswered) {
   Tunnel tunnel;
   tunnel.arrives = [](const Wire& wire) { return wire.type() != PacketType::control || wire.to_server; };
   tunnel.start();
-  EXPECT_FALSE(tunnel.client->has_session());
-  EXPECT_EQ(tunnel.server->sessions().size(), 1U);
+  EXPECT_FALSE(tunnel.client->state().link.current() != nullptr);
+  EXPECT_EQ(tunnel.server->state().table.all().size(), 1U);
   tunnel.advance(450ms);
   std::size_t hellos = 0;
   for (const Wire& wire : tunnel.wires) {
@@ -300,8 +300,8 @@ TEST_F(ClientHandshaking, HelloIsRepeatedOnAllPathsUntilItIsAnswered) {
   EXPECT_EQ(hellos, 5 * 3U);
   tunnel.arrives = nullptr;
   tunnel.advance(100ms);
-  EXPECT_TRUE(tunnel.client->has_session());
-  EXPECT_EQ(tunnel.server->sessions().size(), 1U);
+  EXPECT_TRUE(tunnel.client->state().link.current() != nullptr);
+  EXPECT_EQ(tunnel.server->state().table.all().size(), 1U);
 }
 
 TEST_F(ClientHandshaking, UnconfirmedKeyIsGivenUpSoonAndThenLater) {
@@ -319,7 +319,7 @@ TEST_F(ClientHandshaking, UnconfirmedKeyIsGivenUpSoonAndThenLater) {
   EXPECT_LE(messages(tunnel).size() - before, 7U);
   tunnel.arrives = nullptr;
   tunnel.advance(6s);
-  EXPECT_TRUE(tunnel.client->has_session());
+  EXPECT_TRUE(tunnel.client->state().link.current() != nullptr);
 }
 
 }  // namespace

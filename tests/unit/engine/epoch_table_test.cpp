@@ -4,17 +4,25 @@
 
 #include <set>
 
+#include "mptunnel/engine/server_session.h"
+#include "support/test_random.h"
+
 namespace mptunnel {
 namespace {
 
+using test::TestRandom;
+
 TEST(EpochTable, FindsWhatWasAddedUntilItIsErased) {
   EpochTable table(4);
-  ServerSession session;
+  TestRandom random{1};
+  LinkContext context(random);
+  ServerSession session(SessionHandle{1}, ClientHelloFrame{}, Route{}, context, TimePoint{});
+  LinkEpoch epoch(nullptr, 7, nullptr);
   EXPECT_EQ(table.find(SessionIndex{5}), nullptr);
-  table.add(SessionIndex{5}, {&session, nullptr, 7});
+  table.add(SessionIndex{5}, {&session, &epoch});
   ASSERT_NE(table.find(SessionIndex{5}), nullptr);
   EXPECT_EQ(table.find(SessionIndex{5})->session, &session);
-  EXPECT_EQ(table.find(SessionIndex{5})->order, 7U);
+  EXPECT_EQ(table.find(SessionIndex{5})->epoch->order(), 7U);
   EXPECT_EQ(table.find(SessionIndex{9}), nullptr);
   table.erase(SessionIndex{5});
   table.erase(SessionIndex{5});

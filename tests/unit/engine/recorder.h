@@ -84,6 +84,8 @@ class Recorder {
   std::function<bool(const Flight&)> refuses;
 
  private:
+  /// The application at this port of a client's host: its handle is the port.
+  [[nodiscard]] FlowSource source_of(std::uint16_t port, std::size_t client) const;
   struct Client {
     ClientSettings settings;
     std::unique_ptr<TestRandom> random;

@@ -37,7 +37,7 @@ TEST_P(ServerEngineDrop, IsCountedByItsReasonAndChangesNothing) {
   EXPECT_EQ(tunnel.server_events.size(), events);
   EXPECT_TRUE(tunnel.at_target.empty());
   EXPECT_TRUE(tunnel.flow_changes.empty());
-  EXPECT_EQ(tunnel.server->sessions().size(), 1U);
+  EXPECT_EQ(tunnel.server->state().table.all().size(), 1U);
   // It lives on.
   tunnel.application_sends(1, "after");
   ASSERT_EQ(tunnel.at_target.size(), 1U);
@@ -174,7 +174,7 @@ TEST(ServerEngine, ExpiredKeyOpensNothing) {
   tunnel.to_server(data);
   tunnel.to_server(control);
   EXPECT_EQ(tunnel.server_drops(Drop::key_expired), 2U);
-  EXPECT_EQ(tunnel.server->sessions().size(), 1U);
+  EXPECT_EQ(tunnel.server->state().table.all().size(), 1U);
 }
 
 TEST(ServerEngine, UnknownFlowIsDroppedAndTheClientTold) {
@@ -210,8 +210,8 @@ TEST(ServerEngine, ClearPacketMayCarryNothingButDatagrams) {
     tunnel.to_server(client_data(tunnel, frame_bytes({frame})));
   }
   EXPECT_EQ(tunnel.server_drops(Drop::unexpected_frame), 3U);
-  EXPECT_EQ(tunnel.server->flows(), 1U);
-  EXPECT_EQ(tunnel.server->sessions().size(), 1U);
+  EXPECT_EQ(tunnel.server->state().table.flows(), 1U);
+  EXPECT_EQ(tunnel.server->state().table.all().size(), 1U);
 }
 
 TEST(ServerEngine, ClearPacketIsNoSignOfLife) {
@@ -247,7 +247,7 @@ TEST(ServerEngine, ForgedCopiesVoidWhatTheirPathSeemsToBring) {
   tunnel.start();
   const Packet packet = client_data(tunnel, {0});
   tunnel.to_server(packet);
-  const KeyEpoch& epoch = tunnel.session().sealing();
+  const LinkEpoch& epoch = tunnel.session().current();
   for (int i = 0; i < 2000; ++i) tunnel.to_server(packet, PathId{1});
   EXPECT_FALSE(epoch.path(PathId{1}).voided);
   EXPECT_GE(epoch.path(PathId{1}).received, 2000U);
@@ -286,9 +286,9 @@ TEST(ServerEngine, EchoCountsForThePathOfItsPacketOnly) {
   const auto frames = client.read(out.bytes_of(out.runs[0]), now);
   const EchoFrame echo{std::get<ChallengeFrame>(frames.back()).token};
   client.send(client.control({echo, first}, now), now);
-  EXPECT_EQ(server.sessions().begin()->second->data_paths(now), PathSet{});
+  EXPECT_EQ(server.state().table.all().begin()->second->carrying(now), PathSet{});
   client.send(client.control({echo, second}, now), now);
-  EXPECT_EQ(server.sessions().begin()->second->data_paths(now), PathSet::of(PathId{1}));
+  EXPECT_EQ(server.state().table.all().begin()->second->carrying(now), PathSet::of(PathId{1}));
 }
 
 /// Before a key is confirmed.
@@ -304,8 +304,8 @@ class ServerEngineFirstControl : public testing::Test {
 };
 
 TEST_F(ServerEngineFirstControl, HandshakeAloneMakesNoSession) {
-  EXPECT_TRUE(server_.sessions().empty());
-  EXPECT_EQ(server_.pending(), 1U);
+  EXPECT_TRUE(server_.state().table.all().empty());
+  EXPECT_EQ(server_.state().pending.size(), 1U);
   EXPECT_TRUE(client_.events.empty());
 }
 
@@ -313,7 +313,7 @@ TEST_F(ServerEngineFirstControl, DataUnderAnUnconfirmedKeyNamesNothing) {
   const Output out = client_.send(client_.data({FlowOpenFrame{FlowId{0}, 1}}, now_), now_);
   EXPECT_TRUE(out.empty());
   EXPECT_EQ(server_.drops()[Drop::unknown_index], 1U);
-  EXPECT_TRUE(server_.sessions().empty());
+  EXPECT_TRUE(server_.state().table.all().empty());
 }
 
 TEST_F(ServerEngineFirstControl, MustBeginWithClientHello) {
@@ -325,10 +325,10 @@ TEST_F(ServerEngineFirstControl, MustBeginWithClientHello) {
                                               {}};
   for (const auto& frames : wrong) EXPECT_TRUE(client_.send(client_.control(frames, now_), now_).empty());
   EXPECT_EQ(server_.drops()[Drop::unexpected_frame], wrong.size());
-  EXPECT_TRUE(server_.sessions().empty());
+  EXPECT_TRUE(server_.state().table.all().empty());
   // A genuine one is still welcome.
   EXPECT_FALSE(client_.send(client_.hello(1, 1, now_), now_).runs.empty());
-  EXPECT_EQ(server_.sessions().size(), 1U);
+  EXPECT_EQ(server_.state().table.all().size(), 1U);
 }
 
 TEST_F(ServerEngineFirstControl, MustBeReadableAndGenuine) {
@@ -340,7 +340,7 @@ TEST_F(ServerEngineFirstControl, MustBeReadableAndGenuine) {
   forged.resize(20);
   EXPECT_TRUE(client_.send(forged, now_).empty());
   EXPECT_EQ(server_.drops()[Drop::truncated], 1U);
-  EXPECT_TRUE(server_.sessions().empty());
+  EXPECT_TRUE(server_.state().table.all().empty());
 }
 
 TEST_F(ServerEngineFirstControl, UnconfirmedKeyIsForgottenAfterTenSeconds) {
@@ -348,7 +348,7 @@ TEST_F(ServerEngineFirstControl, UnconfirmedKeyIsForgottenAfterTenSeconds) {
   now_ += kPendingHandshakeLife;
   Output out;
   server_.on_deadline(out, now_);
-  EXPECT_EQ(server_.pending(), 0U);
+  EXPECT_EQ(server_.state().pending.size(), 0U);
   EXPECT_TRUE(client_.send(hello, now_).empty());
   EXPECT_EQ(server_.drops()[Drop::unknown_index], 1U);
   EXPECT_EQ(server_.deadline(), kNever);
@@ -371,7 +371,7 @@ TEST_F(ServerEngineFirstControl, IsAnsweredAndConfirmsTheKey) {
   // A repeat is answered too, and starts nothing.
   EXPECT_EQ(client_.send(client_.hello(1, 1, now_), now_).runs.size(), 1U);
   EXPECT_EQ(client_.events.size(), 1U);
-  EXPECT_EQ(server_.sessions().size(), 1U);
+  EXPECT_EQ(server_.state().table.all().size(), 1U);
 }
 
 TEST_F(ServerEngineFirstControl, RekeyOfTheSameProcessIsNoNewSession) {
@@ -380,7 +380,7 @@ TEST_F(ServerEngineFirstControl, RekeyOfTheSameProcessIsNoNewSession) {
   const Output out = client_.send(client_.hello(1, 1, now_ + 1s), now_ + 1s);
   const auto frames = client_.read(out.bytes_of(out.runs[0]), now_ + 1s);
   EXPECT_TRUE(std::get<ServerHelloFrame>(frames[0]).resumed);
-  EXPECT_EQ(server_.sessions().size(), 1U);
+  EXPECT_EQ(server_.state().table.all().size(), 1U);
   EXPECT_EQ(client_.events.size(), 1U);
 }
 

@@ -62,7 +62,7 @@ TEST_F(ServerLimits, FullSessionTableTellsTheNewcomer) {
   ASSERT_EQ(frames.size(), 1U);
   EXPECT_EQ(std::get<CloseFrame>(frames[0]).reason, CloseReason::no_room);
   EXPECT_EQ(server_->drops()[Drop::session_limit], 1U);
-  EXPECT_EQ(server_->sessions().size(), 2U);
+  EXPECT_EQ(server_->state().table.all().size(), 2U);
   ASSERT_EQ(third.events.size(), 1U);
   EXPECT_TRUE(std::holds_alternative<TablesFull>(third.events[0]));
   EXPECT_EQ(std::get<TablesFull>(third.events[0]).drop, Drop::session_limit);
@@ -94,13 +94,13 @@ TEST_F(ServerLimits, DormantSessionMakesRoomAndALiveOneDoesNot) {
     EXPECT_FALSE(connect(3, raw_route(3)));
     live.send(live.ping(now_), now_);
     if (i < 59) {
-      EXPECT_EQ(server_->sessions().size(), 2U);
+      EXPECT_EQ(server_->state().table.all().size(), 2U);
     }
     advance(1s);
-    if (server_->sessions().rbegin()->second->dormant) break;
+    if (server_->state().table.all().rbegin()->second->dormant) break;
   }
   EXPECT_TRUE(connect(3, raw_route(3)));
-  EXPECT_EQ(server_->sessions().size(), 2U);
+  EXPECT_EQ(server_->state().table.all().size(), 2U);
   EXPECT_EQ(count<ClientSessionSilent>(), 1U);
   // The one that was heard all the time is there still.
   EXPECT_FALSE(live.send(live.ping(now_), now_).runs.empty());
@@ -114,7 +114,7 @@ TEST_F(ServerLimits, SourceNetworkHasAQuota) {
   EXPECT_TRUE(connect(2, raw_route(1, 2)));
   EXPECT_FALSE(connect(3, raw_route(1, 3)));
   EXPECT_TRUE(connect(4, raw_route(2, 1)));
-  EXPECT_EQ(server_->sessions().size(), 3U);
+  EXPECT_EQ(server_->state().table.all().size(), 3U);
   EXPECT_EQ(server_->drops()[Drop::session_limit], 1U);
 }
 
@@ -138,11 +138,11 @@ TEST_F(ServerLimits, RestartsInARowStayWithinTwiceTheLimit) {
   for (ProcessId process = 100; process < 150; ++process) {
     RawClient restarted = client(raw_route(1));
     EXPECT_TRUE(restarted.connect(1, process, now_));
-    EXPECT_LE(server_->sessions().size(), 6U);
+    EXPECT_LE(server_->state().table.all().size(), 6U);
     if (process % 3 == 0) advance(1s);
   }
   advance(11s);
-  EXPECT_EQ(server_->sessions().size(), 3U);
+  EXPECT_EQ(server_->state().table.all().size(), 3U);
 }
 
 TEST_F(ServerLimits, FlowsOfAllSessionsTogetherHaveALimit) {
@@ -157,7 +157,7 @@ TEST_F(ServerLimits, FlowsOfAllSessionsTogetherHaveALimit) {
     EXPECT_EQ(one.send(one.data({FlowOpenFrame{FlowId{id}, id}}, now_), now_).flow_changes.size(), 1U);
     two.send(two.data({FlowOpenFrame{FlowId{id}, id}}, now_), now_);
   }
-  EXPECT_EQ(server_->flows(), 3U);
+  EXPECT_EQ(server_->state().table.flows(), 3U);
   EXPECT_EQ(server_->drops()[Drop::flow_limit], 1U);
   ASSERT_EQ(test::Tunnel::count<TablesFull>(two.events), 1U);
   // A flow that is open already is not refused.
@@ -195,10 +195,10 @@ TEST_F(ServerLimits, EpochsOfOneSessionAreBounded) {
   std::vector<SessionIndex> indices;
   for (int i = 0; i < 50; ++i) {
     ASSERT_TRUE(raw.connect(1, 1, now_));
-    EXPECT_LE(server_->sessions().begin()->second->epochs.size(), 4U);
+    EXPECT_LE(server_->state().table.all().begin()->second->link.indices().size(), 4U);
     now_ += 100ms;
   }
-  EXPECT_EQ(server_->sessions().size(), 1U);
+  EXPECT_EQ(server_->state().table.all().size(), 1U);
 }
 
 /// Whoever forges a source address must not make the server a louder one.
@@ -265,13 +265,13 @@ TEST_F(ServerAmplification, NewAddressOfAPathNeverGetsMoreThanCameFromIt) {
   ASSERT_EQ(out.runs.size(), 1U);
   const auto frames = raw.read(out.bytes_of(out.runs[0]), now_);
   raw.send(raw.control({EchoFrame{std::get<ChallengeFrame>(frames.back()).token}}, now_), now_);
-  ASSERT_FALSE(server_->sessions().begin()->second->data_paths(now_).empty());
+  ASSERT_FALSE(server_->state().table.all().begin()->second->carrying(now_).empty());
   const Route elsewhere = raw_route(9);
   raw.set_route(elsewhere);
   Balance balance;
   for (int i = 0; i < 100; ++i) exchange(raw, raw.control({PingFrame{}}, now_), elsewhere, balance);
   EXPECT_GT(balance.to, 0U);
-  EXPECT_EQ(*server_->route_of(server_->sessions().begin()->first, PathId{0}), raw_route(1));
+  EXPECT_EQ(*server_->route_of(server_->state().table.all().begin()->first, PathId{0}), raw_route(1));
 }
 
 }  // namespace

@@ -4,13 +4,17 @@
 
 #include <algorithm>
 
+#include "mptunnel/crypto/kdf.h"
+
 namespace mptunnel::test {
 namespace {
+
+constexpr ClientIdentity kIdentity{7, 7, 7};
 
 ClientSettings client_settings(const TunnelSettings& settings) {
   ClientSettings result;
   result.handshake = settings.client;
-  result.identity = {7, 7, 7};
+  result.identity = kIdentity;
   result.paths = settings.paths;
   result.max_flows = settings.max_flows;
   result.min_paths = settings.min_paths;
@@ -24,8 +28,8 @@ ServerSettings server_settings(const TunnelSettings& settings) {
 
 }  // namespace
 
-Route application_at(std::uint16_t port) {
-  return {*parse_numeric_endpoint("127.0.0.1", port), *parse_numeric_endpoint("127.0.0.1", 3000)};
+FlowSource source_of(std::uint16_t port) {
+  return {FlowHandle{port}, derive_flow_hash(kIdentity, *parse_numeric_endpoint("127.0.0.1", port))};
 }
 
 Packet frame_bytes(const std::vector<Frame>& frames) {
@@ -73,8 +77,7 @@ void Tunnel::restart_server() {
 
 void Tunnel::application_sends(std::uint16_t port, std::string_view payload, std::uint8_t dscp) {
   Packet bytes(payload.begin(), payload.end());
-  client->on_application({bytes, std::max<std::size_t>(1, bytes.size())}, application_at(port), out, now,
-                         dscp);
+  client->on_application({bytes, std::max<std::size_t>(1, bytes.size())}, source_of(port), out, now, dscp);
   carry();
 }
 
@@ -199,16 +202,18 @@ void Tunnel::send_run(const PacketRun& run, const Output& from, bool to_server) 
 void Tunnel::collect_client() {
   for (const PacketRun& run : out.runs) send_run(run, out, true);
   for (const Delivery& delivery : out.deliveries) {
-    const Route* application = client->application_of(delivery.flow);
-    ASSERT_NE(application, nullptr);
     for (std::size_t i = 0; i < delivery.count; ++i) {
       const ConstBytes piece = out.pieces[delivery.first + i];
-      at_application.push_back(
-          {delivery.flow, application->remote.port, std::string(piece.begin(), piece.end())});
+      at_application.push_back({delivery.flow, static_cast<std::uint16_t>(delivery.flow.value),
+                                std::string(piece.begin(), piece.end())});
     }
   }
   client_events.insert(client_events.end(), out.events.begin(), out.events.end());
-  EXPECT_TRUE(out.direct.empty() && out.flow_changes.empty());
+  EXPECT_TRUE(out.direct.empty());
+  for (const FlowChange& change : out.flow_changes) {
+    EXPECT_FALSE(change.opened);
+    ended_sources.push_back(change.flow);
+  }
   out.clear();
 }
 
@@ -247,7 +252,7 @@ std::optional<PathId> Tunnel::path_of(const Route& route) const {
 }
 
 Packet Tunnel::seal_as_client(PacketType type, ConstBytes frames) {
-  KeyEpoch& epoch = *client->mutable_epoch();
+  KeyEpoch& epoch = keys_of(*client);
   const bool is_data = type == PacketType::data;
   Packet packet((is_data ? epoch.data_overhead() : KeyEpoch::kControlOverhead) + frames.size());
   if (is_data) {
@@ -259,7 +264,7 @@ Packet Tunnel::seal_as_client(PacketType type, ConstBytes frames) {
 }
 
 Packet Tunnel::seal_as_server(PacketType type, ConstBytes frames) {
-  KeyEpoch& epoch = session().sealing();
+  KeyEpoch& epoch = keys_of(session());
   const bool is_data = type == PacketType::data;
   Packet packet((is_data ? epoch.data_overhead() : KeyEpoch::kControlOverhead) + frames.size());
   if (is_data) {

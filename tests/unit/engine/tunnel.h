@@ -12,6 +12,7 @@
 
 #include "mptunnel/engine/client_engine.h"
 #include "mptunnel/engine/server_engine.h"
+#include "support/engine_access.h"
 #include "support/test_random.h"
 
 namespace mptunnel::test {
@@ -75,7 +76,7 @@ class Tunnel {
   /// A packet under the client's or the server's present key with these frame bytes.
   Packet seal_as_client(PacketType type, ConstBytes frames);
   Packet seal_as_server(PacketType type, ConstBytes frames);
-  [[nodiscard]] const ServerSession& session() const { return *server->sessions().rbegin()->second; }
+  [[nodiscard]] const ServerSession& session() const { return *server->state().table.all().rbegin()->second; }
 
   [[nodiscard]] const Route& route(PathId path) const { return routes_.at(path.value); }
   /// The client's path comes from another address from now on.
@@ -106,6 +107,7 @@ class Tunnel {
   std::vector<Wire> wires;  ///< all that was sent, in order
   std::vector<Delivered> at_target;
   std::vector<Delivered> at_application;
+  std::vector<FlowHandle> ended_sources;  ///< whose flows the client has ended
   std::vector<FlowChange> flow_changes;
   std::vector<Event> client_events;
   std::vector<Event> server_events;
@@ -124,8 +126,8 @@ class Tunnel {
   std::vector<Route> routes_;
 };
 
-/// The address of an application of this host.
-Route application_at(std::uint16_t port);
+/// The application at this port of this host, as a source of datagrams: its handle is its port.
+FlowSource source_of(std::uint16_t port);
 /// Frames as bytes.
 Packet frame_bytes(const std::vector<Frame>& frames);
 SecretKey make_key(std::uint8_t fill);

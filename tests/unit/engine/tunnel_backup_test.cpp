@@ -302,7 +302,7 @@ TEST_F(TunnelLoop, IsFoundBeforeThereIsASession) {
   tunnel.advance(150ms);
   const auto hellos = tunnel.sent_by(PathId{1}, PacketType::control, true);
   ASSERT_GE(hellos.size(), 2U);
-  ASSERT_FALSE(tunnel.client->has_session());
+  ASSERT_FALSE(tunnel.client->state().link.current() != nullptr);
   for (const std::size_t i : {0U, 1U}) {
     tunnel.application_sends(
         1, std::string(28, 'h') + std::string(hellos[i].bytes.begin(), hellos[i].bytes.end()));

@@ -141,8 +141,8 @@ TEST(TunnelDscp, RunsAreOfOneDscp) {
   PathTunnel tunnel;
   tunnel.open_flow();
   test::Packet bytes(100, 'x');
-  tunnel.client->on_application({bytes, 50}, test::application_at(1), tunnel.out, tunnel.now, 46);
-  tunnel.client->on_application({bytes, 50}, test::application_at(1), tunnel.out, tunnel.now, 0);
+  tunnel.client->on_application({bytes, 50}, test::source_of(1), tunnel.out, tunnel.now, 46);
+  tunnel.client->on_application({bytes, 50}, test::source_of(1), tunnel.out, tunnel.now, 0);
   ASSERT_EQ(tunnel.out.runs.size(), 2U);
   EXPECT_EQ(tunnel.out.runs[0].dscp, 46);
   EXPECT_EQ(tunnel.out.runs[0].count, 2U);

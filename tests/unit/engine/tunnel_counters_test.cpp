@@ -25,6 +25,8 @@ struct Truth {
 
 class TunnelCounters : public testing::Test {
  protected:
+  /// Datagrams of applications so far.
+  std::uint64_t sent_there() const { return tunnel_.client->snapshot(tunnel_.now).session.into_tunnel; }
   TunnelCounters() { watch(tunnel_); }
 
   /// The truth about this tunnel is kept from now on.
@@ -57,8 +59,8 @@ class TunnelCounters : public testing::Test {
   void expect_exact(const PathTunnel& tunnel) {
     for (std::uint8_t i = 0; i < 3; ++i) {
       SCOPED_TRACE("path " + std::to_string(i));
-      const PathTraffic& client = *tunnel.client->traffic(PathId{i});
-      const PathTraffic& server = tunnel.session().sealing().path(PathId{i});
+      const PathTraffic& client = *tunnel.client->state().link.traffic(PathId{i});
+      const PathTraffic& server = tunnel.session().current().path(PathId{i});
       const Truth& there = truth_.at(i)[0];
       const Truth& back = truth_.at(i)[1];
       EXPECT_EQ(client.sent, there.sent);
@@ -102,7 +104,7 @@ TEST_F(TunnelCounters, LossIsNearTheTruthWhileDataMoves) {
   for (int i = 0; i < 20; ++i) {
     tunnel_.move_data(500ms);
     for (std::uint8_t path = 0; path < 3; ++path) {
-      const PathTraffic& client = *tunnel_.client->traffic(PathId{path});
+      const PathTraffic& client = *tunnel_.client->state().link.traffic(PathId{path});
       const auto share = [](const Truth& truth) {
         return static_cast<double>(truth.lost()) / static_cast<double>(truth.sent);
       };
@@ -132,9 +134,9 @@ TEST_F(TunnelCounters, LossIsExactWithFragments) {
 
 TEST_F(TunnelCounters, LossIsExactAcrossRekeys) {
   start({0, 10, 30});
-  const SessionIndex first = tunnel_.client->epoch()->local_index();
+  const SessionIndex first = tunnel_.client->state().link.current()->index();
   for (int i = 0; i < 26; ++i) tunnel_.move_data(10s);
-  EXPECT_NE(tunnel_.client->epoch()->local_index(), first);
+  EXPECT_NE(tunnel_.client->state().link.current()->index(), first);
   drain();
   expect_exact();
 }
@@ -181,8 +183,8 @@ TEST_F(TunnelCounters, CountsStartAnewWithTheServersProcess) {
   tunnel_.move_data(5s);
   drain();
   for (std::uint8_t i = 0; i < 3; ++i) {
-    const PathTraffic& client = *tunnel_.client->traffic(PathId{i});
-    const PathTraffic& server = tunnel_.session().sealing().path(PathId{i});
+    const PathTraffic& client = *tunnel_.client->state().link.traffic(PathId{i});
+    const PathTraffic& server = tunnel_.session().current().path(PathId{i});
     EXPECT_LT(client.sent, 700U);
     // The hellos that made the session, one a path, lie between the two counts.
     EXPECT_NEAR(static_cast<double>(client.sent), static_cast<double>(truth_.at(i)[0].sent), 6);
@@ -199,8 +201,8 @@ TEST_F(TunnelCounters, RatesStayNumbersAfterTheServersProcessIsAnother) {
   for (int i = 0; i < 20; ++i) {
     tunnel_.move_data(500ms);
     for (std::uint8_t path = 0; path < 3; ++path) {
-      const auto recent = tunnel_.client->client_path(PathId{path})
-                              .history.recent(*tunnel_.client->traffic(PathId{path}), tunnel_.now);
+      const auto recent = tunnel_.client->state().paths[PathId{path}].history.recent(
+          *tunnel_.client->state().link.traffic(PathId{path}), tunnel_.now);
       EXPECT_GE(recent.bytes_out, 0);
       EXPECT_LT(recent.bytes_out, 100'000);
       EXPECT_GE(recent.bytes_in, 0);
@@ -212,13 +214,13 @@ TEST_F(TunnelCounters, RatesStayNumbersAfterTheServersProcessIsAnother) {
 TEST_F(TunnelCounters, RecentLossAndRatesAreThoseOfTheLastSeconds) {
   start({0, 0, 40});
   tunnel_.move_data(30s);
-  const auto recent =
-      tunnel_.client->client_path(PathId{2}).history.recent(*tunnel_.client->traffic(PathId{2}), tunnel_.now);
+  const auto recent = tunnel_.client->state().paths[PathId{2}].history.recent(
+      *tunnel_.client->state().link.traffic(PathId{2}), tunnel_.now);
   ASSERT_TRUE(recent.loss_out && recent.loss_in);
   EXPECT_NEAR(*recent.loss_out, 0.4, 0.06);
   EXPECT_NEAR(*recent.loss_in, 0.4, 0.06);
-  const auto whole =
-      tunnel_.client->client_path(PathId{0}).history.recent(*tunnel_.client->traffic(PathId{0}), tunnel_.now);
+  const auto whole = tunnel_.client->state().paths[PathId{0}].history.recent(
+      *tunnel_.client->state().link.traffic(PathId{0}), tunnel_.now);
   // 100 datagrams a second of 126 bytes, and ten PINGs.
   EXPECT_NEAR(whole.bytes_out, 12'600 + 10.0 * kProbeBytes, 300);
   EXPECT_NEAR(whole.bytes_in, 12'600 + 10.0 * 83, 300);
@@ -226,44 +228,45 @@ TEST_F(TunnelCounters, RecentLossAndRatesAreThoseOfTheLastSeconds) {
 
 TEST_F(TunnelCounters, ResidualLossIsWhatNoPathBrought) {
   start({20, 20, 20});
-  const std::uint64_t before = tunnel_.client->datagrams_in();
-  const std::uint64_t before_back = tunnel_.session().datagrams_out;
+  const std::uint64_t before = sent_there();
+  const std::uint64_t before_back = tunnel_.session().to_client;
   tunnel_.move_data(60s);
   drain();
-  const std::uint64_t lost_there = tunnel_.client->datagrams_in() - before - tunnel_.at_target.size();
-  const std::uint64_t lost_back =
-      tunnel_.session().datagrams_out - before_back - tunnel_.at_application.size();
+  const std::uint64_t lost_there = sent_there() - before - tunnel_.at_target.size();
+  const std::uint64_t lost_back = tunnel_.session().to_client - before_back - tunnel_.at_application.size();
   EXPECT_GT(lost_there, 10U);
   EXPECT_GT(lost_back, 10U);
-  EXPECT_EQ(tunnel_.client->data_out().lost(), lost_there);
-  EXPECT_EQ(tunnel_.session().data_in().lost(), lost_there);
-  EXPECT_EQ(tunnel_.client->data_in().lost(), lost_back);
-  EXPECT_EQ(tunnel_.session().data_out().lost(), lost_back);
+  EXPECT_EQ(tunnel_.client->state().link.data_out().lost(), lost_there);
+  EXPECT_EQ(tunnel_.session().link.data_in().lost(), lost_there);
+  EXPECT_EQ(tunnel_.client->state().link.data_in().lost(), lost_back);
+  EXPECT_EQ(tunnel_.session().link.data_out().lost(), lost_back);
 }
 
 TEST_F(TunnelCounters, ResidualLossGoesOnOverRekeys) {
   start({30, 30, 30});
-  const std::uint64_t before = tunnel_.client->datagrams_in();
+  const std::uint64_t before = sent_there();
   for (int i = 0; i < 26; ++i) tunnel_.move_data(10s);
   drain();
-  const std::uint64_t lost = tunnel_.client->datagrams_in() - before - tunnel_.at_target.size();
+  const std::uint64_t lost = sent_there() - before - tunnel_.at_target.size();
   ASSERT_GT(lost, 100U);
   // What was lost last under a key that was replaced is told by no report of it: a few at most.
-  EXPECT_NEAR(static_cast<double>(tunnel_.client->data_out().lost()), static_cast<double>(lost), 6);
-  EXPECT_NEAR(static_cast<double>(tunnel_.session().data_in().lost()), static_cast<double>(lost), 6);
+  EXPECT_NEAR(static_cast<double>(tunnel_.client->state().link.data_out().lost()), static_cast<double>(lost),
+              6);
+  EXPECT_NEAR(static_cast<double>(tunnel_.session().link.data_in().lost()), static_cast<double>(lost), 6);
 }
 
 TEST_F(TunnelCounters, FirstCopiesAndDuplicatesAreToldToTheOtherEnd) {
   start({100, 50, 0});
   tunnel_.move_data(20s);
   drain();
-  const auto& keys = tunnel_.session().sealing();
-  EXPECT_EQ(tunnel_.client->traffic(PathId{0})->peer_first, keys.path(PathId{0}).first);
-  EXPECT_EQ(tunnel_.client->traffic(PathId{1})->peer_first, keys.path(PathId{1}).first);
-  EXPECT_EQ(tunnel_.client->traffic(PathId{2})->peer_duplicates, keys.path(PathId{2}).duplicates);
+  const LinkEpoch& server = tunnel_.session().current();
+  EXPECT_EQ(tunnel_.client->state().link.traffic(PathId{0})->peer_first, server.path(PathId{0}).first);
+  EXPECT_EQ(tunnel_.client->state().link.traffic(PathId{1})->peer_first, server.path(PathId{1}).first);
+  EXPECT_EQ(tunnel_.client->state().link.traffic(PathId{2})->peer_duplicates,
+            server.path(PathId{2}).duplicates);
   // Path 1 comes before path 2 in this network: each that arrives is the first.
-  EXPECT_NEAR(static_cast<double>(keys.path(PathId{1}).first), 1000, 100);
-  EXPECT_EQ(keys.path(PathId{0}).first + keys.path(PathId{1}).first, keys.path(PathId{2}).duplicates);
+  EXPECT_NEAR(static_cast<double>(server.path(PathId{1}).first), 1000, 100);
+  EXPECT_EQ(server.path(PathId{0}).first + server.path(PathId{1}).first, server.path(PathId{2}).duplicates);
 }
 
 }  // namespace

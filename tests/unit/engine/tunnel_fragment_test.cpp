@@ -53,7 +53,7 @@ TEST_F(TunnelFragment, PacketThatCameWholeIsNotDeliveredAgain) {
   tunnel_.to_server(to_server);
   send_parts_to_server(to_server);
   EXPECT_EQ(tunnel_.at_target.size(), 1U);
-  EXPECT_EQ(tunnel_.session().fragments.packets(), 0U);
+  EXPECT_EQ(tunnel_.session().receiver.fragments().packets(), 0U);
   const Packet to_client = tunnel_.seal_as_server(PacketType::data, datagram(500));
   tunnel_.to_client(to_client);
   send_parts_to_client(to_client);
@@ -139,7 +139,7 @@ TEST_F(TunnelFragment, PacketTooShortToBeOneIsDropped) {
 TEST_F(TunnelFragment, OnlyDatagramsMayComeInFragments) {
   const Packet close = frame_bytes({CloseFrame{CloseReason::shutdown}});
   send_parts_to_server(tunnel_.seal_as_client(PacketType::control, close));
-  EXPECT_EQ(tunnel_.server->sessions().size(), 1U);
+  EXPECT_EQ(tunnel_.server->state().table.all().size(), 1U);
   EXPECT_EQ(tunnel_.server_drops(Drop::unexpected_frame), 1U);
   send_parts_to_client(tunnel_.seal_as_server(PacketType::control, close));
   EXPECT_EQ(test::Tunnel::count<SessionEnded>(tunnel_.client_events), 0U);
@@ -159,9 +159,9 @@ TEST_F(TunnelFragment, FloodOfBeginningsStaysWithinItsBounds) {
   for (std::uint32_t i = 0; i < 5000; ++i) {
     const FragmentFrame frame{PacketType::data, PacketNumber{100'000 + i}, 60'000, 0, bytes_of("x")};
     tunnel_.to_server(tunnel_.seal_as_client(PacketType::control, frame_bytes({frame})));
-    ASSERT_LE(tunnel_.session().fragments.bytes(), kFragmentedBytes);
+    ASSERT_LE(tunnel_.session().receiver.fragments().bytes(), kFragmentedBytes);
   }
-  EXPECT_GT(tunnel_.session().fragments.evicted(), 4000U);
+  EXPECT_GT(tunnel_.session().receiver.fragments().evicted(), 4000U);
   tunnel_.advance(kServerTick);
   EXPECT_GT(tunnel_.server_drops(Drop::fragment_expired), 4000U);
   tunnel_.application_sends(1, std::string(3000, 'x'));

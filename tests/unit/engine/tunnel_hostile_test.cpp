@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "mptunnel/engine/control_packet.h"
+#include "mptunnel/engine/link/control_packet.h"
 #include "tunnel_paths.h"
 
 namespace mptunnel::test {
@@ -50,7 +50,7 @@ TEST_F(TunnelHostile, PacketOfTooManyFramesIsDropped) {
   while (full.size() < 60000) full.insert(full.end(), {0x05, 0x09});
   EXPECT_EQ(answers_to(full), 0U);
   EXPECT_EQ(tunnel_.server_drops(Drop::bad_frame) - before, 2U);
-  EXPECT_EQ(tunnel_.server->sessions().size(), 1U);
+  EXPECT_EQ(tunnel_.server->state().table.all().size(), 1U);
 }
 
 TEST_F(TunnelHostile, ClientAnswersOneChallengeOfAPacket) {
@@ -76,13 +76,13 @@ TEST_F(TunnelHostile, ForgedPacketsOfUnknownAddressesAreCountedForNobody) {
 TEST_F(TunnelHostile, ForgedCopiesOfControlAreNotCounted) {
   const Packet packet = tunnel_.seal_as_client(PacketType::control, frame_bytes({FlowCloseFrame{FlowId{9}}}));
   tunnel_.to_server(packet);
-  const std::uint64_t before = tunnel_.session().sealing().path(PathId{0}).received;
+  const std::uint64_t before = tunnel_.session().current().path(PathId{0}).received;
   Packet forged = packet;
   forged.back() ^= 1U;
   for (int i = 0; i < 100; ++i) tunnel_.to_server(forged);
-  EXPECT_EQ(tunnel_.session().sealing().path(PathId{0}).received, before);
+  EXPECT_EQ(tunnel_.session().current().path(PathId{0}).received, before);
   tunnel_.to_server(packet);
-  EXPECT_EQ(tunnel_.session().sealing().path(PathId{0}).received, before + 1);
+  EXPECT_EQ(tunnel_.session().current().path(PathId{0}).received, before + 1);
 }
 
 }  // namespace

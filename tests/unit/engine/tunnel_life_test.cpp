@@ -45,12 +45,12 @@ class TunnelLife : public testing::Test {
 };
 
 TEST_F(TunnelLife, KeyIsRenewedAtItsAgeAndNothingIsLost) {
-  const SessionIndex before = tunnel_.client->epoch()->local_index();
+  const SessionIndex before = tunnel_.client->state().link.current()->index();
   tunnel_.advance(kRekeyAfter - 1s);
-  EXPECT_EQ(tunnel_.client->epoch()->local_index(), before);
+  EXPECT_EQ(tunnel_.client->state().link.current()->index(), before);
   EXPECT_EQ(exchange(200), 0);
-  EXPECT_NE(tunnel_.client->epoch()->local_index(), before);
-  EXPECT_EQ(tunnel_.server->sessions().size(), 1U);
+  EXPECT_NE(tunnel_.client->state().link.current()->index(), before);
+  EXPECT_EQ(tunnel_.server->state().table.all().size(), 1U);
   EXPECT_TRUE(tunnel_.flow_changes.empty());
   EXPECT_TRUE(tunnel_.server_events.empty());
   ASSERT_EQ(tunnel_.client_events.size(), 1U);
@@ -60,11 +60,11 @@ TEST_F(TunnelLife, KeyIsRenewedAtItsAgeAndNothingIsLost) {
 
 TEST_F(TunnelLife, KeyIsRenewedWhenItIsWornWhicheverEndWoreIt) {
   for (const bool by_client : {true, false}) {
-    const SessionIndex before = tunnel_.client->epoch()->local_index();
-    KeyEpoch& worn = by_client ? *tunnel_.client->mutable_epoch() : tunnel_.session().sealing();
+    const SessionIndex before = tunnel_.client->state().link.current()->index();
+    KeyEpoch& worn = by_client ? test::keys_of(*tunnel_.client) : test::keys_of(tunnel_.session());
     test::wear_out(worn, static_cast<std::uint32_t>(kRekeyAfterPackets), 0);
     EXPECT_EQ(exchange(50), 0);
-    EXPECT_NE(tunnel_.client->epoch()->local_index(), before);
+    EXPECT_NE(tunnel_.client->state().link.current()->index(), before);
   }
 }
 
@@ -83,7 +83,7 @@ TEST_F(TunnelLife, OldKeyOpensFor30SecondsAfterTheChange) {
     to_server.push_back(tunnel_.seal_as_client(PacketType::data, frames));
     to_client.push_back(tunnel_.seal_as_server(PacketType::data, frames));
   }
-  test::wear_out(*tunnel_.client->mutable_epoch(), static_cast<std::uint32_t>(kRekeyAfterPackets), 0);
+  test::wear_out(test::keys_of(*tunnel_.client), static_cast<std::uint32_t>(kRekeyAfterPackets), 0);
   tunnel_.advance(1s);
   tunnel_.advance(28s);
   tunnel_.to_server(to_server[0]);
@@ -101,7 +101,7 @@ TEST_F(TunnelLife, OldKeyOpensFor30SecondsAfterTheChange) {
 TEST_F(TunnelLife, ExpiredKeySealsNothingAndTheQueueWaits) {
   tunnel_.arrives = [](const Wire& wire) { return wire.type() != PacketType::handshake1; };
   tunnel_.advance(kRejectAfter + 2s);
-  EXPECT_FALSE(tunnel_.client->has_session());
+  EXPECT_FALSE(tunnel_.client->state().link.current() != nullptr);
   const std::size_t sent = tunnel_.wires.size();
   tunnel_.application_sends(1, "waits");
   EXPECT_EQ(tunnel_.wires.size(), sent);
@@ -115,8 +115,8 @@ TEST_F(TunnelLife, ClientThatEndsTellsTheServer) {
   const Packet late = tunnel_.seal_as_client(PacketType::data, {{0}});
   tunnel_.client->close(tunnel_.out, tunnel_.now);
   tunnel_.carry();
-  EXPECT_TRUE(tunnel_.server->sessions().empty());
-  EXPECT_EQ(tunnel_.server->flows(), 0U);
+  EXPECT_TRUE(tunnel_.server->state().table.all().empty());
+  EXPECT_EQ(tunnel_.server->state().table.flows(), 0U);
   ASSERT_EQ(tunnel_.server_events.size(), 1U);
   EXPECT_TRUE(std::holds_alternative<ClientSessionEnded>(tunnel_.server_events[0]));
   EXPECT_EQ(std::get<ClientSessionEnded>(tunnel_.server_events[0]).reason, CloseReason::shutdown);
@@ -135,7 +135,7 @@ TEST_F(TunnelLife, ServerThatEndsTellsTheClientWhichAsksAgain) {
   EXPECT_TRUE(std::holds_alternative<SessionEnded>(tunnel_.client_events[0]));
   EXPECT_EQ(std::get<SessionEnded>(tunnel_.client_events[0]).reason, CloseReason::shutdown);
   tunnel_.advance(1ms);
-  EXPECT_TRUE(tunnel_.client->has_session());
+  EXPECT_TRUE(tunnel_.client->state().link.current() != nullptr);
   EXPECT_EQ(Tunnel::count<SessionStarted>(tunnel_.client_events), 1U);
 }
 
@@ -186,11 +186,11 @@ TEST_F(TunnelLife, ReceivedNumbersAgeAtBothEnds) {
     tunnel_.to_client(back);
   }
   tunnel_.advance(kReorderAge - 2s);
-  EXPECT_EQ(tunnel_.client->epoch()->data_received().low_water().value, 0U);
-  EXPECT_EQ(tunnel_.session().sealing().data_received().low_water().value, 0U);
+  EXPECT_EQ(tunnel_.client->state().link.current()->keys().data_received().low_water().value, 0U);
+  EXPECT_EQ(tunnel_.session().current().keys().data_received().low_water().value, 0U);
   tunnel_.advance(4s);
-  EXPECT_EQ(tunnel_.client->epoch()->data_received().missing(), 1U);
-  EXPECT_EQ(tunnel_.session().sealing().data_received().missing(), 1U);
+  EXPECT_EQ(tunnel_.client->state().link.current()->keys().data_received().missing(), 1U);
+  EXPECT_EQ(tunnel_.session().current().keys().data_received().missing(), 1U);
 }
 
 TEST_F(TunnelLife, ServerEndsAFlowWhoseEndItWasNotTold) {
@@ -198,10 +198,10 @@ TEST_F(TunnelLife, ServerEndsAFlowWhoseEndItWasNotTold) {
     return !wire.to_server || wire.type() != PacketType::control || wire.bytes.size() != 26;
   };
   tunnel_.advance(kFlowIdle + 5s);
-  EXPECT_EQ(tunnel_.client->flows(), 0U);
-  EXPECT_EQ(tunnel_.server->flows(), 1U);
+  EXPECT_EQ(tunnel_.client->state().flows.size(), 0U);
+  EXPECT_EQ(tunnel_.server->state().table.flows(), 1U);
   tunnel_.advance(30s);
-  EXPECT_EQ(tunnel_.server->flows(), 0U);
+  EXPECT_EQ(tunnel_.server->state().table.flows(), 0U);
 }
 
 TEST_F(TunnelLife, RestartedClientNeedsNoNewProofOfItsAddresses) {
@@ -211,7 +211,7 @@ TEST_F(TunnelLife, RestartedClientNeedsNoNewProofOfItsAddresses) {
   };
   tunnel_.restart_client();
   EXPECT_EQ(Tunnel::count<ClientTakenOver>(tunnel_.server_events), 1U);
-  EXPECT_EQ(tunnel_.session().data_paths(tunnel_.now), PathSet::first(3));
+  EXPECT_EQ(tunnel_.session().carrying(tunnel_.now), PathSet::first(3));
 }
 
 TEST_F(TunnelLife, RestartedClientTakesItsFlowsOver) {
@@ -231,7 +231,7 @@ TEST_F(TunnelLife, RestartedClientTakesItsFlowsOver) {
   ASSERT_EQ(tunnel_.flow_changes.size(), 1U);
   EXPECT_TRUE(tunnel_.flow_changes[0].opened);
   tunnel_.advance(15s);
-  EXPECT_EQ(tunnel_.server->sessions().size(), 1U);
+  EXPECT_EQ(tunnel_.server->state().table.all().size(), 1U);
   EXPECT_EQ(Tunnel::count<IdentitiesClash>(tunnel_.server_events), 0U);
   EXPECT_EQ(Tunnel::count<ClientSessionEnded>(tunnel_.server_events), 0U);
 }
@@ -271,7 +271,7 @@ TEST_F(TunnelLife, ReplacedProcessIsNotServedForTwoSeconds) {
 
 TEST_F(TunnelLife, ServerThatEndsTellsOnlyThePresentProcess) {
   tunnel_.restart_client();
-  ASSERT_EQ(tunnel_.server->sessions().size(), 2U);
+  ASSERT_EQ(tunnel_.server->state().table.all().size(), 2U);
   const std::size_t sent = tunnel_.wires.size();
   tunnel_.arrives = [](const Wire& /*wire*/) { return false; };
   tunnel_.server->close(tunnel_.server_out, tunnel_.now);
@@ -287,9 +287,9 @@ TEST_F(TunnelLife, TwoLiveProcessesOfOneIdentityAreSeparated) {
   tunnel_.to_server(late);
   tunnel_.to_server(later);
   EXPECT_EQ(Tunnel::count<IdentitiesClash>(tunnel_.server_events), 1U);
-  EXPECT_EQ(tunnel_.server->sessions().size(), 2U);
+  EXPECT_EQ(tunnel_.server->state().table.all().size(), 2U);
   tunnel_.advance(20s);
-  EXPECT_EQ(tunnel_.server->sessions().size(), 2U);
+  EXPECT_EQ(tunnel_.server->state().table.all().size(), 2U);
 }
 
 TEST_F(TunnelLife, SilentSessionIsDormantAndEndsAtLast) {
@@ -300,14 +300,14 @@ TEST_F(TunnelLife, SilentSessionIsDormantAndEndsAtLast) {
   tunnel_.target_sends(flow_, "x");
   EXPECT_EQ(tunnel_.wires.size(), sent);
   EXPECT_EQ(tunnel_.server_drops(Drop::no_path), 1U);
-  EXPECT_EQ(tunnel_.server->flows(), 1U);
+  EXPECT_EQ(tunnel_.server->state().table.flows(), 1U);
   // Each path was suspect, then down.
   EXPECT_EQ(Tunnel::count<ClientPathChanged>(tunnel_.server_events), tunnel_.server_events.size());
   EXPECT_EQ(tunnel_.server_events.size(), 6U);
   tunnel_.server_events.clear();
   tunnel_.advance(kSessionLife - kDormantAfter);
-  EXPECT_TRUE(tunnel_.server->sessions().empty());
-  EXPECT_EQ(tunnel_.server->flows(), 0U);
+  EXPECT_TRUE(tunnel_.server->state().table.all().empty());
+  EXPECT_EQ(tunnel_.server->state().table.flows(), 0U);
   ASSERT_EQ(tunnel_.server_events.size(), 1U);
   EXPECT_TRUE(std::holds_alternative<ClientSessionSilent>(tunnel_.server_events[0]));
   ASSERT_EQ(tunnel_.flow_changes.size(), 1U);
@@ -330,23 +330,22 @@ TEST_F(TunnelLife, LateHelloOfAKeyThatWasGivenUpChangesNothing) {
   tunnel_.arrives = [&](const Wire& wire) {
     if (!sticks || !wire.to_server || wire.type() != PacketType::control) return true;
     const SessionIndex index = decode_header(wire.bytes)->index;
-    const auto& epochs = tunnel_.session().epochs;
-    if (index == epochs.back().keys->local_index()) return true;
+    if (index == tunnel_.session().current().index()) return true;
     if (stuck.empty()) stuck_index = index;
     if (index != stuck_index) return true;
     stuck.push_back(wire.bytes);
     return false;
   };
-  test::wear_out(*tunnel_.client->mutable_epoch(), static_cast<std::uint32_t>(kRekeyAfterPackets), 0);
+  test::wear_out(test::keys_of(*tunnel_.client), static_cast<std::uint32_t>(kRekeyAfterPackets), 0);
   EXPECT_EQ(exchange(600), 0);
   ASSERT_GE(stuck.size(), 3U);
-  const SessionIndex present = tunnel_.session().sealing().local_index();
+  const SessionIndex present = tunnel_.session().current().index();
   ASSERT_NE(present, stuck_index);
   sticks = false;
   for (const Packet& packet : stuck) tunnel_.to_server(packet);
-  EXPECT_EQ(tunnel_.session().sealing().local_index(), present);
+  EXPECT_EQ(tunnel_.session().current().index(), present);
   EXPECT_EQ(exchange(100), 0);
-  EXPECT_EQ(tunnel_.server->sessions().size(), 1U);
+  EXPECT_EQ(tunnel_.server->state().table.all().size(), 1U);
 }
 
 TEST_F(TunnelLife, LateHelloOfAnEarlierProcessTakesNothingOver) {
@@ -377,11 +376,11 @@ TEST_F(TunnelLife, ReplayedHandshakeChangesNothing) {
   }
   ASSERT_FALSE(message.empty());
   tunnel_.advance(1min);
-  const SessionIndex before = tunnel_.client->epoch()->local_index();
+  const SessionIndex before = tunnel_.client->state().link.current()->index();
   for (int i = 0; i < 50; ++i) tunnel_.to_server(message, {*parse_numeric_endpoint("9.9.9.9", 9), {}});
   EXPECT_EQ(exchange(300), 0);
-  EXPECT_EQ(tunnel_.client->epoch()->local_index(), before);
-  EXPECT_EQ(tunnel_.server->sessions().size(), 1U);
+  EXPECT_EQ(tunnel_.client->state().link.current()->index(), before);
+  EXPECT_EQ(tunnel_.server->state().table.all().size(), 1U);
 }
 
 }  // namespace

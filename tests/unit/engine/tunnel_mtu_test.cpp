@@ -93,13 +93,13 @@ TEST_P(TunnelMtu, EveryPathIsMeasuredBothWaysWithinThreeSeconds) {
   tunnel_.open_flow();
   tunnel_.move_data(3s);
   for (std::uint8_t i = 0; i < 3; ++i) {
-    EXPECT_TRUE(tunnel_.client->client_path(PathId{i}).mtu.is_measured());
+    EXPECT_TRUE(tunnel_.client->state().paths[PathId{i}].mtu.is_measured());
     EXPECT_EQ(tunnel_.mtu_out(i), kMixed[i]);
     EXPECT_TRUE(tunnel_.session().paths[i]->mtu.is_measured());
     EXPECT_EQ(tunnel_.mtu_in(i), kMixed[i]);
     // And each end has told the other.
-    EXPECT_EQ(tunnel_.client->traffic(PathId{i})->peer_mtu, kMixed[i]);
-    EXPECT_EQ(tunnel_.session().sealing().path(PathId{i}).peer_mtu, kMixed[i]);
+    EXPECT_EQ(tunnel_.client->state().link.traffic(PathId{i})->peer_mtu, kMixed[i]);
+    EXPECT_EQ(tunnel_.session().current().path(PathId{i}).peer_mtu, kMixed[i]);
   }
 }
 
@@ -255,8 +255,8 @@ TEST_P(TunnelMtu, SteadyFragmentingIsSaidOnceByBothEndsWithTheLargestPayloadThat
       EXPECT_GT(what->share, 0.9);
     }
   }
-  EXPECT_EQ(tunnel_.client->largest_whole(tunnel_.now), fits);
-  EXPECT_GE(tunnel_.client->fragmented(), 5900U);
+  EXPECT_EQ(tunnel_.client->snapshot(tunnel_.now).session.largest_whole, fits);
+  EXPECT_GE(tunnel_.client->snapshot(tunnel_.now).session.fragmented, 5900U);
 }
 
 TEST_P(TunnelMtu, MeasuringCostsFewPackets) {

@@ -28,7 +28,7 @@ class TunnelPath : public testing::Test {
       tunnel_.advance(10ms);
     }
   }
-  [[nodiscard]] PathSet server_paths() const { return tunnel_.session().data_paths(tunnel_.now); }
+  [[nodiscard]] PathSet server_paths() const { return tunnel_.session().carrying(tunnel_.now); }
   [[nodiscard]] static bool is_control(const Wire& wire) { return wire.type() == PacketType::control; }
 
   Tunnel tunnel_;
@@ -160,8 +160,8 @@ TEST_F(TunnelPath, PathThatGoesAwayGetsNothing) {
 TEST_F(TunnelPath, CountersOfBothEndsMeetInPingAndPong) {
   move_data(1s);
   tunnel_.advance(200ms);
-  const PathTraffic& client = tunnel_.client->epoch()->path(PathId{1});
-  const PathTraffic& server = tunnel_.session().sealing().path(PathId{1});
+  const PathTraffic& client = tunnel_.client->state().link.current()->path(PathId{1});
+  const PathTraffic& server = tunnel_.session().current().path(PathId{1});
   EXPECT_GT(client.sent, 100U);
   // Each PONG was written before it was counted as sent, each PING before it was counted as arrived.
   EXPECT_NEAR(static_cast<double>(client.out.received), static_cast<double>(client.sent), 2);

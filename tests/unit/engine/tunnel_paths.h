@@ -66,7 +66,7 @@ class PathTunnel : public Tunnel {
     return found;
   }
   [[nodiscard]] std::size_t mtu_out(std::uint8_t path) const {
-    return client->client_path(PathId{path}).mtu.mtu();
+    return client->state().paths[PathId{path}].mtu.mtu();
   }
   [[nodiscard]] std::size_t mtu_in(std::uint8_t path) const { return session().paths.at(path)->mtu.mtu(); }
 

@@ -52,7 +52,7 @@ TEST_F(TunnelSilence, HandshakeBeginsBesideTheSessionWithin250Milliseconds) {
   const TimePoint start = tunnel.now;
   cut(tunnel);
   EXPECT_LE(tunnel.now - start, 250ms);
-  EXPECT_TRUE(tunnel.client->has_session());
+  EXPECT_TRUE(tunnel.client->state().link.current() != nullptr);
 }
 
 TEST_F(TunnelSilence, NewPacketOfTheServerEndsTheHandshake) {

@@ -62,7 +62,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST_P(TunnelMode, CarriesTheFirstDatagramAndItsReply) {
   tunnel_.start();
-  ASSERT_TRUE(tunnel_.client->has_session());
+  ASSERT_TRUE(tunnel_.client->state().link.current() != nullptr);
   tunnel_.application_sends(1, "hello");
   ASSERT_EQ(tunnel_.at_target.size(), 1U);
   EXPECT_EQ(tunnel_.at_target[0].payload, "hello");
@@ -93,7 +93,7 @@ TEST_P(TunnelMode, SaysEachEventOnce) {
       paths.insert(change->path);
     } else {
       const auto& started = std::get<SessionStarted>(event);
-      EXPECT_STREQ(name_of(started.cipher), name_of(tunnel_.client->epoch()->cipher()));
+      EXPECT_STREQ(name_of(started.cipher), name_of(tunnel_.client->state().link.current()->keys().cipher()));
       EXPECT_FALSE(started.resumed);
     }
   }
@@ -192,7 +192,7 @@ TEST_P(TunnelMode, LargestDatagramMayBeTheFirstOfItsFlow) {
 TEST_P(TunnelMode, EachDatagramIsSealedOnceAndIdenticalOnAllPaths) {
   open_flow();
   Packet payload(300, 'x');
-  tunnel_.client->on_application({payload, 100}, test::application_at(1), tunnel_.out, tunnel_.now);
+  tunnel_.client->on_application({payload, 100}, test::source_of(1), tunnel_.out, tunnel_.now);
   ASSERT_EQ(tunnel_.out.runs.size(), 1U);
   EXPECT_EQ(tunnel_.out.runs[0].paths, PathSet::first(3));
   EXPECT_EQ(tunnel_.out.runs[0].count, 3U);

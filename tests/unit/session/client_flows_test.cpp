@@ -4,63 +4,40 @@
 
 #include <set>
 
-#include "mptunnel/crypto/kdf.h"
-
 namespace mptunnel {
 namespace {
 
 constexpr TimePoint kStart{1000s};
-constexpr ClientIdentity kIdentity{1, 2, 3};
-
-Route application(std::uint16_t port, const char* local = "127.0.0.1") {
-  return {*parse_numeric_endpoint("127.0.0.1", port), *parse_numeric_endpoint(local, 3000)};
+FlowSource source(std::uint32_t handle) {
+  return {FlowHandle{handle}, handle * std::uint64_t{1000}};
 }
 
 class ClientFlowsTest : public testing::Test {
  protected:
-  ClientFlow* use(ClientFlows& flows, std::uint16_t port, Duration after = {}) {
-    closed_.clear();
-    const auto flow = flows.use(application(port), closed_, kStart + after);
+  ClientFlow* use(ClientFlows& flows, std::uint32_t handle, Duration after = {}) {
+    ended_.clear();
+    const auto flow = flows.use(source(handle), ended_, kStart + after);
     return flow ? *flow : nullptr;
   }
-  std::vector<FlowId> closed_;
+  std::vector<ClientFlows::Ended> ended_;
 };
 
-TEST_F(ClientFlowsTest, OneFlowForEachApplication) {
-  ClientFlows flows(kIdentity);
+TEST_F(ClientFlowsTest, OneFlowForEachSource) {
+  ClientFlows flows;
   EXPECT_EQ(use(flows, 1)->id, FlowId{0});
   EXPECT_EQ(use(flows, 2)->id, FlowId{1});
   EXPECT_EQ(use(flows, 1)->id, FlowId{0});
   EXPECT_EQ(flows.size(), 2U);
-  EXPECT_EQ(flows.find(FlowId{1})->application, application(2));
+  EXPECT_EQ(flows.find(FlowId{1})->source.handle, FlowHandle{2});
+  EXPECT_EQ(flows.find(FlowId{1})->source.hash, 2000U);
+  EXPECT_EQ(flows.find(FlowHandle{2})->id, FlowId{1});
+  EXPECT_EQ(flows.find(FlowHandle{3}), nullptr);
   EXPECT_EQ(flows.find(FlowId{2}), nullptr);
   EXPECT_FALSE(flows.find(FlowId{0})->opened);
 }
 
-TEST_F(ClientFlowsTest, RepliesComeFromWhereTheApplicationLastSentTo) {
-  ClientFlows flows(kIdentity);
-  use(flows, 1);
-  const auto flow = flows.use(application(1, "127.0.0.2"), closed_, kStart);
-  EXPECT_EQ((*flow)->id, FlowId{0});
-  EXPECT_EQ((*flow)->application.local, application(1, "127.0.0.2").local);
-}
-
-TEST_F(ClientFlowsTest, HashIsOfTheIdentityAndTheAddressAlone) {
-  ClientFlows flows(kIdentity);
-  ClientFlows again(kIdentity);
-  ClientFlows other(ClientIdentity{9});
-  use(again, 7);
-  const std::uint64_t hash = use(flows, 1)->hash;
-  EXPECT_EQ(hash, derive_flow_hash(kIdentity, application(1).remote));
-  // Another process, other ids, the same hash: it finds its flow again.
-  EXPECT_EQ(use(again, 1)->id, FlowId{1});
-  EXPECT_EQ(use(again, 1)->hash, hash);
-  EXPECT_NE(use(other, 1)->hash, hash);
-  EXPECT_NE(use(flows, 2)->hash, hash);
-}
-
 TEST_F(ClientFlowsTest, ForgetOpenedLetsEachFlowBeOpenedAgain) {
-  ClientFlows flows(kIdentity);
+  ClientFlows flows;
   use(flows, 1)->opened = true;
   use(flows, 2)->opened = true;
   flows.forget_opened();
@@ -69,33 +46,35 @@ TEST_F(ClientFlowsTest, ForgetOpenedLetsEachFlowBeOpenedAgain) {
 }
 
 TEST_F(ClientFlowsTest, ExpiresAfterItsIdleTime) {
-  ClientFlows flows(kIdentity);
+  ClientFlows flows;
   use(flows, 1);
   use(flows, 2, 1s);
-  std::vector<FlowId> closed;
-  flows.expire(closed, kStart + kFlowIdle - 1ns);
-  EXPECT_TRUE(closed.empty());
-  flows.expire(closed, kStart + kFlowIdle);
-  EXPECT_EQ(closed, std::vector{FlowId{0}});
+  std::vector<ClientFlows::Ended> ended;
+  flows.expire(ended, kStart + kFlowIdle - 1ns);
+  EXPECT_TRUE(ended.empty());
+  flows.expire(ended, kStart + kFlowIdle);
+  ASSERT_EQ(ended.size(), 1U);
+  EXPECT_EQ(ended[0].id, FlowId{0});
+  EXPECT_EQ(ended[0].source, FlowHandle{1});
   EXPECT_EQ(flows.find(FlowId{0}), nullptr);
   EXPECT_EQ(flows.size(), 1U);
 }
 
 TEST_F(ClientFlowsTest, IdRestsAMinuteBeforeItNamesAnother) {
-  ClientFlows flows(kIdentity);
+  ClientFlows flows;
   use(flows, 1);
-  std::vector<FlowId> closed;
-  flows.expire(closed, kStart + kFlowIdle);
+  std::vector<ClientFlows::Ended> ended;
+  flows.expire(ended, kStart + kFlowIdle);
   EXPECT_EQ(use(flows, 2, kFlowIdle)->id, FlowId{1});
   EXPECT_EQ(use(flows, 3, kFlowIdle + kFlowIdRest - 1ns)->id, FlowId{2});
   EXPECT_EQ(use(flows, 4, kFlowIdle + kFlowIdRest)->id, FlowId{0});
 }
 
 TEST_F(ClientFlowsTest, LowestFreeIdIsTakenFirst) {
-  ClientFlows flows(kIdentity);
+  ClientFlows flows;
   for (std::uint16_t port = 1; port <= 5; ++port) use(flows, port);
-  std::vector<FlowId> closed;
-  flows.expire(closed, kStart + kFlowIdle);
+  std::vector<ClientFlows::Ended> ended;
+  flows.expire(ended, kStart + kFlowIdle);
   const Duration later = kFlowIdle + kFlowIdRest;
   for (std::uint16_t port = 11; port <= 15; ++port) {
     EXPECT_EQ(use(flows, port, later)->id.value, port - 11);
@@ -103,10 +82,10 @@ TEST_F(ClientFlowsTest, LowestFreeIdIsTakenFirst) {
 }
 
 TEST_F(ClientFlowsTest, FullTableRefusesWhileAllAreInUse) {
-  ClientFlows flows(kIdentity, 2);
+  ClientFlows flows(2);
   use(flows, 1);
   use(flows, 2, 1s);
-  const auto refused = flows.use(application(3), closed_, kStart + 10s - 1ns);
+  const auto refused = flows.use(source(3), ended_, kStart + 10s - 1ns);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error(), Drop::flow_limit);
   EXPECT_EQ(flows.size(), 2U);
@@ -114,7 +93,7 @@ TEST_F(ClientFlowsTest, FullTableRefusesWhileAllAreInUse) {
 }
 
 TEST_F(ClientFlowsTest, RefusalUsesUpNoId) {
-  ClientFlows flows(kIdentity, 2);
+  ClientFlows flows(2);
   use(flows, 1);
   use(flows, 2);
   for (std::uint16_t port = 3; port < 20'000; ++port) ASSERT_EQ(use(flows, port), nullptr);
@@ -124,13 +103,14 @@ TEST_F(ClientFlowsTest, RefusalUsesUpNoId) {
 }
 
 TEST_F(ClientFlowsTest, FullTableGivesUpTheLeastRecentlyUsed) {
-  ClientFlows flows(kIdentity, 2);
+  ClientFlows flows(2);
   use(flows, 1);
   use(flows, 2, 1s);
   use(flows, 1, 2s);
   const ClientFlow* flow = use(flows, 3, 11s);
   ASSERT_NE(flow, nullptr);
-  EXPECT_EQ(closed_, std::vector{FlowId{1}});
+  ASSERT_EQ(ended_.size(), 1U);
+  EXPECT_EQ(ended_[0].id, FlowId{1});
   // Its id rests: the newcomer has another one.
   EXPECT_EQ(flow->id, FlowId{2});
   EXPECT_EQ(flows.size(), 2U);
@@ -138,7 +118,7 @@ TEST_F(ClientFlowsTest, FullTableGivesUpTheLeastRecentlyUsed) {
 }
 
 TEST_F(ClientFlowsTest, HoldsAsManyAsTheLimitSays) {
-  ClientFlows flows(kIdentity);
+  ClientFlows flows;
   for (std::size_t i = 0; i < kMaxFlows; ++i) {
     ASSERT_NE(use(flows, static_cast<std::uint16_t>(1000 + i)), nullptr);
   }
@@ -148,14 +128,12 @@ TEST_F(ClientFlowsTest, HoldsAsManyAsTheLimitSays) {
 
 TEST_F(ClientFlowsTest, IdsStayWithinThePacketFormatHoweverFastFlowsChange) {
   // Each round replaces all flows before any id has rested; at the end there is none left.
-  ClientFlows flows(kIdentity, 4096);
+  ClientFlows flows(4096);
   std::set<FlowId> seen;
   int refused = 0;
   for (std::uint32_t round = 0; round < 5; ++round) {
     for (std::uint32_t i = 0; i < 4096; ++i) {
-      const Endpoint from =
-          *parse_numeric_endpoint("127.0.0." + std::to_string(round + 1), static_cast<std::uint16_t>(i + 1));
-      const auto flow = flows.use({from, {}}, closed_, kStart + 10s * round);
+      const auto flow = flows.use(source(round * 4096 + i), ended_, kStart + 10s * round);
       if (!flow) {
         ++refused;
         continue;

@@ -1,0 +1,40 @@
+// What the parts of the client's engine share. Plain state: the classes beside it (ClientOutbound,
+// ClientInbound, ClientProber, ClientHandshaking) act on it, and ClientEngine owns it.
+#pragma once
+
+#include "mptunnel/base/random.h"
+#include "mptunnel/engine/activity.h"
+#include "mptunnel/engine/client_paths.h"
+#include "mptunnel/engine/link/link_context.h"
+#include "mptunnel/engine/link/receiver.h"
+#include "mptunnel/engine/link/sender.h"
+#include "mptunnel/engine/link/session_link.h"
+#include "mptunnel/engine/loop_guard.h"
+#include "mptunnel/session/client_flows.h"
+#include "mptunnel/session/client_handshake.h"
+
+namespace mptunnel {
+
+struct ClientSettings {
+  HandshakeSettings handshake;
+  ClientIdentity identity{};
+  std::size_t paths = 0;      ///< how many there are at first, at most kMaxPaths; see set_path_traits()
+  std::size_t min_paths = 1;  ///< backup paths carry data while fewer others are up
+  std::size_t max_flows = kMaxFlows;
+};
+
+struct ClientState {
+  ClientState(const ClientSettings& settings, RandomSource& random)
+      : context(random), paths(settings.paths, settings.min_paths), flows(settings.max_flows) {}
+
+  LinkContext context;
+  SessionLink link{kMaxOldEpochs};
+  Sender sender{SessionHandle{}, link, context};
+  Receiver receiver{context};
+  ClientPaths paths;
+  ClientFlows flows;
+  LoopGuard loops;
+  Activity activity;
+};
+
+}  // namespace mptunnel

@@ -1,0 +1,95 @@
+// What one session receives, the same at both ends: packets are opened, copies are counted and now and then
+// checked, fragments are put together. What an engine gets from here is authenticated, and counted.
+#pragma once
+
+#include <optional>
+
+#include "mptunnel/base/bytes.h"
+#include "mptunnel/engine/link/control_packet.h"
+#include "mptunnel/engine/link/link_context.h"
+#include "mptunnel/engine/link/link_epoch.h"
+#include "mptunnel/engine/output.h"
+#include "mptunnel/session/fragment_assembler.h"
+#include "mptunnel/wire/frame.h"
+
+namespace mptunnel {
+
+/// Where packets came from, and what counts them. Nothing is kept of an address before something genuine
+/// came from it.
+class Origin {
+ public:
+  /// `traffic` is null if nothing genuine came from there yet; then admit() makes it.
+  explicit Origin(PathTraffic* traffic) : traffic_(traffic) {}
+  Origin(const Origin&) = delete;
+  Origin& operator=(const Origin&) = delete;
+  virtual ~Origin() = default;
+
+  [[nodiscard]] bool is_known() const { return traffic_ != nullptr; }
+  /// Something genuine came from there.
+  PathTraffic& genuine() {
+    if (traffic_ == nullptr) traffic_ = &admit();
+    return *traffic_;
+  }
+
+ private:
+  virtual PathTraffic& admit() = 0;
+
+  PathTraffic* traffic_;
+};
+
+class Receiver {
+ public:
+  /// `context` outlives the receiver.
+  explicit Receiver(LinkContext& context) : context_(context) {}
+
+  struct Opened {
+    ConstBytes frames;     ///< a view into the packet
+    bool is_news = false;  ///< its number is above all that came before: the peer is alive
+  };
+  /// Opens a DATA packet in place, and counts it. nullopt if it is dropped.
+  std::optional<Opened> open_data(LinkEpoch& epoch, const PacketHeader& header, Bytes packet, Origin& origin,
+                                  TimePoint now);
+  /// Opens a CONTROL packet in place. The caller counts it once it has acted on it, because a report in it
+  /// speaks of what was sent before; genuine copies are counted here. nullopt if it is dropped.
+  std::optional<Opened> open_control(LinkEpoch& epoch, const PacketHeader& header, Bytes packet,
+                                     Origin& origin, TimePoint now);
+  /// Takes a fragment that came under this key. The frames of the packet that is whole with it, opened and
+  /// kept in `out`; nullopt if none is, or it is dropped. A CONTROL packet in fragments has a datagram, and
+  /// FLOW_OPEN in front of it, alone: anything else would act on what the packet around the fragment still
+  /// needs.
+  std::optional<ConstBytes> add_fragment(LinkEpoch& epoch, const FragmentFrame& fragment, Output& out,
+                                         TimePoint now);
+  /// Reads the frames of an opened DATA packet: `on_datagram(const DatagramFrame&)`, and for any other
+  /// `on_other(const Frame&)`, which says whether the frame may stand there; if not, the rest is dropped.
+  template <typename OnDatagram, typename OnOther>
+  void read_data(ConstBytes frames, OnDatagram on_datagram, OnOther on_other) {
+    if (const auto datagram = whole_datagram(frames)) {
+      on_datagram(*datagram);
+      return;
+    }
+    if (const auto error = check_frames(frames)) {
+      context_.drops.add(*error);
+      return;
+    }
+    FrameReader reader(frames);
+    while (const auto frame = reader.next()) {
+      if (const auto* datagram = std::get_if<DatagramFrame>(&*frame)) {
+        on_datagram(*datagram);
+      } else if (!on_other(*frame)) {
+        context_.drops.add(Drop::unexpected_frame);
+        return;
+      }
+    }
+  }
+  /// Forgets fragments that are too old; kNever: all.
+  void expire(TimePoint now) { context_.drops.add(Drop::fragment_expired, fragments_.expire(now)); }
+  [[nodiscard]] const FragmentAssembler& fragments() const { return fragments_; }
+
+ private:
+  void count_copy(LinkEpoch& epoch, const PacketHeader& header, Bytes packet, Origin& origin);
+
+  LinkContext& context_;
+  FragmentAssembler fragments_;
+};
+
+}  // namespace mptunnel

@@ -1,0 +1,118 @@
+// What one session sends, the same at both ends: datagrams by the paths that the scheduler picks, sealed
+// once, whole or in fragments, or waiting in the queue; and CONTROL packets.
+//
+// Once all datagrams of one call of the engine are sent, finish() makes the fragments, so that whole packets
+// lie side by side in the arena and leave in one run.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "mptunnel/base/bytes.h"
+#include "mptunnel/engine/link/link_context.h"
+#include "mptunnel/engine/link/session_link.h"
+#include "mptunnel/engine/output.h"
+#include "mptunnel/path/mtu_search.h"
+#include "mptunnel/session/datagram_queue.h"
+#include "mptunnel/session/fragment_watch.h"
+#include "mptunnel/wire/frame.h"
+
+namespace mptunnel {
+
+/// A flow as its datagrams are sent.
+struct OutgoingFlow {
+  FlowHandle handle;
+  std::optional<FlowId> id;           ///< nullopt: the peer does not know the flow; its datagrams wait
+  std::optional<std::uint64_t> open;  ///< the hash for a FLOW_OPEN that rides along
+};
+
+class Sender {
+ public:
+  /// `link` and `context` outlive the sender. `session` is what the engine's runs are marked with.
+  Sender(SessionHandle session, SessionLink& link, LinkContext& context)
+      : session_(session), link_(link), context_(context), scheduler_(context.make_scheduler()) {}
+
+  /// Sends a datagram of the flow, or queues a copy of it. What goes no further is counted.
+  void send(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dscp, const PathViews& paths,
+            Output& out, TimePoint now);
+  /// To be called after all send() of one call. Returns whether a packet was larger than kBaseMtu: then the
+  /// paths' MTU is worth confirming.
+  bool finish(Output& out, TimePoint now);
+  /// The flow with this handle; nullopt if it has ended.
+  using FindFlow = std::function<std::optional<OutgoingFlow>(FlowHandle)>;
+  /// Sends what waits and may leave now; the rest goes on waiting. Returns as finish().
+  bool flush(const PathViews& paths, const FindFlow& find, Output& out, TimePoint now);
+  [[nodiscard]] bool has_waiting() const { return !queue_.empty(); }
+  /// Whether a datagram sent now would leave, as far as keys and paths go.
+  [[nodiscard]] bool can_send(const PathViews& paths, TimePoint now) const {
+    return !paths.empty() && link_.can_seal(now);
+  }
+  /// Drops what has waited for kQueueLife.
+  void expire(TimePoint now) { context_.drops.add(Drop::queue_expired, queue_.expire(now)); }
+  /// Drops all that waits.
+  void drop_waiting() { context_.drops.add(Drop::queue_expired, queue_.expire(kNever)); }
+  /// When the first datagram expires, or the scheduler wants flush() called; kNever if nothing waits.
+  [[nodiscard]] TimePoint deadline() const { return std::min(queue_.deadline(), resume_); }
+  /// When somebody who does not ask for deadline() each time should look again, after something had to wait.
+  [[nodiscard]] TimePoint wake_by(TimePoint now) const { return std::min(now + kQueueTick, resume_); }
+  /// Whether the scheduler wants flush() called now.
+  [[nodiscard]] bool is_due(TimePoint now) const { return now >= resume_; }
+
+  /// Sends one CONTROL packet with these frames, padded to `at_least` bytes of frames, to each of `paths`.
+  /// False if there is none, or the key is spent; the latter is counted.
+  bool send_control(LinkEpoch& epoch, const std::vector<Frame>& frames, PathSet paths, Output& out,
+                    TimePoint now, std::size_t at_least = 0);
+  /// The same, to an address that is no path's yet.
+  void send_control_to(const Route& route, LinkEpoch& epoch, const std::vector<Frame>& frames, Output& out,
+                       TimePoint now);
+  /// The same, but only if it is no larger than `at_most` bytes: otherwise it is counted as `no_path`.
+  void send_answer(LinkEpoch& epoch, const std::vector<Frame>& frames, PathId path, std::size_t at_most,
+                   Output& out, TimePoint now);
+  /// Sends the MTU probe that is due on this path under the current key, if one is.
+  void send_mtu_probe(PathId path, MtuSearch& search, const MtuSearch::Patience& patience, bool moving,
+                      Output& out, TimePoint now);
+  /// The kernel took `accepted` packets of a run for this path, and refused the others for `drop`. `epoch` is
+  /// that of the run; null if it is gone, or the run is of no epoch.
+  static void count_sent(LinkEpoch* epoch, PathId path, const PacketRun& run, std::uint32_t accepted,
+                         Drop drop, DropCounters& drops);
+
+  /// The largest payload that each of `paths` carries in one packet; nullopt if there is no session or path.
+  [[nodiscard]] std::optional<std::size_t> largest_whole(const PathViews& paths) const;
+  /// To be called about once a second: the event to tell of if many datagrams need fragments.
+  std::optional<Fragmenting> check_fragmenting(const PathViews& paths, TimePoint now);
+  [[nodiscard]] const FragmentWatch& watch() const { return watch_; }
+
+ private:
+  /// A sealed packet in the arena that is too large for some paths.
+  struct LargePacket {
+    std::size_t offset = 0;
+    std::size_t size = 0;
+    PathSet paths;        ///< those that it is too large for
+    std::size_t mtu = 0;  ///< what each of them carries
+    std::uint8_t dscp = 0;
+  };
+
+  void wait(FlowHandle flow, ConstBytes payload, std::uint8_t dscp, TimePoint until, TimePoint now);
+  void seal(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dscp, PathSet chosen,
+            const PathViews& paths, Output& out, TimePoint now);
+  /// The last `size` bytes of the arena are a sealed packet that goes to the `chosen` paths.
+  void send_sealed(std::size_t size, std::uint8_t dscp, PathSet chosen, const PathViews& paths, Output& out);
+  tl::expected<void, Drop> send_fragments(const LargePacket& packet, Output& out, TimePoint now);
+  std::optional<std::size_t> seal_control(LinkEpoch& epoch, const std::vector<Frame>& frames,
+                                          std::size_t at_least, Output& out, TimePoint now);
+
+  SessionHandle session_;
+  SessionLink& link_;
+  LinkContext& context_;
+  std::unique_ptr<Scheduler> scheduler_;
+  DatagramQueue queue_;
+  TimePoint resume_ = kNever;       ///< the earliest Decision::when of what waits
+  std::vector<LargePacket> large_;  ///< wait for finish()
+  std::size_t largest_ = 0;         ///< packet since the last finish()
+  FragmentWatch watch_;
+};
+
+}  // namespace mptunnel

@@ -1,0 +1,47 @@
+// What the parts of the server's engine share. Plain state: the classes beside it (ServerOutbound,
+// ServerInbound, ServerControl, ServerTimers) act on it, and ServerEngine owns it.
+#pragma once
+
+#include <algorithm>
+
+#include "mptunnel/base/random.h"
+#include "mptunnel/engine/link/link_context.h"
+#include "mptunnel/engine/session_table.h"
+#include "mptunnel/session/pending_handshakes.h"
+
+namespace mptunnel {
+
+struct ServerSettings : SessionLimits {
+  HandshakeSettings handshake;
+  std::size_t lanes = 1;  ///< see EpochTable
+};
+
+/// When the server has something to do because time passes.
+struct ServerAlarm {
+  TimePoint tick = kNever;  ///< all that is looked through about once a second
+  TimePoint mtu = kNever;   ///< the first MTU probe
+
+  void wake_by(TimePoint time) { tick = std::min(tick, time); }
+  /// The path's next MTU probe is sent in time. What is in no state for any is looked at with the next tick.
+  void wake_for_mtu(const ServerSession& session, const ServerPath& path, TimePoint now) {
+    mtu = std::min(mtu, session.next_mtu_probe(path, now));
+  }
+};
+
+struct ServerState {
+  ServerState(const ServerSettings& settings, RandomSource& random)
+      : context(random), pending(settings.handshake, random), table(settings, settings.lanes, context) {}
+
+  /// Ends a session; an idle server has nothing to wake up for.
+  void end_session(SessionHandle handle, std::optional<CloseReason> reason, Output& out) {
+    table.end(handle, reason, out);
+    if (table.all().empty()) alarm.mtu = kNever;
+  }
+
+  LinkContext context;
+  PendingHandshakes pending;
+  SessionTable table;
+  ServerAlarm alarm;
+};
+
+}  // namespace mptunnel

@@ -1,0 +1,78 @@
+// The server's clients: who is new, who is a restarted one, who has to go; and which session a packet, a flow
+// or a path belongs to. It sends nothing.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "mptunnel/engine/epoch_table.h"
+#include "mptunnel/engine/output.h"
+#include "mptunnel/engine/server_session.h"
+
+namespace mptunnel {
+
+struct SessionLimits {
+  std::size_t max_sessions = 1024;
+  std::size_t max_sessions_of_network = 256;  ///< of one source network: /24 of IPv4, /56 of IPv6
+  std::size_t max_flows = 16384;              ///< of all sessions together: each has a socket
+};
+
+class SessionTable {
+ public:
+  using Sessions = std::map<SessionHandle, std::unique_ptr<ServerSession>>;
+
+  /// `context` outlives the table. `lanes` as EpochTable.
+  SessionTable(const SessionLimits& limits, std::size_t lanes, LinkContext& context);
+
+  [[nodiscard]] const Sessions& all() const { return sessions_; }
+  /// Null if it has ended.
+  [[nodiscard]] ServerSession* find(SessionHandle handle) const;
+  [[nodiscard]] EpochTable& epochs() { return epochs_; }
+
+  /// The session that the first packet under a new key belongs to, and whether its client still knows its
+  /// flows. A new one is made for a client that has none; a restarted client's takes over from its old one.
+  /// Error: session_limit.
+  struct Claim {
+    ServerSession* session = nullptr;
+    bool resumed = false;
+    bool is_new = false;
+    bool took_over = false;
+  };
+  tl::expected<Claim, Drop> claim(const ClientHelloFrame& hello, const Route& route, Output& out,
+                                  TimePoint now);
+  /// Whether the client has a newer key already: then a packet under this one was under way for long, and the
+  /// process that made it has given its key up, or is gone. It could not open what the server would seal.
+  [[nodiscard]] bool is_late(const ClientHelloFrame& hello, const KeyEpoch& keys) const;
+  /// The key is the session's current one from now on. Returns its epoch.
+  LinkEpoch& add_epoch(ServerSession& session, std::unique_ptr<KeyEpoch> keys, TimePoint now);
+  /// Forgets keys of the session that open no more.
+  void expire_epochs(ServerSession& session, TimePoint now);
+  /// Ends the session, its flows and its keys. `reason` is the client's, if it said one.
+  void end(SessionHandle handle, std::optional<CloseReason> reason, Output& out);
+
+  /// FLOW_OPEN came: as ServerFlows::open(), with the limit of all sessions. New flows and those that had to
+  /// go are changes in `out`.
+  tl::expected<ServerFlow*, Drop> open_flow(ServerSession& session, const FlowOpenFrame& open, Output& out,
+                                            TimePoint now);
+  void close_flows(const std::vector<FlowHandle>& closed, Output& out);
+  /// The session of a flow; null if the flow has ended.
+  [[nodiscard]] ServerSession* owner_of(FlowHandle flow) const;
+  [[nodiscard]] std::size_t flows() const { return flows_.size(); }
+
+ private:
+  bool make_room(const Route& route, bool for_takeover, Output& out);
+  void take_over(ServerSession& from, ServerSession& to, TimePoint now);
+
+  SessionLimits limits_;
+  LinkContext& context_;
+  Sessions sessions_;
+  EpochTable epochs_;
+  std::unordered_map<FlowHandle, SessionHandle> flows_;
+  std::uint32_t next_session_ = 1;
+  std::uint32_t next_flow_ = 1;
+};
+
+}  // namespace mptunnel

@@ -1,0 +1,95 @@
+// What an engine tells of itself, as values of one moment: all that a status needs. What is not known is
+// nullopt.
+//
+// "out" is away from this end, "in" is towards it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "mptunnel/base/drop.h"
+#include "mptunnel/base/endpoint.h"
+#include "mptunnel/base/ids.h"
+#include "mptunnel/base/time.h"
+#include "mptunnel/path/path_history.h"
+#include "mptunnel/path/path_state.h"
+#include "mptunnel/path/path_traffic.h"
+#include "mptunnel/path/rtt_estimator.h"
+#include "mptunnel/wire/frame.h"
+#include "mptunnel/wire/handshake.h"
+
+namespace mptunnel {
+
+class MtuSearch;
+class Sender;
+class SessionLink;
+class PathViews;
+
+struct PathSnapshot {
+  PathId id;
+  PathState state = PathState::fresh;
+  bool standby = false;  ///< kept in reserve, and not in use
+  bool unheard = false;  ///< server: the client says that it hears nothing on this path
+  Route route;           ///< server: where it leads; the client's addresses are its sockets'
+  RttEstimator rtt;
+  std::optional<Duration> last_heard;  ///< how long ago an answer came; server: a PING
+  Duration silent{};                   ///< client: for how long PINGs have gone unanswered
+  std::optional<PathTraffic> traffic;  ///< nullopt before the first session
+  PathHistory::Recent recent;
+  std::optional<std::size_t>
+      mtu_out;  ///< largest packet, bytes of UDP payload; nullopt before it is measured
+  std::optional<std::size_t> mtu_in;
+
+  /// Fills in what both ends count.
+  void set_traffic(const PathTraffic& counts, const PathHistory& history, const MtuSearch& mtu,
+                   TimePoint now);
+};
+
+struct SessionSnapshot {
+  /// The key that seals; nullopt while there is no session.
+  struct Key {
+    Cipher cipher{};
+    Duration age{};
+  };
+  std::optional<Key> key;
+  std::optional<Duration> age;  ///< of the session, or since the last one began
+  Arrivals data_out;            ///< DATA packets: what is missing is the residual loss
+  Arrivals data_in;
+  std::size_t flows = 0;
+  std::uint64_t into_tunnel = 0;             ///< datagrams of applications, or of the target
+  std::uint64_t out_of_tunnel = 0;           ///< datagrams for them
+  std::uint64_t duplicates = 0;              ///< copies that came after the first
+  std::uint64_t forced_closings = 0;         ///< see SessionLink::forced_closings()
+  std::uint64_t fragmented = 0;              ///< datagrams that some path in use carried in fragments only
+  double fragment_share = 0;                 ///< their share lately, a fraction
+  std::optional<std::size_t> largest_whole;  ///< payload that every path in use carries in one packet
+};
+
+struct ClientSnapshot {
+  SessionSnapshot session;
+  std::vector<PathSnapshot> paths;  ///< of all paths, available or not, by id
+  DropCounters drops;
+};
+
+/// A client of mpserver.
+struct PeerSnapshot {
+  SessionHandle handle;
+  ClientIdentity identity{};
+  Route first_route;     ///< where its first packet came from
+  bool dormant = false;  ///< silent for so long that nothing is sent to it
+  SessionSnapshot session;
+  std::vector<PathSnapshot> paths;
+};
+
+struct ServerSnapshot {
+  std::vector<PeerSnapshot> peers;
+  DropCounters drops;
+};
+
+/// What link and sender know of a session; the rest is the engine's to fill in.
+SessionSnapshot snapshot_of(const SessionLink& link, const Sender& sender, const PathViews& paths,
+                            TimePoint now);
+
+}  // namespace mptunnel

@@ -1,0 +1,198 @@
+#include "mptunnel/engine/client_handshaking.h"
+
+#include <algorithm>
+
+namespace mptunnel {
+
+ClientHandshaking::ClientHandshaking(const ClientSettings& settings, ClientState& state, ClientProber& prober)
+    : state_(state),
+      prober_(prober),
+      identity_(settings.identity),
+      process_(state.context.random.u64()),
+      handshake_(settings.handshake, state.context.random) {}
+
+void ClientHandshaking::on_path(TimePoint now) {
+  if (state_.link.current() == nullptr && is_idle()) start(false, now);
+  if (is_handshaking_) next_handshake_ = now;
+}
+
+void ClientHandshaking::hurry() {
+  if (!is_handshaking_ || !last_handshake_ || said_refused_) return;
+  backoff_ = kHandshakeRepeat;
+  next_handshake_ = std::min(next_handshake_, *last_handshake_ + kHandshakeRepeat);
+}
+
+TimePoint ClientHandshaking::deadline() const {
+  TimePoint first = kNever;
+  if (is_handshaking_) first = next_handshake_;
+  if (state_.link.next() != nullptr) first = std::min(first, next_hello_);
+  if (const LinkEpoch* current = state_.link.current(); current != nullptr && is_idle())
+    first = std::min({first, current->keys().rekey_time(), silence_deadline()});
+  return first;
+}
+
+TimePoint ClientHandshaking::silence_deadline() const {
+  const auto since = prober_.unanswered_since();
+  if (!state_.activity.is_moving() || !since) return kNever;
+  return *since + std::max(kSilentAfter, 3 * state_.paths.fastest_rtt().value_or(Duration{}));
+}
+
+void ClientHandshaking::run(Output& out, TimePoint now) {
+  if (const LinkEpoch* current = state_.link.current(); current != nullptr && is_idle()) {
+    if (current->keys().wants_rekey(now)) {
+      start(false, now);
+    } else if (now >= silence_deadline()) {
+      start(true, now);
+    }
+  }
+  if (is_handshaking_ && now >= next_handshake_) send_handshake(out, now);
+  if (state_.link.next() != nullptr && now >= next_hello_) send_hellos(out, now);
+}
+
+void ClientHandshaking::check_key(TimePoint now) {
+  if (LinkEpoch* current = state_.link.current()) {
+    current->keys().age(now);
+    if (!current->keys().is_usable(now)) state_.link.retire_current(now);
+  }
+  if (state_.link.current() == nullptr && is_idle()) start(false, now);
+}
+
+void ClientHandshaking::start(bool for_silence, TimePoint now) {
+  is_handshaking_ = true;
+  is_for_silence_ = for_silence;
+  handshaking_since_ = now;
+  backoff_ = kHandshakeRepeat;
+  next_handshake_ = now;
+}
+
+void ClientHandshaking::give_up_handshake() {
+  is_handshaking_ = false;
+  handshake_.abandon();
+}
+
+void ClientHandshaking::send_handshake(Output& out, TimePoint now) {
+  if (!handshake_.has_attempt() || now - handshake_.begun() >= kHandshakeAttemptLife)
+    handshake_.begin(free_index(), now);
+  const ConstBytes message = handshake_.message();
+  const Bytes packet = out.make_packet(message.size());
+  std::copy(message.begin(), message.end(), packet.begin());
+  out.send(message.size(), state_.paths.available(), SessionHandle{}, kNoEpoch);
+
+  last_handshake_ = now;
+  Duration interval = kHandshakeRepeat;
+  if (!state_.activity.is_application_sending()) {
+    interval = backoff_;
+    backoff_ = std::min(2 * backoff_, Duration{kHandshakeRepeatMax});
+  }
+  // Jitter keeps many clients of a restarted server apart.
+  const auto jitter = static_cast<std::uint64_t>(interval.count() / 8);
+  next_handshake_ = now + interval - Duration{static_cast<std::int64_t>(state_.context.random.below(jitter))};
+  if (said_no_answer_ || state_.paths.available().empty() || now - *handshaking_since_ < kNoAnswerAfter)
+    return;
+  said_no_answer_ = true;
+  out.events.emplace_back(NoAnswer{});
+}
+
+SessionIndex ClientHandshaking::free_index() {
+  SessionIndex index;
+  do {
+    index = SessionIndex{static_cast<std::uint32_t>(state_.context.random.u64() >> (64 - kSessionIndexBits))};
+  } while (state_.link.find(index) != nullptr);
+  return index;
+}
+
+void ClientHandshaking::on_answer(ConstBytes packet, Output& out, TimePoint now) {
+  if (!is_handshaking_) {
+    state_.context.drops.add(Drop::handshake_stale);
+    return;
+  }
+  const Duration took = handshake_.has_attempt() ? now - handshake_.begun() : Duration{};
+  auto epoch = handshake_.read(packet, now);
+  if (epoch) {
+    hello_life_ = std::clamp<Duration>(3 * state_.paths.fastest_rtt().value_or(took),
+                                       std::max<Duration>(hello_life_min_, kHelloLifeMin), kHelloLifeMax);
+    state_.link.propose(std::move(*epoch));
+    next_since_ = now;
+    is_handshaking_ = false;
+    send_hellos(out, now);
+    return;
+  }
+  state_.context.drops.add(epoch.error().drop);
+  if (epoch.error().refusal == Refusal::none) return;
+  hold_off(now);
+  if (said_refused_) return;
+  said_refused_ = true;
+  out.events.emplace_back(SessionRefused{epoch.error().refusal});
+}
+
+void ClientHandshaking::hold_off(TimePoint now) {
+  next_handshake_ = now + kHandshakeRepeatMax;
+  handshaking_since_ = next_handshake_;
+}
+
+void ClientHandshaking::send_hellos(Output& out, TimePoint now) {
+  if (now - *next_since_ >= hello_life_) {
+    hello_life_min_ = std::min<Duration>(2 * hello_life_, kHelloLifeMax);
+    // The server may have heard us and seal with this key already: another has to follow it, even if the
+    // present one turns out to be alive.
+    state_.link.retire_next(now);
+    next_hello_ = kNever;
+    start(false, now);
+    return;
+  }
+  const ClientHelloFrame hello{identity_, process_};
+  for (const PathId path : state_.paths.available()) {
+    prober_.probe(*state_.link.next(), path, hello, out, now);
+  }
+  next_hello_ = now + kHelloRepeat;
+}
+
+bool ClientHandshaking::on_confirmed(bool resumed, Output& out, TimePoint now) {
+  const bool had_session = state_.link.current() != nullptr;
+  const bool is_counted_on = resumed && state_.link.since().has_value();
+  state_.link.confirm(resumed, now);
+  if (!is_counted_on) {
+    for (const PathId path : state_.paths.all()) state_.paths[path].probed.forgive_silence(now);
+  }
+  next_hello_ = kNever;
+  hello_life_min_ = Duration{};
+  give_up_handshake();
+  handshaking_since_.reset();
+  prober_.note_heard();
+  said_no_answer_ = said_refused_ = said_lost_ = false;
+  state_.paths.end_outage();
+  out.events.emplace_back(SessionStarted{state_.link.current()->keys().cipher(), resumed && had_session});
+  return resumed && had_session;
+}
+
+void ClientHandshaking::on_close(const LinkEpoch& epoch, CloseReason reason, Output& out, TimePoint now) {
+  if (&epoch == state_.link.next()) {
+    state_.link.discard_next();
+    next_hello_ = kNever;
+    if (!said_refused_) out.events.emplace_back(SessionRefused{reason});
+    said_refused_ = true;
+    start(false, now);
+    hold_off(now);
+  } else if (&epoch == state_.link.current()) {
+    state_.link.retire_current(now);
+    out.events.emplace_back(SessionEnded{reason});
+    if (state_.link.next() == nullptr) start(false, now);
+  }
+}
+
+void ClientHandshaking::on_heard(const LinkEpoch& epoch, TimePoint now) {
+  if (&epoch != state_.link.current() || !epoch.keys().is_usable(now)) return;
+  prober_.note_heard();
+  said_lost_ = false;
+  if (is_handshaking_ && is_for_silence_) give_up_handshake();
+}
+
+void ClientHandshaking::on_paths_changed(Output& out, TimePoint now) {
+  if (!state_.paths.update_outage(state_.link.current() != nullptr, now)) return;
+  if (is_idle()) start(true, now);
+  if (said_lost_) return;
+  said_lost_ = true;
+  out.events.emplace_back(SessionLost{});
+}
+
+}  // namespace mptunnel

@@ -1,0 +1,180 @@
+#include "mptunnel/engine/client_inbound.h"
+
+#include "mptunnel/base/assert.h"
+
+namespace mptunnel {
+namespace {
+
+/// A path of the client is always known: by the socket that the packet came to.
+class PathOrigin final : public Origin {
+ public:
+  explicit PathOrigin(PathTraffic& traffic) : Origin(&traffic), traffic_(traffic) {}
+
+ private:
+  PathTraffic& admit() override { return traffic_; }
+
+  PathTraffic& traffic_;
+};
+
+/// A CHALLENGE alone tests an address: it is no packet of a path's yet, and the server does not count it as
+/// one.
+bool is_test_of_address(ConstBytes frames) {
+  FrameReader reader(frames);
+  const auto first = reader.next();
+  return first && std::holds_alternative<ChallengeFrame>(*first) && !reader.next();
+}
+
+}  // namespace
+
+/// Acts on the frames of one CONTROL packet, all of which are known to be readable.
+struct ClientInbound::ControlVisitor {
+  ClientInbound& in;
+  LinkEpoch& epoch;
+  AnsweredOnce& answered;
+  const Arrival& arrival;
+
+  void operator()(const PongFrame& pong) const { in.on_pong(epoch, pong.report, arrival); }
+  void operator()(const ServerHelloFrame& hello) const {
+    if (&epoch != in.state_.link.next()) return;
+    if (!in.handshaking_.on_confirmed(hello.resumed, arrival.out, arrival.now))
+      in.state_.flows.forget_opened();
+    // Paths that were down are not up yet: the PONG that comes with SERVER_HELLO is still to be read.
+    in.outbound_.flush(arrival.out, arrival.now);
+  }
+  void operator()(const ChallengeFrame& challenge) const {
+    if (is_first(FrameType::challenge))
+      in.prober_.probe(epoch, arrival.path, EchoFrame{challenge.token}, arrival.out, arrival.now);
+  }
+  void operator()(const FlowOpenedFrame& opened) const { mark_flow(opened.flow, true); }
+  void operator()(const FlowCloseFrame& closed) const { mark_flow(closed.flow, false); }
+  void operator()(const CloseFrame& close) const {
+    in.handshaking_.on_close(epoch, close.reason, arrival.out, arrival.now);
+  }
+  void operator()(const FragmentFrame& fragment) const { in.on_fragment(epoch, fragment, arrival); }
+  void operator()(const MtuProbeFrame& probe) const {
+    if (probe.path != arrival.path || !is_first(FrameType::mtu_probe)) return;
+    in.state_.sender.send_control(epoch, {MtuSeenFrame{arrival.path, probe.size}}, PathSet::of(arrival.path),
+                                  arrival.out, arrival.now);
+  }
+  void operator()(const MtuSeenFrame& seen) const {
+    if (seen.path == arrival.path) in.state_.paths[arrival.path].mtu.on_seen(seen.size, arrival.now);
+  }
+  template <typename Other>
+  void operator()(const Other&) const {
+    in.state_.context.drops.add(Drop::unexpected_frame);
+  }
+
+  [[nodiscard]] bool is_first(FrameType type) const {
+    return answered.is_first(type, in.state_.context.drops);
+  }
+  /// What an older session says of a flow is no news of this one.
+  void mark_flow(FlowId id, bool opened) const {
+    ClientFlow* flow = in.state_.flows.find(id);
+    if (flow != nullptr && &epoch == in.state_.link.current()) flow->opened = opened;
+  }
+};
+
+void ClientInbound::on_packet(PathId path, Bytes packet, Output& out, TimePoint now) {
+  const auto header = decode_header(packet);
+  if (!header) {
+    state_.context.drops.add(packet.size() < kHeaderBytes ? Drop::truncated : Drop::unknown_type);
+    return;
+  }
+  const Arrival arrival{*header, packet, path, out, now};
+  if (header->type == PacketType::data) {
+    if (LinkEpoch* epoch = state_.link.find(header->index)) {
+      on_data(*epoch, arrival);
+    } else {
+      state_.context.drops.add(Drop::unknown_index);
+    }
+  } else if (header->type == PacketType::control) {
+    on_control(arrival);
+  } else if (header->type == PacketType::handshake2) {
+    handshaking_.on_answer(packet, out, now);
+  } else {
+    state_.context.drops.add(Drop::unknown_type);
+  }
+}
+
+void ClientInbound::on_data(LinkEpoch& epoch, const Arrival& arrival) {
+  PathOrigin origin(epoch.path(arrival.path));
+  const auto opened = state_.receiver.open_data(epoch, arrival.header, arrival.packet, origin, arrival.now);
+  if (!opened) return;
+  if (opened->is_news) handshaking_.on_heard(epoch, arrival.now);
+  read_data(opened->frames, arrival);
+}
+
+void ClientInbound::read_data(ConstBytes frames, const Arrival& arrival) {
+  state_.receiver.read_data(
+      frames, [&](const DatagramFrame& datagram) { deliver(datagram, arrival); },
+      [](const Frame&) { return false; });
+}
+
+void ClientInbound::deliver(const DatagramFrame& datagram, const Arrival& arrival) {
+  ClientFlow* flow = state_.flows.find(datagram.flow);
+  if (flow == nullptr) {
+    state_.context.drops.add(Drop::flow_unknown);
+    return;
+  }
+  flow->last_used = arrival.now;
+  state_.activity.note_delivery(arrival.now);
+  ++datagrams_;
+  arrival.out.deliver(flow->source.handle, datagram.payload);
+}
+
+void ClientInbound::on_control(const Arrival& arrival) {
+  // CLOSE may end the epoch, and SERVER_HELLO has another table count for it.
+  const std::shared_ptr<LinkEpoch> epoch = state_.link.hold(arrival.header.index);
+  if (!epoch) {
+    state_.context.drops.add(Drop::unknown_index);
+    return;
+  }
+  PathOrigin origin(epoch->path(arrival.path));
+  const auto opened =
+      state_.receiver.open_control(*epoch, arrival.header, arrival.packet, origin, arrival.now);
+  if (!opened) return;
+  if (opened->is_news) handshaking_.on_heard(*epoch, arrival.now);
+  const bool is_counted = !is_test_of_address(opened->frames);
+  read_control(*epoch, opened->frames, arrival);
+  if (is_counted) epoch->path(arrival.path).count_received(arrival.packet.size());
+}
+
+void ClientInbound::read_control(LinkEpoch& epoch, ConstBytes frames, const Arrival& arrival) {
+  if (const auto error = check_frames(frames)) {
+    state_.context.drops.add(*error);
+    return;
+  }
+  AnsweredOnce answered;
+  FrameReader reader(frames);
+  while (const auto frame = reader.next()) {
+    std::visit(ControlVisitor{*this, epoch, answered, arrival}, *frame);
+    // Nothing behind the end of a session is read.
+    if (std::holds_alternative<CloseFrame>(*frame)) break;
+  }
+}
+
+void ClientInbound::on_fragment(LinkEpoch& epoch, const FragmentFrame& fragment, const Arrival& arrival) {
+  const auto frames = state_.receiver.add_fragment(epoch, fragment, arrival.out, arrival.now);
+  if (!frames) return;
+  if (fragment.type == PacketType::control) {
+    read_control(epoch, *frames, arrival);
+    return;
+  }
+  ++epoch.path(arrival.path).first;
+  read_data(*frames, arrival);
+}
+
+void ClientInbound::on_pong(LinkEpoch& epoch, const PathReport& report, const Arrival& arrival) {
+  if (!state_.paths.contains(report.path)) {
+    state_.context.drops.add(Drop::path_limit);
+    return;
+  }
+  epoch.on_report(report, arrival.now);
+  // A PONG comes back by the way the PING went; one that comes by another says nothing about either.
+  if (report.path != arrival.path) return;
+  if (!prober_.on_answer(epoch, arrival.path, report.sequence, arrival.out, arrival.now)) return;
+  handshaking_.on_paths_changed(arrival.out, arrival.now);
+  outbound_.flush(arrival.out, arrival.now);
+}
+
+}  // namespace mptunnel

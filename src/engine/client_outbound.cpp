@@ -1,0 +1,72 @@
+#include "mptunnel/engine/client_outbound.h"
+
+namespace mptunnel {
+namespace {
+
+/// The server learns of a flow by the FLOW_OPEN that rides along until it is acknowledged.
+OutgoingFlow outgoing(const ClientFlow& flow) {
+  OutgoingFlow result{flow.source.handle, flow.id, std::nullopt};
+  if (!flow.opened) result.open = flow.source.hash;
+  return result;
+}
+
+}  // namespace
+
+PathSet ClientOutbound::on_application(DatagramBatch batch, const FlowSource& source, std::uint8_t dscp,
+                                       Output& out, TimePoint now) {
+  std::vector<ClientFlows::Ended> ended;
+  const auto flow = state_.flows.use(source, ended, now);
+  if (!ended.empty()) end_flows(ended, out, now);
+  const PathViews paths = state_.paths.views(now);
+  if (!state_.sender.can_send(paths, now)) handshaking_.hurry();
+  datagrams_ += datagrams_in(batch);
+  if (!flow) {
+    refuse(source, flow.error(), datagrams_in(batch), out, now);
+    return {};
+  }
+  const OutgoingFlow to = outgoing(**flow);
+  PathSet looped;
+  for_each_datagram(batch, [&](ConstBytes payload) {
+    if (const auto hit = state_.loops.find(payload, now)) {
+      state_.context.drops.add(Drop::own_packet);
+      if (hit->is_certain) looped.insert(hit->path);
+    } else {
+      state_.sender.send(to, payload, dscp, paths, out, now);
+    }
+  });
+  if (state_.sender.finish(out, now)) state_.paths.note_large(paths.paths(), now);
+  return looped;
+}
+
+void ClientOutbound::refuse(const FlowSource& source, Drop drop, std::size_t datagrams, Output& out,
+                            TimePoint now) {
+  state_.context.drops.add(drop, datagrams);
+  out.flow_changes.push_back({source.handle, source.hash, false});
+  if (limit_lines_.take(now)) out.events.emplace_back(TablesFull{drop});
+}
+
+void ClientOutbound::flush(Output& out, TimePoint now) {
+  if (!state_.sender.has_waiting()) return;
+  const PathViews paths = state_.paths.views(now);
+  const auto find = [this](FlowHandle source) -> std::optional<OutgoingFlow> {
+    const ClientFlow* flow = state_.flows.find(source);
+    return flow == nullptr ? std::nullopt : std::optional(outgoing(*flow));
+  };
+  if (state_.sender.flush(paths, find, out, now)) state_.paths.note_large(paths.paths(), now);
+}
+
+void ClientOutbound::expire_flows(Output& out, TimePoint now) {
+  std::vector<ClientFlows::Ended> ended;
+  state_.flows.expire(ended, now);
+  end_flows(ended, out, now);
+}
+
+void ClientOutbound::end_flows(const std::vector<ClientFlows::Ended>& ended, Output& out, TimePoint now) {
+  for (const ClientFlows::Ended& flow : ended) {
+    if (LinkEpoch* epoch = state_.link.current())
+      state_.sender.send_control(*epoch, {FlowCloseFrame{flow.id}}, state_.paths.carrying(now), out, now);
+    out.flow_changes.push_back({flow.source, 0, false});
+  }
+}
+
+}  // namespace mptunnel

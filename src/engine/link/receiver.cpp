@@ -1,0 +1,88 @@
+#include "mptunnel/engine/link/receiver.h"
+
+#include <utility>
+
+namespace mptunnel {
+namespace {
+
+bool has_datagrams_alone(ConstBytes frames) {
+  FrameReader reader(frames);
+  while (const auto frame = reader.next()) {
+    if (!std::holds_alternative<DatagramFrame>(*frame) && !std::holds_alternative<FlowOpenFrame>(*frame))
+      return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::optional<Receiver::Opened> Receiver::open_data(LinkEpoch& epoch, const PacketHeader& header,
+                                                    Bytes packet, Origin& origin, TimePoint now) {
+  KeyEpoch& keys = epoch.keys();
+  const bool is_news = keys.is_news(header);
+  const auto opened = keys.open_data(header, packet, now);
+  if (!opened) {
+    context_.drops.add(opened.error());
+    if (opened.error() == Drop::copy) count_copy(epoch, header, packet, origin);
+    return std::nullopt;
+  }
+  PathTraffic& traffic = origin.genuine();
+  traffic.count_received(packet.size());
+  ++traffic.first;
+  // A clear packet is no sign of life: anybody on the way can write one.
+  return Opened{*opened, is_news && !keys.is_clear()};
+}
+
+void Receiver::count_copy(LinkEpoch& epoch, const PacketHeader& header, Bytes packet, Origin& origin) {
+  // From an address that is new each is looked at, because only what is genuine is remembered.
+  const bool is_new = !origin.is_known();
+  const bool is_looked_at = is_new || context_.copy_checks.draw(context_.random);
+  const bool is_genuine = !is_looked_at || epoch.keys().verifies(header, packet);
+  if (is_new && !is_genuine) return;
+  PathTraffic& traffic = origin.genuine();
+  traffic.count_received(packet.size());
+  ++traffic.duplicates;
+  if (!is_genuine) traffic.voided = true;
+}
+
+std::optional<Receiver::Opened> Receiver::open_control(LinkEpoch& epoch, const PacketHeader& header,
+                                                       Bytes packet, Origin& origin, TimePoint now) {
+  KeyEpoch& keys = epoch.keys();
+  const bool is_news = keys.is_news(header);
+  const auto opened = keys.open_control(header, packet, now);
+  if (opened) return Opened{*opened, is_news};
+  context_.drops.add(opened.error());
+  if (opened.error() == Drop::copy && keys.verifies(header, packet))
+    origin.genuine().count_received(packet.size());
+  return std::nullopt;
+}
+
+std::optional<ConstBytes> Receiver::add_fragment(LinkEpoch& epoch, const FragmentFrame& fragment, Output& out,
+                                                 TimePoint now) {
+  KeyEpoch& keys = epoch.keys();
+  const PacketHeader header{fragment.type, epoch.index(), fragment.number};
+  if (keys.is_seen(header)) {
+    context_.drops.add(Drop::copy);
+    return std::nullopt;
+  }
+  auto whole = fragments_.add(header.index, fragment, now);
+  if (!whole) {
+    context_.drops.add(whole.error());
+    return std::nullopt;
+  }
+  if (!*whole) return std::nullopt;
+  const Bytes packet = out.keep(std::move(**whole));
+  const bool is_data = header.type == PacketType::data;
+  const auto opened = is_data ? keys.open_data(header, packet, now) : keys.open_control(header, packet, now);
+  if (!opened) {
+    context_.drops.add(opened.error());
+    return std::nullopt;
+  }
+  if (!is_data && !has_datagrams_alone(*opened)) {
+    context_.drops.add(Drop::unexpected_frame);
+    return std::nullopt;
+  }
+  return *opened;
+}
+
+}  // namespace mptunnel

@@ -1,0 +1,205 @@
+#include "mptunnel/engine/link/sender.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "mptunnel/base/cursor.h"
+#include "mptunnel/engine/link/control_packet.h"
+
+namespace mptunnel {
+
+void Sender::send(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dscp, const PathViews& paths,
+                  Output& out, TimePoint now) {
+  if (!flow.id || !can_send(paths, now)) {
+    wait(flow.handle, payload, dscp, kNever, now);
+    return;
+  }
+  const Decision decision = scheduler_->choose(paths, {payload.size(), flow.handle, dscp}, now);
+  if (decision.is_to_leave(now)) {
+    seal(flow, payload, dscp, decision.paths, paths, out, now);
+  } else {
+    wait(flow.handle, payload, dscp, decision.paths.empty() ? kNever : decision.when, now);
+  }
+}
+
+void Sender::wait(FlowHandle flow, ConstBytes payload, std::uint8_t dscp, TimePoint until, TimePoint now) {
+  if (queue_.push(flow, payload, now, dscp)) {
+    resume_ = std::min(resume_, until);
+  } else {
+    context_.drops.add(Drop::queue_full);
+  }
+}
+
+void Sender::seal(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dscp, PathSet chosen,
+                  const PathViews& paths, Output& out, TimePoint now) {
+  if (payload.size() > kMaxPacketBytes) {
+    context_.drops.add(Drop::too_large);
+    return;
+  }
+  KeyEpoch& keys = link_.current()->keys();
+  std::array<std::uint8_t, 16> head{};
+  ByteWriter writer(head);
+  if (flow.open) encode_frame(FlowOpenFrame{*flow.id, *flow.open}, writer);
+  encode_datagram_prefix(*flow.id, writer);
+  const ConstBytes prefix = ConstBytes(head).first(writer.written());
+
+  // A clear packet can't open a flow: until the peer has acknowledged it, the datagram travels sealed.
+  const bool is_control = flow.open && keys.is_clear();
+  const std::size_t overhead = is_control ? KeyEpoch::kControlOverhead : keys.data_overhead();
+  const std::size_t size = overhead + prefix.size() + payload.size();
+  const Bytes packet = out.make_packet(size);
+  std::optional<Drop> drop;
+  if (is_control) {
+    if (const auto sealed = keys.seal_control(prefix, payload, packet, now); !sealed) drop = sealed.error();
+  } else {
+    if (const auto sealed = keys.seal_data(prefix, payload, packet, now); !sealed) drop = sealed.error();
+  }
+  if (drop) {
+    out.discard_packet(size);
+    context_.drops.add(*drop);
+    return;
+  }
+  send_sealed(size, dscp, chosen, paths, out);
+}
+
+void Sender::send_sealed(std::size_t size, std::uint8_t dscp, PathSet chosen, const PathViews& paths,
+                         Output& out) {
+  largest_ = std::max(largest_, size);
+  const PathSet too_small = paths.too_small_for(size, chosen);
+  watch_.count(!too_small.empty());
+  if (!too_small.empty())
+    large_.push_back({out.arena.size() - size, size, too_small, paths.smallest_mtu(too_small), dscp});
+  // If nobody gets it whole its bytes stay all the same, for the fragments.
+  if (const PathSet whole = chosen - too_small; !whole.empty())
+    out.send(size, whole, session_, link_.current()->index(), dscp);
+}
+
+bool Sender::finish(Output& out, TimePoint now) {
+  for (const LargePacket& large : large_) {
+    const auto sent = send_fragments(large, out, now);
+    if (!sent) context_.drops.add(sent.error());
+  }
+  large_.clear();
+  return std::exchange(largest_, 0) > kBaseMtu;
+}
+
+tl::expected<void, Drop> Sender::send_fragments(const LargePacket& packet, Output& out, TimePoint now) {
+  KeyEpoch& keys = link_.current()->keys();
+  if (!keys.peer_knows(FrameType::fragment)) return tl::unexpected(Drop::unknown_frame);
+  const auto header = decode_header(ConstBytes(out.arena).subspan(packet.offset, packet.size));
+  const std::size_t total = packet.size - kHeaderBytes;
+  const std::size_t room = packet.mtu - KeyEpoch::kControlOverhead - kFragmentPrefixBytes;
+  const std::size_t count = (total + room - 1) / room;
+  const std::size_t length = (total + count - 1) / count;
+  for (std::size_t at = 0; at < total; at += length) {
+    std::array<std::uint8_t, kFragmentPrefixBytes> head{};
+    ByteWriter writer(head);
+    encode_fragment_prefix(
+        {header->type, header->number, static_cast<std::uint32_t>(total), static_cast<std::uint32_t>(at), {}},
+        writer);
+    const std::size_t part = std::min(length, total - at);
+    const std::size_t size = KeyEpoch::kControlOverhead + head.size() + part;
+    const Bytes place = out.make_packet(size);
+    // Only now: the arena may have moved.
+    const ConstBytes body = ConstBytes(out.arena).subspan(packet.offset + kHeaderBytes + at, part);
+    if (const auto sealed = keys.seal_control(head, body, place, now); !sealed) {
+      out.discard_packet(size);
+      return tl::unexpected(sealed.error());
+    }
+    out.send(size, packet.paths, session_, keys.local_index(), packet.dscp);
+  }
+  return {};
+}
+
+bool Sender::flush(const PathViews& paths, const FindFlow& find, Output& out, TimePoint now) {
+  if (queue_.empty() || !can_send(paths, now)) return false;
+  resume_ = kNever;
+  queue_.drain([&](const DatagramQueue::Item& item) {
+    const std::optional<OutgoingFlow> flow = find(item.flow);
+    if (!flow) {
+      context_.drops.add(Drop::flow_unknown);
+      return true;
+    }
+    if (!flow->id) return false;
+    const Decision decision = scheduler_->choose(paths, {item.payload.size(), item.flow, item.dscp}, now);
+    if (decision.is_to_leave(now)) {
+      seal(*flow, item.payload, item.dscp, decision.paths, paths, out, now);
+      return true;
+    }
+    if (!decision.paths.empty()) resume_ = std::min(resume_, decision.when);
+    return false;
+  });
+  return finish(out, now);
+}
+
+std::optional<std::size_t> Sender::seal_control(LinkEpoch& epoch, const std::vector<Frame>& frames,
+                                                std::size_t at_least, Output& out, TimePoint now) {
+  const auto size = seal_control_packet(epoch.keys(), frames, at_least, out, now);
+  if (size) return *size;
+  context_.drops.add(size.error());
+  return std::nullopt;
+}
+
+bool Sender::send_control(LinkEpoch& epoch, const std::vector<Frame>& frames, PathSet paths, Output& out,
+                          TimePoint now, std::size_t at_least) {
+  if (paths.empty()) return false;
+  const auto size = seal_control(epoch, frames, at_least, out, now);
+  if (size) out.send(*size, paths, session_, epoch.index());
+  return size.has_value();
+}
+
+void Sender::send_control_to(const Route& route, LinkEpoch& epoch, const std::vector<Frame>& frames,
+                             Output& out, TimePoint now) {
+  if (const auto size = seal_control(epoch, frames, 0, out, now)) out.send_direct(*size, route);
+}
+
+void Sender::send_answer(LinkEpoch& epoch, const std::vector<Frame>& frames, PathId path, std::size_t at_most,
+                         Output& out, TimePoint now) {
+  const auto size = seal_control(epoch, frames, 0, out, now);
+  if (!size) return;
+  if (*size > at_most) {
+    out.discard_packet(*size);
+    context_.drops.add(Drop::no_path);
+    return;
+  }
+  out.send(*size, PathSet::of(path), session_, epoch.index());
+}
+
+void Sender::send_mtu_probe(PathId path, MtuSearch& search, const MtuSearch::Patience& patience, bool moving,
+                            Output& out, TimePoint now) {
+  LinkEpoch& epoch = *link_.current();
+  const auto size = search.probe(patience, moving, now);
+  if (!size) return;
+  if (const auto sealed = seal_mtu_probe(epoch.keys(), path, *size, out, now); !sealed) {
+    context_.drops.add(sealed.error());
+    return;
+  }
+  out.send(*size, PathSet::of(path), session_, epoch.index());
+}
+
+void Sender::count_sent(LinkEpoch* epoch, PathId path, const PacketRun& run, std::uint32_t accepted,
+                        Drop drop, DropCounters& drops) {
+  if (epoch != nullptr) epoch->path(path).count_sent(accepted, run.bytes_of_first(accepted));
+  if (accepted < run.count) drops.add(drop, run.count - accepted);
+}
+
+std::optional<std::size_t> Sender::largest_whole(const PathViews& paths) const {
+  if (link_.current() == nullptr || paths.empty()) return std::nullopt;
+  return paths.smallest_mtu() - link_.current()->keys().data_overhead() - datagram_prefix_bytes(FlowId{0});
+}
+
+std::optional<Fragmenting> Sender::check_fragmenting(const PathViews& paths, TimePoint now) {
+  const auto share = watch_.check(now);
+  const auto largest = largest_whole(paths);
+  if (!share || !largest) return std::nullopt;
+  Fragmenting event;
+  event.share = *share;
+  event.largest = *largest;
+  for (const PathId path : paths.paths()) {
+    if (paths.of(path).mtu == paths.smallest_mtu()) event.path = path;
+  }
+  return event;
+}
+
+}  // namespace mptunnel

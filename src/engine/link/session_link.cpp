@@ -1,0 +1,110 @@
+#include "mptunnel/engine/link/session_link.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "mptunnel/base/assert.h"
+
+namespace mptunnel {
+
+std::shared_ptr<LinkEpoch> SessionLink::hold(SessionIndex index) const {
+  for (const auto& epoch : {current_, next_}) {
+    if (epoch && epoch->index() == index) return epoch;
+  }
+  for (const OldEpoch& old : old_) {
+    if (old.epoch->index() == index) return old.epoch;
+  }
+  return nullptr;
+}
+
+LinkEpoch* SessionLink::find_other(SessionIndex index) const {
+  if (next_ && next_->index() == index) return next_.get();
+  for (const OldEpoch& old : old_) {
+    if (old.epoch->index() == index) return old.epoch.get();
+  }
+  return nullptr;
+}
+
+void SessionLink::propose(std::unique_ptr<KeyEpoch> keys) {
+  MPT_ASSERT(next_ == nullptr);
+  next_ = std::make_shared<LinkEpoch>(std::move(keys), next_order_++, std::make_shared<PathTable>());
+}
+
+std::optional<SessionIndex> SessionLink::confirm(bool resumed, TimePoint now) {
+  MPT_ASSERT(next_ != nullptr);
+  const auto given_up = retire_counted(now);
+  current_ = std::move(next_);
+  if (resumed && paths_) {
+    current_->join(paths_);
+  } else {
+    paths_ = current_->paths();
+    retired_in_ = retired_out_ = Arrivals{};
+    since_ = now;
+  }
+  return given_up;
+}
+
+void SessionLink::retire_next(TimePoint now) {
+  // The peer may count under this key already.
+  if (next_ && paths_) next_->join(paths_);
+  retire(next_, now);
+}
+
+std::optional<SessionIndex> SessionLink::retire_counted(TimePoint now) {
+  retired_in_ = data_in();
+  retired_out_ = data_out();
+  return retire(current_, now);
+}
+
+std::optional<SessionIndex> SessionLink::retire(std::shared_ptr<LinkEpoch>& epoch, TimePoint now) {
+  if (!epoch) return std::nullopt;
+  std::optional<SessionIndex> given_up;
+  if (old_.size() >= max_old_) {
+    given_up = forget(*old_.front().epoch);
+    old_.erase(old_.begin());
+  }
+  old_.push_back({std::exchange(epoch, nullptr), now + kOldKeyOpensFor});
+  return given_up;
+}
+
+std::vector<SessionIndex> SessionLink::expire(TimePoint now) {
+  std::vector<SessionIndex> gone;
+  std::erase_if(old_, [&](const OldEpoch& old) {
+    if (now < old.until) return false;
+    gone.push_back(forget(*old.epoch));
+    return true;
+  });
+  return gone;
+}
+
+SessionIndex SessionLink::forget(const LinkEpoch& epoch) {
+  forgotten_closings_ += epoch.keys().forced_closings();
+  return epoch.index();
+}
+
+std::uint64_t SessionLink::forced_closings() const {
+  std::uint64_t all = forgotten_closings_;
+  for (const SessionIndex index : indices()) all += hold(index)->keys().forced_closings();
+  return all;
+}
+
+Arrivals SessionLink::data_in() const {
+  Arrivals all = retired_in_;
+  return current_ ? all += current_->data_in() : all;
+}
+
+Arrivals SessionLink::data_out() const {
+  Arrivals all = retired_out_;
+  return current_ ? all += current_->data_out() : all;
+}
+
+std::vector<SessionIndex> SessionLink::indices() const {
+  std::vector<SessionIndex> all;
+  for (const auto& epoch : {current_, next_}) {
+    if (epoch) all.push_back(epoch->index());
+  }
+  for (const OldEpoch& old : old_) all.push_back(old.epoch->index());
+  return all;
+}
+
+}  // namespace mptunnel

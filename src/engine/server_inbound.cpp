@@ -1,0 +1,162 @@
+#include "mptunnel/engine/server_inbound.h"
+
+#include <algorithm>
+
+namespace mptunnel {
+
+void ServerInbound::on_network(DatagramBatch batch, const Route& route, Output& out, TimePoint now) {
+  // A batch is DATA of one client as a rule: what is found for its first packet holds for the next. Only
+  // other types end sessions, or make and move paths.
+  EpochRef epoch;
+  std::optional<RouteOrigin> origin;
+  for_each_datagram(batch, [&](Bytes packet) {
+    const auto header = decode_header(packet);
+    if (!header) {
+      state_.context.drops.add(packet.size() < kHeaderBytes ? Drop::truncated : Drop::unknown_type);
+      return;
+    }
+    const ServerArrival arrival{*header, packet, route, out, now};
+    if (header->type != PacketType::data) {
+      epoch = {};
+      on_packet(arrival);
+      return;
+    }
+    if (epoch.epoch == nullptr || epoch.epoch->index() != header->index) {
+      const EpochRef* found = state_.table.epochs().find(header->index);
+      epoch = found == nullptr ? EpochRef{} : *found;
+      if (found != nullptr) origin.emplace(*epoch.session, route);
+    }
+    if (epoch.epoch != nullptr) {
+      on_data(epoch, *origin, arrival);
+    } else {
+      state_.context.drops.add(Drop::unknown_index);
+    }
+  });
+}
+
+void ServerInbound::on_data(EpochRef epoch, RouteOrigin& origin, const ServerArrival& arrival) {
+  ServerSession& session = *epoch.session;
+  const auto opened =
+      session.receiver.open_data(*epoch.epoch, arrival.header, arrival.packet, origin, arrival.now);
+  if (!opened) return;
+  if (opened->is_news) heard(session, false, arrival);
+  control_.read_data(epoch, opened->frames, arrival);
+}
+
+void ServerInbound::on_packet(const ServerArrival& arrival) {
+  if (arrival.header.type == PacketType::handshake1) {
+    on_handshake1(arrival);
+  } else if (arrival.header.type != PacketType::control) {
+    state_.context.drops.add(Drop::unknown_type);
+  } else if (const EpochRef* epoch = state_.table.epochs().find(arrival.header.index)) {
+    on_control(*epoch, arrival);
+  } else {
+    on_first_control(arrival);
+  }
+}
+
+void ServerInbound::on_handshake1(const ServerArrival& arrival) {
+  // Drawn when an index is really looked for: copies and repeats of a handshake need none.
+  EpochTable& epochs = state_.table.epochs();
+  std::optional<std::size_t> lane;
+  const auto is_free = [&](SessionIndex index) {
+    if (!lane) lane = epochs.next_lane();
+    return epochs.is_free(index, *lane);
+  };
+  const auto answer = state_.pending.answer(arrival.packet, arrival.route.remote, is_free, arrival.now);
+  if (!answer) {
+    state_.context.drops.add(answer.error());
+    if (answer.error() == Drop::handshake_key && other_key_lines_.take(arrival.now))
+      arrival.out.events.emplace_back(HandshakeOtherKey{arrival.route});
+    return;
+  }
+  state_.alarm.wake_by(arrival.now + kServerTick);
+  const Bytes packet = arrival.out.make_packet(answer->response.size());
+  std::copy(answer->response.begin(), answer->response.end(), packet.begin());
+  arrival.out.send_direct(packet.size(), arrival.route);
+  if (answer->refusal != Refusal::none && answer->is_new && refused_lines_.take(arrival.now))
+    arrival.out.events.emplace_back(HandshakeRefused{answer->refusal, arrival.route});
+}
+
+void ServerInbound::on_control(EpochRef epoch, const ServerArrival& arrival) {
+  ServerSession& session = *epoch.session;
+  RouteOrigin origin(session, arrival.route);
+  const auto opened =
+      session.receiver.open_control(*epoch.epoch, arrival.header, arrival.packet, origin, arrival.now);
+  if (!opened) return;
+  if (opened->is_news) heard(session, true, arrival);
+  if (const auto error = check_frames(opened->frames)) {
+    state_.context.drops.add(*error);
+    origin.genuine().count_received(arrival.packet.size());
+    return;
+  }
+  read_and_count(epoch, opened->frames, arrival);
+}
+
+void ServerInbound::on_first_control(const ServerArrival& arrival) {
+  DropCounters& drops = state_.context.drops;
+  KeyEpoch* keys = state_.pending.find(arrival.header.index);
+  if (keys == nullptr) {
+    drops.add(Drop::unknown_index);
+    return;
+  }
+  const auto frames = open_first_control(*keys, arrival.header, arrival.packet, arrival.now);
+  if (!frames) {
+    drops.add(frames.error());
+    return;
+  }
+  FrameReader reader(*frames);
+  const auto first = reader.next();
+  const auto* hello = first ? std::get_if<ClientHelloFrame>(&*first) : nullptr;
+  if (hello == nullptr) {
+    drops.add(Drop::unexpected_frame);
+    return;
+  }
+  if (state_.table.is_late(*hello, *keys)) {
+    drops.add(Drop::key_expired);
+    return;
+  }
+  const auto claim = state_.table.claim(*hello, arrival.route, arrival.out, arrival.now);
+  if (!claim) {
+    drops.add(claim.error());
+    control_.note_limit(claim.error(), arrival.out, arrival.now);
+    const auto size =
+        seal_control_packet(*keys, {CloseFrame{CloseReason::no_room}}, 0, arrival.out, arrival.now);
+    if (size) arrival.out.send_direct(*size, arrival.route);
+    state_.pending.adopt(arrival.header.index);
+    return;
+  }
+  ServerSession& session = *claim->session;
+  if (claim->is_new) {
+    state_.alarm.wake_by(arrival.now + kServerTick);
+    if (claim->took_over) {
+      arrival.out.events.emplace_back(ClientTakenOver{session.ref(), keys->cipher(), arrival.route});
+    } else {
+      arrival.out.events.emplace_back(ClientSessionStarted{session.ref(), keys->cipher(), arrival.route});
+    }
+  }
+  LinkEpoch& epoch = state_.table.add_epoch(session, state_.pending.adopt(arrival.header.index), arrival.now);
+  session.resumed = claim->resumed;
+  heard(session, true, arrival);
+  read_and_count({&session, &epoch}, *frames, arrival);
+}
+
+void ServerInbound::read_and_count(EpochRef epoch, ConstBytes frames, const ServerArrival& arrival) {
+  const SessionHandle handle = epoch.session->handle;
+  control_.read(epoch, frames, arrival);
+  // Afterwards: a report in the packet speaks of what was sent before it, and a PING may have made the path.
+  if (ServerSession* session = state_.table.find(handle))
+    RouteOrigin(*session, arrival.route).genuine().count_received(arrival.packet.size());
+}
+
+void ServerInbound::heard(ServerSession& session, bool control, const ServerArrival& arrival) {
+  session.last_heard = arrival.now;
+  session.dormant = false;
+  if (!session.superseded || !control || arrival.now - *session.superseded < kTakeoverGrace) return;
+  // Both processes are alive: the one that lost its flows opens them again, and has sockets of its own from
+  // now on.
+  session.superseded.reset();
+  arrival.out.events.emplace_back(IdentitiesClash{session.ref(), arrival.route});
+}
+
+}  // namespace mptunnel

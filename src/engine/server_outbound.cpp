@@ -1,0 +1,38 @@
+#include "mptunnel/engine/server_outbound.h"
+
+namespace mptunnel {
+
+void ServerOutbound::on_target(FlowHandle flow, DatagramBatch batch, std::uint8_t dscp, Output& out,
+                               TimePoint now) {
+  ServerSession* session = state_.table.owner_of(flow);
+  if (session == nullptr || session->dormant) {
+    state_.context.drops.add(session == nullptr ? Drop::flow_unknown : Drop::no_path, datagrams_in(batch));
+    return;
+  }
+  ServerFlow& own = *session->flows.find(flow);
+  own.last_used = session->last_moved = now;
+  session->to_client += datagrams_in(batch);
+  const PathViews paths = session->views(now);
+  const OutgoingFlow to{flow, own.id, std::nullopt};
+  for_each_datagram(batch,
+                    [&](ConstBytes payload) { session->sender.send(to, payload, dscp, paths, out, now); });
+  if (session->sender.finish(out, now)) note_large(*session, paths.paths(), now);
+  if (session->sender.has_waiting()) state_.alarm.wake_by(session->sender.wake_by(now));
+}
+
+void ServerOutbound::flush(ServerSession& session, Output& out, TimePoint now) {
+  if (!session.sender.has_waiting()) return;
+  const PathViews paths = session.views(now);
+  const auto find = [&](FlowHandle flow) { return session.outgoing(flow); };
+  if (session.sender.flush(paths, find, out, now)) note_large(session, paths.paths(), now);
+}
+
+void ServerOutbound::note_large(ServerSession& session, PathSet paths, TimePoint now) {
+  for (const PathId id : paths) {
+    ServerPath& path = *session.paths[id.value];
+    path.mtu.note_large(now);
+    state_.alarm.wake_for_mtu(session, path, now);
+  }
+}
+
+}  // namespace mptunnel

@@ -1,0 +1,87 @@
+#include "mptunnel/engine/server_timers.h"
+
+#include <algorithm>
+
+namespace mptunnel {
+
+void ServerTimers::run(Output& out, TimePoint now) {
+  if (now >= state_.alarm.mtu) send_mtu_probes(out, now);
+  if (now < state_.alarm.tick) return;
+  state_.alarm.tick = kNever;
+  state_.pending.expire(now);
+  end_silent_sessions(out, now);
+  for (const auto& [handle, session] : state_.table.all()) tick(*session, out, now);
+  if (!state_.table.all().empty() || !state_.pending.empty()) state_.alarm.wake_by(now + kServerTick);
+}
+
+void ServerTimers::end_silent_sessions(Output& out, TimePoint now) {
+  std::vector<SessionHandle> over;
+  for (const auto& [handle, session] : state_.table.all()) {
+    const bool is_left = session->superseded && now - *session->superseded >= kSupersededLife;
+    if (now - session->last_heard >= kSessionLife || is_left) over.push_back(handle);
+  }
+  for (const SessionHandle handle : over) state_.end_session(handle, std::nullopt, out);
+}
+
+void ServerTimers::tick(ServerSession& session, Output& out, TimePoint now) {
+  session.sender.expire(now);
+  state_.table.expire_epochs(session, now);
+  session.current().keys().age(now);
+  std::vector<FlowHandle> closed;
+  session.flows.expire(closed, now);
+  state_.table.close_flows(closed, out);
+  if (session.sender.is_due(now)) outbound_.flush(session, out, now);
+  if (session.sender.has_waiting()) state_.alarm.wake_by(session.sender.wake_by(now));
+  // A client that announced to be heard seldom is waited for.
+  Duration longest{};
+  for (const PathId id : session.all_paths())
+    longest = std::max(longest, session.paths[id.value]->interval());
+  session.dormant = now - session.last_heard >= std::max<Duration>(kDormantAfter, 3 * longest);
+  session.receiver.expire(now);
+  tick_paths(session, out, now);
+  if (const auto event = session.sender.check_fragmenting(session.views(now), now))
+    out.events.emplace_back(ClientFragmenting{session.ref(), *event});
+}
+
+void ServerTimers::tick_paths(ServerSession& session, Output& out, TimePoint now) {
+  for (const PathId id : session.all_paths()) {
+    ServerPath& path = *session.paths[id.value];
+    const bool is_given_up =
+        now - path.last_heard() >= std::max<Duration>(kForgetPathAfter, 3 * path.interval());
+    if (is_given_up && !session.carrying(now).empty()) {
+      session.paths[id.value].reset();
+      continue;
+    }
+    note_path_state(session, id, out, now);
+    path.history.sample(*session.link.traffic(id), now);
+    state_.alarm.wake_for_mtu(session, path, now);
+  }
+}
+
+void ServerTimers::note_path_state(const ServerSession& session, PathId id, Output& out, TimePoint now) {
+  ServerPath& path = *session.paths[id.value];
+  const PathState state = path.state(now);
+  if (state == path.told || session.dormant || session.superseded) return;
+  out.events.emplace_back(ClientPathChanged{session.ref(), id, path.told, state, path.rtt().smoothed(),
+                                            now - path.last_heard(), path.is_unheard(), path.route()});
+  path.told = state;
+}
+
+void ServerTimers::send_mtu_probes(Output& out, TimePoint now) {
+  ServerAlarm& alarm = state_.alarm;
+  alarm.mtu = kNever;
+  for (const auto& [handle, session] : state_.table.all()) {
+    if (!session->link.can_seal(now)) continue;
+    for (const PathId id : session->all_paths()) {
+      ServerPath& path = *session->paths[id.value];
+      if (now >= session->next_mtu_probe(path, now)) {
+        const auto patience = MtuSearch::Patience::of(path.rtt(), path.answer_share());
+        session->sender.send_mtu_probe(id, path.mtu, patience, session->is_moving(now), out, now);
+      }
+      alarm.wake_for_mtu(*session, path, now);
+    }
+  }
+  if (alarm.mtu != kNever) alarm.mtu = std::max(alarm.mtu, now + kMtuTick);
+}
+
+}  // namespace mptunnel

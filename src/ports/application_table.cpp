@@ -1,0 +1,37 @@
+#include "mptunnel/ports/application_table.h"
+
+#include "mptunnel/crypto/kdf.h"
+
+namespace mptunnel {
+
+FlowSource ApplicationTable::use(const Route& application) {
+  const auto known = by_address_.find(application.remote);
+  if (known != by_address_.end()) {
+    known->second.route.local = application.local;
+    return known->second.source;
+  }
+  const FlowSource source{free_handle(), derive_flow_hash(identity_, application.remote)};
+  const auto made = by_address_.emplace(application.remote, Application{source, application}).first;
+  by_handle_.emplace(source.handle, &made->second);
+  return source;
+}
+
+FlowHandle ApplicationTable::free_handle() {
+  while (by_handle_.contains(FlowHandle{next_handle_})) ++next_handle_;
+  return FlowHandle{next_handle_++};
+}
+
+const Route* ApplicationTable::find(FlowHandle source) const {
+  const auto found = by_handle_.find(source);
+  return found == by_handle_.end() ? nullptr : &found->second->route;
+}
+
+void ApplicationTable::forget(FlowHandle source) {
+  const auto found = by_handle_.find(source);
+  if (found == by_handle_.end()) return;
+  const Endpoint address = found->second->route.remote;
+  by_handle_.erase(found);
+  by_address_.erase(address);
+}
+
+}  // namespace mptunnel
