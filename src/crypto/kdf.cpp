@@ -33,12 +33,6 @@ ClientIdentity identity_of(const SecretKey* key, std::string_view salt, ConstByt
 
 }  // namespace
 
-std::array<std::uint8_t, 32> blake2s(ConstBytes data) {
-  Hash hash;
-  hash.update(data);
-  return hash.finish();
-}
-
 void hkdf(ConstBytes secret, ConstBytes salt, ConstBytes info, Bytes out) {
   MPT_ASSERT(out.size() <= 255 * kHashBytes);
   const SecretKey key = hmac(salt, {secret});

@@ -12,9 +12,6 @@
 
 namespace mptunnel {
 
-/// BLAKE2s-256 (RFC 7693).
-std::array<std::uint8_t, 32> blake2s(ConstBytes data);
-
 /// HKDF (RFC 5869) with HMAC-BLAKE2s: fills `out`, at most 255 * 32 bytes.
 void hkdf(ConstBytes secret, ConstBytes salt, ConstBytes info, Bytes out);
 
