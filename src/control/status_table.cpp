@@ -37,7 +37,7 @@ struct Column {
 };
 
 /// The table of the paths, from left to right.
-const std::array kColumns{
+constexpr std::array kColumns{
     Column{"path", false, [](const Cell& of) { return shortened(printable(of.path.name), kLongestName); }},
     Column{"state", false,
            [](const Cell& of) {
