@@ -141,10 +141,10 @@ bool may_be_segmentation(int error) {
   return error == EINVAL || error == EMSGSIZE || is_unable_to_segment(error);
 }
 
-class Sender {
+class Transmission {
  public:
   // No job may be empty.
-  Sender(UdpSocketState& state, Batch& batch, std::span<const Job> jobs)
+  Transmission(UdpSocketState& state, Batch& batch, std::span<const Job> jobs)
       : state_(state), batch_(batch), jobs_(jobs) {}
 
   void run() {
@@ -351,7 +351,7 @@ void send_all(UdpSocketState& state, std::span<const Send> sends, std::span<Send
     outcomes[i] = {};
     jobs.emplace_back(sends[i], outcomes[i]);
   }
-  Sender(state, batch, jobs).run();
+  Transmission(state, batch, jobs).run();
 }
 
 }  // namespace

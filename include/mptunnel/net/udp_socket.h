@@ -77,6 +77,8 @@ class UdpSocket final : public DatagramSocket {
                                                                       std::size_t count,
                                                                       const Steering& steering);
 
+  UdpSocket(const UdpSocket&) = delete;
+  UdpSocket& operator=(const UdpSocket&) = delete;
   UdpSocket(UdpSocket&& other) noexcept;
   UdpSocket& operator=(UdpSocket&& other) noexcept;
   ~UdpSocket() override;

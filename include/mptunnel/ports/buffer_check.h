@@ -5,7 +5,7 @@
 
 namespace mptunnel {
 
-/// Logs a line where the kernel gave less than kSocketBufferBytes, with what to do about it.
+/// Logs a line if the kernel gave less than kSocketBufferBytes, with what to do about it.
 void hint_small_buffer(const DatagramSocket& socket);
 
 }  // namespace mptunnel

@@ -1,0 +1,64 @@
+#include "mptunnel/control/client_status.h"
+
+#include <gtest/gtest.h>
+
+#include "support/test_random.h"
+#include "unit/ports/captured_log.h"
+#include "unit/ports/fake_ports.h"
+#include "unit/ports/recorded_events.h"
+
+namespace mptunnel {
+namespace {
+
+class ClientStatusTest : public testing::Test {
+ protected:
+  ClientStatusTest() {
+    BridgeConfig line;
+    line.remote = {"bridge.example", 4000};
+    line.name = "b";
+    config_.bridges = {line};
+    engine_.set_path_traits(PathId{0}, {});
+    bridges_.start();
+  }
+  [[nodiscard]] Status status() {
+    return collect_status({config_, engine_, bridges_, drops_, true, true, started_}, ports_.clock.now());
+  }
+
+  test::CapturedLog lines_;
+  test::FakePorts ports_;
+  InterfaceTable table_;
+  test::RecordedEvents events_;
+  ClientConfig config_;
+  test::TestRandom random_{1};
+  ClientEngine engine_{ClientSettings{}, random_};
+  Bridges bridges_{config_, ClientIdentity{}, ports_.context, table_, events_};
+  DropCounters drops_;
+  TimePoint started_ = ports_.clock.now();
+};
+
+TEST_F(ClientStatusTest, TellsOfAPathWhyItHasNoSocket) {
+  ASSERT_EQ(status().paths.size(), 1U);
+  EXPECT_EQ(status().paths[0].name, "b");
+  EXPECT_EQ(status().paths[0].state, PathState::down);
+  EXPECT_EQ(status().paths[0].problem, "its name is being looked up");
+  ports_.answer_failure("no such name");
+  EXPECT_EQ(status().paths[0].problem, "no such name");
+}
+
+TEST_F(ClientStatusTest, TellsOfAPathWhereItLeads) {
+  ports_.answer({"192.0.2.1"});
+  const PathStatus path = status().paths[0];
+  EXPECT_EQ(path.remote, "192.0.2.1:4000");
+  EXPECT_TRUE(path.local.starts_with("10.0.0.1:"));
+  EXPECT_EQ(path.problem, "no session with mpserver yet");
+}
+
+TEST_F(ClientStatusTest, AddsWhatSocketsDropped) {
+  drops_.add(Drop::refused, 3);
+  EXPECT_EQ(status().drops[Drop::refused], 3U);
+  EXPECT_EQ(status().session.state, SessionState::connecting);
+  EXPECT_TRUE(status().session.has_key);
+}
+
+}  // namespace
+}  // namespace mptunnel
