@@ -29,7 +29,7 @@ ClientApp::ClientApp(const ClientConfig& config, const ClientSettings& settings,
 tl::expected<void, std::string> ClientApp::start() {
   if (auto opened = listeners_.open(config_.listen); !opened) return opened;
   if (const auto watched = interfaces_.start(); !watched)
-    log_warning("interfaces are not watched, so that a change is noticed late: {}", watched.error());
+    log_warning("interfaces are not watched, changes will be noticed late: {}", watched.error());
   bridges_.start();
   return {};
 }

@@ -40,7 +40,8 @@ constexpr Option kOptions[] = {
 
 constexpr EnvironmentVariable kVariables[] = {
     {"MPTUNNEL_ENCRYPT",
-     "0: datagrams travel in the clear, if the other end says so too; 1: they are encrypted. Wins over the "
+     "0: datagrams are sent in the clear, if the other end is set so too; 1: they are encrypted. Wins over "
+     "the "
      "configuration.",
      &Environment::encrypt},
     {"MPTUNNEL_KEY", "the key itself", &Environment::key},

@@ -27,7 +27,7 @@ constexpr std::string_view kClientExamples = R"(  mpclient mpclient.conf
   mpclient --status mpclient.conf
       show the paths of the instance that runs with this file
   MPTUNNEL_ENCRYPT=0 mpclient mpclient.conf
-      no encryption, if mpserver is run so too
+      no encryption, if mpserver is set so too
 )";
 
 constexpr std::string_view kServerUsage = R"(usage: mpserver [options] PORT TARGET_HOST TARGET_PORT
@@ -35,8 +35,8 @@ constexpr std::string_view kServerUsage = R"(usage: mpserver [options] PORT TARG
 )";
 
 constexpr std::string_view kServerPurpose = R"(
-Listens for mpclient's datagrams, however many paths they come by, and hands the first
-copy of each to the target. Answers go back over all paths.
+Listens for mpclient's datagrams, however many paths they come by, and passes the first
+copy of each on to the target. Answers go back over all paths.
 )";
 
 constexpr std::string_view kServerExamples = R"(  mpserver 2000 127.0.0.1 1194
@@ -44,7 +44,7 @@ constexpr std::string_view kServerExamples = R"(  mpserver 2000 127.0.0.1 1194
   (umask 077; mpserver --genkey > tunnel.key)
       make a key; copy the file to the other end
   mpserver --key-file tunnel.key 2000 127.0.0.1 1194
-      answer only those who have the key
+      answer only clients that have the key
   mpserver --listen 192.0.2.1 --listen 2001:db8::1 2000 127.0.0.1 1194
       listen on two addresses
   mpserver --check mpserver.conf

@@ -32,7 +32,7 @@ tl::expected<void, std::string> open_control(ControlServer& control, const std::
   const auto folder = control_folder(current_user(), true);
   const auto opened = folder ? control.open(*folder + '/' + control_socket_name(name, prepared.port))
                              : tl::make_unexpected(folder.error());
-  if (!opened) log_warning("{}; --status can't ask this instance, all else works", opened.error());
+  if (!opened) log_warning("{}; --status cannot reach this instance, everything else works", opened.error());
   return {};
 }
 

@@ -101,7 +101,7 @@ LogLine line_of_path(const ClientPathChanged& event) {
   return info("{} is up", path);
 }
 
-/// What OpenVPN and WireGuard have to be told so that their packets fit.
+/// Which settings of OpenVPN and WireGuard make their packets fit.
 LogLine line_of_fragments(const Fragmenting& event, const std::string& path) {
   return warning(
       "{:.0f} % of the datagrams are larger than {} bytes and need two or more packets on {}, which doubles "
@@ -122,26 +122,27 @@ struct Wording {
   std::string_view bridge;
 
   Line operator()(const TablesFull& event) const {
-    return warning("a table is full: {} (said once a minute)", name_of(event.drop));
+    return warning("a table is full: {}; new entries are refused (logged once a minute)",
+                   name_of(event.drop));
   }
   Line operator()(const SessionStarted& event) const { return line_of_start(event); }
   Line operator()(const SessionLost& /*event*/) const {
-    return warning("no path answers any more; trying all of them until one does");
+    return warning("no path answers any more; probing all of them until one does");
   }
   Line operator()(const SessionEnded& event) const {
-    return info("mpserver ended the session: {}; trying again", name_of(event.reason));
+    return info("mpserver ended the session: {}; reconnecting", name_of(event.reason));
   }
   Line operator()(const SessionRefused& event) const { return line_of_refusal(event); }
   Line operator()(const NoAnswer& /*event*/) const {
     return warning(
         "no answer from mpserver by any bridge yet: does it run, do the bridges lead to its port, is the key "
-        "the same at both ends? Trying on");
+        "the same at both ends? Retrying");
   }
   Line operator()(const PathChanged& event) const { return line_of_path(event, bridge); }
   Line operator()(const PathStandby& event) const {
     return info(
         "bridge {} {}", bridge,
-        event.standby ? "is in reserve: enough others are up" : "is called in: too few others are up");
+        event.standby ? "is in reserve: enough other paths are up" : "is in use: too few other paths are up");
   }
   Line operator()(const PathLooped& /*event*/) const {
     return error(
@@ -157,25 +158,26 @@ struct Wording {
                 name_of(event.cipher));
   }
   Line operator()(const ClientTakenOver& event) const {
-    return info("client {} from {}: started again, its flows go on, cipher {}", name_of(event.session),
+    return info("client {} from {}: restarted, its flows continue, cipher {}", name_of(event.session),
                 from(event.route), name_of(event.cipher));
   }
   Line operator()(const ClientSessionEnded& event) const {
     return info("client {}: session ended: {}", name_of(event.session), name_of(event.reason));
   }
   Line operator()(const ClientSessionSilent& event) const {
-    return info("client {}: session ended: not heard for too long", name_of(event.session));
+    return info("client {}: session ended: silent for too long", name_of(event.session));
   }
   Line operator()(const IdentitiesClash& event) const {
     return warning(
-        "client {}: two running programs have this identity, {} is one of them; they are kept apart now. "
+        "client {}: two running programs have this identity, {} is one of them; they are separate clients "
+        "from now on. "
         "Give each a client-id of its own",
         name_of(event.session), from(event.route));
   }
   Line operator()(const HandshakeRefused& event) const { return line_of_refusal(event); }
   Line operator()(const HandshakeOtherKey& event) const {
     return warning(
-        "a client from {} has another key, or one end has none: it gets no answer (said once a minute)",
+        "a client from {} has another key, or one end has none: it gets no answer (logged once a minute)",
         from(event.route));
   }
   Line operator()(const ClientPathChanged& event) const { return line_of_path(event); }
@@ -223,8 +225,9 @@ void log_protection(bool encrypt, bool has_key) {
   }
   if (!has_key) {
     log_warning(
-        "without a key this keeps out who only listens: anybody may connect, and somebody on the way can "
-        "pose as the other "
+        "without a key this protects only against passive eavesdropping: anybody may connect, and somebody "
+        "on the way can "
+        "impersonate the other "
         "end. Make a key with --genkey and give it to both ends with --key-file");
   }
 }

@@ -77,7 +77,8 @@ void Output::group_deliveries() {
   });
   grouped_.clear();
   std::size_t groups = 0;
-  // A copy each: the groups are written over those that have been read.
+  // By value: `deliveries` is compacted in place, and the group that is written may be the element being
+  // read.
   for (const Delivery part : deliveries) {
     if (groups == 0 || deliveries[groups - 1].flow != part.flow)
       deliveries[groups++] = {part.flow, grouped_.size(), 0};

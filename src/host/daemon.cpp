@@ -20,7 +20,7 @@ tl::unexpected<std::string> refused(const char* what) {
   return tl::make_unexpected(std::string(what) + ": " + std::strerror(errno));
 }
 
-/// What the daemon sent; nothing where it ended without a word.
+/// The exit code that the daemon sent; nullopt if it ended without sending one.
 std::optional<int> wait_for_report(int pipe) {
   std::uint8_t code = 0;
   ssize_t count = -1;
@@ -85,7 +85,7 @@ void DaemonReport::failed(int exit_code) {
 void DaemonReport::send(int exit_code) {
   if (pipe_ < 0) return;
   const auto code = static_cast<std::uint8_t>(exit_code);
-  // Where the starting process is gone, nobody is left who wants to know; SIGPIPE would be the end of us.
+  // Where the starting process is gone, nobody reads the report; SIGPIPE would end this process.
   const auto handler = signal(SIGPIPE, SIG_IGN);
   while (write(pipe_, &code, 1) < 0 && errno == EINTR) {
   }

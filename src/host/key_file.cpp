@@ -100,7 +100,7 @@ KeyLines key_lines(std::string_view rest) {
 }  // namespace
 
 tl::expected<SecretKey, std::string> load_key_file(const std::string& path) {
-  // A symbolic link may stand for the file: what counts is the file that is opened. O_NONBLOCK: a FIFO would
+  // The name may be a symbolic link: what counts is the file that is opened. O_NONBLOCK: a FIFO would
   // wait for a writer.
   const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (file.descriptor < 0) return problem(path, "can't be opened: " + reason_of(errno));

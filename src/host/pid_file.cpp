@@ -29,7 +29,7 @@ bool is_same_file(int file, const std::string& path) {
          ours.st_ino == named.st_ino;
 }
 
-/// The file's text; nothing where it is longer than a pid file can be, or no regular file.
+/// The file's text; nullopt if it is longer than a pid file can be, or no regular file.
 std::optional<std::string> short_text(int file) {
   struct stat status {};
   if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;

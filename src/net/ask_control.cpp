@@ -32,7 +32,7 @@ bool wait_for(int fd, short events, TimePoint deadline) {
   }
 }
 
-/// Nothing where it is connected, else why not.
+/// Why it could not be connected; empty if it is.
 std::string connect_to(int fd, const std::string& path, Duration timeout) {
   sockaddr_un address{};
   if (path.size() >= sizeof(address.sun_path)) return "the path is too long for a socket";

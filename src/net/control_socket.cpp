@@ -47,7 +47,7 @@ class File {
   int fd_;
 };
 
-/// Nothing where the path is empty or too long.
+/// nullopt if the path is empty or too long.
 std::optional<sockaddr_un> address_of(const std::string& path) {
   sockaddr_un address{};
   if (path.empty() || path.size() >= sizeof(address.sun_path)) return std::nullopt;
@@ -78,7 +78,7 @@ void lock_folder(const File& folder) {
     std::this_thread::sleep_for(5ms);
 }
 
-/// Nothing where `path` is free now.
+/// Why `path` cannot be used; nullopt if it is free now.
 std::optional<std::string> clear_place(const std::string& path) {
   switch (control_socket_state(path)) {
     case ControlSocketState::missing:

@@ -146,7 +146,7 @@ void InterfaceWatch::read_anew() {
 }
 
 void InterfaceWatch::tell() {
-  // A copy, since it may destroy this.
+  // A copy, because it may destroy this.
   const LoopCallback on_change = on_change_;
   on_change();
 }

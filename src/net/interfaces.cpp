@@ -62,7 +62,7 @@ void for_each_nested(const nlattr& attribute, Visit visit) {
   mnl_attr_parse_nested(&attribute, visit_attribute<Visit>, &visit);
 }
 
-/// What stands before the attributes; nothing where the message is too short.
+/// The header before the attributes; nullopt if the message is too short.
 template <typename Header>
 std::optional<Header> header_of(const nlmsghdr& message) {
   if (mnl_nlmsg_get_payload_len(&message) < sizeof(Header)) return std::nullopt;
@@ -90,7 +90,7 @@ std::optional<Number> number_of(const nlattr& attribute) {
   return number;
 }
 
-/// Unset where the attribute's size is not that of an address of the family.
+/// Unset if the attribute's size is not that of an address of the family.
 Endpoint address_of(const nlattr& attribute, int family, std::uint32_t index) {
   if (family == AF_INET) {
     const auto address = number_of<in_addr>(attribute);

@@ -47,7 +47,7 @@ struct Timer::Impl : std::enable_shared_from_this<Timer::Impl> {
   static void fired(struct ev_loop* /*loop*/, ev_timer* watcher, int /*events*/) noexcept {
     const auto self = static_cast<Impl*>(watcher->data)->shared_from_this();
     self->armed = kNever;
-    // Early where the deadline was moved on, or since libev counts from the start of the turn that armed it.
+    // Early if the deadline was postponed, or because libev counts from the start of the turn that armed it.
     if (monotonic_now() < self->deadline) {
       self->arm();
       return;

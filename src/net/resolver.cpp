@@ -127,7 +127,8 @@ struct Resolver::Pool : std::enable_shared_from_this<Resolver::Pool> {
     return std::exchange(answers, {});
   }
 
-  // The mutex is held. Signals are for the loop's thread: a new one takes its mask from who starts it.
+  // The mutex is held. Signals are for the loop's thread: a new thread inherits the mask of the one that
+  // starts it.
   void start_thread() {
     sigset_t all{};
     sigset_t before{};
@@ -190,7 +191,7 @@ struct Resolver::Pool : std::enable_shared_from_this<Resolver::Pool> {
   bool closing = false;
 };
 
-// Who waits for an answer. Only the loop's thread touches it.
+// Callers that wait for an answer. Only the loop's thread touches it.
 struct Resolver::Request::Table {
   std::map<std::uint64_t, Callback> callbacks;
   std::uint64_t last_id = 0;

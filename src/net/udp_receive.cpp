@@ -31,7 +31,7 @@ T value_of(const cmsghdr& header) {
   return value;
 }
 
-// What the kernel says beside the bytes.
+// What the kernel reports besides the bytes.
 struct Notes {
   Endpoint local;
   std::size_t segment_bytes = 0;  // 0: not a batch

@@ -90,7 +90,7 @@ class Job {
   SendOutcome* outcome_;
 };
 
-// One call's messages, and what they stand for.
+// One call's messages, and the datagrams in them.
 struct Batch {
   struct Entry {
     const Job* job;

@@ -35,14 +35,13 @@ void BridgeLog::answers(const Endpoint& remote, const Endpoint& local) {
 }
 
 void BridgeLog::sends_from(const Endpoint& local, const Endpoint& before) {
-  log_info("bridge {} sends from {} now, and not from {} any more", name_, local.to_string(),
-           before.to_string());
+  log_info("bridge {} now sends from {} instead of {}", name_, local.to_string(), before.to_string());
 }
 
 void BridgeLog::has_problem(const std::string& problem) {
   if (problem == said_problem_) return;
   said_problem_ = problem;
-  log_warning("bridge {}: {}; trying again until it works, the other paths are not affected", name_, problem);
+  log_warning("bridge {}: {}; trying again until it works; other paths are not affected", name_, problem);
 }
 
 std::optional<std::string> BridgeLog::meets_error(int error, const Endpoint& remote) {
@@ -59,7 +58,7 @@ std::optional<std::string> BridgeLog::meets_error(int error, const Endpoint& rem
 void BridgeLog::leads_over_tunnel(const std::string& interface) {
   if (std::exchange(said_tunnel_, true)) return;
   log_warning(
-      "bridge {} is reached over {}, a tunnel: if that tunnel itself runs through this program, it carries "
+      "bridge {} is reached over {}, a tunnel: if that tunnel runs through this program, it carries "
       "itself; "
       "give the bridge a route, or a dev=INTERFACE, of its own",
       name_, interface);
@@ -69,8 +68,9 @@ bool BridgeLog::is_news(TimePoint now) {
   const NewsThrottle::Verdict verdict = throttle_.judge(now);
   if (verdict == NewsThrottle::Verdict::last_news) {
     log_warning(
-        "bridge {} wavers: it loses much, answers late, or comes and goes; further changes are told "
-        "now and then",
+        "bridge {} is unstable: it loses much, answers late, or comes and goes; further changes are logged "
+        "at "
+        "most every 30 s",
         name_);
   }
   return verdict == NewsThrottle::Verdict::news;

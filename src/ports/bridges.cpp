@@ -85,7 +85,7 @@ void Bridges::make(std::size_t line, const std::string& device) {
   owners_.at(id->value) = Owner{line, device};
   std::string name = config.name;
   if (is_pattern(config)) {
-    // The default name ends in the patterns: the interface stands for them.
+    // The default name ends in the patterns: the interface replaces them.
     const std::string plain = to_string(config.remote);
     name = fmt::format("{}@{}", name.starts_with(plain) ? plain : name, device);
     log_info("bridge {}: interface {} is up, a path is made over it", name, device);

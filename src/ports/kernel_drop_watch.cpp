@@ -8,7 +8,7 @@ void KernelDropWatch::count(std::uint64_t drops, TimePoint now) {
   total_ += drops;
   if (told_at_ && now - *told_at_ < std::chrono::minutes(1)) return;
   log_warning(
-      "{} datagrams {} were dropped by the kernel since receive buffers were full: this machine can't keep "
+      "{} datagrams {} were dropped by the kernel because receive buffers were full: this machine can't keep "
       "up",
       total_ - told_, what_);
   told_ = total_;
@@ -18,7 +18,8 @@ void KernelDropWatch::count(std::uint64_t drops, TimePoint now) {
 void log_kernel_drops(std::initializer_list<const KernelDropWatch*> watches) {
   for (const KernelDropWatch* watch : watches) {
     if (watch->total() > 0)
-      log_info("dropped by the kernel since receive buffers were full: {} {}", watch->total(), watch->what());
+      log_info("dropped by the kernel because receive buffers were full: {} {}", watch->total(),
+               watch->what());
   }
 }
 

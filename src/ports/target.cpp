@@ -85,10 +85,10 @@ void Target::on_error(int error) {
   // Its name may lead to another address by now.
   names_.ask_within(kResolveAfterError);
   if (error == ECONNREFUSED) {
-    log_warning("target {} refuses: nothing listens on {} (said once; it is tried on)",
+    log_warning("target {} refuses: nothing listens on {} (logged once; still sending)",
                 to_string(names_.name()), remote_.to_string());
   } else {
-    log_warning("target {}: sending to {} fails: {} (said once; it is tried on)", to_string(names_.name()),
+    log_warning("target {}: sending to {} fails: {} (logged once; still sending)", to_string(names_.name()),
                 remote_.to_string(), std::strerror(error));
   }
 }

@@ -29,7 +29,7 @@ class ClientApp final : public App, private BridgeEvents {
 
   /// Opens the sockets to listen on and starts looking up the bridges. The error is for people.
   tl::expected<void, std::string> start() override;
-  /// Until SIGTERM or SIGINT; then the server is told.
+  /// Until SIGTERM or SIGINT; then the server is notified.
   void run() override;
   [[nodiscard]] Status status() const override;
   Loop& loop() override { return ports_.loop(); }

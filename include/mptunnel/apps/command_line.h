@@ -10,8 +10,8 @@
 
 #include "mptunnel/base/log_level.h"
 #include "mptunnel/config/config.h"
-#include "mptunnel/host/exit_code.h"
 #include "mptunnel/config/settings.h"
+#include "mptunnel/host/exit_code.h"
 
 namespace mptunnel {
 
@@ -56,7 +56,7 @@ int report(const StartError& error);
 
 /// `version` is printed by --version. Every mistake is in the error; a command line without arguments gives
 /// the usage.
-/// --help and --version count, whatever stands beside them.
+/// --help and --version win over everything else on the line.
 tl::expected<CommandLine, StartError> parse_mpclient_command_line(int argc, const char* const* argv,
                                                                   const Environment& environment,
                                                                   std::string_view version);

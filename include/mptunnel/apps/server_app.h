@@ -27,7 +27,7 @@ class ServerApp final : public App {
 
   /// Opens the sockets to listen on and starts looking up the target. The error is for people.
   tl::expected<void, std::string> start() override;
-  /// Until SIGTERM or SIGINT; then the clients are told.
+  /// Until SIGTERM or SIGINT; then the clients are notified.
   void run() override;
   [[nodiscard]] Status status() const override;
   Loop& loop() override { return ports_.loop(); }

@@ -1,4 +1,4 @@
-// What a running program tells of itself: plain values, as JSON for programs and as a table for people.
+// The status of a running program: plain values, as JSON for programs and as a table for people.
 // What it is not: a way to ask. That is the control socket (net/control_socket.h, requests.h);
 // client_status.h and server_status.h say where the values come from.
 //
@@ -89,9 +89,9 @@ struct PathStatus {
   std::uint32_t id = 0;
   std::string name;
   PathState state = PathState::fresh;
-  std::string problem;   ///< what is wrong, in words; empty where all is well
+  std::string problem;   ///< what is wrong, in words; empty if all is well
   bool standby = false;  ///< kept for when others fail
-  std::string remote;    ///< address and port; empty where there is none
+  std::string remote;    ///< address and port; empty if there is none
   std::string local;
   std::string device;
   std::optional<RttStatus> rtt;
@@ -126,7 +126,7 @@ const char* name_of(SessionState state);
 struct SessionStatus {
   SessionState state = SessionState::connecting;
   std::optional<Duration> age;
-  std::string cipher;      ///< "AES-256-GCM"; empty where there is no session
+  std::string cipher;      ///< "AES-256-GCM"; empty if there is no session
   bool encrypted = false;  ///< whether datagrams are, or will be
   bool has_key = false;
   std::optional<Duration> key_age;  ///< of the traffic keys, which change every two minutes

@@ -24,7 +24,7 @@ class EpochTable {
   /// `lanes` is at least 1.
   explicit EpochTable(std::size_t lanes);
 
-  /// Nothing where no key has this index.
+  /// Null if no key has this index.
   [[nodiscard]] const EpochRef* find(SessionIndex index) const {
     const auto found = by_index_.find(index);
     return found == by_index_.end() ? nullptr : &found->second;
@@ -33,7 +33,7 @@ class EpochTable {
   void add(SessionIndex index, const EpochRef& epoch);
   void erase(SessionIndex index);
 
-  /// A lane that has the fewest indices; another one each time among equals, since those that are given out
+  /// A lane that has the fewest indices; another one each time among equals, because those that are given out
   /// come into use only later.
   [[nodiscard]] std::size_t next_lane();
   /// Whether a new epoch in this lane may have the index.

@@ -1,5 +1,6 @@
 // A file with this process's id, for as long as the process lives. It holds a lock, so that a file that was
-// left behind by a killed process is told from that of a living one, whatever process has the old number now.
+// left behind by a killed process is distinguished from that of a living one, whatever process has the old
+// number now.
 #pragma once
 
 #include <string>

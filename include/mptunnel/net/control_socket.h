@@ -26,7 +26,7 @@ inline constexpr Duration kControlConnectionLife = std::chrono::seconds(2);
 /// A longer answer is not believed by ask_control(). The JSON of 1024 clients with 32 paths has 18 to 30 MB.
 inline constexpr std::size_t kMaxControlAnswerBytes = std::size_t{64} << 20U;
 
-/// Who may connect is decided by the file: its mode is 0600, so that it is the same user, and root.
+/// The file's mode, 0600, decides which users may connect: the same user, and root.
 class ControlServer {
  public:
   /// Gets a request without its newline and returns the whole answer. Runs on the loop.

@@ -1,5 +1,5 @@
 // The network interfaces of this host with their addresses, as rtnetlink messages tell of them.
-// What it is not: a socket. Messages come in as bytes, hostile ones too; see interface_watch.h for who reads
+// What it is not: a socket. Messages come in as bytes, hostile ones too; see interface_watch.h for what reads
 // them.
 #pragma once
 
@@ -48,12 +48,12 @@ class InterfaceTable {
   bool apply(std::span<const std::uint8_t> message);
 
   [[nodiscard]] const std::map<std::uint32_t, NetworkInterface>& interfaces() const { return interfaces_; }
-  /// Null where there is none of this name.
+  /// Null if there is none of this name.
   [[nodiscard]] const NetworkInterface* find(std::string_view name) const;
   /// The interface that has this address, whatever the port; one that is up, if several have it. Null where
   /// none has.
   [[nodiscard]] const NetworkInterface* owner_of(const Endpoint& address) const;
-  /// Whether something was left out since a limit was reached.
+  /// Whether something was left out because a limit was reached.
   [[nodiscard]] bool overflowed() const { return overflowed_; }
 
  private:

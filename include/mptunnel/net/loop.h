@@ -58,7 +58,7 @@ class Timer {
   /// one set costs next to nothing, so that it may be moved with every batch.
   void set(TimePoint deadline);
   void cancel() { set(kNever); }
-  /// kNever where nothing is set.
+  /// kNever if nothing is set.
   [[nodiscard]] TimePoint deadline() const;
 
  private:

@@ -22,8 +22,9 @@ struct Received {
 struct ReceiveResult {
   std::span<const Received> batches;
   int error = 0;  ///< an errno that was pending (ECONNREFUSED: an ICMP answer to an earlier send), 0 if none
-  bool more = false;               ///< every slot was filled: the socket may have more
-  std::uint64_t kernel_drops = 0;  ///< lost before these since the receive buffer was full, as far as is new
+  bool more = false;  ///< every slot was filled: the socket may have more
+  std::uint64_t kernel_drops =
+      0;  ///< lost before these because the receive buffer was full; only those not yet reported
 };
 
 /// Room for one receive call: shared by all sockets of a loop. Its memory is used only where datagrams land.
@@ -74,8 +75,9 @@ struct SendOutcome {
 struct SocketCounters {
   std::uint64_t received = 0;
   std::uint64_t received_bytes = 0;
-  std::uint64_t truncated = 0;     ///< batches that didn't fit a slot, and were dropped
-  std::uint64_t kernel_drops = 0;  ///< dropped by the kernel since the receive buffer was full (SO_RXQ_OVFL)
+  std::uint64_t truncated = 0;  ///< batches that didn't fit a slot, and were dropped
+  std::uint64_t kernel_drops =
+      0;  ///< dropped by the kernel because the receive buffer was full (SO_RXQ_OVFL)
   std::uint64_t sent = 0;
   std::uint64_t sent_bytes = 0;
   std::uint64_t would_block = 0;  ///< not sent: EAGAIN, the send buffer was full

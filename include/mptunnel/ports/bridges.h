@@ -37,14 +37,15 @@ class Bridges {
   [[nodiscard]] std::vector<std::string> problems() const;
 
  private:
-  /// What no interface stands for any more goes.
+  /// Removes paths over interfaces that no pattern matches any more, or that are gone, down or without
+  /// address.
   void remove_unfit();
-  /// Each line gets the paths that it has none for yet.
+  /// Makes the paths that a line should have and has not.
   void make_missing();
   [[nodiscard]] bool has_path(std::size_t line, const std::string& device) const;
   void make(std::size_t line, const std::string& device);
   void remove(PathId id);
-  /// An id that this line's path over this interface had before, or one that is free; nothing where none is.
+  /// An id that this line's path over this interface had before, or one that is free; nullopt if none is.
   std::optional<PathId> take_id(std::size_t line, const std::string& device);
 
   const ClientConfig& config_;

@@ -9,7 +9,7 @@
 
 namespace mptunnel {
 
-/// Counts datagrams that the kernel dropped since receive buffers were full, and tells of them once a minute
+/// Counts datagrams that the kernel dropped because receive buffers were full, and logs them once a minute
 /// at most.
 class KernelDropWatch {
  public:

@@ -12,7 +12,7 @@
 
 namespace mptunnel {
 
-/// Who floods one of them leaves the others' receive buffers alone; sending is by the first. Each costs a
+/// A flood of one of them leaves the others' receive buffers alone; sending is by the first. Each costs a
 /// descriptor, and, while it is full, up to twice kSocketBufferBytes of the kernel's memory.
 inline constexpr std::size_t kSocketsPerAddress = 8;
 
@@ -30,7 +30,7 @@ class ListenSockets {
   /// has no such family; any other failure is the error, for people.
   tl::expected<void, std::string> open(const std::vector<ListenAddress>& addresses);
 
-  /// A socket of the address that datagrams with this route came to, and have to leave from; nothing where
+  /// A socket of the address that datagrams with this route came to, and have to leave from; null if
   /// there is none.
   DatagramSocket* find(const Route& route);
 

@@ -22,12 +22,12 @@ class Target {
   Target(const HostPort& address, Duration resolve_interval, const PortContext& context,
          OnReadable on_readable);
 
-  /// Looks the name up, now and then again. An address that changes moves all sockets.
+  /// Looks the name up, and again every `resolve-interval`. If the address changes, all sockets move.
   void start() { names_.ask(); }
   /// A flow begins: its socket tries a source port derived from `hash`, the same after a restart.
   void open(FlowHandle handle, std::uint64_t hash);
   void close(FlowHandle handle);
-  /// Nothing where the target has no address yet, or the system no socket.
+  /// Null if the target has no address yet, or the system no socket.
   DatagramSocket* socket(FlowHandle handle);
   /// An errno that a send or receive met: a line is logged when the target begins to refuse.
   void on_error(int error);

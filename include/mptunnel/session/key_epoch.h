@@ -98,7 +98,7 @@ class KeyEpoch {
 
   /// How much one key was used.
   struct Usage {
-    std::uint32_t packets = 0;  ///< sealed; or the highest number opened, and one
+    std::uint32_t packets = 0;  ///< sealed by this end; of the peer: the highest number opened + 1
     std::uint64_t blocks = 0;   ///< of 16 bytes, sealed or opened
     [[nodiscard]] bool wants_rekey() const {
       return packets >= kRekeyAfterPackets || blocks >= kRekeyAfterBlocks;

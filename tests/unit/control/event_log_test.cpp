@@ -36,14 +36,14 @@ std::vector<Row> rows() {
   const Cipher aes = Cipher::aes_256_gcm;
   return {
       {"TablesFull", TablesFull{Drop::flow_limit}, warning,
-       "a table is full: flow_limit (said once a minute)"},
+       "a table is full: flow_limit; new entries are refused (logged once a minute)"},
       {"SessionStarted", SessionStarted{aes, false}, info,
        std::string("session with mpserver started, cipher ") + name_of(aes)},
       {"SessionResumed", SessionStarted{aes, true}, debug,
        std::string("session has new keys, cipher ") + name_of(aes)},
-      {"SessionLost", SessionLost{}, warning, "no path answers any more; trying all of them until one does"},
+      {"SessionLost", SessionLost{}, warning, "no path answers any more; probing all of them until one does"},
       {"SessionEnded", SessionEnded{CloseReason::shutdown}, info,
-       std::string("mpserver ended the session: ") + name_of(CloseReason::shutdown) + "; trying again"},
+       std::string("mpserver ended the session: ") + name_of(CloseReason::shutdown) + "; reconnecting"},
       {"SessionRefusedVersion", SessionRefused{Refusal::version}, error,
        "mpserver refuses the session: the versions of mpclient and mpserver have no protocol in common: "
        "update "
@@ -57,7 +57,7 @@ std::vector<Row> rows() {
       {"NoAnswer", NoAnswer{}, warning,
        "no answer from mpserver by any bridge yet: does it run, do the bridges lead to its port, is the key "
        "the "
-       "same at both ends? Trying on"},
+       "same at both ends? Retrying"},
       {"PathUp", PathChanged{path, PathState::fresh, PathState::up, 12345us, 30ms, 1}, info,
        "bridge b is up: it answers, RTT 12.3 ms"},
       {"PathUpAfterSilence", PathChanged{path, PathState::down, PathState::up, 12ms, 3456ms, 9}, info,
@@ -68,8 +68,8 @@ std::vector<Row> rows() {
        "bridge b is suspect: 2 probes in 200 ms unanswered"},
       {"PathDown", PathChanged{path, PathState::suspect, PathState::down, 12ms, 1s, 30}, warning,
        "bridge b is down: 30 probes in 1000 ms unanswered; it is still probed"},
-      {"PathStandsBy", PathStandby{path, true}, info, "bridge b is in reserve: enough others are up"},
-      {"PathIsCalledIn", PathStandby{path, false}, info, "bridge b is called in: too few others are up"},
+      {"PathStandsBy", PathStandby{path, true}, info, "bridge b is in reserve: enough other paths are up"},
+      {"PathIsCalledIn", PathStandby{path, false}, info, "bridge b is in use: too few other paths are up"},
       {"PathLooped", PathLooped{path}, error,
        "bridge b is shut: what is sent on it comes back in from the application, so that the tunnel would "
        "carry "
@@ -81,12 +81,12 @@ std::vector<Row> rows() {
       {"ClientSessionStarted", ClientSessionStarted{kClient, aes, route(4000)}, info,
        std::string("client ab01ff20 from 192.0.2.1:4000: session started, cipher ") + name_of(aes)},
       {"ClientTakenOver", ClientTakenOver{kClient, aes, route(4000)}, info,
-       std::string("client ab01ff20 from 192.0.2.1:4000: started again, its flows go on, cipher ") +
+       std::string("client ab01ff20 from 192.0.2.1:4000: restarted, its flows continue, cipher ") +
            name_of(aes)},
       {"ClientSessionEnded", ClientSessionEnded{kClient, CloseReason::shutdown}, info,
        std::string("client ab01ff20: session ended: ") + name_of(CloseReason::shutdown)},
       {"ClientSessionSilent", ClientSessionSilent{kClient}, info,
-       "client ab01ff20: session ended: not heard for too long"},
+       "client ab01ff20: session ended: silent for too long"},
       {"IdentitiesClash", IdentitiesClash{kClient, route(4000)}, warning,
        "client ab01ff20: two running programs have this identity, 192.0.2.1:4000 is one of them; they are "
        "kept "

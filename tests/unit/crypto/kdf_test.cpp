@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "hash.h"
 #include "hex.h"
 #include "kdf_vectors.h"
+#include "support/blake2s.h"
 
 namespace mptunnel {
 namespace {
@@ -40,11 +40,7 @@ std::string hex_of(std::uint64_t value) {
   return to_hex(bytes);
 }
 
-HashBytes blake2s(ConstBytes data) {
-  Hash hash;
-  hash.update(data);
-  return hash.finish();
-}
+using test::blake2s;
 
 TEST(Hash, GivesTheResultOfRfc7693AppendixB) {
   EXPECT_EQ(to_hex(blake2s(bytes_of("abc"))),

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "mptunnel/crypto/kdf.h"
+#include "support/blake2s.h"
 
 namespace mptunnel::test {
 namespace {
@@ -29,7 +30,7 @@ std::string hex(ConstBytes bytes) {
 }
 
 std::string hash_of(ConstBytes bytes) {
-  return hex(ConstBytes(blake2s(bytes)).first(5));
+  return hex(ConstBytes(test::blake2s(bytes)).first(5));
 }
 
 /// Few bytes as they are. Of more, the type and the number in the first packet's header, and a hash of all.

@@ -74,7 +74,7 @@ const Layer* layer_of(std::string_view path) {
   return nullptr;
 }
 
-/// What is wrong with this file's including `target`; nothing where all is well.
+/// What is wrong with this file's including `target`; nullopt if it may.
 std::optional<std::string> judge(std::string_view path, std::string_view target, bool quoted) {
   constexpr std::string_view kOwn = "mptunnel/";
   const Layer& layer = *layer_of(path);
