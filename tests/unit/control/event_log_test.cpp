@@ -89,15 +89,14 @@ std::vector<Row> rows() {
        "client ab01ff20: session ended: silent for too long"},
       {"IdentitiesClash", IdentitiesClash{kClient, route(4000)}, warning,
        "client ab01ff20: two running programs have this identity, 192.0.2.1:4000 is one of them; they are "
-       "kept "
-       "apart now. Give each a client-id of its own"},
+       "separate clients from now on. Give each a client-id of its own"},
       {"HandshakeRefusedCipher", HandshakeRefused{Refusal::cipher, route(4000)}, error,
        std::string("a client from 192.0.2.1:4000 is refused: one end encrypts and the other does not; ") +
            kSetBothEnds},
       {"HandshakeRefusedNoRoom", HandshakeRefused{Refusal::no_room, route(4000)}, error,
        "a client from 192.0.2.1:4000 is refused: it has no room for another client"},
       {"HandshakeOtherKey", HandshakeOtherKey{route(4000)}, warning,
-       "a client from 192.0.2.1:4000 has another key, or one end has none: it gets no answer (said once a "
+       "a client from 192.0.2.1:4000 has another key, or one end has none: it gets no answer (logged once a "
        "minute)"},
       {"ClientPathProved",
        ClientPathChanged{kClient, path, PathState::fresh, PathState::up, 0ms, 0ms, false, route(4001)}, info,
