@@ -17,32 +17,10 @@
 
 #include "mptunnel/base/drop.h"
 #include "mptunnel/base/time.h"
-#include "mptunnel/path/probed_path.h"
+#include "mptunnel/control/status_units.h"
+#include "mptunnel/path/path_state.h"
 
 namespace mptunnel {
-
-/// Spans as the fields' names have them.
-struct Seconds {
-  std::optional<Duration> span;
-};
-struct Milliseconds {
-  std::optional<Duration> span;
-};
-
-/// Two values that are one field.
-template <typename Value>
-struct BothWays {
-  Value out;
-  Value in;
-
-  template <typename Field>
-  void for_each_field(Field field) const {
-    field("out", out);
-    field("in", in);
-  }
-};
-template <typename Value>
-BothWays(Value, Value) -> BothWays<Value>;
 
 /// One direction of one path.
 struct DirectionStatus {
