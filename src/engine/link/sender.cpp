@@ -113,8 +113,9 @@ tl::expected<void, Drop> Sender::send_fragments(const LargePacket& packet, Outpu
 }
 
 bool Sender::flush(const PathViews& paths, const FindFlow& find, Output& out, TimePoint now) {
-  if (queue_.empty() || !can_send(paths, now)) return false;
+  // Each datagram that goes on waiting sets it anew. Without a path or a key there is no time to wait for.
   resume_ = kNever;
+  if (queue_.empty() || !can_send(paths, now)) return false;
   queue_.drain([&](const DatagramQueue::Item& item) {
     const std::optional<OutgoingFlow> flow = find(item.flow);
     if (!flow) {

@@ -55,11 +55,13 @@ class Sender {
   /// Drops all that waits.
   void drop_waiting() { context_.drops.add(Drop::queue_expired, queue_.expire(kNever)); }
   /// When the first datagram expires, or the scheduler wants flush() called; kNever if nothing waits.
-  [[nodiscard]] TimePoint deadline() const { return std::min(queue_.deadline(), resume_); }
+  [[nodiscard]] TimePoint deadline() const {
+    return has_waiting() ? std::min(queue_.deadline(), resume_) : kNever;
+  }
   /// When somebody who does not ask for deadline() each time should look again, after something had to wait.
   [[nodiscard]] TimePoint wake_by(TimePoint now) const { return std::min(now + kQueueTick, resume_); }
   /// Whether the scheduler wants flush() called now.
-  [[nodiscard]] bool is_due(TimePoint now) const { return now >= resume_; }
+  [[nodiscard]] bool is_due(TimePoint now) const { return has_waiting() && now >= resume_; }
 
   /// Sends one CONTROL packet with these frames, padded to `at_least` bytes of frames, to each of `paths`.
   /// False if there is none, or the key is spent; the latter is counted.
