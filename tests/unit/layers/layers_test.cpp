@@ -1,11 +1,12 @@
-// Holds the #includes of include/mptunnel and src against the layer table. The table here is the rule; who
-// changes it changes docs/architecture.md as well.
+// Holds the #includes of include/mptunnel and src against the layer table, and what seals and opens packets
+// to the one data path. The table here is the rule; whoever changes it changes docs/architecture.md as well.
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <optional>
 #include <regex>
 #include <sstream>
@@ -116,11 +117,36 @@ std::vector<std::string> breaches(const std::string& path, const std::string& te
   return found;
 }
 
+/// The data path of both ends, and the keys that it uses: only these seal and open packets, so that whatever
+/// is sealed is counted, and whatever is opened is no copy. Handshakes have functions of their own.
+const std::vector<std::string_view> kDataPath{"src/engine/link/", "include/mptunnel/engine/link/",
+                                              "src/session/key_epoch.cpp",
+                                              "include/mptunnel/session/key_epoch.h"};
+bool is_data_path(std::string_view path) {
+  return std::any_of(kDataPath.begin(), kDataPath.end(),
+                     [path](std::string_view part) { return path.starts_with(part); });
+}
+
+/// Each use of a member of KeyEpoch that seals or opens. Receiver has members of the same names, which are
+/// called on an object that is named `receiver`.
+std::vector<std::string> sealings(const std::string& path, const std::string& text) {
+  static const std::regex comment("//[^\n]*");
+  static const std::regex use(R"((\w*)\s*(?:\.|->|::)\s*((?:seal|open)_(?:data|control)|verifies)\b)");
+  const std::string code = std::regex_replace(text, comment, "");
+  std::vector<std::string> found;
+  for (std::sregex_iterator match(code.begin(), code.end(), use), end; match != end; ++match) {
+    const std::string object = (*match)[1];
+    if (object != "receiver" && object != "receiver_") found.push_back(path + ": " + (*match)[2].str());
+  }
+  return found;
+}
+
 bool is_source(const fs::path& path) {
   return path.extension() == ".h" || path.extension() == ".cpp";
 }
 
-TEST(Layers, IncludesFollowTheTable) {
+/// Calls `visit` with the path and text of each source and header; returns how many there are.
+std::size_t for_each_source(const std::function<void(const std::string&, const std::string&)>& visit) {
   const fs::path root = MPTUNNEL_SOURCE_DIR;
   std::size_t files = 0;
   for (const char* folder : {"src", "include/mptunnel"}) {
@@ -130,13 +156,32 @@ TEST(Layers, IncludesFollowTheTable) {
       std::ifstream file(entry.path());
       std::ostringstream text;
       text << file.rdbuf();
-      ASSERT_TRUE(file) << entry.path();
-      const std::string path = fs::relative(entry.path(), root).generic_string();
-      for (const std::string& breach : breaches(path, text.str())) ADD_FAILURE() << breach;
+      EXPECT_TRUE(file) << entry.path();
+      visit(fs::relative(entry.path(), root).generic_string(), text.str());
     }
   }
+  return files;
+}
+
+TEST(Layers, IncludesFollowTheTable) {
+  const std::size_t files = for_each_source([](const std::string& path, const std::string& text) {
+    for (const std::string& breach : breaches(path, text)) ADD_FAILURE() << breach;
+  });
   // A check of nothing would find nothing.
   EXPECT_GT(files, 80U);
+}
+
+TEST(Layers, OnlyTheDataPathSealsAndOpens) {
+  std::size_t allowed = 0;
+  for_each_source([&](const std::string& path, const std::string& text) {
+    const auto found = sealings(path, text);
+    if (is_data_path(path)) {
+      allowed += found.size();
+      return;
+    }
+    for (const std::string& sealing : found) ADD_FAILURE() << sealing << ": the business of engine/link";
+  });
+  EXPECT_GE(allowed, 10U);
 }
 
 TEST(Layers, PublicHeadersLieInTheirLayersFolderOnly) {
@@ -207,6 +252,37 @@ INSTANTIATE_TEST_SUITE_P(
         BreachRow{"EvPlusPlusInEngine", "src/engine/a.cpp", "#include <ev++.h>", true},
         BreachRow{"StandardHeader", "src/base/a.cpp", "#include <vector>", false},
         BreachRow{"SystemHeaderInAFolder", "src/base/a.cpp", "#include <sys/socket.h>", false}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+struct SealingRow {
+  const char* name;
+  const char* code;
+  bool is_sealing;
+};
+class LayersSealing : public testing::TestWithParam<SealingRow> {};
+
+TEST_P(LayersSealing, TellsAUseOfAKey) {
+  const std::string text = "int f() {\n  " + std::string(GetParam().code) + "\n}\n";
+  EXPECT_EQ(sealings("src/engine/a.cpp", text).size(), GetParam().is_sealing ? 1U : 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rows, LayersSealing,
+    testing::Values(
+        SealingRow{"SealData", "keys.seal_data(head, body, place, now);", true},
+        SealingRow{"SealControl", "keys->seal_control(head, body, place, now);", true},
+        SealingRow{"OpenData", "const auto opened = keys.open_data(header, packet, now);", true},
+        SealingRow{"OpenControl", "if (session.current().keys().open_control(header, packet, now)) {}", true},
+        SealingRow{"Verifies", "epoch.keys().verifies(header, packet);", true},
+        SealingRow{"BrokenLine", "link.current()\n      ->keys()\n      .seal_data (head, body);", true},
+        SealingRow{"PointerToMember", "auto seal = &KeyEpoch::seal_data;", true},
+        SealingRow{"ByTheReceiver", "session.receiver.open_data(epoch, header, packet, origin, now);", false},
+        SealingRow{"ByAReceiverOfItsOwn", "receiver_.open_control(epoch, header, packet, origin, now);",
+                   false},
+        SealingRow{"BySomethingNamedAlike", "no_receiver.open_data(header, packet, now);", true},
+        SealingRow{"FunctionOfThatName", "open_control(socket, name);", false},
+        SealingRow{"LongerName", "out.seal_control_packet(keys, frames);", false},
+        SealingRow{"Comment", "// As keys.seal_data(head, body).", false}),
     [](const auto& row) { return std::string(row.param.name); });
 
 TEST(LayersTable, NoLayerUsesOneBelowItInTheTable) {
