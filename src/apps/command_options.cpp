@@ -23,8 +23,7 @@ constexpr Option kOptions[] = {
      "read everything, print what was understood, and end; looks up no names", &CommandWords::check},
     {"--status", "", "", Programs::both,
      "show the status of a running instance, named by what it was started with; without arguments, of the "
-     "only "
-     "one that runs",
+     "only one that runs",
      &CommandWords::status},
     {"--json", "", "", Programs::both, "with --status: print JSON", &CommandWords::json},
     {"--genkey", "", "", Programs::both, "print a new key and end", &CommandWords::genkey},
@@ -41,8 +40,7 @@ constexpr Option kOptions[] = {
 constexpr EnvironmentVariable kVariables[] = {
     {"MPTUNNEL_ENCRYPT",
      "0: datagrams are sent in the clear, if the other end is set so too; 1: they are encrypted. Wins over "
-     "the "
-     "configuration.",
+     "the configuration.",
      &Environment::encrypt},
     {"MPTUNNEL_KEY", "the key itself", &Environment::key},
     {"MPTUNNEL_KEY_FILE",

@@ -67,7 +67,7 @@ constexpr Statement kStatements[] = {
      "the key that both ends share; only its owner may be able to read it", read_key_file,
      show<&Settings::key_source>, "key"},
     {"encrypt", "yes|no", Programs::both, Times::once, "yes", "",
-     "no: datagrams travel in the clear; both ends must say the same",
+     "no: datagrams are sent in the clear; both ends must say the same",
      read_switch<&CommonConfig::encrypt, &CommonConfig::encrypt_line>,
      show_switch<&Settings::encrypt, &Settings::encrypt_origin>, "encryption"},
     {"cipher", "auto|aes-256-gcm|chacha20-poly1305", Programs::both, Times::once, "auto", "",
@@ -86,7 +86,7 @@ constexpr Statement kStatements[] = {
     {"dscp", "copy|none", Programs::both, Times::once, "copy", "",
      "whether packets carry the DSCP of the datagram that they were made for", read_dscp, show_dscp},
     {"control", "FILE|none", Programs::both, Times::once, "", "below the runtime directory",
-     "the UNIX socket for --status; none: there is none", read_control, show_control},
+     "the UNIX socket for --status; none: no socket", read_control, show_control},
 };
 
 constexpr bool programs_fit_readers() {

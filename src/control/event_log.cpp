@@ -146,8 +146,8 @@ struct Wording {
   }
   Line operator()(const PathLooped& /*event*/) const {
     return error(
-        "bridge {} is shut: what is sent on it comes back in from the application, so that the tunnel would "
-        "carry itself. The VPN that runs through this program must not get the route to its bridges",
+        "bridge {} is shut: what is sent on it comes back in from the application; the tunnel would carry "
+        "itself. The VPN that runs through this program must not get the route to its bridges",
         bridge);
   }
   Line operator()(const Fragmenting& event) const {
@@ -170,8 +170,7 @@ struct Wording {
   Line operator()(const IdentitiesClash& event) const {
     return warning(
         "client {}: two running programs have this identity, {} is one of them; they are separate clients "
-        "from now on. "
-        "Give each a client-id of its own",
+        "from now on. Give each a client-id of its own",
         name_of(event.session), from(event.route));
   }
   Line operator()(const HandshakeRefused& event) const { return line_of_refusal(event); }
@@ -226,9 +225,8 @@ void log_protection(bool encrypt, bool has_key) {
   if (!has_key) {
     log_warning(
         "without a key this protects only against passive eavesdropping: anybody may connect, and somebody "
-        "on the way can "
-        "impersonate the other "
-        "end. Make a key with --genkey and give it to both ends with --key-file");
+        "on the way can impersonate the other end. Make a key with --genkey and give it to both ends with "
+        "--key-file");
   }
 }
 

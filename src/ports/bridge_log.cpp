@@ -59,8 +59,7 @@ void BridgeLog::leads_over_tunnel(const std::string& interface) {
   if (std::exchange(said_tunnel_, true)) return;
   log_warning(
       "bridge {} is reached over {}, a tunnel: if that tunnel runs through this program, it carries "
-      "itself; "
-      "give the bridge a route, or a dev=INTERFACE, of its own",
+      "itself; give the bridge a route, or a dev=INTERFACE, of its own",
       name_, interface);
 }
 
@@ -69,8 +68,7 @@ bool BridgeLog::is_news(TimePoint now) {
   if (verdict == NewsThrottle::Verdict::last_news) {
     log_warning(
         "bridge {} is unstable: it loses much, answers late, or comes and goes; further changes are logged "
-        "at "
-        "most every 30 s",
+        "at most every 30 s",
         name_);
   }
   return verdict == NewsThrottle::Verdict::news;

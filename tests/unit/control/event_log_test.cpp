@@ -46,8 +46,7 @@ std::vector<Row> rows() {
        std::string("mpserver ended the session: ") + name_of(CloseReason::shutdown) + "; reconnecting"},
       {"SessionRefusedVersion", SessionRefused{Refusal::version}, error,
        "mpserver refuses the session: the versions of mpclient and mpserver have no protocol in common: "
-       "update "
-       "the older one"},
+       "update the older one"},
       {"SessionRefusedCipher", SessionRefused{Refusal::cipher}, error,
        std::string("mpserver refuses the session: one end encrypts and the other does not; ") + kSetBothEnds},
       {"SessionRefusedNoRoom", SessionRefused{Refusal::no_room}, error,
@@ -56,8 +55,7 @@ std::vector<Row> rows() {
        std::string("mpserver refuses the session: ") + name_of(CloseReason::no_room)},
       {"NoAnswer", NoAnswer{}, warning,
        "no answer from mpserver by any bridge yet: does it run, do the bridges lead to its port, is the key "
-       "the "
-       "same at both ends? Retrying"},
+       "the same at both ends? Retrying"},
       {"PathUp", PathChanged{path, PathState::fresh, PathState::up, 12345us, 30ms, 1}, info,
        "bridge b is up: it answers, RTT 12.3 ms"},
       {"PathUpAfterSilence", PathChanged{path, PathState::down, PathState::up, 12ms, 3456ms, 9}, info,
@@ -69,15 +67,13 @@ std::vector<Row> rows() {
       {"PathDown", PathChanged{path, PathState::suspect, PathState::down, 12ms, 1s, 30}, warning,
        "bridge b is down: 30 probes in 1000 ms unanswered; it is still probed"},
       {"PathStandsBy", PathStandby{path, true}, info, "bridge b is in reserve: enough other paths are up"},
-      {"PathIsCalledIn", PathStandby{path, false}, info, "bridge b is in use: too few other paths are up"},
+      {"PathIsInUse", PathStandby{path, false}, info, "bridge b is in use: too few other paths are up"},
       {"PathLooped", PathLooped{path}, error,
-       "bridge b is shut: what is sent on it comes back in from the application, so that the tunnel would "
-       "carry "
+       "bridge b is shut: what is sent on it comes back in from the application; the tunnel would carry "
        "itself. The VPN that runs through this program must not get the route to its bridges"},
       {"Fragmenting", Fragmenting{path, 0.5, 1226}, warning,
        "50 % of the datagrams are larger than 1226 bytes and need two or more packets on bridge b, which "
-       "doubles "
-       "what is sent and what is lost: set 'mssfix 1226' in OpenVPN, or an MTU of 1184 in WireGuard"},
+       "doubles what is sent and what is lost: set 'mssfix 1226' in OpenVPN, or an MTU of 1184 in WireGuard"},
       {"ClientSessionStarted", ClientSessionStarted{kClient, aes, route(4000)}, info,
        std::string("client ab01ff20 from 192.0.2.1:4000: session started, cipher ") + name_of(aes)},
       {"ClientTakenOver", ClientTakenOver{kClient, aes, route(4000)}, info,
