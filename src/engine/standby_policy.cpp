@@ -22,10 +22,10 @@ std::vector<PathId> StandbyPolicy::update(std::span<ClientPath> paths, TimePoint
       } else if (!reserve.enough_since) {
         reserve.enough_since = now;
       }
-      const bool has_proved = !reserve.called_in || now - *reserve.enough_since >= kRestAfter;
+      const bool has_proved = !reserve.took_over || now - *reserve.enough_since >= kRestAfter;
       const bool standby = !is_needed && has_proved;
       if (!path.is_available() || path.is_standby() == standby) continue;
-      reserve.called_in = !standby;
+      reserve.took_over = !standby;
       path.set_standby(standby);
       changed.push_back(PathId{static_cast<std::uint8_t>(i)});
     }
@@ -37,7 +37,7 @@ TimePoint StandbyPolicy::next_rest(std::span<const ClientPath> paths) const {
   TimePoint first = kNever;
   for (std::size_t i = 0; i < paths.size(); ++i) {
     const Reserve& reserve = reserves_[i];
-    if (reserve.called_in && reserve.enough_since && paths[i].probed.is_available())
+    if (reserve.took_over && reserve.enough_since && paths[i].probed.is_available())
       first = std::min(first, *reserve.enough_since + kRestAfter);
   }
   return first;
