@@ -56,10 +56,10 @@ int run_prepared(const std::string& name, const Prepared& prepared) {
   const std::unique_ptr<App> app = prepared.make();
   if (const auto started = app->start(); !started) return fail(started.error(), daemon);
   const auto status = [&] {
-    Status told = app->status();
-    told.version = prepared.version;
-    told.config = options.config_path;
-    return told;
+    Status values = app->status();
+    values.version = prepared.version;
+    values.config = options.config_path;
+    return values;
   };
   ControlServer control(app->loop(),
                         [&](std::string_view request) { return answer_request(request, status); });

@@ -38,7 +38,7 @@ bool wait_readable(int fd, TimePoint deadline) {
   return left > 0 && poll(&entry, 1, static_cast<int>(left)) > 0;
 }
 
-/// Applies all of one list, and the notifications between, to `table`. Returns 0 or errno; EINTR where the
+/// Applies all of one list, and the notifications between, to `table`. Returns 0 or errno; EINTR if the
 /// list has to be asked for again.
 int read_list(NetlinkSocket& socket, std::uint16_t type, InterfaceTable& table, TimePoint deadline) {
   if (const int error = socket.request_list(type); error != 0) return error;
@@ -91,7 +91,7 @@ InterfaceWatch::InterfaceWatch(Loop& loop, LoopCallback on_change, NoticeSink on
     : loop_(loop),
       on_change_(std::move(on_change)),
       on_notice_(on_notice),
-      retry_(loop, [this] { read_anew(); }) {}
+      retry_(loop, [this] { read_all(); }) {}
 
 InterfaceWatch::~InterfaceWatch() = default;
 
@@ -119,9 +119,9 @@ void InterfaceWatch::on_readable() {
     const NetlinkSocket::Received received = socket_->receive();
     if (received.error == EAGAIN) break;
     if (received.error != 0) {
-      notify(on_notice_, LogLevel::debug, "network interfaces: {}, reading all anew",
+      notify(on_notice_, LogLevel::debug, "network interfaces: {}, reading all again",
              std::strerror(received.error));
-      return read_anew();
+      return read_all();
     }
     for_each_message(received.messages, [&](std::span<const std::uint8_t> message) {
       changed = table_.apply(message) || changed;
@@ -130,7 +130,7 @@ void InterfaceWatch::on_readable() {
   if (changed) tell();
 }
 
-void InterfaceWatch::read_anew() {
+void InterfaceWatch::read_all() {
   // What is known stays until something better is.
   if (const auto started = start(); !started) {
     if (!said_problem_)

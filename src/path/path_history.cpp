@@ -33,9 +33,9 @@ PathHistory::Recent PathHistory::recent(const PathTraffic& traffic, TimePoint no
   for (std::size_t i = count_ - kept + 1; i < count_; ++i) voided = voided || samples_[i % kSamples].voided;
   if (!voided) recent.loss_in = loss(oldest.in, traffic.in);
   const double seconds = std::chrono::duration<double>(now - oldest.time).count();
-  const bool is_anew =
+  const bool restarted =
       traffic.sent_bytes < oldest.sent_bytes || traffic.received_bytes < oldest.received_bytes;
-  if (seconds > 0 && !is_anew) {
+  if (seconds > 0 && !restarted) {
     recent.bytes_out = static_cast<double>(traffic.sent_bytes - oldest.sent_bytes) / seconds;
     recent.bytes_in = static_cast<double>(traffic.received_bytes - oldest.received_bytes) / seconds;
   }

@@ -28,9 +28,9 @@ Duration from_microseconds(std::uint32_t count) {
 std::optional<Duration> PathTraffic::on_report(const PathReport& report, TimePoint now) {
   const auto ahead = static_cast<std::int32_t>(report.time - last_time_.value_or(report.time - 1));
   // After so long a silence the times may have wrapped, and no report from before is still under way.
-  const bool is_anew = last_time_ && now - last_came_ >= kReportTimesMayWrap;
-  if (ahead <= 0 && !is_anew) return std::nullopt;
-  if (last_time_ && !is_anew) {
+  const bool restarted = last_time_ && now - last_came_ >= kReportTimesMayWrap;
+  if (ahead <= 0 && !restarted) return std::nullopt;
+  if (last_time_ && !restarted) {
     const Duration apart_there = from_microseconds(static_cast<std::uint32_t>(ahead));
     const Duration apart_here = now - last_came_;
     const Duration difference = std::chrono::abs(apart_here - apart_there);

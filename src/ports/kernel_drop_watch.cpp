@@ -6,13 +6,13 @@ namespace mptunnel {
 
 void KernelDropWatch::count(std::uint64_t drops, TimePoint now) {
   total_ += drops;
-  if (told_at_ && now - *told_at_ < std::chrono::minutes(1)) return;
+  if (reported_at_ && now - *reported_at_ < std::chrono::minutes(1)) return;
   log_warning(
       "{} datagrams {} were dropped by the kernel because receive buffers were full: this machine can't keep "
       "up",
-      total_ - told_, what_);
-  told_ = total_;
-  told_at_ = now;
+      total_ - reported_, what_);
+  reported_ = total_;
+  reported_at_ = now;
 }
 
 void log_kernel_drops(std::initializer_list<const KernelDropWatch*> watches) {

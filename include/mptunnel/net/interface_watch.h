@@ -23,8 +23,8 @@ class InterfaceWatch {
   InterfaceWatch& operator=(const InterfaceWatch&) = delete;
   ~InterfaceWatch();
 
-  /// Reads the whole table, in at most kPatience, and watches from then on. Where the kernel loses messages,
-  /// or the socket fails later, all is read anew until it works. The error is a sentence for people; nothing
+  /// Reads the whole table, in at most kPatience, and watches from then on. If the kernel loses messages,
+  /// or the socket fails later, all is read again until it works. The error is a sentence for people; nothing
   /// is watched then.
   tl::expected<void, std::string> start();
 
@@ -35,7 +35,7 @@ class InterfaceWatch {
 
  private:
   void on_readable();
-  void read_anew();
+  void read_all();
   void tell();
 
   Loop& loop_;

@@ -13,12 +13,12 @@ TEST(KernelDropWatch, CountsAllAndTellsOnceAMinute) {
   watch.add(0, start);
   EXPECT_EQ(watch.total(), 0U);
   watch.add(5, start);
-  EXPECT_EQ(watch.told(), 5U);
+  EXPECT_EQ(watch.reported(), 5U);
   watch.add(7, start + std::chrono::seconds(59));
   EXPECT_EQ(watch.total(), 12U);
-  EXPECT_EQ(watch.told(), 5U);
+  EXPECT_EQ(watch.reported(), 5U);
   watch.add(1, start + std::chrono::seconds(60));
-  EXPECT_EQ(watch.told(), 13U);
+  EXPECT_EQ(watch.reported(), 13U);
 }
 
 }  // namespace
