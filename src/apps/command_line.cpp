@@ -216,7 +216,7 @@ class CommandLineParser {
     const auto target_port = parse_port(raw_.positionals[2]);
     if (!target_port) wrong("TARGET_PORT: " + target_port.error());
     if (raw_.listen.empty()) raw_.listen.emplace_back("*");
-    // The addresses are judged even where the port is wrong; any port will do for that.
+    // The addresses are checked even if the port is wrong; any port will do for that.
     for (const std::string& address : raw_.listen) add_listen(address, port.value_or(1), config.listen);
     if (!port || !host || !target_port) return;
     config.target = {.host = std::move(*host), .port = *target_port};

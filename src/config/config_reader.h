@@ -16,7 +16,7 @@
 
 namespace mptunnel {
 
-/// Whether the line has a HOST and a PORT where a bridge without a word before it has them.
+/// Whether the line begins with a HOST and a PORT, as a bridge without a word before it does.
 bool reads_as_bridge(const ConfigLine& line);
 
 /// What was probably meant by a line whose first word is no statement of the program but looks like one:

@@ -20,7 +20,7 @@ constexpr std::string_view kFolder = "mptunnel";
 constexpr std::string_view kSuffix = ".sock";
 
 /// Everybody may make folders in /tmp: ours is one that nobody else can have made or can enter. Says what is
-/// wrong; a folder that is missing is fine where it need not be made.
+/// wrong; a folder that is missing is fine unless it is to be made.
 std::optional<std::string> check_private_folder(const std::string& path, unsigned uid, bool make) {
   if (make && mkdir(path.c_str(), S_IRWXU) != 0 && errno != EEXIST)
     return fmt::format("{} cannot be made: {}", path, std::strerror(errno));

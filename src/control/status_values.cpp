@@ -7,7 +7,7 @@
 namespace mptunnel {
 namespace {
 
-/// From here on loss is a problem to be told.
+/// From here on loss is reported as a problem.
 constexpr double kMuchLoss = 0.05;
 /// And so is a share of datagrams that need fragments.
 constexpr double kManyFragments = 0.1;

@@ -85,7 +85,7 @@ void DaemonReport::failed(int exit_code) {
 void DaemonReport::send(int exit_code) {
   if (pipe_ < 0) return;
   const auto code = static_cast<std::uint8_t>(exit_code);
-  // Where the starting process is gone, nobody reads the report; SIGPIPE would end this process.
+  // If the starting process is gone, nobody reads the report; SIGPIPE would end this process.
   const auto handler = signal(SIGPIPE, SIG_IGN);
   while (write(pipe_, &code, 1) < 0 && errno == EINTR) {
   }

@@ -24,7 +24,7 @@ class NetlinkSocket {
 
   struct Received {
     std::span<const std::uint8_t> messages;  ///< one after the other; valid until the next receive()
-    int error = 0;  ///< errno: EAGAIN where nothing is there, ENOBUFS where messages were lost
+    int error = 0;  ///< errno: EAGAIN if nothing is there, ENOBUFS if messages were lost
   };
   /// One datagram of the kernel. Never blocks.
   Received receive();
@@ -32,7 +32,7 @@ class NetlinkSocket {
   /// What a message says of the list that was asked for last.
   struct ListState {
     bool has_ended = false;
-    int error = 0;  ///< errno; EINTR where something changed meanwhile, so that a row may be missing
+    int error = 0;  ///< errno; EINTR if something changed meanwhile, so that a row may be missing
   };
   [[nodiscard]] ListState list_state(std::span<const std::uint8_t> message) const;
 

@@ -135,7 +135,7 @@ ReceiveResult UdpSocket::receive(ReceiveBuffers& buffers, std::size_t max_batche
 
   int count = room.read(state_.fd, limit);
   if (count < 0 && errno != EAGAIN) {
-    // The error of an earlier send stood before the datagrams, and is gone by being told.
+    // The kernel reports the error of an earlier send, once, before it gives datagrams.
     result.error = errno;
     if (result.error == ECONNREFUSED) ++state_.counters.refused;
     count = room.read(state_.fd, limit);

@@ -264,7 +264,7 @@ class Transmission {
       plain_ = true;
       return false;
     }
-    // A smaller datagram may pass where this one was too big; other reasons hold for the rest of the job.
+    // A smaller datagram may pass although this one was too big; other reasons hold for the rest of the job.
     give_up(error, error == EMSGSIZE ? entry.job->next_smaller(next_) : entry.job->count());
     return false;
   }
@@ -313,7 +313,7 @@ class Transmission {
     while (job_ < jobs_.size()) give_up(EAGAIN, jobs_[job_].count());
   }
 
-  // Goes on with this datagram of the current job, or with the next job where there is none.
+  // Goes on with this datagram of the current job, or with the next job if there is none.
   void move_to(std::size_t next) {
     next_ = next;
     if (next_ < jobs_[job_].count()) return;

@@ -245,7 +245,7 @@ tl::expected<void, SocketError> UdpSocket::connect(const Endpoint& remote) {
     static_cast<void>(::connect(state_.fd, &nobody, sizeof nobody));
     state_.connected = false;
     const Endpoint local = local_endpoint();
-    // Where another program was quicker, connecting chooses a new port.
+    // If another program was quicker, connecting chooses a new port.
     if (local.port == 0) static_cast<void>(bind_to(state_, local.with_port(state_.port)));
   }
   SocketAddress address{};

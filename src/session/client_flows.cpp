@@ -5,7 +5,7 @@
 namespace mptunnel {
 namespace {
 
-/// A flow in use is not given up for a newcomer: one that was silent for this long may be.
+/// A flow that is in use is not closed for a new one; one that was silent for this long may be.
 constexpr Duration kEvictableAfter = 10s;
 
 }  // namespace
@@ -18,7 +18,7 @@ tl::expected<ClientFlow*, Drop> ClientFlows::use(const FlowSource& source, std::
     flow.last_used = now;
     return &flow;
   }
-  // The id comes first: no flow is given up for a newcomer that then has none.
+  // The id comes first: no flow is closed for a new one that then gets no id.
   const auto id = take_id(now);
   if (!id) return tl::unexpected(Drop::flow_limit);
   if (by_source_.size() >= limit_ && !make_room(ended, now)) {

@@ -10,9 +10,9 @@
 
 namespace mptunnel {
 
-/// Which socket to ask: that of --control; the argument itself where it is a socket; that of the
-/// configuration or the port; else that of the only running instance. `line` is one for Action::status. The
-/// error's exit code is kExitUsage where the caller has to say something else, kExitSystem where nothing
+/// Which socket to ask: that of --control; the argument itself if it is a socket; that of the configuration
+/// or the port; else that of the only running instance. `line` is one for Action::status. The error's exit
+/// code is kExitUsage if the command line or the configuration has to be corrected, kExitSystem if nothing
 /// runs.
 tl::expected<std::string, StartError> find_instance(const std::string& program, const CommandLine& line,
                                                     const RuntimeUser& user);

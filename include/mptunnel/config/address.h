@@ -28,7 +28,7 @@ std::string to_string(const HostPort& address);
 struct ListenAddress {
   Endpoint endpoint;
   /// Set for the IPv6 half of an address that means both families (localhost, *, a port alone): it is
-  /// left out where the system has no IPv6. Any other address must open.
+  /// left out if the system has no IPv6. Any other address must open.
   bool may_be_missing = false;
   int line = 0;  ///< of the configuration; 0 for a default and for the command line
 };

@@ -30,9 +30,8 @@ std::string to_string(const ConfigError& error);
 /// One path, as its line describes it.
 struct BridgeConfig {
   HostPort remote;
-  /// As given, else "HOST:PORT", with "@INTERFACE" (what stands after `dev=`) and "@ADDRESS" behind it where
-  /// `dev` and `bind` are given.
-  /// No two bridges have the same.
+  /// As given, else "HOST:PORT", followed by "@INTERFACE" (the value of `dev=`) and "@ADDRESS" if `dev` and
+  /// `bind` are given. No two bridges have the same.
   std::string name;
   std::optional<Endpoint> bind;  ///< the address to send from; its port is 0 if any will do
   /// The interfaces to send from, as names with '*' and '?'; see is_pattern(). Empty if routing decides.
@@ -53,7 +52,7 @@ std::string_view name_of(CipherChoice choice);
 
 /// The statements that both programs know.
 struct CommonConfig {
-  std::string key_file;  ///< relative to where the configuration's own name is relative to; empty: none
+  std::string key_file;  ///< relative to the same folder as the configuration's own name; empty: none
   int key_file_line = 0;
   std::optional<bool> encrypt;
   int encrypt_line = 0;

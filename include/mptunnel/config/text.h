@@ -29,7 +29,7 @@ std::string lower_case(std::string_view word);
 /// are long.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
-/// The known word that `word` was probably meant to be, small and capital letters being equal; empty where
+/// The known word that `word` was probably meant to be, small and capital letters being equal; empty if
 /// none is near: one mistake in a word of up to 5 letters, two in longer ones.
 std::string_view nearest_word(std::string_view word, std::span<const std::string_view> known);
 

@@ -1,6 +1,6 @@
-// Where an instance's control socket is by default: RUNTIME/mptunnel/PROGRAM-PORT.sock, with
-// the port of the first address that it listens on. RUNTIME is /run for root; else $XDG_RUNTIME_DIR; else
-// /tmp/mptunnel-UID, which only its owner may enter.
+// Where an instance's control socket is by default: RUNTIME/mptunnel/PROGRAM-PORT.sock, with the port of the
+// first address that it listens on. RUNTIME is /run for root; else $XDG_RUNTIME_DIR; else /tmp/mptunnel-UID,
+// which only its owner may enter.
 #pragma once
 
 #include <cstdint>
@@ -21,15 +21,14 @@ struct RuntimeUser {
 /// This process's.
 RuntimeUser current_user();
 
-/// The folder of the sockets. Nothing is made but, where `make` says so, /tmp/mptunnel-UID. The error is for
-/// people: that folder is another user's, or open to others.
+/// The folder of the sockets. It is not created; only /tmp/mptunnel-UID is, if `make` is set. The error is
+/// for people: that folder is another user's, or open to others.
 tl::expected<std::string, std::string> control_folder(const RuntimeUser& user, bool make);
 
 /// The name of a socket in that folder.
 std::string control_socket_name(std::string_view program, std::uint16_t port);
 
-/// The sockets in `folder` of all running instances of `program`, sorted. Empty if there is no such
-/// folder.
+/// The sockets in `folder` of all running instances of `program`, sorted. Empty if there is no such folder.
 std::vector<std::string> running_instances(const std::string& folder, std::string_view program);
 
 }  // namespace mptunnel

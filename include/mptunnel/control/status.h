@@ -5,8 +5,8 @@
 // Each value lists its fields under the names that JSON promises, in their order: for_each_field() calls
 // field(name, value) for each. What renders or counts them knows no name of its own.
 //
-// "out" is away from the program that tells, "in" is towards it. What is not known is nullopt: null in JSON,
-// "-" in the table.
+// "out" is away from the program that answers, "in" is towards it. What is not known is nullopt: null in
+// JSON, "-" in the table.
 #pragma once
 
 #include <cstdint>

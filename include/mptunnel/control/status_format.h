@@ -19,7 +19,7 @@ std::string format_span(Duration span);
 std::string format_ago(Duration span);
 /// For what takes milliseconds: "0.12 ms", "12.3 ms", "123 ms", "12.3 s".
 std::string format_delay(Duration delay);
-/// "0 %", "<0.01 %", "0.12 %", "1.2 %", "99.9 %", "100 %": only what is all or nothing looks so. "-" where it
+/// "0 %", "<0.01 %", "0.12 %", "1.2 %", "99.9 %", "100 %": only what is all or nothing looks so. "-" if it
 /// is nullopt or no fraction.
 std::string format_fraction(std::optional<double> fraction);
 /// "0", "850 bit/s", "3.4 Mbit/s", "12 Mbit/s", "123 Mbit/s".
@@ -28,12 +28,12 @@ std::string format_rate(std::uint64_t rate_bps);
 /// "copy 12, bad_frame 3": all counters that are not zero; empty if there is none.
 std::string format_drops(const DropCounters& drops);
 
-/// What OpenVPN and WireGuard have to be told so that a datagram has at most `largest` bytes.
+/// The settings with which datagrams of OpenVPN and WireGuard have at most `largest` bytes.
 std::string size_advice(std::size_t largest);
 
 /// One letter for each byte: '?' for what is no printable ASCII.
 std::string printable(std::string_view text);
-/// `text`, or where it is longer than `limit` (at least 5) its beginning and its end with "..." between.
+/// `text`; if it is longer than `limit` (at least 5), its beginning and its end with "..." between.
 std::string shortened(std::string_view text, std::size_t limit);
 
 }  // namespace mptunnel

@@ -33,7 +33,7 @@ class NoiseHandshake {
  public:
   enum class Role : std::uint8_t { initiator, responder };
 
-  /// Noise_NNpsk0 where `psk` is given, else Noise_NN. The ephemeral private key is 32 raw bytes drawn from
+  /// Noise_NNpsk0 if `psk` is given, else Noise_NN. The ephemeral private key is 32 raw bytes drawn from
   /// `random` at the moment the own message is written.
   NoiseHandshake(Role role, ConstBytes prologue, const SecretKey* psk, RandomSource& random);
   NoiseHandshake(const NoiseHandshake&) = delete;

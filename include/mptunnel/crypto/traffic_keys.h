@@ -14,10 +14,10 @@ enum class Role : std::uint8_t { client, server };
 /// "mptunnel traffic" | version 1 | cipher 1 | direction 1 (0: client to server, 1: back) | purpose 1 (0:
 /// DATA, 1: CONTROL, 2: clear token)).
 struct TrafficKeys {
-  /// Absent where `cipher` is none: DATA then carries a clear check made from the tokens.
+  /// Absent if `cipher` is none: DATA then carries a clear check made from the tokens.
   std::optional<Aead> data_seal;
   std::optional<Aead> data_open;
-  Aead control_seal;  ///< ChaCha20-Poly1305 where `cipher` is none, else `cipher`
+  Aead control_seal;  ///< ChaCha20-Poly1305 if `cipher` is none, else `cipher`
   Aead control_open;
   std::uint64_t clear_token_send = 0;
   std::uint64_t clear_token_receive = 0;

@@ -22,7 +22,8 @@ class ClientHandshaking {
 
   /// A path has a socket now, or another address.
   void on_path(TimePoint now);
-  /// A datagram can't be sent: the next HANDSHAKE 1 need not wait as long as while nothing happens.
+  /// A datagram waits for a session: the next HANDSHAKE 1 goes out kHandshakeRepeat after the last, however
+  /// long the pauses have become.
   void hurry();
   /// HANDSHAKE 2 came.
   void on_answer(ConstBytes packet, Output& out, TimePoint now);
@@ -43,7 +44,8 @@ class ClientHandshaking {
   void start(bool for_silence, TimePoint now);
   void send_handshake(Output& out, TimePoint now);
   void send_hellos(Output& out, TimePoint now);
-  /// Is as if the server had refused: the answer would be the same again, until somebody changes a setting.
+  /// After a refusal: pauses for kHandshakeRepeatMax. Until somebody changes a setting, the server would
+  /// answer the same again.
   void hold_off(TimePoint now);
   void give_up_handshake();
   [[nodiscard]] bool is_idle() const { return !is_handshaking_ && state_.link.next() == nullptr; }
@@ -64,7 +66,7 @@ class ClientHandshaking {
   std::optional<TimePoint> next_since_;  ///< when the next epoch was made
   TimePoint next_hello_ = kNever;
   Duration hello_life_{};      ///< how long the next epoch waits for SERVER_HELLO
-  Duration hello_life_min_{};  ///< at least so long, because less was too short
+  Duration hello_life_min_{};  ///< lower bound of hello_life_, raised when that was too short
   bool said_no_answer_ = false;
   bool said_refused_ = false;
   bool said_lost_ = false;

@@ -23,7 +23,8 @@ class ClientProber {
   /// Lets backups take over or rest; the server is to do the same.
   void update_standby(Output& out, TimePoint now);
 
-  /// When the first PING under the current key left that nothing authenticated came after.
+  /// When the first PING under the current key left after which nothing authenticated came; nullopt if
+  /// something did.
   [[nodiscard]] std::optional<TimePoint> unanswered_since() const { return unanswered_since_; }
   void note_heard() { unanswered_since_.reset(); }
 

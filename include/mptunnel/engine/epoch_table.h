@@ -18,7 +18,7 @@ struct EpochRef {
 };
 
 /// Indices fall into lanes, `index % lanes`: the program receives each lane by a socket of its own, and a
-/// client that floods should share its lane with as few others as can be.
+/// client that floods should share its lane with as few others as possible.
 class EpochTable {
  public:
   /// `lanes` is at least 1.
@@ -33,8 +33,8 @@ class EpochTable {
   void add(SessionIndex index, const EpochRef& epoch);
   void erase(SessionIndex index);
 
-  /// A lane that has the fewest indices; another one each time among equals, because those that are given out
-  /// come into use only later.
+  /// A lane with the fewest indices. Lanes that are equal take turns, because an index that is given out
+  /// comes into use only later.
   [[nodiscard]] std::size_t next_lane();
   /// Whether a new epoch in this lane may have the index.
   [[nodiscard]] bool is_free(SessionIndex index, std::size_t lane) const {

@@ -1,12 +1,12 @@
-// What an engine has found out that a person may want to know: one struct for each kind of event, with what
-// is known of it. Never one per packet, and nothing acts on the protocol by it.
+// What an engine reports for people to read: one struct for each kind of event. Never one per packet, and no
+// part of the protocol acts on it.
 //
 // Events of mpclient have plain names. Those of mpserver that concern one client begin with "Client" and say
 // which one; it has several.
 //
 // To add one: a struct here and its place in `Event`; the engine that finds it appends it to Output::events.
-// Then nothing builds until the visitors have its words: src/apps/event_log.cpp for the log, with a row in
-// tests/unit/apps/event_log_test.cpp, and tests/sim/describe_event.cpp for the simulation's trace. What a
+// Then nothing builds until the visitors have its words: src/control/event_log.cpp for the log, with a row in
+// tests/unit/control/event_log_test.cpp, and tests/sim/describe_event.cpp for the simulation's trace. What a
 // peer or a stranger can cause at will is reported at most once a minute.
 #pragma once
 

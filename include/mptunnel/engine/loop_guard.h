@@ -18,8 +18,8 @@ class LoopGuard {
 
   struct Hit {
     PathId path;
-    /// Another PING of this path came back a moment ago. One alone may be a trick of somebody who saw it on
-    /// its way and can make the application send it.
+    /// Another PING of this path came back a moment ago. One alone may be an attack: somebody saw it on its
+    /// way and makes the application send it.
     bool is_certain = false;
   };
   /// Whether an application's datagram is one of our own packets.

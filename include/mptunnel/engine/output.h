@@ -1,4 +1,4 @@
-// What an engine wants done: packets to send, payloads to deliver, things to say. Values only; the program
+// What an engine wants done: packets to send, payloads to deliver, events to report. Values only; the program
 // that drives the engine carries them out, reports back with on_sent(), and clears the object before it is
 // used again.
 //
@@ -38,7 +38,7 @@ struct PacketRun {
   SessionIndex epoch;
 
   [[nodiscard]] std::size_t bytes() const { return stride * (count - 1) + tail; }
-  /// Of its first packets.
+  /// The size of its first `packets` packets.
   [[nodiscard]] std::size_t bytes_of_first(std::uint32_t packets) const {
     return packets == count ? bytes() : packets * stride;
   }
@@ -59,7 +59,7 @@ struct Delivery {
   std::size_t count = 0;
 };
 
-/// The program forgets what stands behind an ended flow. At the server it opens a socket to the target for a
+/// The program forgets what it has for a flow that ended. At the server it opens a socket to the target for a
 /// new one; the client's flows begin with the program. Openings come before the deliveries of the same
 /// output, endings after them.
 struct FlowChange {

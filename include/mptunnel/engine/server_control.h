@@ -25,9 +25,10 @@ class ServerControl {
   /// Both outlive the object.
   ServerControl(ServerState& state, ServerOutbound& outbound) : state_(state), outbound_(outbound) {}
 
-  /// The frames of one CONTROL packet of the session, all of which can be read. Its end may be among them.
+  /// Acts on the frames of one CONTROL packet of the session, all of which can be read. They may end the
+  /// session.
   void read(EpochRef epoch, ConstBytes frames, const ServerArrival& arrival);
-  /// The frames of an opened DATA packet, or of one that was put together from fragments.
+  /// Acts on the frames of an opened DATA packet, or of a packet that was put together from fragments.
   void read_data(EpochRef epoch, ConstBytes frames, const ServerArrival& arrival);
   /// A limit refused something.
   void note_limit(Drop drop, Output& out, TimePoint now);

@@ -22,7 +22,8 @@ struct ServerAlarm {
   TimePoint mtu = kNever;   ///< the first MTU probe
 
   void wake_by(TimePoint time) { tick = std::min(tick, time); }
-  /// The path's next MTU probe is sent in time. What is in no state for any is looked at with the next tick.
+  /// Sees to it that the path's next MTU probe is sent in time. A path that can have none now is looked at
+  /// again in the next tick.
   void wake_for_mtu(const ServerSession& session, const ServerPath& path, TimePoint now) {
     mtu = std::min(mtu, session.next_mtu_probe(path, now));
   }

@@ -1,8 +1,7 @@
 // What the server does because time passes.
 //
-//   tick        about once a second: pending handshakes, silent sessions, old keys, idle flows, fragments,
-//   samples of
-//               the counters, states of paths; earlier while datagrams wait
+//   tick        about once a second, earlier while datagrams wait: pending handshakes, silent sessions, old
+//               keys, idle flows, fragments, samples of the counters, states of paths
 //   MTU probes  those of all sessions that are due within kMtuTick leave together
 #pragma once
 

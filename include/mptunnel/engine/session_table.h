@@ -1,5 +1,5 @@
-// The server's clients: who is new, who is a restarted one, who has to go; and which session a packet, a flow
-// or a path belongs to. It sends nothing.
+// The server's clients: which are new, which are restarted, which are removed; and which session a packet, a
+// flow or a path belongs to. It sends nothing.
 #pragma once
 
 #include <map>
@@ -43,8 +43,8 @@ class SessionTable {
   };
   tl::expected<Claim, Drop> claim(const ClientHelloFrame& hello, const Route& route, Output& out,
                                   TimePoint now);
-  /// Whether the client has a newer key already: then a packet under this one was under way for long, and the
-  /// process that made it has given its key up, or is gone. It could not open what the server would seal.
+  /// Whether the client has a newer key already. Then the packet under this one was delayed, and the process
+  /// that sent it has given the key up or has ended: it could not open what the server would seal.
   [[nodiscard]] bool is_late(const ClientHelloFrame& hello, const KeyEpoch& keys) const;
   /// The key is the session's current one from now on. Returns its epoch.
   LinkEpoch& add_epoch(ServerSession& session, std::unique_ptr<KeyEpoch> keys, TimePoint now);

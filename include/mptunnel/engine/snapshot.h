@@ -1,4 +1,4 @@
-// What an engine tells of itself, as values of one moment: all that a status needs. What is not known is
+// The state of an engine at one moment, as plain values: all that a status needs. What is not known is
 // nullopt.
 //
 // "out" is away from this end, "in" is towards it.

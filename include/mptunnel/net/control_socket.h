@@ -38,7 +38,7 @@ class ControlServer {
   /// Ends all connections and removes the socket's file, unless another one stands in its place by now.
   ~ControlServer();
 
-  /// To be called once. Makes the folder of `path` (mode 0755) where only that one is missing, and takes the
+  /// To be called once. Makes the folder of `path` (mode 0755) if only that one is missing, and takes the
   /// place of a socket that nobody listens on any more. `path` may be relative to the current folder, which
   /// may change later. The error is for people: a running instance has the socket, something else has that
   /// name (which is left alone), the path is too long for a socket, or the system's reason.

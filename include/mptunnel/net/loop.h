@@ -3,12 +3,10 @@
 //
 // Rules for all watchers:
 // - They belong to the thread that runs the loop, and go before their loop does. Only Wakeup::notify() may be
-// called
-//   from elsewhere.
+//   called from elsewhere.
 // - They watch from construction on. Destroying one ends it at once, even from inside its own callback.
 // - Callbacks must not throw: an exception ends the process. They do a bounded amount of work and return; a
-// socket
-//   that still has datagrams is reported again in the next turn, after all others had theirs.
+//   socket that still has datagrams is reported again in the next turn, after all others had theirs.
 #pragma once
 
 #include <functional>

@@ -22,7 +22,7 @@ using ResolveResult = tl::expected<std::vector<Endpoint>, std::string>;
 /// getaddrinfo, for UDP. It may block for as long as the system's resolver is willing to wait.
 ResolveResult system_lookup(const std::string& host, std::uint16_t port);
 
-/// Where a program told to listen on `host` listens: "localhost" is 127.0.0.1 and ::1, whatever the hosts
+/// The addresses that listening on `host` means: "localhost" is 127.0.0.1 and ::1, whatever the hosts
 /// file says (either may prove unavailable); a numeric address is itself; other names are looked up, which
 /// may block.
 ResolveResult listen_endpoints(const std::string& host, std::uint16_t port);

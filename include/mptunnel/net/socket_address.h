@@ -18,7 +18,7 @@ union SocketAddress {
 };
 
 /// Writes `endpoint`, which must be set, for a socket of the given family: IPv4 becomes a mapped address
-/// where `as_ipv6`. Returns the length, or 0 where an IPv4 socket can't reach it.
+/// if `as_ipv6`. Returns the length, or 0 if an IPv4 socket can't reach it.
 socklen_t to_socket_address(const Endpoint& endpoint, bool as_ipv6, SocketAddress& out);
 
 /// Mapped addresses come back as IPv4. Unset for other families.

@@ -51,7 +51,7 @@ class ReceiveBuffers {
 /// `bytes` is one empty datagram. The bytes stay the caller's and are done with when the send returns.
 struct SendRun {
   ConstBytes bytes;
-  std::size_t stride = 0;  ///< 1 to 65,535; ignored where `bytes` is empty
+  std::size_t stride = 0;  ///< 1 to 65,535; ignored if `bytes` is empty
   Route to;  ///< `remote` is ignored by connected sockets; an unset `local` lets the kernel choose
   std::uint8_t dscp = 0;  ///< 0 to 63; the ECN bits leave as zero. Only other values than 0 cost something
 };

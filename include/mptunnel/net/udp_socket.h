@@ -29,16 +29,16 @@ struct UdpSocketOptions {
   bool read_dscp = false;          ///< learn the DSCP of what arrives
   bool reuse_address = false;      ///< SO_REUSEADDR
   bool reuse_port = false;         ///< SO_REUSEPORT: join others on this port; see open_group()
-  bool offload = true;             ///< UDP_SEGMENT and UDP_GRO where the kernel has them
+  bool offload = true;             ///< UDP_SEGMENT and UDP_GRO if the kernel has them
   bool allow_fragments = true;     ///< let IP fragment what exceeds the MTU; else it is EMSGSIZE (DF set)
   std::size_t buffer_bytes = 0;    ///< wanted size of each kernel buffer; 0: the system's default
   NoticeSink on_notice = nullptr;  ///< hears when the kernel or the device can do less than was wanted
 };
 
 /// Which socket of a group of N takes a datagram: the sender's port modulo N, or a byte of the payload modulo
-/// N (the first socket where there is no such byte).
+/// N (the first socket if there is no such byte).
 struct Steering {
-  std::optional<std::uint32_t> payload_byte;  ///< its offset; nothing: the sender's port decides
+  std::optional<std::uint32_t> payload_byte;  ///< its offset; nullopt: the sender's port decides
 };
 
 namespace detail {
@@ -50,7 +50,7 @@ struct UdpSocketState {
   int fd = -1;
   bool ipv6 = false;  ///< AF_INET6; IPv4 goes as mapped addresses
   bool connected = false;
-  bool peer_is_ipv4 = false;  ///< connected: as a mapped address where the socket is IPv6
+  bool peer_is_ipv4 = false;  ///< connected: as a mapped address if the socket is IPv6
   bool packet_info = false;
   bool offload = false;  ///< UDP_SEGMENT may be used
   std::size_t longest_segment =
@@ -72,7 +72,7 @@ class UdpSocket final : public DatagramSocket {
   /// one of them and not all. `steering` says into which a datagram goes. Sending is the same from each.
   ///
   /// The first is bound as open() does it: a port that another program has is an error. `count` is 1 to 256;
-  /// fewer come where the kernel or the limit of open files has no more, but at least one.
+  /// fewer come if the kernel or the limit of open files has no more, but at least one.
   static tl::expected<std::vector<UdpSocket>, SocketError> open_group(const UdpSocketOptions& options,
                                                                       std::size_t count,
                                                                       const Steering& steering);

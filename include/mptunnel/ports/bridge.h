@@ -2,7 +2,7 @@
 // over, the socket connected to it. What it is not: a judge of whether the path works; the engine is.
 //
 // A path has no socket, and is not available to the engine, while its name has no address, its interface is
-// missing or down, or no route leads to it: known at once, by rtnetlink, and mended at once.
+// missing or down, or no route leads to it. rtnetlink reports such changes, both ways, at once.
 #pragma once
 
 #include <memory>
@@ -22,7 +22,7 @@ namespace mptunnel {
 
 class Bridge;
 
-/// Hears what happens to bridges. No call comes from within a constructor.
+/// Is called about what happens to bridges, though never from within a constructor.
 class BridgeEvents {
  public:
   BridgeEvents() = default;
@@ -34,7 +34,7 @@ class BridgeEvents {
   virtual void on_bridge_made(const Bridge& bridge) = 0;
   /// The bridge has a socket now, or has lost it.
   virtual void on_bridge_available(PathId path, bool available) = 0;
-  /// The bridge has another socket or address, and none in between was without.
+  /// The bridge has another socket or address, and stayed available meanwhile.
   virtual void on_bridge_readdressed(PathId path) = 0;
   virtual void on_bridge_readable(PathId path) = 0;
 };
@@ -55,16 +55,17 @@ class Bridge {
   Bridge(PathId id, const BridgeConfig& config, const std::string& name, const std::string& device,
          const BridgeContext& context);
 
-  /// Looks the name up, and from time to time again.
+  /// Looks the name up, and again as NameWatch does.
   void start() { names_.ask(); }
   /// Interfaces or addresses have changed.
   void on_interfaces();
-  /// The path answers; or it does so no more, and another address may.
+  /// The engine's verdict on the path. Until it answers, and while it is down, the name's other addresses are
+  /// tried in turn.
   void on_up();
   void on_suspect();
   void on_down();
-  /// Whether a path that turns suspect, or is no longer, is news for the log: one that does so all the time
-  /// is not.
+  /// Whether it is worth a log line that the path turns suspect, or is no longer: not if that happens all the
+  /// time.
   bool is_news(TimePoint now) { return log_.is_news(now); }
   /// What is sent on the path comes back to us: it is closed for a while.
   void shut_for_loop();

@@ -1,4 +1,4 @@
-// What the log hears of one bridge, each thing once for as long as it stays so.
+// The log lines about one bridge. A problem that lasts is logged once.
 #pragma once
 
 #include <optional>
@@ -19,19 +19,19 @@ class BridgeLog {
 
   /// Packets go to `remote` from now on, and leave from `local`; before they went to `before`, if it is set.
   void turned_to(const Endpoint& remote, const Endpoint& local, const Endpoint& before);
-  /// The same, as one attempt of several: the log hears of it when it answers.
+  /// The same, as one attempt of several: at debug level; answers() logs the address that works.
   void attempts(const Endpoint& remote);
-  /// It answers.
+  /// The address in use answers.
   void answers(const Endpoint& remote, const Endpoint& local);
   void sends_from(const Endpoint& local, const Endpoint& before);
   /// Why it has no socket or no address.
   void has_problem(const std::string& problem);
-  /// The log has a line about it already.
+  /// The problem has been logged already: has_problem() shall not do it again.
   void knows_problem(const std::string& problem) { said_problem_ = problem; }
   /// An errno that a send or receive met; returns it in words if it is another than the last.
   std::optional<std::string> meets_error(int error, const Endpoint& remote);
   void leads_over_tunnel(const std::string& interface);
-  /// Whether a change of the path's state shall be told.
+  /// Whether a change of the path's state shall be logged.
   bool is_news(TimePoint now);
 
  private:

@@ -1,4 +1,4 @@
-// The socket of one path: opened when needed, turned to another address while it can be, and opened anew on
+// The socket of one path: opened when needed, turned to another address while it can be, and opened again on
 // the same port otherwise, because a bridge may answer only the port that it saw first.
 #pragma once
 
@@ -15,7 +15,7 @@ namespace mptunnel {
 
 class BridgeSocket {
  public:
-  /// Where the configuration gives no source port, it is derived from `identity` and `name`. `context` and
+  /// If the configuration gives no source port, it is derived from `identity` and `name`. `context` and
   /// `table` outlive this.
   BridgeSocket(const PortContext& context, const InterfaceTable& table, SendFrom from,
                const ClientIdentity& identity, std::string name, LoopCallback on_readable);

@@ -1,5 +1,5 @@
-// All paths of mpclient: one for each bridge line, or, where the line has patterns, one for each interface
-// that fits them, made and removed as interfaces come and go.
+// All paths of mpclient: one for each bridge line, or, if the line has patterns, one for each interface that
+// fits them, made and removed as interfaces come and go.
 #pragma once
 
 #include <array>

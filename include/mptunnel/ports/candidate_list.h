@@ -33,7 +33,7 @@ class CandidateList {
 
   /// The address in use has not answered in time. A round of these doubles patience().
   void note_unanswered();
-  /// An address answers: the next search begins anew.
+  /// An address answers: patience() is back at its first value.
   void note_answered();
   [[nodiscard]] Duration patience() const { return patience_; }
 

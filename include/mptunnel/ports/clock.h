@@ -31,7 +31,7 @@ class Clock {
   virtual ~Clock() = default;
 
   [[nodiscard]] virtual TimePoint now() const = 0;
-  /// Must go before the clock does.
+  /// The alarm must be destroyed before the clock.
   virtual std::unique_ptr<Alarm> make_alarm(LoopCallback callback) = 0;
 };
 

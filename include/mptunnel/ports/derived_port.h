@@ -9,7 +9,7 @@
 
 namespace mptunnel {
 
-/// How many source ports are tried that follow from a secret.
+/// How many source ports are derived from a secret, and tried in turn.
 inline constexpr int kDerivedPorts = 4;
 /// Opens a socket whose source port follows from `secret` and `purpose`, so that it is the same after a
 /// restart: the first of kDerivedPorts that is free, and one of the kernel's choice if none is. A port in

@@ -1,7 +1,7 @@
 // What the table of interfaces says about sending to a bridge. Questions alone: they change nothing.
 //
-// A table without interfaces is one that could not be read: then nothing is held against anything, and the
-// socket will tell.
+// An empty table is one that could not be read: then no rule finds a problem, and opening the socket shows
+// whether it works.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace mptunnel {
 
-/// From where a bridge is sent to, as configured.
+/// What packets to a bridge leave from, as configured.
 struct SendFrom {
   std::string device;            ///< empty: as routing says
   std::optional<Endpoint> bind;  ///< nullopt: any address

@@ -26,12 +26,12 @@ class ListenSockets {
   ListenSockets(const PortContext& context, const Steering& steering, SocketUse use, OnReadable on_readable)
       : context_(context), steering_(steering), use_(use), on_readable_(std::move(on_readable)) {}
 
-  /// Opens all of them and logs a line for each. An address that may be missing is left out where the system
+  /// Opens all of them and logs a line for each. An address that may be missing is left out if the system
   /// has no such family; any other failure is the error, for people.
   tl::expected<void, std::string> open(const std::vector<ListenAddress>& addresses);
 
-  /// A socket of the address that datagrams with this route came to, and have to leave from; null if
-  /// there is none.
+  /// A socket of the address that datagrams with this route came to, and have to leave from; null if there is
+  /// none.
   DatagramSocket* find(const Route& route);
 
  private:

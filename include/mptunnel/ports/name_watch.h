@@ -26,11 +26,11 @@ class NameWatch {
   void ask();
   /// The last answer was of use: asks again after `interval`. Without this it asks again soon.
   void found(Duration interval);
-  /// Asks after `delay` if it would later. Not in a pause.
+  /// Asks after `delay`, unless it would earlier. Does nothing in a pause.
   void ask_within(Duration delay);
   /// As ask_within(), with the delay of the next retry.
   void ask_soon() { ask_within(retry_); }
-  /// Drops the question under way, and asks no earlier than after `length`.
+  /// Cancels the lookup under way, and asks no earlier than after `length`.
   void pause(Duration length);
 
   [[nodiscard]] bool is_paused() const { return is_paused_; }

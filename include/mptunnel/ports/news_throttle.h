@@ -6,13 +6,13 @@
 
 namespace mptunnel {
 
-/// A path that changes all the time is no news: a dozen changes are told, then one each half minute.
+/// A path that changes all the time is no news: a dozen changes are logged, then one every 30 s.
 class NewsThrottle {
  public:
   enum class Verdict : std::uint8_t {
-    news,       ///< say it
-    last_news,  ///< say instead that further changes are told rarely
-    no_news,    ///< say nothing
+    news,       ///< log it
+    last_news,  ///< log instead that further changes are logged rarely
+    no_news,    ///< log nothing
   };
 
   Verdict judge(TimePoint now) {

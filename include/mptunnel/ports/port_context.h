@@ -1,4 +1,4 @@
-// What all ports of a program stand on: loop, time, names and sockets. Tests put fakes in their stead.
+// What all ports of a program use: loop, time, names and sockets. Tests replace them with fakes.
 #pragma once
 
 #include <functional>
@@ -11,7 +11,8 @@
 
 namespace mptunnel {
 
-/// Starts looking a name up. The answer comes from a later turn of the loop, unless the request goes before.
+/// Starts looking a name up. The answer comes from a later turn of the loop, unless the request is destroyed
+/// before.
 using NameLookup = std::function<Resolver::Request(const HostPort& name, Resolver::Callback callback)>;
 
 struct PortContext {

@@ -15,7 +15,7 @@ namespace mptunnel {
 /// the processor's second cache, and the arena stays small.
 inline constexpr std::size_t kFlushBytes = std::size_t{512} << 10U;
 
-/// Gathers copies of runs for one socket, sends them with one call, and tells what the kernel took of each.
+/// Gathers copies of runs for one socket, sends them with one call, and reports what the kernel took of each.
 /// Keeps its memory between calls.
 class RunSender {
  public:

@@ -1,4 +1,4 @@
-// The one place where the program's datagram sockets are opened. Tests put a fake in its stead.
+// The one place where the program's datagram sockets are opened. Tests replace it with a fake.
 #pragma once
 
 #include <cstddef>

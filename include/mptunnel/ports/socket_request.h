@@ -19,7 +19,7 @@ inline constexpr std::size_t kFlowBufferBytes = std::size_t{1} << 20U;
 
 /// From the configuration.
 struct SocketTuning {
-  bool offload = true;    ///< UDP_SEGMENT and UDP_GRO where the kernel has them
+  bool offload = true;    ///< UDP_SEGMENT and UDP_GRO if the kernel has them
   bool copy_dscp = true;  ///< packets get the DSCP of the datagrams in them
 };
 
@@ -38,7 +38,7 @@ struct SocketRequest {
   std::string device;  ///< empty: as routing says
 };
 
-/// The options of a socket for `request`. What the socket meets goes to the log.
+/// The options of a socket for `request`. Its notices go to the log.
 UdpSocketOptions options_for(const SocketRequest& request, const SocketTuning& tuning);
 
 }  // namespace mptunnel

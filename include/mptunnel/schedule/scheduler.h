@@ -12,7 +12,7 @@
 
 namespace mptunnel {
 
-/// What a scheduler is told of a datagram.
+/// What a scheduler knows of a datagram.
 struct DatagramView {
   std::size_t bytes = 0;  ///< of the payload
   FlowHandle flow;
@@ -20,7 +20,7 @@ struct DatagramView {
 };
 
 /// Where a datagram goes. It waits in the session's queue if `paths` is empty, until the paths change, or if
-/// `when` is in the future, until then. What waits is decided anew, and expires after kQueueLife.
+/// `when` is in the future, until then. What waits is decided again, and expires after kQueueLife.
 struct Decision {
   PathSet paths;
   TimePoint when{};  ///< the epoch of the clock: at once

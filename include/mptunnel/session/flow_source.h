@@ -1,6 +1,5 @@
-// Where the datagrams of one flow come from, as far as the engine knows: a handle and a hash. What stands
-// behind it, the address of an application, an inner flow of a TUN device or a SOCKS association, is the
-// port's.
+// Where the datagrams of one flow come from, as far as the engine knows: a handle and a hash. Only the port
+// knows what it is: the address of an application, an inner flow of a TUN device or a SOCKS association.
 #pragma once
 
 #include <cstdint>

@@ -11,7 +11,7 @@
 
 namespace mptunnel {
 
-/// What one end says of a path. All counts are of the session, or, where they say "data", of the key epoch of
+/// What one end says of a path. All counts are of the session, or, if they say "data", of the key epoch of
 /// the packet; all wrap at 2^32, and so do the times, in microseconds of the sender's own clock.
 struct PathReport {
   static constexpr std::uint8_t kStandby = 1;    ///< no data is wanted on this path now

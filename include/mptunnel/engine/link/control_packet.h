@@ -16,7 +16,7 @@ namespace mptunnel {
 /// packet is dropped for the reason returned.
 std::optional<Drop> check_frames(ConstBytes frames);
 
-/// Which frames that call for an answer a packet has had: one of each kind gets it.
+/// Which kinds of frames that ask for an answer a packet has had: only the first of each kind is answered.
 class AnsweredOnce {
  public:
   /// Whether it is the first of its kind; any other is counted as dropped.

@@ -1,5 +1,5 @@
-// What one session receives, the same at both ends: packets are opened, copies are counted and now and then
-// checked, fragments are put together. What an engine gets from here is authenticated, and counted.
+// What one session receives, the same at both ends: packets are opened, copies are counted and a sample of
+// them is verified, fragments are put together. What an engine gets from here is authenticated, and counted.
 #pragma once
 
 #include <optional>
@@ -14,8 +14,8 @@
 
 namespace mptunnel {
 
-/// Where packets came from, and what counts them. Nothing is kept of an address before something genuine
-/// came from it.
+/// The address that packets came from, and their counters. Nothing is kept for an address before something
+/// genuine came from it.
 class Origin {
  public:
   /// `traffic` is null if nothing genuine came from there yet; then admit() makes it.
@@ -53,14 +53,14 @@ class Receiver {
   /// speaks of what was sent before; genuine copies are counted here. nullopt if it is dropped.
   std::optional<Opened> open_control(LinkEpoch& epoch, const PacketHeader& header, Bytes packet,
                                      Origin& origin, TimePoint now);
-  /// Takes a fragment that came under this key. The frames of the packet that is whole with it, opened and
-  /// kept in `out`; nullopt if none is, or it is dropped. A CONTROL packet in fragments has a datagram, and
-  /// FLOW_OPEN in front of it, alone: anything else would act on what the packet around the fragment still
-  /// needs.
+  /// Takes a fragment that came under this key. Returns the frames of the packet that it completes, opened
+  /// and kept in `out`; nullopt if it completes none, or is dropped. A CONTROL packet in fragments may have a
+  /// datagram and a FLOW_OPEN in front of it, and no other frame: that could change what the packet around
+  /// the fragment still needs.
   std::optional<ConstBytes> add_fragment(LinkEpoch& epoch, const FragmentFrame& fragment, Output& out,
                                          TimePoint now);
   /// Reads the frames of an opened DATA packet: `on_datagram(const DatagramFrame&)`, and for any other
-  /// `on_other(const Frame&)`, which says whether the frame may stand there; if not, the rest is dropped.
+  /// `on_other(const Frame&)`, which returns whether a DATA packet may have it; if not, the rest is dropped.
   template <typename OnDatagram, typename OnOther>
   void read_data(ConstBytes frames, OnDatagram on_datagram, OnOther on_other) {
     if (const auto datagram = whole_datagram(frames)) {

@@ -58,7 +58,7 @@ class Sender {
   [[nodiscard]] TimePoint deadline() const {
     return has_waiting() ? std::min(queue_.deadline(), resume_) : kNever;
   }
-  /// When somebody who does not ask for deadline() each time should look again, after something had to wait.
+  /// When a caller that does not follow deadline() should look again, after something had to wait.
   [[nodiscard]] TimePoint wake_by(TimePoint now) const { return std::min(now + kQueueTick, resume_); }
   /// Whether the scheduler wants flush() called now.
   [[nodiscard]] bool is_due(TimePoint now) const { return has_waiting() && now >= resume_; }
@@ -83,7 +83,7 @@ class Sender {
 
   /// The largest payload that each of `paths` carries in one packet; nullopt if there is no session or path.
   [[nodiscard]] std::optional<std::size_t> largest_whole(const PathViews& paths) const;
-  /// To be called about once a second: the event to tell of if many datagrams need fragments.
+  /// To be called about once a second: the event to report if many datagrams need fragments.
   std::optional<Fragmenting> check_fragmenting(const PathViews& paths, TimePoint now);
   [[nodiscard]] const FragmentWatch& watch() const { return watch_; }
 
