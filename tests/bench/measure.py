@@ -168,7 +168,7 @@ class Search:
         return (self._low * self._high) ** 0.5
 
     def run(self):
-        """What arrives a second at the highest rate that passes twice; 0 where none does."""
+        """What arrives a second at the highest rate that passes twice; 0 if none does."""
         for _ in range(MOST_STEPS):
             is_narrow = self._low is not None and self._high is not None and self._high / self._low <= PRECISION
             offered = self._low if is_narrow else self._next()

@@ -22,7 +22,7 @@ FILES = {
 
 def draw_apart(figures, folder):
     """Draws from a file of figures with a Python that has matplotlib: this one, or the system's. Returns (file name, title) of
-    each drawing, or None where none has it."""
+    each drawing, or None if none has it."""
     for python in (sys.executable, "/usr/bin/python3"):
         probe = subprocess.run([python, "-c", "import matplotlib"], check=False, capture_output=True)
         if probe.returncode == 0:

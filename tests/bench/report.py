@@ -49,7 +49,7 @@ def cost_table(results):
             if any(cell != "-" for cell in free):
                 rows.append([f"{case.title}, placed by the scheduler", f"{rate:,}", *free, ""])
     return ("CPU microseconds a delivered datagram, client and server together (ratio to the relay), the client's end on one "
-            "processor and the server's on the other; \"lost\" where any system lost more than 0.5 %:\n\n"
+            "processor and the server's on the other; \"lost\" if any system lost more than 0.5 %:\n\n"
             + table(["case", "a second", *TITLES.values(), "lost"], rows))
 
 

@@ -107,7 +107,7 @@ def takes_over(test):
     spared.check_takeover(0, (1,), "the only one dark")
     since = harness.now_ns()
     time.sleep(1)
-    check(spared.tunnel.path("b2")["standby"], "the metered one is called in although the backup is up")
+    check(spared.tunnel.path("b2")["standby"], "the metered one is used although the backup is up")
     data = spared.passed(2, since, paths.DATA)
     check(all(data[way] == 0 for way in DIRECTIONS), f"the metered one carried {data} although the backup is up")
     spared.check_takeover(1, (2,), "the backup dark, too")

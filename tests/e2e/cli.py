@@ -71,7 +71,7 @@ def port_in_use(test):
 
 
 def signals_end_it(test):
-    """SIGTERM and SIGINT end either end with exit code 0, and the other end is told"""
+    """SIGTERM and SIGINT end either end with exit code 0, and the other end is notified"""
     for number in (signal.SIGTERM, signal.SIGINT):
         tunnel = harness.standing_tunnel(test, 2)
         tunnel.client.signal(number)
@@ -125,7 +125,7 @@ def in_the_background(test):
 
 
 def refusing_target(test):
-    """A target that refuses is logged once and tried on; so is one that appears later"""
+    """A target that refuses is logged once and still sent to; so one that appears later is found"""
     echo = test.echo()
     port = echo.port
     echo.stop()

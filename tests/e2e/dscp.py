@@ -21,7 +21,7 @@ TABLE = "inet outside"
 
 
 class Target(threading.Thread):
-    """Echoes what comes, marked with a DSCP of its own where there was one."""
+    """Echoes what comes, marked with a DSCP of its own if there was one."""
 
     def __init__(self, namespace):
         super().__init__(daemon=True)

@@ -318,7 +318,7 @@ class Test:
         return self._listening(process)
 
     def tell(self, bridge, command):
-        """A command to a lossy_bridge; the answer, parsed where it is JSON."""
+        """A command to a lossy_bridge; the answer, parsed if it is JSON."""
         here = self.folder / f"t{next(self._numbers)}"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
             channel.bind(str(here))
@@ -560,7 +560,7 @@ def _outcome(case, options):
 
 
 def run(*cases, together=False):
-    """Runs the cases of a script, as its command line says: one after another, or at the same time where they mostly wait."""
+    """Runs the cases of a script, as its command line says: one after another, or at the same time if they mostly wait."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True, help="folder with mpclient, mpserver, lossy_bridge and udp_probe")
     parser.add_argument("--sanitized", action="store_true", help="the programs are slow: lower rates and counts")

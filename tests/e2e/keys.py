@@ -1,4 +1,4 @@
-"""The shared key: who has it is served, who has not hears nothing; and where it may come from."""
+"""The shared key: clients that have it are served, others hear nothing; and where it may come from."""
 
 import harness
 from harness import check

@@ -13,7 +13,7 @@ from harness import check, say
 
 RATE, SECONDS = 5000, 6
 LOSSES = (0, 10, 50)  # percent, of each bridge, each way
-# The bridge that loses most is the fastest, so that each is first now and then. They are so far apart that a program that is not
+# The bridge that loses most is the fastest, so that each is first sometimes. They are so far apart that a program that is not
 # scheduled for a while still sees the copies in their order.
 DELAYS_MS = (100, 60, 20)
 DOUBTFUL_NS = 10 * 10**6

@@ -14,7 +14,7 @@ CLONE_NEWNET = 0x40000000  # <sched.h>
 
 
 def need(*programs):
-    """Skips the test where one of these is missing."""
+    """Skips the test if one of these is missing."""
     for program in programs:
         if shutil.which(program) is None:
             raise harness.Skip(f"{program} is not installed")

@@ -129,7 +129,7 @@ def what_both_ends_tell(test):
 
 class OwnRuntime:
     """Instances with their sockets at the default place, which is below a folder of the test's own: as another user
-    than root, who has /run."""
+    than root, whose sockets are in /run."""
 
     def __init__(self, test):
         self.test = test
@@ -167,7 +167,7 @@ def config_file(test, port, name):
 
 
 def ways_to_ask(test):
-    """By configuration, by mpserver's arguments, by its port alone, by the socket, and by nothing where one runs"""
+    """By configuration, by mpserver's arguments, by its port alone, by the socket, and by nothing if one runs"""
     runtime = OwnRuntime(test)
     check("no instance of this user runs" in runtime.ask("mpclient", code=1), "nothing runs")
     check("no instance of this user runs" in runtime.ask("mpserver", code=1), "nothing runs")
@@ -286,14 +286,14 @@ def in_the_background(test):
 
 
 def hostile_askers(test):
-    """Requests that are wrong, endless or never read disturb neither the tunnel nor who asks properly"""
+    """Requests that are wrong, endless or never read disturb neither the tunnel nor proper requests"""
     tunnel = harness.standing_tunnel(test, 2)
     control = control_of(tunnel.server)
     send = test.send(tunnel.port, "--for", 4, "--rate", 500)
 
     def connect():
         asker = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        # With a time-out connect() would fail where it has to wait for a place in the queue.
+        # With a time-out connect() would fail if it has to wait for a place in the queue.
         asker.connect(control)
         asker.settimeout(10)
         return asker

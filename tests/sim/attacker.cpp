@@ -6,7 +6,7 @@ namespace mptunnel::sim {
 namespace {
 
 constexpr std::size_t kAddresses = 3;
-/// What is remembered: every packet lately, and one now and then for good.
+/// What is remembered: every packet lately, and a few for good.
 constexpr std::size_t kRecent = 200;
 constexpr std::size_t kKept = 100;
 constexpr std::size_t kMaxNoise = 1400;

@@ -55,7 +55,7 @@ class Bench {
   [[nodiscard]] PathState state(std::size_t path);
 };
 
-/// How long after `since` the first answer came to what was asked after it; a minute where none came.
+/// How long after `since` the first answer came to what was asked after it; a minute if none came.
 Duration resumed_after(const Application& application, TimePoint since);
 
 }  // namespace mptunnel::sim

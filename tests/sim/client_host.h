@@ -20,7 +20,7 @@ namespace mptunnel::sim {
 
 /// How a program drives its engine.
 struct DriverOptions {
-  Duration lateness{0};         ///< of deadlines, now and then, at most
+  Duration lateness{0};         ///< of some deadlines, at most
   bool coalesce = true;         ///< datagrams that arrive together are handed over together
   double refusals_percent = 0;  ///< of sends: the kernel takes some packets of the run only, or none
   std::size_t mtu = 1472;       ///< UDP payload that the interface takes: more is EMSGSIZE
@@ -51,7 +51,7 @@ class ClientHost {
   void start(PathSet available = PathSet::all());
   /// SIGKILL.
   void kill();
-  /// SIGTERM: the server is told.
+  /// SIGTERM: the server is notified.
   void close();
   /// The end of the run: nothing waits in the program any more, so its books must balance.
   void end();

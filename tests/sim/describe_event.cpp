@@ -41,7 +41,7 @@ std::string describe(const Event& event) {
           [](const NoAnswer&) { return std::string("no answer to handshakes"); },
           [](const PathChanged& e) { return path_change(e.path, e.state, e.was, e.rtt); },
           [](const PathStandby& e) {
-            return fmt::format("path {} {}", e.path.value, e.standby ? "stands by" : "is called in");
+            return fmt::format("path {} {}", e.path.value, e.standby ? "stands by" : "is in use");
           },
           [](const PathLooped& e) { return fmt::format("path {} leads back to us", e.path.value); },
           [](const Fragmenting& e) { return fragments(e); },

@@ -21,7 +21,7 @@ class EventQueue {
   using Action = std::function<void()>;
 
   [[nodiscard]] TimePoint now() const { return now_; }
-  /// Runs `action` at `when`, or now where that is past.
+  /// Runs `action` at `when`, or now if that is past.
   void at(TimePoint when, Action action);
   void after(Duration delay, Action action) { at(now_ + delay, std::move(action)); }
   /// Runs everything up to and including `end`, and stops there.

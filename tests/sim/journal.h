@@ -1,4 +1,4 @@
-// What one run has to say: the invariants it broke and, where wanted, a line for each thing that happened.
+// What one run has to say: the invariants it broke and, if wanted, a line for each thing that happened.
 #pragma once
 
 #include <fmt/format.h>

@@ -37,16 +37,16 @@ class RecordingRandom final : public RandomSource {
 
 class Observer {
  public:
-  /// Who sends.
+  /// The end that sends.
   struct Sender {
     Side side{};
     ProcessNumber process = 0;
   };
 
-  /// A client made this HANDSHAKE 1. `key` is what it is set to. False where it can't be read.
+  /// A client made this HANDSHAKE 1. `key` is what it is set to. False if it can't be read.
   bool on_handshake1(ProcessNumber client, const ClientIdentity& identity, ConstBytes message,
                      const RecordingRandom& random, const std::optional<SecretKey>& key);
-  /// A server made this HANDSHAKE 2. Returns the new epoch, if it is one; false where it can't be read.
+  /// A server made this HANDSHAKE 2. Returns the new epoch, if it is one; false if it can't be read.
   std::pair<bool, std::shared_ptr<Epoch>> on_handshake2(ProcessNumber server, ConstBytes message,
                                                         TimePoint now);
   /// Reads a DATA or CONTROL packet: fills in number, epoch, plaintext and frames. The error says what is
@@ -72,7 +72,7 @@ class Observer {
   std::map<HandshakeSalt, Attempt> attempts_;
   std::set<std::string> answers_;
   std::vector<std::shared_ptr<Epoch>> epochs_;
-  /// By who sends and the receiver's index, oldest first: a replayed HANDSHAKE 1 gives an index a second key.
+  /// By sender and the receiver's index, oldest first: a replayed HANDSHAKE 1 gives an index a second key.
   std::map<std::pair<ProcessNumber, SessionIndex>, std::vector<std::shared_ptr<Epoch>>> by_sender_;
 };
 

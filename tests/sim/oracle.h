@@ -105,7 +105,7 @@ class Oracle {
   Ledger ledger_;
   Observer observer_;
   std::map<std::pair<ProcessNumber, std::uint64_t>, std::uint16_t> applications_;
-  /// What a client's flow ids stand for, as its FLOW_OPENs said last.
+  /// The application of each of a client's flow ids, as its FLOW_OPENs said last.
   std::map<std::pair<ProcessNumber, FlowId>, std::uint16_t> flows_;
   std::map<ProcessNumber, std::shared_ptr<Epoch>> current_;
   std::map<ProcessNumber, Account> accounts_;

@@ -25,8 +25,8 @@ enum class Side : std::uint8_t { client, server };
 /// A program from its start to its end: each restart has a new number.
 using ProcessNumber = int;
 
-/// One key epoch as the observer knows it: both ends, the keys, and the times that decide who must still
-/// read it.
+/// One key epoch as the observer knows it: both ends, the keys, and the times that decide which end must
+/// still read it.
 struct Epoch {
   Epoch(TrafficKeys client_keys, TrafficKeys server_keys)
       : as_client(std::move(client_keys)), as_server(std::move(server_keys)) {}
@@ -111,7 +111,7 @@ using PacketPtr = std::shared_ptr<Packet>;
 
 /// One copy on its way. `from` is where the receiver sees it come from.
 struct Copy {
-  PacketPtr packet;  ///< what it was; nothing where it never was one
+  PacketPtr packet;  ///< what it was; null if it never was one
   std::optional<std::vector<std::uint8_t>> altered;
   Route from;
 

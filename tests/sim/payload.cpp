@@ -37,7 +37,7 @@ std::optional<std::uint32_t> Ledger::sealed(ConstBytes payload, std::uint16_t ap
   if (payload.size() < kLabelBytes) {
     auto& alike = small_[Alike{by, application, payload.size()}];
     if (alike.empty()) return std::nullopt;
-    // They are alike; the newest, since older ones may have been dropped without a trace.
+    // They are alike; the newest, because older ones may have been dropped without a trace.
     number = alike.back();
     alike.pop_back();
   } else {

@@ -33,7 +33,7 @@ class Ledger {
 
   /// Writes the record's payload to `out`, whose size is the record's, and returns its number.
   std::uint32_t offer(Record record, Bytes out);
-  /// A process sealed this payload for this application's flow: which datagram is it? Nothing where no such
+  /// A process sealed this payload for this application's flow: which datagram is it? nullopt if no such
   /// one was offered to it, or it was sealed before.
   std::optional<std::uint32_t> sealed(ConstBytes payload, std::uint16_t application, ProcessNumber by);
 

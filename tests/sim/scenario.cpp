@@ -141,7 +141,7 @@ void Run::judge(TimePoint whole_from, TimePoint watched_from, TimePoint watched_
     if (!application->is_active || !application->traffic.echo) continue;
     if (application->traffic.max_bytes > kFitsSurely || application->traffic.interval > kWatched) continue;
     if (!application->first_answer_to(whole_from))
-      world_.journal().fail("application {} hears nothing since the repair", application->number);
+      world_.journal().fail("application {} hears nothing after the repair", application->number);
   }
   std::size_t lost = 0;
   for (const Record& record : world_.context().oracle.ledger().records()) {
@@ -157,7 +157,7 @@ void Run::judge(TimePoint whole_from, TimePoint watched_from, TimePoint watched_
 }
 
 bool Run::must_arrive(const Record& record, TimePoint watched_from) {
-  // Who carries copies of MTU probes past a link makes it look wider than it is.
+  // An attacker who carries copies of MTU probes past a link makes it look wider than it is.
   if (attacker_ && record.size > kSurelyWhole) return false;
   if (!record.is_reply) return true;
   // A datagram that an attacker held back makes the target answer, or send, to a program that is gone.

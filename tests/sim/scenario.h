@@ -46,7 +46,7 @@ struct ScenarioKind {
 
 const std::vector<ScenarioKind>& scenario_kinds();
 
-/// What broke, in words; empty where nothing did.
+/// What broke, in words; empty if nothing did.
 std::vector<std::string> run_scenario(const ScenarioKind& kind, std::uint64_t seed, bool tracing);
 
 }  // namespace mptunnel::sim

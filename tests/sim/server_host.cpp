@@ -110,7 +110,7 @@ void ServerHost::give(Batch& batch) {
 
 std::optional<FlowHandle> ServerHost::socket_of(const TargetPeer& peer) const {
   if (peer.server == program_->number && program_->sockets.contains(peer.flow)) return peer.flow;
-  // A new socket has the port of the old one, where it could get it.
+  // A new socket has the port of the old one, if it could get it.
   const auto port = program_->ports.find(peer.hash);
   if (port == program_->ports.end()) return std::nullopt;
   return port->second;

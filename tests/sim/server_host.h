@@ -33,7 +33,7 @@ class ServerHost {
   void start();
   /// SIGKILL.
   void kill();
-  /// SIGTERM: the clients are told.
+  /// SIGTERM: the clients are notified.
   void close();
   /// The end of the run: nothing waits in the program any more, so its books must balance.
   void end();
@@ -71,7 +71,7 @@ class ServerHost {
     AddressGuard guard;
     Alarm alarm;
     std::map<FlowHandle, std::uint64_t> sockets;  ///< to the target: the hash whose port each has
-    std::map<std::uint64_t, FlowHandle> ports;    ///< and who has a hash's own port
+    std::map<std::uint64_t, FlowHandle> ports;    ///< and the flow that has a hash's own port
   };
 
   template <typename Call>

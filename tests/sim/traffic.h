@@ -1,4 +1,4 @@
-// Who uses the tunnel: applications in front of the clients, and the target behind the server.
+// The users of the tunnel: applications in front of the clients, and the target behind the server.
 #pragma once
 
 #include <cstdint>

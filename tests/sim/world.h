@@ -41,7 +41,7 @@ class World {
 
   // What happens to a client's paths.
 
-  /// The bridge sends from a new address from now on. The old one is dead, or, where `old_lives`, still leads
+  /// The bridge sends from a new address from now on. The old one is dead, or, if `old_lives`, still leads
   /// to the client.
   void rebind(ClientHost& client, std::size_t path, bool old_lives = false);
   /// The same, to an address of choice.

@@ -34,7 +34,7 @@ class Room {
     for (std::size_t i = 0; i < kMessages; ++i) messages_[i].msg_hdr.msg_control = &controls_[i];
   }
 
-  /// Counts what is there. False where nothing was.
+  /// Counts what is there. False if nothing was.
   bool take(int fd, SinkCounters& counters) {
     for (mmsghdr& message : messages_) message.msg_hdr.msg_controllen = sizeof(Control);
     // With MSG_TRUNC the length is the datagram's own, however little room it has.

@@ -1,5 +1,5 @@
 // Counts datagrams with as little work as possible: their bytes are never copied out of the kernel, and while
-// they keep coming it looks only now and then, so that who sends has nobody to wake.
+// they keep coming it sleeps between reads, so that a sender has nobody to wake.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace mptunnel::bench {
 
-/// Who measures reads this from a file that is mapped into memory.
+/// The benchmark reads this from a file that is mapped into memory.
 struct SinkCounters {
   std::uint64_t datagrams = 0;
   std::uint64_t bytes = 0;

@@ -25,7 +25,7 @@ class BitmapWindow {
     return (words_[word_of(number)] & bit_of(number)) != 0;
   }
 
-  /// False where contains() would have said true.
+  /// False if contains() would have said true.
   bool insert(PacketNumber number) {
     if (contains(number)) return false;
     if (number.value >= end_) {

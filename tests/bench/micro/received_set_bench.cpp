@@ -141,8 +141,8 @@ BENCHMARK_TEMPLATE(InOrder, LargeWindow)->ArgName("holes")->Arg(0)->Arg(1)->Arg(
 BENCHMARK_TEMPLATE(InOrder, TreeOfNumbers)->ArgName("holes")->Arg(0)->Arg(1)->Arg(20);
 
 /// Three paths, each `apart` numbers behind the one before it and losing `loss` of a hundred: 10 ms, where
-/// copies lie two blocks below the top; 16 blocks, where
-/// a cache by the last bits of a block's key would have the paths in each other's way; a second.
+/// copies lie two blocks below the top; 16 blocks, where a cache by the last bits of a block's key would have
+/// the paths in each other's way; a second.
 template <typename Set>
 void ThreePaths(benchmark::State& state) {
   run<Set>(state, 3, static_cast<std::uint32_t>(state.range(0)), static_cast<double>(state.range(1)) / 100);

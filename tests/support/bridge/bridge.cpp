@@ -146,8 +146,8 @@ std::string Bridge::command_lines(std::string_view text, bool can_answer) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     const std::string_view line = text.substr(0, end);
     if (!line.empty()) answer += fmt::format("{}\n", command(line, monotonic_now()));
-    // Who can be answered reads the answer; a program that nobody reads from must not fill its standard
-    // output.
+    // A sender that can be answered reads the answer; standard output, which perhaps nobody reads, must not
+    // fill up.
     if (line == "stats" && !can_answer) report();
     text.remove_prefix(std::min(end + 1, text.size()));
   }

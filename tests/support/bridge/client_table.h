@@ -1,4 +1,4 @@
-// Who uses the bridge: each client address and its own connected socket to the target, like a forked socat's.
+// The clients of the bridge: each address and its own connected socket to the target, like a forked socat's.
 // It moves no datagrams.
 #pragma once
 
@@ -27,7 +27,7 @@ class ClientTable {
  public:
   ClientTable(std::size_t limit, Duration idle) : limit_(limit), idle_(idle) {}
 
-  /// Null where the address is not known.
+  /// Null if the address is not known.
   Client* find(const Endpoint& address);
   Client* find(std::uint64_t id);
   /// The client that was heard last; null without any.

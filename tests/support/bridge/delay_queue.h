@@ -28,11 +28,11 @@ class DelayQueue {
   explicit DelayQueue(std::size_t max_datagrams = kMaxDatagrams, std::size_t max_bytes = kMaxBytes)
       : max_datagrams_(max_datagrams), max_bytes_(max_bytes) {}
 
-  /// False, and nothing kept, where a limit is reached.
+  /// False, and nothing kept, if a limit is reached.
   bool push(DelayedDatagram datagram);
   /// The next one that is due, if any.
   std::optional<DelayedDatagram> pop_due(TimePoint now);
-  /// When the next one is due; kNever where none waits.
+  /// When the next one is due; kNever if none waits.
   [[nodiscard]] TimePoint next_release() const { return heap_.empty() ? kNever : heap_.front().release; }
   [[nodiscard]] std::size_t size() const { return heap_.size(); }
 

@@ -10,7 +10,7 @@
 namespace mptunnel::test {
 namespace {
 
-/// What a number may be, and how it is called where it is not.
+/// What a number may be, with the words for it in messages.
 struct Range {
   double least;
   double most;

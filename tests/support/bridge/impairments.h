@@ -63,7 +63,7 @@ class BurstLoss {
 
   /// Keeps state and random numbers.
   void set(double percent, double mean_length);
-  /// Moves by one datagram; true where it is lost.
+  /// Moves by one datagram; true if it is lost.
   bool lose();
   /// Whether the two can be had together: bursts must be long enough to lose that much.
   static bool possible(double percent, double mean_length);
@@ -87,7 +87,7 @@ class RateLimiter {
 
 /// What happens to one copy of a datagram.
 struct CopyVerdict {
-  TimePoint release;                         ///< leaves then; `now` where nothing delays it
+  TimePoint release;                         ///< leaves then; `now` if nothing delays it
   std::optional<std::uint32_t> flipped_bit;  ///< counted from bit 0 of byte 0
 };
 

@@ -18,7 +18,7 @@ class Injector {
   /// Reads the sample files that `options` name. The error says which can't be read, or what the modes lack.
   static tl::expected<Injector, std::string> create(const BridgeOptions& options, TimePoint start);
 
-  /// For "live" samples: to be told of each datagram that passes.
+  /// For "live" samples: to be called for each datagram that passes.
   void observe(Direction direction, ConstBytes datagram);
   [[nodiscard]] bool observes() const;
   /// Of each direction; 0 pauses.

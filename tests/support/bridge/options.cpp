@@ -40,7 +40,7 @@ std::vector<std::unique_ptr<Given>> add_impairments(CLI::App& app) {
   return all;
 }
 
-/// "" where all fits; else the mistake.
+/// "" if all fits; else the mistake.
 std::string apply(const std::vector<std::unique_ptr<Given>>& all, ImpairmentPair& impairments) {
   for (const auto& given : all) {
     if (given->is_set) given->values = {"on"};

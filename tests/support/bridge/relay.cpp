@@ -124,7 +124,7 @@ void Relay::pass(Direction direction, Client& client, Bytes datagram, TimePoint 
   for (std::size_t i = 0; i < verdict.count; ++i) {
     pass_copy(direction, client, datagram, verdict.copies[i], i > 0, now);
   }
-  // The queue has no room for a copy where it had none for the one before: those lost are the last.
+  // The queue has no room for a copy if it had none for the one before: those lost are the last.
   for (std::size_t i = 0; i < verdict.queue_drops; ++i) {
     lose(direction, Loss::queue, datagram, verdict.count + i > 0, now);
   }

@@ -36,7 +36,7 @@ class ReceiveBatch {
  public:
   ReceiveBatch();
 
-  /// Takes what is there, without waiting. 0 where nothing is; an error that the network caused (a refused
+  /// Takes what is there, without waiting. 0 if nothing is; an error that the network caused (a refused
   /// datagram) is counted, not returned.
   std::size_t receive(int fd);
 
@@ -66,8 +66,8 @@ struct SendTotals {
       0;  ///< ICMP errors of earlier datagrams that sending ran into; the datagram was tried again
 };
 
-/// Collects datagrams for one socket and hands them to the kernel together. Who adds flushes: nothing leaves
-/// before.
+/// Collects datagrams for one socket and hands them to the kernel together. Nothing leaves before the caller
+/// flushes.
 class SendBatch {
  public:
   /// Told what became of a datagram, with the mark that it was added with.

@@ -24,7 +24,7 @@ class ControlSocket {
   ~ControlSocket();
 
   [[nodiscard]] int fd() const { return fd_.get(); }
-  /// What to answer; `can_answer` is false where the sender has no address and the answer will be dropped.
+  /// What to answer; `can_answer` is false if the sender has no address and the answer will be dropped.
   using Answer = std::function<std::string(std::string_view text, bool can_answer)>;
   /// Takes each waiting datagram and sends back its answer.
   void serve(const Answer& answer);

@@ -25,7 +25,7 @@ class EventLoop {
  public:
   using Action = std::function<void(TimePoint now)>;
 
-  /// Fails where the system lacks descriptors.
+  /// Fails if the system lacks descriptors.
   static tl::expected<std::unique_ptr<EventLoop>, std::string> create();
 
   /// Calls `action` whenever `fd` is readable or has an error. The descriptor stays the caller's.

@@ -38,7 +38,7 @@ class Mutator {
  public:
   Mutator(MutatorOptions options, std::uint64_t seed) : options_(std::move(options)), random_(seed) {}
 
-  /// Puts the next datagram in `out`. False where its kind needs a sample that is not there: none at all, or
+  /// Puts the next datagram in `out`. False if its kind needs a sample that is not there: none at all, or
   /// an empty one that can be neither cut nor flipped.
   bool make(const std::vector<Buffer>& samples, Buffer& out);
 

@@ -45,7 +45,7 @@ std::optional<HostPort> split_host_port(std::string_view text, std::string_view 
   return result;
 }
 
-/// The forced size where the process may, else as much of it as net.core.*mem_max allows.
+/// The forced size if the process may, else as much of it as net.core.*mem_max allows.
 void enlarge_buffers(int fd) {
   const int size = kBufferBytes;
   if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) != 0) {

@@ -43,7 +43,7 @@ struct SocketAddress {
 };
 
 SocketAddress to_socket_address(const Endpoint& endpoint);
-/// Unset where the family is neither IPv4 nor IPv6.
+/// Unset if the family is neither IPv4 nor IPv6.
 Endpoint to_endpoint(const SocketAddress& address);
 
 /// "HOST:PORT", "[IPV6]:PORT", or "PORT" alone, which means `default_host`. Names are looked up, blocking;

@@ -29,7 +29,7 @@ class FlowArrivals {
  public:
   /// Words that the set grows by so that it can hold `number`.
   [[nodiscard]] std::size_t growth_for(std::uint32_t number) const;
-  /// False where it was there before.
+  /// False if it was there before.
   bool insert(std::uint32_t number);
   [[nodiscard]] std::uint64_t unique() const { return unique_; }
   [[nodiscard]] std::uint64_t duplicates() const { return duplicates_; }

@@ -16,10 +16,10 @@ class LatencyHistogram {
   /// Negative ones count as 0.
   void add(Duration latency);
   [[nodiscard]] std::uint64_t count() const { return count_; }
-  /// The smallest latency that at least `percent` (over 0, to 100) of all do not exceed; 0 where there are
+  /// The smallest latency that at least `percent` (over 0, to 100) of all do not exceed; 0 if there are
   /// none. Least and greatest are exact.
   [[nodiscard]] Duration percentile(double percent) const;
-  /// {"min", "p50", "p90", "p99", "p99.9", "max", "mean"} in milliseconds; each null where there are none.
+  /// {"min", "p50", "p90", "p99", "p99.9", "max", "mean"} in milliseconds; each null if there are none.
   [[nodiscard]] nlohmann::ordered_json to_json() const;
 
  private:

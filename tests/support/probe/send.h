@@ -28,7 +28,7 @@ struct SendOptions {
   std::size_t max_bytes = 1000;  ///< to kMaxProbeBytes; sizes are uniform in between
   std::size_t flows = 1;         ///< sockets, each with a port of its own, that take turns
   bool expect_echo = true;
-  std::optional<std::uint64_t> seed;  ///< of run id and sizes; random where unset
+  std::optional<std::uint64_t> seed;  ///< of run id and sizes; random if unset
   std::string bind;                   ///< ADDRESS:PORT; flow i uses PORT + i unless PORT is 0
   double drain_seconds = 1;
   std::string timeline;  ///< file; empty: none

@@ -23,14 +23,14 @@ class SocketLink {
  public:
   static constexpr std::size_t kPaths = 3;
 
-  /// Opens all sockets and a flow for each of `applications`; false where they do not come up.
+  /// Opens all sockets and a flow for each of `applications`; false if they do not come up.
   SocketLink(bool encrypt, std::size_t applications);
   [[nodiscard]] bool start();
 
   /// `count` datagrams in one batch of an application, and of the target to the application's flow.
   void application_sends(std::size_t application, std::size_t count);
   void target_sends(std::size_t application, std::size_t count);
-  /// Carries what was sent; false where it does not all arrive, or more than that.
+  /// Carries what was sent; false if it does not all arrive, or more than that.
   [[nodiscard]] bool carry();
   /// Lets time pass, and what is due happen.
   void advance(Duration span);

@@ -14,7 +14,7 @@ struct Spending {
   std::uint64_t on_network = 0;      ///< server: opening
   std::uint64_t on_target = 0;       ///< server: sealing
   std::uint64_t on_path = 0;         ///< client: opening
-  std::uint64_t send = 0;            ///< runs down the paths, and what the engine is told of them
+  std::uint64_t send = 0;            ///< runs down the paths, and on_sent() of the engine
   std::uint64_t deliver = 0;         ///< payloads to the application or the target
 
   friend bool operator==(const Spending&, const Spending&) = default;

@@ -66,7 +66,7 @@ TEST(FindInstance, TakesTheOneThatRuns) {
 TEST(FindInstance, FollowsTheConfiguration) {
   const TemporaryFolder folder;
   const RuntimeUser user = user_of(folder);
-  // The key file is not there: who asks needs none.
+  // The key file is not there: --status needs none.
   const std::string client = folder.write("c", "h 1\nlisten 127.0.0.1:3456\nlisten 3457\nkey-file missing\n");
   EXPECT_EQ(found("mpclient", asking(client), user), folder / "mptunnel/mpclient-3456.sock");
   EXPECT_EQ(found("mpclient", asking(folder.write("d", "h 1\n")), user),

@@ -54,7 +54,7 @@ TEST(ControlPath, MakesThatFolderForItsOwnerAlone) {
 
 TEST(ControlPath, RefusesAFolderThatIsNotTheUsersAlone) {
   const TemporaryFolder folder;
-  // The folders here belong to who runs the test, which is another user than this one.
+  // The folders here belong to the user who runs the test, which is another one.
   const RuntimeUser user{.uid = geteuid() + 1, .runtime_dir = "", .temporary = folder.path()};
   const std::string own = folder / ("mptunnel-" + std::to_string(user.uid));
   std::filesystem::create_directory(own);

@@ -119,7 +119,7 @@ TEST(StatementDocuments, TableHasEachOptionAndVariable) {
   EXPECT_EQ(documented, expected);
 }
 
-/// Whether the text says what the statement is like where it is left out.
+/// Whether the text says what the statement is like if it is left out.
 bool says_default(const std::string& text, const Statement& statement) {
   const auto contains = [&text](const std::string& words) { return text.find(words) != std::string::npos; };
   if (!statement.default_value.empty()) {

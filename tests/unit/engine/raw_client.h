@@ -16,7 +16,7 @@ class RawClient {
             const HandshakeSettings& settings = {})
       : server_(server), random_(random), handshake_(settings, random), route_(route) {}
 
-  /// HANDSHAKE 1, and the answer to it: true where it gave an epoch.
+  /// HANDSHAKE 1, and the answer to it: true if it gave an epoch.
   bool shake(TimePoint now) {
     handshake_.begin(SessionIndex{static_cast<std::uint32_t>(random_.below(1U << kSessionIndexBits))}, now);
     message_.assign(handshake_.message().begin(), handshake_.message().end());
@@ -58,11 +58,11 @@ class RawClient {
     events.insert(events.end(), out.events.begin(), out.events.end());
     return out;
   }
-  /// Handshake and hello: true where the server then has a session that answers.
+  /// Handshake and hello: true if the server then has a session that answers.
   bool connect(std::uint8_t identity, ProcessId process, TimePoint now) {
     return shake(now) && !send(hello(identity, process, now), now).runs.empty();
   }
-  /// The frames of a packet of the server, or nothing where it does not open.
+  /// The frames of a packet of the server; it must open.
   std::vector<Frame> read(ConstBytes packet, TimePoint now) {
     Packet copy(packet.begin(), packet.end());
     std::vector<Frame> frames;

@@ -77,7 +77,7 @@ class Recorder {
   /// All that was sent so far.
   [[nodiscard]] const std::vector<Flight>& flights() const { return flights_; }
 
-  /// When copies of a packet arrive, each so much later than the path's delay: none where it is lost. One, at
+  /// When copies of a packet arrive, each so much later than the path's delay: none if it is lost. One, at
   /// once, if there is no function.
   std::function<std::vector<Duration>(const Flight&)> fate;
   /// Whether the sender's kernel finds a packet too large for its path.

@@ -99,10 +99,10 @@ class Tunnel {
   Output out;         ///< of the client
   Output server_out;  ///< of the server
 
-  /// Whether a packet arrives; all do where there is none.
+  /// Whether a packet arrives; all do if this is unset.
   std::function<bool(const Wire&)> arrives;
-  /// Why the sender's kernel does not take a packet; nothing where it does. All are taken where there is
-  /// none.
+  /// Why the sender's kernel does not take a packet; nullopt if it does. All are taken if this is
+  /// unset.
   std::function<std::optional<Drop>(const Wire&)> refused;
   std::vector<Wire> wires;  ///< all that was sent, in order
   std::vector<Delivered> at_target;

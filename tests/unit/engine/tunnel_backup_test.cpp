@@ -75,7 +75,7 @@ TEST(TunnelBackup, TakesOverWhenTheOtherTurnsSuspectAndIsReleasedWhenItIsBack) {
   EXPECT_LE(tunnel.now - cut, 320ms);
   ASSERT_EQ(standby_events(tunnel).size(), 1U);
   EXPECT_FALSE(standby_events(tunnel)[0].standby);
-  EXPECT_FALSE(tunnel.session().paths[1]->is_standby()) << "the server is told at once";
+  EXPECT_FALSE(tunnel.session().paths[1]->is_standby()) << "the server learns of it at once";
   tunnel.forget();
   tunnel.move_data(1s);
   EXPECT_EQ(tunnel.at_target.size(), 100U);

@@ -249,7 +249,7 @@ TEST_F(TunnelCounters, ResidualLossGoesOnOverRekeys) {
   drain();
   const std::uint64_t lost = sent_there() - before - tunnel_.at_target.size();
   ASSERT_GT(lost, 100U);
-  // What was lost last under a key that was replaced is told by no report of it: a few at most.
+  // No report covers what was lost last under a key that was replaced: a few at most.
   EXPECT_NEAR(static_cast<double>(tunnel_.client->state().link.data_out().lost()), static_cast<double>(lost),
               6);
   EXPECT_NEAR(static_cast<double>(tunnel_.session().link.data_in().lost()), static_cast<double>(lost), 6);

@@ -51,7 +51,7 @@ class PathTunnel : public Tunnel {
       advance(std::chrono::milliseconds(10));
     }
   }
-  /// From now on a packet arrives only where its path carries that many bytes.
+  /// From now on a packet arrives only if its path carries that many bytes.
   void narrow(const std::vector<std::size_t>& mtus) {
     arrives = [mtus](const Wire& wire) {
       return wire.path.value >= mtus.size() || wire.bytes.size() <= mtus[wire.path.value];

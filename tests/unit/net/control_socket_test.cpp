@@ -273,7 +273,7 @@ TEST(ControlServer, ServesAgainAfterDescriptorsRanOut) {
   loop.run();
   setrlimit(RLIMIT_NOFILE, &before);
   EXPECT_GT(turns, 10) << "nothing was refused";
-  // Without a pause it would be told of the same connection over and over.
+  // Without a pause it would get the same connection reported over and over.
   EXPECT_LT(std::clock() - start, CLOCKS_PER_SEC / 10);
 }
 

@@ -20,7 +20,7 @@ inline constexpr int kSkippedCode = 77;
 }
 
 /// Runs `body` in a child in a new namespace, after `set_up`, which says whether it could do its work. The
-/// child's failures fail the test. `why` is said where it is skipped.
+/// child's failures fail the test. `why` is printed if it is skipped.
 inline void in_namespace(bool (*set_up)(), void (*body)(),
                          const char* why = "no right to make a network namespace") {
   std::fflush(nullptr);

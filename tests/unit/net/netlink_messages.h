@@ -77,7 +77,7 @@ inline Message link_message(const LinkText& link, std::uint16_t type = RTM_NEWLI
 
 struct AddressText {
   std::string_view local = "10.0.0.1";
-  std::string_view peer = {};  ///< the same where empty
+  std::string_view peer = {};  ///< the same if empty
   unsigned char prefix = 24;
   std::uint32_t flags = 0;
   unsigned char scope = RT_SCOPE_UNIVERSE;

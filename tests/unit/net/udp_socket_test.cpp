@@ -131,7 +131,7 @@ TEST(UdpSocketConnect, TurnsToAnotherPeerAndKeepsThePort) {
     ASSERT_EQ(inbox.routes.size(), 1U);
     EXPECT_EQ(inbox.routes[0].remote, socket.local_endpoint());
 
-    // Who is no longer the peer is no longer heard.
+    // A socket that is no longer the peer is no longer heard.
     EXPECT_EQ(first.send({bytes, 1, {socket.local_endpoint(), {}}}).accepted, 1U);
     const Datagram answer{8};
     EXPECT_EQ(second.send({answer, 1, {socket.local_endpoint(), {}}}).accepted, 1U);

@@ -111,7 +111,7 @@ TEST_F(ClientFlowsTest, FullTableGivesUpTheLeastRecentlyUsed) {
   ASSERT_NE(flow, nullptr);
   ASSERT_EQ(ended_.size(), 1U);
   EXPECT_EQ(ended_[0].id, FlowId{1});
-  // Its id rests: the newcomer has another one.
+  // Its id rests: the new one has another.
   EXPECT_EQ(flow->id, FlowId{2});
   EXPECT_EQ(flows.size(), 2U);
   EXPECT_NE(flows.find(FlowId{0}), nullptr);

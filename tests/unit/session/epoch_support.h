@@ -80,7 +80,7 @@ inline tl::expected<Packet, Drop> open(KeyEpoch& epoch, Packet packet, TimePoint
   return open_in_place(epoch, packet, now);
 }
 
-/// What open() gives where all goes well.
+/// What open() gives if all goes well.
 inline Packet frames_of(std::string_view payload, FlowId flow = FlowId{5}) {
   Packet frames = datagram_prefix(flow);
   frames.insert(frames.end(), payload.begin(), payload.end());

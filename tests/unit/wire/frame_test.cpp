@@ -62,7 +62,7 @@ Octets report_bytes(std::uint8_t type) {
   return bytes;
 }
 
-/// Each frame that stands for itself, that is all but DATAGRAM and FRAGMENT.
+/// Each kind of frame that has an end of its own, that is all but DATAGRAM and FRAGMENT.
 std::vector<Row> rows() {
   ClientHelloFrame hello;
   for (std::size_t i = 0; i < hello.identity.size(); ++i)
