@@ -4,8 +4,7 @@
 //     search    a larger probe that is answered raises the size; one that is not, though sent several times,
 //               is an upper bound. Sizes of common links first, then the middle of what is left
 //     done      both bounds are near enough. Every 10 minutes larger sizes are searched again; while large
-//     packets
-//               move, probes of the present size confirm it. If none is answered: base again
+//               packets move, probes of the present size confirm it. If none is answered: base again
 //
 // What it is not: a sender of probes. Sizes are of UDP payloads.
 #pragma once
