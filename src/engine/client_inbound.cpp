@@ -52,12 +52,12 @@ struct ClientInbound::ControlVisitor {
   }
   void operator()(const FragmentFrame& fragment) const { in.on_fragment(epoch, fragment, arrival); }
   void operator()(const MtuProbeFrame& probe) const {
-    if (probe.path != arrival.path || !is_first(FrameType::mtu_probe)) return;
+    if (!is_of_this_path(probe.path) || !is_first(FrameType::mtu_probe)) return;
     in.state_.sender.send_control(epoch, {MtuSeenFrame{arrival.path, probe.size}}, PathSet::of(arrival.path),
                                   arrival.out, arrival.now);
   }
   void operator()(const MtuSeenFrame& seen) const {
-    if (seen.path == arrival.path) in.state_.paths[arrival.path].mtu.on_seen(seen.size, arrival.now);
+    if (is_of_this_path(seen.path)) in.state_.paths[arrival.path].mtu.on_seen(seen.size, arrival.now);
   }
   template <typename Other>
   void operator()(const Other&) const {
@@ -66,6 +66,11 @@ struct ClientInbound::ControlVisitor {
 
   [[nodiscard]] bool is_first(FrameType type) const {
     return answered.is_first(type, in.state_.context.drops);
+  }
+  /// What came by another path says nothing about this one.
+  [[nodiscard]] bool is_of_this_path(PathId path) const {
+    if (path != arrival.path) in.state_.context.drops.add(Drop::unexpected_frame);
+    return path == arrival.path;
   }
   /// What an older session says of a flow is no news of this one.
   void mark_flow(FlowId id, bool opened) const {

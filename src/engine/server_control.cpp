@@ -1,6 +1,7 @@
 #include "mptunnel/engine/server_control.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace mptunnel {
 namespace {
@@ -36,7 +37,7 @@ struct ServerControl::Visitor {
     if (is_first(FrameType::echo)) control.on_echo(epoch, echo.token, sent_by, arrival);
   }
   void operator()(const FlowOpenFrame& open) const {
-    if (is_alive()) control.on_flow_open(*epoch.session, open, arrival);
+    if (is_alive()) control.on_flow_open(*epoch.session, open, reply.refused, arrival);
   }
   void operator()(const FlowCloseFrame& close) const {
     if (!is_alive()) return;
@@ -44,7 +45,7 @@ struct ServerControl::Visitor {
       control.state_.table.close_flows({*handle}, arrival.out);
   }
   void operator()(const DatagramFrame& datagram) const {
-    if (is_alive()) control.deliver(*epoch.session, datagram, arrival);
+    if (is_alive()) control.deliver(*epoch.session, datagram, reply.refused, arrival);
   }
   /// If the packet was the first under its key it has been acted on.
   void operator()(const ClientHelloFrame&) const {
@@ -78,14 +79,16 @@ struct ServerControl::Visitor {
   }
   [[nodiscard]] bool is_first(FrameType type) const { return reply.answered.is_first(type, drops()); }
   [[nodiscard]] bool is_alive() const {
-    if (epoch.session->superseded) drops().add(Drop::superseded);
-    return !epoch.session->superseded;
+    if (!epoch.session->superseded) return true;
+    if (!std::exchange(reply.is_superseded, true)) drops().add(Drop::superseded);
+    return false;
   }
 };
 
 void ServerControl::read(EpochRef epoch, ConstBytes frames, const ServerArrival& arrival) {
   ServerSession& session = *epoch.session;
-  Reply reply{{}, session.path_at(arrival.route), {}};
+  Reply reply;
+  reply.path = session.path_at(arrival.route);
   const auto sent_by = path_named_in(frames);
   FrameReader reader(frames);
   while (const auto frame = reader.next()) {
@@ -95,6 +98,7 @@ void ServerControl::read(EpochRef epoch, ConstBytes frames, const ServerArrival&
     }
     std::visit(Visitor{*this, epoch, reply, sent_by, arrival}, *frame);
   }
+  if (!reply.path && !reply.frames.empty()) state_.context.drops.add(Drop::no_path);
   if (reply.path && !reply.frames.empty()) {
     // Whoever forged the source address of a PING must not get more out of it than was put in.
     const bool is_validated = session.paths[reply.path->value]->is_validated();
@@ -198,20 +202,22 @@ void ServerControl::read_data(EpochRef epoch, ConstBytes frames, const ServerArr
     state_.context.drops.add(Drop::superseded);
     return;
   }
+  std::optional<FlowId> refused;
   session.receiver.read_data(
-      frames, [&](const DatagramFrame& datagram) { deliver(session, datagram, arrival); },
+      frames, [&](const DatagramFrame& datagram) { deliver(session, datagram, refused, arrival); },
       [&](const Frame& frame) {
         const auto* open = std::get_if<FlowOpenFrame>(&frame);
         if (open == nullptr || epoch.epoch->keys().is_clear()) return false;
-        on_flow_open(session, *open, arrival);
+        on_flow_open(session, *open, refused, arrival);
         return true;
       });
 }
 
 void ServerControl::on_flow_open(ServerSession& session, const FlowOpenFrame& open,
-                                 const ServerArrival& arrival) {
+                                 std::optional<FlowId>& refused, const ServerArrival& arrival) {
   const auto flow = state_.table.open_flow(session, open, arrival.out, arrival.now);
   if (!flow) {
+    refused = open.flow;
     state_.context.drops.add(flow.error());
     note_limit(flow.error(), arrival.out, arrival.now);
     return;
@@ -227,7 +233,7 @@ void ServerControl::on_flow_open(ServerSession& session, const FlowOpenFrame& op
 }
 
 void ServerControl::deliver(ServerSession& session, const DatagramFrame& datagram,
-                            const ServerArrival& arrival) {
+                            std::optional<FlowId>& refused, const ServerArrival& arrival) {
   ServerFlow* flow = session.flows.find(datagram.flow);
   if (flow != nullptr) {
     flow->last_used = session.last_moved = arrival.now;
@@ -235,7 +241,11 @@ void ServerControl::deliver(ServerSession& session, const DatagramFrame& datagra
     arrival.out.deliver(flow->handle, datagram.payload);
     return;
   }
-  state_.context.drops.add(Drop::flow_unknown);
+  if (refused == datagram.flow) {
+    refused.reset();
+  } else {
+    state_.context.drops.add(Drop::flow_unknown);
+  }
   // The client believes that the flow is open: it must open it again.
   if (session.said_flow_unknown && arrival.now - *session.said_flow_unknown < kOpenedRepeat) return;
   session.said_flow_unknown = arrival.now;

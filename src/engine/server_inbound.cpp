@@ -122,7 +122,11 @@ void ServerInbound::on_first_control(const ServerArrival& arrival) {
     control_.note_limit(claim.error(), arrival.out, arrival.now);
     const auto size =
         seal_control_packet(*keys, {CloseFrame{CloseReason::no_room}}, 0, arrival.out, arrival.now);
-    if (size) arrival.out.send_direct(*size, arrival.route);
+    if (size) {
+      arrival.out.send_direct(*size, arrival.route);
+    } else {
+      drops.add(size.error());
+    }
     state_.pending.adopt(arrival.header.index);
     return;
   }

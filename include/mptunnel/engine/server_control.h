@@ -40,6 +40,8 @@ class ServerControl {
     std::vector<Frame> frames;
     std::optional<PathId> path;
     AnsweredOnce answered;
+    std::optional<FlowId> refused;  ///< see deliver()
+    bool is_superseded = false;     ///< and counted as such
   };
 
   void on_ping(EpochRef epoch, const PathReport& report, Reply& reply, const ServerArrival& arrival);
@@ -47,8 +49,12 @@ class ServerControl {
   void on_echo(EpochRef epoch, std::uint64_t token, std::optional<PathId> sent_by,
                const ServerArrival& arrival);
   void on_fragment(EpochRef epoch, const FragmentFrame& fragment, const ServerArrival& arrival);
-  void on_flow_open(ServerSession& session, const FlowOpenFrame& open, const ServerArrival& arrival);
-  void deliver(ServerSession& session, const DatagramFrame& datagram, const ServerArrival& arrival);
+  /// `refused` becomes the flow's id if it is.
+  void on_flow_open(ServerSession& session, const FlowOpenFrame& open, std::optional<FlowId>& refused,
+                    const ServerArrival& arrival);
+  /// The first datagram of a flow that this packet's FLOW_OPEN was `refused` for is counted with that.
+  void deliver(ServerSession& session, const DatagramFrame& datagram, std::optional<FlowId>& refused,
+               const ServerArrival& arrival);
   void start_mtu_search(EpochRef epoch, ServerPath& path, TimePoint now);
 
   ServerState& state_;
