@@ -53,14 +53,20 @@ PathReport read_report(FieldReader& fields) {
   return report;
 }
 
-FragmentFrame read_fragment(FieldReader& fields, std::size_t rest) {
-  FragmentFrame fragment;
-  fragment.type = static_cast<PacketType>(fields.u8());
-  fragment.number = PacketNumber{fields.u32()};
-  fragment.total = fields.u32();
-  fragment.offset = fields.u32();
-  fragment.bytes = fields.bytes(rest - std::min(rest, kFragmentPrefixBytes - 1));
-  return fragment;
+DatagramFrame read_datagram(FieldReader& fields, const ByteReader& reader) {
+  const FlowId flow = fields.flow();
+  return {flow, fields.bytes(reader.rest().size())};
+}
+
+DatagramFrame read_datagram_len(FieldReader& fields) {
+  const FlowId flow = fields.flow();
+  const std::uint16_t length = fields.varint();
+  return {flow, fields.bytes(length)};
+}
+
+FlowOpenFrame read_flow_open(FieldReader& fields) {
+  const FlowId flow = fields.flow();
+  return {flow, fields.u64()};
 }
 
 /// Whether the fragment can be a part of any packet.
@@ -68,6 +74,30 @@ bool is_possible(const FragmentFrame& fragment) {
   const bool known = fragment.type == PacketType::data || fragment.type == PacketType::control;
   return known && !fragment.bytes.empty() && fragment.total <= kMaxSealedBytes - kHeaderBytes &&
          fragment.offset < fragment.total && fragment.bytes.size() <= fragment.total - fragment.offset;
+}
+
+FragmentFrame read_fragment(FieldReader& fields, const ByteReader& reader, FrameError& error) {
+  FragmentFrame fragment;
+  fragment.type = static_cast<PacketType>(fields.u8());
+  fragment.number = PacketNumber{fields.u32()};
+  fragment.total = fields.u32();
+  fragment.offset = fields.u32();
+  fragment.bytes = fields.bytes(reader.rest().size());
+  if (fields.complete() && !is_possible(fragment)) error = FrameError::invalid;
+  return fragment;
+}
+
+ServerHelloFrame read_server_hello(FieldReader& fields, FrameError& error) {
+  const std::uint8_t resumed = fields.u8();
+  if (resumed > 1) error = FrameError::invalid;
+  return {resumed == 1};
+}
+
+/// MTU_PROBE or MTU_SEEN.
+template <typename SizeFrame>
+SizeFrame read_size(FieldReader& fields) {
+  const PathId path{fields.u8()};
+  return {path, fields.u16()};
 }
 
 ClientHelloFrame read_client_hello(FieldReader& fields) {
@@ -175,22 +205,15 @@ std::optional<Frame> FrameReader::read(FrameType type) {
   FieldReader fields(reader_);
   Frame frame;
   switch (type) {
-    case FrameType::datagram: {
-      const FlowId flow = fields.flow();
-      frame = DatagramFrame{flow, fields.bytes(reader_.rest().size())};
+    case FrameType::datagram:
+      frame = read_datagram(fields, reader_);
       break;
-    }
-    case FrameType::datagram_len: {
-      const FlowId flow = fields.flow();
-      const std::uint16_t length = fields.varint();
-      frame = DatagramFrame{flow, fields.bytes(length)};
+    case FrameType::datagram_len:
+      frame = read_datagram_len(fields);
       break;
-    }
-    case FrameType::flow_open: {
-      const FlowId flow = fields.flow();
-      frame = FlowOpenFrame{flow, fields.u64()};
+    case FrameType::flow_open:
+      frame = read_flow_open(fields);
       break;
-    }
     case FrameType::flow_opened:
       frame = FlowOpenedFrame{fields.flow()};
       break;
@@ -215,33 +238,22 @@ std::optional<Frame> FrameReader::read(FrameType type) {
     case FrameType::client_hello:
       frame = read_client_hello(fields);
       break;
-    case FrameType::server_hello: {
-      const std::uint8_t resumed = fields.u8();
-      if (resumed > 1) error_ = FrameError::invalid;
-      frame = ServerHelloFrame{resumed == 1};
+    case FrameType::server_hello:
+      frame = read_server_hello(fields, error_);
       break;
-    }
-    case FrameType::fragment: {
-      const FragmentFrame fragment = read_fragment(fields, reader_.rest().size());
-      if (fields.complete() && !is_possible(fragment)) error_ = FrameError::invalid;
-      frame = fragment;
+    case FrameType::fragment:
+      frame = read_fragment(fields, reader_, error_);
       break;
-    }
-    case FrameType::mtu_probe: {
-      const PathId path{fields.u8()};
-      frame = MtuProbeFrame{path, fields.u16()};
+    case FrameType::mtu_probe:
+      frame = read_size<MtuProbeFrame>(fields);
       break;
-    }
-    case FrameType::mtu_seen: {
-      const PathId path{fields.u8()};
-      frame = MtuSeenFrame{path, fields.u16()};
+    case FrameType::mtu_seen:
+      frame = read_size<MtuSeenFrame>(fields);
       break;
-    }
     default:
       error_ = FrameError::unknown;
-      return std::nullopt;
   }
-  if (!fields.complete()) error_ = FrameError::truncated;
+  if (error_ == FrameError::none && !fields.complete()) error_ = FrameError::truncated;
   if (error_ != FrameError::none) return std::nullopt;
   return frame;
 }

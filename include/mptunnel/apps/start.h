@@ -49,5 +49,4 @@ std::string control_of(const CommandLine& line, const CommonConfig& config);
 tl::expected<ClientStart, StartError> load_client_start(const CommandLine& line);
 tl::expected<ServerStart, StartError> load_server_start(const CommandLine& line);
 
-
 }  // namespace mptunnel

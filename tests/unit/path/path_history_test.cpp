@@ -1,6 +1,7 @@
+#include "mptunnel/path/path_history.h"
+
 #include <gtest/gtest.h>
 
-#include "mptunnel/path/path_history.h"
 #include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
