@@ -105,6 +105,11 @@ void add_session(std::string& text, const SessionStatus& session) {
            session.flows, session.flows == 1 ? "" : "s", session.datagrams_in, session.datagrams_out,
            session.duplicates_dropped, format_fraction(session.residual_loss_out),
            format_fraction(session.residual_loss_in));
+  if (session.forced_closings > 0)
+    add_line(
+        text, "window",
+        "closed early {} time{}, the paths' delays differ too much: later packets were dropped as copies",
+        session.forced_closings, session.forced_closings == 1 ? "" : "s");
   if (session.fragmented == 0) return;
   const std::string whole =
       session.largest_whole ? fmt::format("; up to {} bytes go whole on each", *session.largest_whole) : "";

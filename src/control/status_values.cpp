@@ -24,6 +24,7 @@ SessionStatus session_values(const SessionSnapshot& snapshot) {
   session.datagrams_in = snapshot.into_tunnel;
   session.datagrams_out = snapshot.out_of_tunnel;
   session.duplicates_dropped = snapshot.duplicates;
+  session.forced_closings = snapshot.forced_closings;
   session.fragmented = snapshot.fragmented;
   session.largest_whole = snapshot.largest_whole;
   if (!snapshot.key) return session;

@@ -15,7 +15,7 @@ from harness import PORTS, Skip, check
 DIRECTION = {"packets", "bytes", "lost", "loss", "loss_recent", "jitter_ms", "first", "duplicates", "rate_bps"}
 PATH = {"id", "name", "state", "problem", "standby", "remote", "local", "device", "rtt_ms", "mtu", "last_answer_s", "out", "in"}
 SESSION = {"state", "age_s", "cipher", "encrypted", "key", "key_age_s", "flows", "datagrams_in", "datagrams_out",
-           "duplicates_dropped", "residual_loss", "fragmented", "largest_whole"}
+           "duplicates_dropped", "forced_closings", "residual_loss", "fragmented", "largest_whole"}
 CLIENT = {"program", "version", "uptime_s", "config", "listen", "session", "paths", "drops", "problems"}
 SERVER = {"program", "version", "uptime_s", "config", "listen", "target", "clients", "drops", "problems"}
 

@@ -112,6 +112,7 @@ struct SessionStatus {
   std::uint64_t datagrams_in = 0;   ///< from the application or target, into the tunnel
   std::uint64_t datagrams_out = 0;  ///< out of the tunnel
   std::uint64_t duplicates_dropped = 0;
+  std::uint64_t forced_closings = 0;        ///< see SessionLink::forced_closings()
   std::optional<double> residual_loss_out;  ///< fraction of the datagrams of which no copy arrived
   std::optional<double> residual_loss_in;
   std::uint64_t fragmented = 0;                ///< datagrams that some path in use carried in pieces only
@@ -129,6 +130,7 @@ struct SessionStatus {
     field("datagrams_in", datagrams_in);
     field("datagrams_out", datagrams_out);
     field("duplicates_dropped", duplicates_dropped);
+    field("forced_closings", forced_closings);
     field("residual_loss", BothWays{residual_loss_out, residual_loss_in});
     field("fragmented", fragmented);
     field("largest_whole", largest_whole);

@@ -153,6 +153,7 @@ SessionStatus some_session() {
   session.datagrams_in = 123456;
   session.datagrams_out = 123400;
   session.duplicates_dropped = 246000;
+  session.forced_closings = 2;
   session.residual_loss_out = 0.0001;
   session.residual_loss_in = 0;
   session.fragmented = 12;
@@ -194,6 +195,7 @@ TEST(RenderTable, ShowsAClient) {
 listen    127.0.0.1:3000, [::1]:3000
 session   established for 2 h 13 min, AES-256-GCM, key set, keys 45 s old
 traffic   3 flows, 123456 datagrams in, 123400 out, 246000 duplicates dropped, residual loss out 0.01 %, in 0 %
+window    closed early 2 times, the paths' delays differ too much: later packets were dropped as copies
 sizes     12 datagrams were too large for a path in use and went there in pieces; up to 1446 bytes go whole on each
 dropped   copy 246000, bad_frame 3
 
@@ -215,6 +217,7 @@ target    127.0.0.1:1194
 client    a1b2c3d4
 session   established for 2 h 13 min, AES-256-GCM, key set, keys 45 s old
 traffic   3 flows, 123456 datagrams in, 123400 out, 246000 duplicates dropped, residual loss out 0.01 %, in 0 %
+window    closed early 2 times, the paths' delays differ too much: later packets were dropped as copies
 sizes     12 datagrams were too large for a path in use and went there in pieces; up to 1446 bytes go whole on each
 path               state      RTT  loss out  loss in   MTU    rate out    rate in   wins   answered  problem
 198.51.100.1:4000  up     12.3 ms     1.2 %      0 %  1472  3.4 Mbit/s  12 Mbit/s  100 %  0.1 s ago
@@ -288,7 +291,7 @@ const json kDirection = json::parse(R"({"packets":"n","bytes":"n","lost":"n","lo
   "jitter_ms":"n?","first":"n","duplicates":"n","rate_bps":"n"})");
 const json kSession = json::parse(R"({"state":"s","age_s":"n?","cipher":"s","encrypted":"b","key":"s",
   "key_age_s":"n?","flows":"n","datagrams_in":"n","datagrams_out":"n","duplicates_dropped":"n",
-  "residual_loss":{"out":"n?","in":"n?"},"fragmented":"n","largest_whole":"n?"})");
+  "forced_closings":"n","residual_loss":{"out":"n?","in":"n?"},"fragmented":"n","largest_whole":"n?"})");
 
 json path_kinds() {
   json kinds = json::parse(R"({"id":"n","name":"s","state":"s","problem":"s","standby":"b","remote":"s",
@@ -344,7 +347,7 @@ TEST(RenderJson, CarriesEveryValue) {
   const json object = json::parse(render_json(client_status()));
   EXPECT_EQ(object["session"], json::parse(R"({"state":"established","age_s":7980.0,"cipher":"AES-256-GCM",
     "encrypted":true,"key":"set","key_age_s":45.0,"flows":3,"datagrams_in":123456,"datagrams_out":123400,
-    "duplicates_dropped":246000,"residual_loss":{"out":0.0001,"in":0.0},"fragmented":12,
+    "duplicates_dropped":246000,"forced_closings":2,"residual_loss":{"out":0.0001,"in":0.0},"fragmented":12,
     "largest_whole":1446})"));
   EXPECT_EQ(object["paths"][0], json::parse(R"({"id":0,"name":"198.51.100.1:4000","state":"up","problem":"",
     "standby":false,"remote":"198.51.100.1:4000","local":"10.0.0.1:12345","device":"",
