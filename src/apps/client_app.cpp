@@ -49,6 +49,7 @@ void ClientApp::on_application(DatagramSocket& socket) {
     application_drops_.add(result.kernel_drops, now);
     for (const Received& received : result.batches) {
       engine_.on_application(received.batch, applications_.use(received.route), out_, now, received.dscp);
+      applications_.follow(out_);
       if (out_.arena.size() >= kFlushBytes) flush();
     }
     flush();
@@ -103,7 +104,7 @@ void ClientApp::flush() {
   is_flushing_ = true;
   send_runs();
   deliver();
-  for (const FlowChange& ended : out_.flow_changes) applications_.forget(ended.flow);
+  applications_.follow(out_);
   const std::vector<Event> events = std::move(out_.events);
   out_.clear();
   is_flushing_ = false;

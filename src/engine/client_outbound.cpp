@@ -34,14 +34,14 @@ PathSet ClientOutbound::on_application(DatagramBatch batch, const FlowSource& so
       state_.sender.send(to, payload, dscp, paths, out, now);
     }
   });
-  if (state_.sender.finish(out, now)) state_.paths.note_large(paths.paths(), now);
+  state_.paths.note_large(state_.sender.finish(out, now), now);
   return looped;
 }
 
 void ClientOutbound::refuse(const FlowSource& source, Drop drop, std::size_t datagrams, Output& out,
                             TimePoint now) {
   state_.context.drops.add(drop, datagrams);
-  out.flow_changes.push_back({source.handle, source.hash, false});
+  out.flow_changes.push_back({source.handle, 0, false});
   if (limit_lines_.take(now)) out.events.emplace_back(TablesFull{drop});
 }
 
@@ -52,7 +52,7 @@ void ClientOutbound::flush(Output& out, TimePoint now) {
     const ClientFlow* flow = state_.flows.find(source);
     return flow == nullptr ? std::nullopt : std::optional(outgoing(*flow));
   };
-  if (state_.sender.flush(paths, find, out, now)) state_.paths.note_large(paths.paths(), now);
+  state_.paths.note_large(state_.sender.flush(paths, find, out, now), now);
 }
 
 void ClientOutbound::expire_flows(Output& out, TimePoint now) {

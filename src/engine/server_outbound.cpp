@@ -16,7 +16,7 @@ void ServerOutbound::on_target(FlowHandle flow, DatagramBatch batch, std::uint8_
   const OutgoingFlow to{flow, own.id, std::nullopt};
   for_each_datagram(batch,
                     [&](ConstBytes payload) { session->sender.send(to, payload, dscp, paths, out, now); });
-  if (session->sender.finish(out, now)) note_large(*session, paths.paths(), now);
+  note_large(*session, session->sender.finish(out, now), now);
   if (session->sender.has_waiting()) state_.alarm.wake_by(session->sender.wake_by(now));
 }
 
@@ -24,7 +24,7 @@ void ServerOutbound::flush(ServerSession& session, Output& out, TimePoint now) {
   if (!session.sender.has_waiting()) return;
   const PathViews paths = session.views(now);
   const auto find = [&](FlowHandle flow) { return session.outgoing(flow); };
-  if (session.sender.flush(paths, find, out, now)) note_large(session, paths.paths(), now);
+  note_large(session, session.sender.flush(paths, find, out, now), now);
 }
 
 void ServerOutbound::note_large(ServerSession& session, PathSet paths, TimePoint now) {

@@ -26,6 +26,11 @@ const Route* ApplicationTable::find(FlowHandle source) const {
   return found == by_handle_.end() ? nullptr : &found->second->route;
 }
 
+void ApplicationTable::follow(Output& out) {
+  for (const FlowChange& change : out.flow_changes) forget(change.flow);
+  out.flow_changes.clear();
+}
+
 void ApplicationTable::forget(FlowHandle source) {
   const auto found = by_handle_.find(source);
   if (found == by_handle_.end()) return;

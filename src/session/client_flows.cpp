@@ -3,13 +3,6 @@
 #include "mptunnel/base/cursor.h"
 
 namespace mptunnel {
-namespace {
-
-/// A flow that is in use is not closed for a new one; one that was silent for this long may be.
-constexpr Duration kEvictableAfter = 10s;
-
-}  // namespace
-
 tl::expected<ClientFlow*, Drop> ClientFlows::use(const FlowSource& source, std::vector<Ended>& ended,
                                                  TimePoint now) {
   const auto known = by_source_.find(source.handle);
@@ -76,7 +69,7 @@ bool ClientFlows::make_room(std::vector<Ended>& ended, TimePoint now) {
   for (const auto& flow : by_id_) {
     if (flow && (oldest == nullptr || flow->last_used < oldest->last_used)) oldest = &*flow;
   }
-  if (oldest == nullptr || now - oldest->last_used < kEvictableAfter) return false;
+  if (oldest == nullptr || now - oldest->last_used < kFlowEvictableAfter) return false;
   close(oldest->id, ended, now);
   return true;
 }

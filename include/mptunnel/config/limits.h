@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 
+#include "mptunnel/base/path_set.h"
 #include "mptunnel/base/time.h"
 
 namespace mptunnel {
@@ -14,8 +15,8 @@ inline constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20U;
 /// Mistakes that are printed one by one; the rest of them are counted.
 inline constexpr std::size_t kMaxConfigErrors = 100;
 
-/// Paths of one session: an id of a path is 0 to 31.
-inline constexpr std::size_t kMaxBridges = 32;
+/// Each is a path of the session.
+inline constexpr std::size_t kMaxBridges = kMaxPaths;
 /// Endpoints to listen on, counted after "localhost" and "*" have become two each.
 inline constexpr std::size_t kMaxListenAddresses = 16;
 /// Patterns in one `dev=`.

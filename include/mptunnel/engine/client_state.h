@@ -21,11 +21,17 @@ struct ClientSettings {
   std::size_t paths = 0;      ///< how many there are at first, at most kMaxPaths; see set_path_traits()
   std::size_t min_paths = 1;  ///< backup paths carry data while fewer others are up
   std::size_t max_flows = kMaxFlows;
+  MakeScheduler make_scheduler = make_copies;  ///< for what is sent to the server
 };
 
 struct ClientState {
   ClientState(const ClientSettings& settings, RandomSource& random)
-      : context(random), paths(settings.paths, settings.min_paths), flows(settings.max_flows) {}
+      : context(random, settings.make_scheduler),
+        paths(settings.paths, settings.min_paths),
+        flows(settings.max_flows) {}
+  ClientState(const ClientState&) = delete;
+  ClientState& operator=(const ClientState&) = delete;
+  ~ClientState() = default;
 
   LinkContext context;
   SessionLink link{kMaxOldEpochs};

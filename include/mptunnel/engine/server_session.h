@@ -23,6 +23,9 @@ struct ServerSession {
   /// A new client, whose first packet came by `route`. Its first key is still to be confirmed.
   ServerSession(SessionHandle own, const ClientHelloFrame& hello, const Route& route, LinkContext& context,
                 TimePoint now);
+  ServerSession(const ServerSession&) = delete;
+  ServerSession& operator=(const ServerSession&) = delete;
+  ~ServerSession() = default;
 
   SessionHandle handle;
   ClientIdentity identity{};

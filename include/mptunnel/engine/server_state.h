@@ -13,7 +13,8 @@ namespace mptunnel {
 
 struct ServerSettings : SessionLimits {
   HandshakeSettings handshake;
-  std::size_t lanes = 1;  ///< see EpochTable
+  std::size_t lanes = 1;                       ///< see EpochTable
+  MakeScheduler make_scheduler = make_copies;  ///< for what is sent to each client
 };
 
 /// When the server has something to do because time passes.
@@ -31,7 +32,12 @@ struct ServerAlarm {
 
 struct ServerState {
   ServerState(const ServerSettings& settings, RandomSource& random)
-      : context(random), pending(settings.handshake, random), table(settings, settings.lanes, context) {}
+      : context(random, settings.make_scheduler),
+        pending(settings.handshake, random),
+        table(settings, settings.lanes, context) {}
+  ServerState(const ServerState&) = delete;
+  ServerState& operator=(const ServerState&) = delete;
+  ~ServerState() = default;
 
   /// Ends a session; an idle server has nothing to wake up for.
   void end_session(SessionHandle handle, std::optional<CloseReason> reason, Output& out) {

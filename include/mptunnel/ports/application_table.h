@@ -1,11 +1,11 @@
 // The applications at mpclient, as sources of datagrams: the engine knows a handle and a hash, this table the
-// address. It has an entry for each flow of the engine, which has the limit: forget() follows
-// Output::flow_changes.
+// address. It has an entry for each flow of the engine, which has the limit: see follow().
 #pragma once
 
 #include <unordered_map>
 
 #include "mptunnel/base/endpoint.h"
+#include "mptunnel/engine/output.h"
 #include "mptunnel/session/flow_source.h"
 #include "mptunnel/wire/frame.h"
 
@@ -20,7 +20,10 @@ class ApplicationTable {
   FlowSource use(const Route& application);
   /// Where replies go, and from where; null if the source was forgotten.
   [[nodiscard]] const Route* find(FlowHandle source) const;
-  void forget(FlowHandle source);
+  /// Forgets the sources whose flows have ended, and takes these changes out of `out`. To be called after
+  /// each call of the engine that may end flows, and before the next use(): a handle must not outlive its
+  /// flow.
+  void follow(Output& out);
   [[nodiscard]] std::size_t size() const { return by_address_.size(); }
 
  private:
@@ -30,6 +33,7 @@ class ApplicationTable {
   };
 
   FlowHandle free_handle();
+  void forget(FlowHandle source);
 
   ClientIdentity identity_;
   std::unordered_map<Endpoint, Application> by_address_;

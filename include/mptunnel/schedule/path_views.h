@@ -14,9 +14,9 @@ namespace mptunnel {
 
 /// One path that may carry data.
 struct PathView {
-  PathState state = PathState::fresh;
-  std::size_t mtu = kBaseMtu;  ///< the largest packet that it carries whole, in bytes of UDP payload
-  Duration rtt{};              ///< smoothed; zero before the first sample
+  PathState state;
+  std::size_t mtu;  ///< the largest packet that it carries whole, in bytes of UDP payload
+  Duration rtt;     ///< smoothed; zero before the first sample
 };
 
 /// The paths of a session that may carry data now, whichever a scheduler picks among them. Which these are
@@ -54,7 +54,7 @@ class PathViews {
  private:
   PathSet paths_;
   std::size_t smallest_mtu_ = kMaxPacketBytes;
-  std::array<PathView, kMaxPaths> views_;  ///< those of paths_ are set
+  std::array<PathView, kMaxPaths> views_;  ///< those of paths_ alone are initialized: made for each batch
 };
 
 }  // namespace mptunnel

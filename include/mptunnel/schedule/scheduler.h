@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/path_set.h"
@@ -39,5 +41,8 @@ class Scheduler {
   /// of `paths.paths()`.
   virtual Decision choose(const PathViews& paths, const DatagramView& datagram, TimePoint now) = 0;
 };
+
+/// Makes the scheduler of one Sender: of a session at the server, of all sessions in turn at the client.
+using MakeScheduler = std::function<std::unique_ptr<Scheduler>()>;
 
 }  // namespace mptunnel

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "mptunnel/base/assert.h"
 #include "mptunnel/base/cursor.h"
 #include "mptunnel/engine/link/control_packet.h"
 
@@ -65,7 +66,8 @@ void Sender::seal(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dsc
 
 void Sender::send_sealed(std::size_t size, std::uint8_t dscp, PathSet chosen, const PathViews& paths,
                          Output& out) {
-  largest_ = std::max(largest_, size);
+  MPT_ASSERT((chosen - paths.paths()).empty());
+  if (size > kBaseMtu) large_to_ |= chosen;
   const PathSet too_small = paths.too_small_for(size, chosen);
   watch_.count(!too_small.empty());
   if (!too_small.empty())
@@ -75,13 +77,13 @@ void Sender::send_sealed(std::size_t size, std::uint8_t dscp, PathSet chosen, co
     out.send(size, whole, session_, link_.current()->index(), dscp);
 }
 
-bool Sender::finish(Output& out, TimePoint now) {
+PathSet Sender::finish(Output& out, TimePoint now) {
   for (const LargePacket& large : large_) {
     const auto sent = send_fragments(large, out, now);
     if (!sent) context_.drops.add(sent.error());
   }
   large_.clear();
-  return std::exchange(largest_, 0) > kBaseMtu;
+  return std::exchange(large_to_, PathSet{});
 }
 
 tl::expected<void, Drop> Sender::send_fragments(const LargePacket& packet, Output& out, TimePoint now) {
@@ -112,10 +114,10 @@ tl::expected<void, Drop> Sender::send_fragments(const LargePacket& packet, Outpu
   return {};
 }
 
-bool Sender::flush(const PathViews& paths, const FindFlow& find, Output& out, TimePoint now) {
+PathSet Sender::flush(const PathViews& paths, const FindFlow& find, Output& out, TimePoint now) {
   // Each datagram that goes on waiting sets it anew. Without a path or a key there is no time to wait for.
   resume_ = kNever;
-  if (queue_.empty() || !can_send(paths, now)) return false;
+  if (queue_.empty() || !can_send(paths, now)) return {};
   queue_.drain([&](const DatagramQueue::Item& item) {
     const std::optional<OutgoingFlow> flow = find(item.flow);
     if (!flow) {

@@ -8,9 +8,8 @@
 namespace mptunnel {
 
 std::shared_ptr<LinkEpoch> SessionLink::hold(SessionIndex index) const {
-  for (const auto& epoch : {current_, next_}) {
-    if (epoch && epoch->index() == index) return epoch;
-  }
+  if (current_ && current_->index() == index) return current_;
+  if (next_ && next_->index() == index) return next_;
   for (const OldEpoch& old : old_) {
     if (old.epoch->index() == index) return old.epoch;
   }
@@ -32,7 +31,7 @@ void SessionLink::propose(std::unique_ptr<KeyEpoch> keys) {
 
 std::optional<SessionIndex> SessionLink::confirm(bool resumed, TimePoint now) {
   MPT_ASSERT(next_ != nullptr);
-  const auto given_up = retire_counted(now);
+  const auto given_up = retire_current(now);
   current_ = std::move(next_);
   if (resumed && paths_) {
     current_->join(paths_);
@@ -44,13 +43,13 @@ std::optional<SessionIndex> SessionLink::confirm(bool resumed, TimePoint now) {
   return given_up;
 }
 
-void SessionLink::retire_next(TimePoint now) {
+std::optional<SessionIndex> SessionLink::retire_next(TimePoint now) {
   // The peer may count under this key already.
   if (next_ && paths_) next_->join(paths_);
-  retire(next_, now);
+  return retire(next_, now);
 }
 
-std::optional<SessionIndex> SessionLink::retire_counted(TimePoint now) {
+std::optional<SessionIndex> SessionLink::retire_current(TimePoint now) {
   retired_in_ = data_in();
   retired_out_ = data_out();
   return retire(current_, now);

@@ -273,6 +273,7 @@ void Recorder::carry_client(std::size_t number) {
   }
   if (!out_.events.empty()) record(client.name, "events " + std::to_string(out_.events.size()));
   EXPECT_TRUE(out_.direct.empty());
+  for (const FlowChange& change : out_.flow_changes) EXPECT_FALSE(change.opened);
   out_.clear();
 }
 

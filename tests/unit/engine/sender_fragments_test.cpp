@@ -192,15 +192,15 @@ TEST(SenderFragments, ComeBehindTheWholePacketsThatStayInOneRun) {
   EXPECT_EQ(side.out.runs[1].paths, PathSet::of(PathId{1}));
 }
 
-TEST(SenderFragments, FinishSaysWhetherAPacketWasLargerThanTheBase) {
+TEST(SenderFragments, FinishNamesThePathsThatAPacketLargerThanTheBaseWentTo) {
   SenderSide side;
   const PathViews paths = views_of({{0, 1472}});
   send_packet(side, kBaseMtu, paths);
-  EXPECT_FALSE(side.sender->finish(side.out, kEpochStart));
+  EXPECT_TRUE(side.sender->finish(side.out, kEpochStart).empty());
   send_packet(side, kBaseMtu + 1, paths);
   send_packet(side, 100, paths);
-  EXPECT_TRUE(side.sender->finish(side.out, kEpochStart));
-  EXPECT_FALSE(side.sender->finish(side.out, kEpochStart)) << "said once";
+  EXPECT_EQ(side.sender->finish(side.out, kEpochStart), PathSet::of(PathId{0}));
+  EXPECT_TRUE(side.sender->finish(side.out, kEpochStart).empty()) << "said once";
 }
 
 }  // namespace

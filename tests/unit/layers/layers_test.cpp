@@ -51,7 +51,7 @@ const std::vector<Library> kLibraries{
     {"intel-ipsec-mb.h", {"src/crypto/"}},
     {"spdlog/", {"src/host/"}},
     {"nlohmann/", {"src/control/"}},
-    {"CLI/", {"src/apps/"}},
+    {"CLI/", {}},
     {"ev.h", {"src/net/", "include/mptunnel/net/"}},
     {"ev++.h", {"src/net/", "include/mptunnel/net/"}},
     {"libev/", {"src/net/", "include/mptunnel/net/"}},

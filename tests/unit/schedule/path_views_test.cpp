@@ -10,7 +10,7 @@ PathView with_mtu(std::size_t mtu) {
 }
 
 TEST(PathViews, EmptyOnesHaveNoPath) {
-  const PathViews views;
+  const PathViews views{};
   EXPECT_TRUE(views.empty());
   EXPECT_TRUE(views.paths().empty());
   EXPECT_EQ(views.smallest_mtu(), kMaxPacketBytes);

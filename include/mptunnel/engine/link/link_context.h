@@ -1,8 +1,7 @@
 // What all sessions of one engine share on their data path.
 #pragma once
 
-#include <functional>
-#include <memory>
+#include <utility>
 
 #include "mptunnel/base/drop.h"
 #include "mptunnel/base/random.h"
@@ -13,15 +12,13 @@ namespace mptunnel {
 
 struct LinkContext {
   /// `source` outlives the context.
-  explicit LinkContext(RandomSource& source) : random(source) {}
+  explicit LinkContext(RandomSource& source, MakeScheduler make = make_copies)
+      : random(source), make_scheduler(std::move(make)) {}
 
   RandomSource& random;
   DropCounters drops;
   CopyCheck copy_checks;
-  /// Makes the scheduler of a new session.
-  std::function<std::unique_ptr<Scheduler>()> make_scheduler = [] {
-    return std::make_unique<CopiesScheduler>();
-  };
+  MakeScheduler make_scheduler;
 };
 
 }  // namespace mptunnel

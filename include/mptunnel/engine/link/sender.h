@@ -34,17 +34,20 @@ class Sender {
   /// `link` and `context` outlive the sender. `session` is what the engine's runs are marked with.
   Sender(SessionHandle session, SessionLink& link, LinkContext& context)
       : session_(session), link_(link), context_(context), scheduler_(context.make_scheduler()) {}
+  Sender(const Sender&) = delete;
+  Sender& operator=(const Sender&) = delete;
+  ~Sender() = default;
 
   /// Sends a datagram of the flow, or queues a copy of it. What goes no further is counted.
   void send(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dscp, const PathViews& paths,
             Output& out, TimePoint now);
-  /// To be called after all send() of one call. Returns whether a packet was larger than kBaseMtu: then the
-  /// paths' MTU is worth confirming.
-  bool finish(Output& out, TimePoint now);
+  /// To be called after all send() of one call. Returns the paths that a packet larger than kBaseMtu went to:
+  /// their MTU is worth confirming.
+  PathSet finish(Output& out, TimePoint now);
   /// The flow with this handle; nullopt if it has ended.
   using FindFlow = std::function<std::optional<OutgoingFlow>(FlowHandle)>;
   /// Sends what waits and may leave now; the rest goes on waiting. Returns as finish().
-  bool flush(const PathViews& paths, const FindFlow& find, Output& out, TimePoint now);
+  PathSet flush(const PathViews& paths, const FindFlow& find, Output& out, TimePoint now);
   [[nodiscard]] bool has_waiting() const { return !queue_.empty(); }
   /// Whether a datagram sent now would leave, as far as keys and paths go.
   [[nodiscard]] bool can_send(const PathViews& paths, TimePoint now) const {
@@ -113,7 +116,7 @@ class Sender {
   DatagramQueue queue_;
   TimePoint resume_ = kNever;       ///< the earliest Decision::when of what waits
   std::vector<LargePacket> large_;  ///< wait for finish()
-  std::size_t largest_ = 0;         ///< packet since the last finish()
+  PathSet large_to_;                ///< where packets larger than kBaseMtu went since the last finish()
   FragmentWatch watch_;
 };
 

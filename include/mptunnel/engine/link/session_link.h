@@ -45,9 +45,9 @@ class SessionLink {
   /// to go for it.
   std::optional<SessionIndex> confirm(bool resumed, TimePoint now);
   void discard_next() { next_.reset(); }
-  /// These only open from now on; nothing happens if there is none.
-  void retire_next(TimePoint now);
-  void retire_current(TimePoint now) { retire_counted(now); }
+  /// These only open from now on; nothing happens if there is none. Return as confirm().
+  std::optional<SessionIndex> retire_next(TimePoint now);
+  std::optional<SessionIndex> retire_current(TimePoint now);
   /// Forgets old epochs whose time is over; returns their indices.
   std::vector<SessionIndex> expire(TimePoint now);
 
@@ -74,7 +74,6 @@ class SessionLink {
   };
 
   [[nodiscard]] LinkEpoch* find_other(SessionIndex index) const;
-  std::optional<SessionIndex> retire_counted(TimePoint now);
   std::optional<SessionIndex> retire(std::shared_ptr<LinkEpoch>& epoch, TimePoint now);
   SessionIndex forget(const LinkEpoch& epoch);
 
