@@ -140,7 +140,7 @@ void ClientApp::deliver() {
     const Route* application = applications_.find(delivery.flow);
     DatagramSocket* own = application == nullptr ? nullptr : listeners_.find(*application);
     if (own == nullptr) {
-      drops_.add(application == nullptr ? Drop::flow_unknown : Drop::unreachable, delivery.count);
+      drops_.add(application == nullptr ? Drop::flow_unknown : Drop::socket_gone, delivery.count);
       continue;
     }
     if (own != socket) send_deliveries(socket);
@@ -196,7 +196,7 @@ void ClientApp::log_summary() {
   const SessionSnapshot session = engine_.snapshot(monotonic_now()).session;
   log_info("datagrams: {} from applications, {} to applications", session.into_tunnel, session.out_of_tunnel);
   log_drops("from the network", engine_.drops());
-  log_drops("towards applications", drops_);
+  log_drops("by the sockets", drops_);
   log_kernel_drops({&application_drops_, &bridge_drops_});
 }
 

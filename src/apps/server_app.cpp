@@ -128,7 +128,7 @@ void ServerApp::send_runs() {
         if (own != nullptr) {
           sender_.add(out_, out_.runs[run], path, *route);
         } else {
-          drops_.add(Drop::socket_gone, out_.runs[run].count);
+          drops_.add(route == nullptr ? Drop::no_path : Drop::socket_gone, out_.runs[run].count);
         }
       }
     }
@@ -177,7 +177,7 @@ void ServerApp::log_summary() const {
              client.session.out_of_tunnel, client.session.into_tunnel);
   }
   log_drops("from the network", engine_.drops());
-  log_drops("towards the target", drops_);
+  log_drops("by the sockets", drops_);
   log_kernel_drops({&network_drops_, &target_drops_});
 }
 

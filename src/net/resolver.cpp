@@ -70,11 +70,6 @@ ResolveResult system_lookup(const std::string& host, std::uint16_t port) {
   return ask_system(host, port, 0);
 }
 
-ResolveResult listen_endpoints(const std::string& host, std::uint16_t port) {
-  if (host != "localhost") return system_lookup(host, port);
-  return std::vector{*parse_numeric_endpoint("127.0.0.1", port), *parse_numeric_endpoint("::1", port)};
-}
-
 // What the threads share with the resolver. They hold it, so that it outlives a resolver that has gone.
 struct Resolver::Pool : std::enable_shared_from_this<Resolver::Pool> {
   struct Question {

@@ -1,7 +1,7 @@
 // Events of the engines as lines of the trace.
 
-#include "mptunnel/base/overloaded.h"
 #include "sim/client_host.h"
+#include "support/overloaded.h"
 
 namespace mptunnel::sim {
 

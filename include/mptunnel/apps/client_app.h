@@ -74,7 +74,7 @@ class ClientApp final : public App, private BridgeEvents {
   Timer timer_;
   SignalWatcher on_term_;
   SignalWatcher on_int_;
-  DropCounters drops_;  ///< what the sockets towards applications refused
+  DropCounters drops_;  ///< what sockets refused, or what had none
   bool is_flushing_ = false;
 };
 

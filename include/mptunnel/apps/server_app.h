@@ -65,7 +65,7 @@ class ServerApp final : public App {
   SignalWatcher on_term_;
   SignalWatcher on_int_;
   TokenBucket path_lines_{0.5, 100};  ///< of the log
-  DropCounters drops_;                ///< what the sockets towards the target refused
+  DropCounters drops_;                ///< what sockets refused, or what had none
 };
 
 }  // namespace mptunnel

@@ -22,11 +22,6 @@ using ResolveResult = tl::expected<std::vector<Endpoint>, std::string>;
 /// getaddrinfo, for UDP. It may block for as long as the system's resolver is willing to wait.
 ResolveResult system_lookup(const std::string& host, std::uint16_t port);
 
-/// The addresses that listening on `host` means: "localhost" is 127.0.0.1 and ::1, whatever the hosts
-/// file says (either may prove unavailable); a numeric address is itself; other names are looked up, which
-/// may block.
-ResolveResult listen_endpoints(const std::string& host, std::uint16_t port);
-
 /// Up to kMaxThreads names are looked up at once, each in a thread of its own, started on demand: a slow name
 /// does not hold up the others. Numeric addresses take no thread. All calls and callbacks on the loop's
 /// thread.

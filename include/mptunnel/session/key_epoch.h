@@ -73,8 +73,6 @@ class KeyEpoch {
   /// Blocks of numbers of either type that the quota closed early, or refused. What came of them afterwards
   /// was dropped as a copy though it was none: this says how often that may have been.
   [[nodiscard]] std::uint64_t forced_closings() const { return data_seen_.forced() + control_seen_.forced(); }
-  /// DATA numbers that were given up: no path brought them in time.
-  [[nodiscard]] std::uint64_t data_missing() const { return data_seen_.missing(); }
 
   /// Time, packets or blocks in either direction ask for a new epoch.
   [[nodiscard]] bool wants_rekey(TimePoint now) const;

@@ -158,10 +158,10 @@ TEST_F(KeyEpochLimits, CountsWhatTheQuotaOfNumbersClosesEarly) {
   constexpr std::uint32_t kBlocks = kReceivedSetNumbers / ReceivedSet::kBlockNumbers;
   for (std::uint32_t block = 0; block < kBlocks; ++block) arrives(PacketType::data, block);
   EXPECT_EQ(pair_.server.forced_closings(), 0U);
-  EXPECT_EQ(pair_.server.data_missing(), 0U);
+  EXPECT_EQ(pair_.server.data_received().missing(), 0U);
   arrives(PacketType::data, kBlocks);
   EXPECT_EQ(pair_.server.forced_closings(), 1U);
-  EXPECT_EQ(pair_.server.data_missing(), ReceivedSet::kBlockNumbers - 1);
+  EXPECT_EQ(pair_.server.data_received().missing(), ReceivedSet::kBlockNumbers - 1);
   for (std::uint32_t block = 0; block <= kBlocks; ++block) arrives(PacketType::control, block);
   EXPECT_EQ(pair_.server.forced_closings(), 2U);
 }
