@@ -22,8 +22,8 @@ std::vector<PathId> StandbyPolicy::update(std::span<ClientPath> paths, TimePoint
       } else if (!reserve.enough_since) {
         reserve.enough_since = now;
       }
-      const bool has_proved = !reserve.took_over || now - *reserve.enough_since >= kRestAfter;
-      const bool standby = !is_needed && has_proved;
+      // One that took over rests only when the others have proved themselves for a while.
+      const bool standby = !is_needed && (!reserve.took_over || now - *reserve.enough_since >= kRestAfter);
       if (!path.is_available() || path.is_standby() == standby) continue;
       reserve.took_over = !standby;
       path.set_standby(standby);

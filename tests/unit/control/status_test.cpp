@@ -249,7 +249,7 @@ TEST(RenderTable, FitsItsWidthWithUsualNames) {
   for (PathStatus& path : status.paths) {
     path.out.rate_bps = path.in.rate_bps = 999'400'000;
     path.out.loss_recent = path.in.loss_recent = 0.00001;
-    path.rtt->smoothed = 1234ms;
+    path.rtt = RttStatus{1234ms, {}, {}, {}};
     path.last_answer = 59min;
   }
   status.paths[2].state = PathState::suspect;
