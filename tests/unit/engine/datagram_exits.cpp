@@ -1,0 +1,149 @@
+#include "drop_exits.h"
+
+namespace mptunnel::test {
+namespace {
+
+const ExitRow kHandshakes[] = {
+    {"SizeAtServer", Drop::handshake_size, End::server,
+     [](auto& t) { t.to_server(with_type(Packet(kHandshake1Bytes - 1), 1)); }},
+    {"Size", Drop::handshake_size, End::client,
+     [](auto& t) {
+       t.start_unanswered();
+       t.to_client(with_type(Packet(kMaxHandshakeBytes + 1), 2));
+     },
+     true},
+    {"WithKeyAtServerWithout", Drop::handshake_key, End::server,
+     [](auto& t) {
+       HandshakeSettings settings;
+       settings.key = make_key(1);
+       t.to_server(handshake1(t, settings));
+     }},
+    {"InvalidAtServer", Drop::handshake_invalid, End::server,
+     [](auto& t) { t.to_server(with_type(Packet(kHandshake1Bytes), 1)); }},
+    {"Invalid", Drop::handshake_invalid, End::client,
+     [](auto& t) {
+       t.start_unanswered();
+       t.to_client(last_flipped(t.sent(PacketType::handshake2, false)));
+     },
+     true},
+    {"RateAtServer", Drop::handshake_rate, End::server,
+     [](auto& t) {
+       RawClient raw = t.raw();
+       for (int i = 0; i < kHandshakeBurstOfNetwork; ++i) ASSERT_TRUE(raw.shake(t.now));
+       EXPECT_FALSE(raw.shake(t.now));
+     }},
+    {"Rate", Drop::handshake_rate, End::client,
+     [](auto& t) {
+       t.start_unanswered();
+       const Packet forged = last_flipped(t.sent(PacketType::handshake2, false));
+       for (int i = 0; i < kAnswersReadBurst; ++i) t.to_client(forged);
+       t.count_from_here();
+       t.to_client(forged);
+     },
+     true},
+    {"StaleWhileNoneIsOpen", Drop::handshake_stale, End::client,
+     [](auto& t) { t.to_client(with_type(Packet(200), 2)); }},
+    {"StaleOfAnotherAttempt", Drop::handshake_stale, End::client,
+     [](auto& t) {
+       t.start_unanswered();
+       t.to_client(flipped(t.sent(PacketType::handshake2, false), 3));
+     },
+     true},
+    {"NoRoomForASession", Drop::session_limit, End::server,
+     [](auto& t) { EXPECT_FALSE(t.raw().connect(5, 5, t.now)); }, false,
+     [](auto& settings) { settings.limits.max_sessions = 1; }},
+};
+
+const ExitRow kDatagrams[] = {
+    {"NoRoomForAFlow", Drop::flow_limit, End::client, [](auto& t) { t.application_sends(2, "x"); }, false,
+     [](auto& settings) { settings.max_flows = 1; }},
+    {"NoRoomForAFlowAtServer", Drop::flow_limit, End::server, [](auto& t) { t.application_sends(2, "x"); },
+     false, [](auto& settings) { settings.limits.max_flows = 1; }},
+    {"NoRoomForAFlowAtServerInTheClear", Drop::flow_limit, End::server,
+     [](auto& t) { t.application_sends(2, "x"); }, false,
+     [](auto& settings) {
+       in_the_clear(settings);
+       settings.limits.max_flows = 1;
+     }},
+    {"OfAnUnknownFlow", Drop::flow_unknown, End::client,
+     [](auto& t) {
+       t.to_client(data_to_client(t, frame_bytes({DatagramFrame{FlowId{9}, {}}})));
+     }},
+    {"OfAnUnknownFlowAtServer", Drop::flow_unknown, End::server,
+     [](auto& t) {
+       t.to_server(data_to_server(t, frame_bytes({DatagramFrame{FlowId{9}, {}}})));
+     }},
+    {"ForAFlowThatEnded", Drop::flow_unknown, End::server,
+     [](auto& t) { t.target_sends(FlowHandle{77}, "x"); }},
+    {"OfASupersededProcess", Drop::superseded, End::server,
+     [](auto& t) {
+       const Packet packet = data_to_server(t, datagram());
+       t.restart_client();
+       t.count_from_here();
+       t.to_server(packet);
+     }},
+    {"WithFlowOfASupersededProcess", Drop::superseded, End::server,
+     [](auto& t) {
+       const Packet packet = control_to_server(
+           t, frame_bytes({FlowOpenFrame{FlowId{1}, 7}, DatagramFrame{FlowId{1}, bytes_of("x")}}));
+       t.restart_client();
+       t.count_from_here();
+       t.to_server(packet);
+     }},
+    {"TooLarge", Drop::too_large, End::client,
+     [](auto& t) { t.application_sends(1, std::string(kMaxPacketBytes + 1, 'x')); }},
+    {"TooLargeAtServer", Drop::too_large, End::server,
+     [](auto& t) { t.target_sends(t.flow, std::string(kMaxPacketBytes + 1, 'x')); }},
+    {"OwnPacket", Drop::own_packet, End::client,
+     [](auto& t) {
+       t.start();
+       const Packet own = t.sent(PacketType::control, true);
+       t.application_sends(1, std::string(own.begin(), own.end()));
+     },
+     true},
+    {"QueueFull", Drop::queue_full, End::client,
+     [](auto& t) {
+       for (std::size_t i = 0; i <= kQueueDatagrams; ++i) t.application_sends(1, "x");
+     },
+     true},
+    {"QueueExpired", Drop::queue_expired, End::client,
+     [](auto& t) {
+       t.application_sends(1, "x");
+       t.advance(kQueueLife);
+     },
+     true},
+    {"QueueExpiredAtServer", Drop::queue_expired, End::server,
+     [](auto& t) {
+       t.restart_client();
+       t.count_from_here();
+       t.target_sends(t.flow, "x");
+       t.advance(kQueueLife + kQueueTick);
+     }},
+    {"QueueOfASessionThatEnds", Drop::queue_expired, End::server,
+     [](auto& t) {
+       t.restart_client();
+       t.count_from_here();
+       t.target_sends(t.flow, "x");
+       t.to_server(control_to_server(t, frame_bytes({CloseFrame{}})));
+     }},
+    {"ToAClientThatIsSilent", Drop::no_path, End::server,
+     [](auto& t) {
+       t.arrives = [](const Wire& wire) { return !wire.to_server; };
+       t.advance(kDormantAfter + kServerTick);
+       t.count_from_here();
+       t.target_sends(t.flow, "x");
+     }},
+    {"AnswerToAnAddressThatIsNoPath", Drop::no_path, End::server,
+     [](auto& t) { t.to_server(control_to_server(t, frame_bytes({ClientHelloFrame{}})), raw_route(9)); }},
+};
+
+}  // namespace
+
+std::vector<ExitRow> handshake_exits() {
+  return {std::begin(kHandshakes), std::end(kHandshakes)};
+}
+std::vector<ExitRow> datagram_exits() {
+  return {std::begin(kDatagrams), std::end(kDatagrams)};
+}
+
+}  // namespace mptunnel::test
