@@ -22,6 +22,7 @@ ClientApp::ClientApp(const ClientConfig& config, const ClientSettings& settings,
       bridges_(config_, settings.identity, ports_.context(), interfaces_.table(), *this),
       listeners_(ports_.context(), Steering{}, SocketUse::applications,
                  [this](DatagramSocket& socket) { on_application(socket); }),
+      carrier_(engine_, bridges_, applications_, listeners_, ports_.context().clock),
       timer_(ports_.loop(), [this] { on_deadline(); }),
       on_term_(ports_.loop(), SIGTERM, [this] { on_stop(); }),
       on_int_(ports_.loop(), SIGINT, [this] { on_stop(); }) {}
@@ -35,7 +36,8 @@ tl::expected<void, std::string> ClientApp::start() {
 }
 
 Status ClientApp::status() const {
-  return collect_status({config_, engine_, bridges_, drops_, encrypts_, has_key_, started_}, monotonic_now());
+  return collect_status({config_, engine_, bridges_, carrier_.drops(), encrypts_, has_key_, started_},
+                        monotonic_now());
 }
 
 void ClientApp::run() {
@@ -102,63 +104,13 @@ void ClientApp::flush() {
   // below.
   if (is_flushing_) return;
   is_flushing_ = true;
-  send_runs();
-  deliver();
+  carrier_.carry(out_);
   applications_.follow(out_);
   const std::vector<Event> events = std::move(out_.events);
   out_.clear();
   is_flushing_ = false;
   for (const Event& event : events) act_on(event);
   timer_.set(engine_.deadline());
-}
-
-void ClientApp::send_runs() {
-  if (out_.runs.empty()) return;
-  bridges_.for_each([this](Bridge& bridge) {
-    DatagramSocket* socket = bridge.socket();
-    for (const PacketRun& run : out_.runs) {
-      if (!run.paths.contains(bridge.id())) continue;
-      if (socket != nullptr) {
-        sender_.add(out_, run, bridge.id());
-      } else {
-        drops_.add(Drop::socket_gone, run.count);
-      }
-    }
-    if (sender_.empty()) return;
-    const int error =
-        sender_.send(*socket, [this](PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop) {
-          engine_.on_sent(path, run, accepted, drop, accepted == run.count ? TimePoint{} : monotonic_now());
-        });
-    if (error != 0) bridge.on_error(error);
-  });
-}
-
-void ClientApp::deliver() {
-  out_.group_deliveries();
-  DatagramSocket* socket = nullptr;
-  for (const Delivery& delivery : out_.deliveries) {
-    const Route* application = applications_.find(delivery.flow);
-    DatagramSocket* own = application == nullptr ? nullptr : listeners_.find(*application);
-    if (own == nullptr) {
-      drops_.add(application == nullptr ? Drop::flow_unknown : Drop::socket_gone, delivery.count);
-      continue;
-    }
-    if (own != socket) send_deliveries(socket);
-    socket = own;
-    deliveries_.push_back({out_.pieces_of(delivery), *application});
-  }
-  send_deliveries(socket);
-}
-
-void ClientApp::send_deliveries(DatagramSocket* socket) {
-  if (deliveries_.empty()) return;
-  delivered_.resize(deliveries_.size());
-  socket->send(std::span<const SendPieces>(deliveries_), delivered_);
-  for (std::size_t i = 0; i < deliveries_.size(); ++i) {
-    const std::size_t lost = deliveries_[i].datagrams.size() - delivered_[i].accepted;
-    if (lost > 0) drops_.add(drop_for(delivered_[i].error), lost);
-  }
-  deliveries_.clear();
 }
 
 void ClientApp::act_on(const Event& event) {
@@ -196,7 +148,7 @@ void ClientApp::log_summary() {
   const SessionSnapshot session = engine_.snapshot(monotonic_now()).session;
   log_info("datagrams: {} from applications, {} to applications", session.into_tunnel, session.out_of_tunnel);
   log_drops("from the network", engine_.drops());
-  log_drops("by the sockets", drops_);
+  log_drops("by the sockets", carrier_.drops());
   log_kernel_drops({&application_drops_, &bridge_drops_});
 }
 

@@ -32,6 +32,7 @@ ServerApp::ServerApp(const ServerConfig& config, const ServerSettings& settings,
               [this](FlowHandle flow) { on_target(flow); }),
       listeners_(ports_.context(), kByLane, SocketUse::paths,
                  [this](DatagramSocket& socket) { on_network(socket); }),
+      carrier_(engine_, listeners_, target_, ports_.context().clock),
       timer_(ports_.loop(), [this] { on_deadline(); }),
       on_term_(ports_.loop(), SIGTERM, [this] { on_stop(); }),
       on_int_(ports_.loop(), SIGINT, [this] { on_stop(); }) {}
@@ -43,7 +44,7 @@ tl::expected<void, std::string> ServerApp::start() {
 }
 
 Status ServerApp::status() const {
-  return collect_status({config_, engine_, drops_, has_key_, started_}, monotonic_now());
+  return collect_status({config_, engine_, carrier_.drops(), has_key_, started_}, monotonic_now());
 }
 
 void ServerApp::run() {
@@ -91,15 +92,7 @@ void ServerApp::on_stop() {
 }
 
 void ServerApp::flush() {
-  send_runs();
-  send_direct();
-  for (const FlowChange& change : out_.flow_changes) {
-    if (change.opened) target_.open(change.flow, change.hash);
-  }
-  deliver();
-  for (const FlowChange& change : out_.flow_changes) {
-    if (!change.opened) target_.close(change.flow);
-  }
+  carrier_.carry(out_);
   for (const Event& event : out_.events) {
     // A hostile client can have its paths come, go and move as it likes.
     if (!path_of(event) || path_lines_.take(monotonic_now())) log_event(event);
@@ -108,76 +101,13 @@ void ServerApp::flush() {
   timer_.set(engine_.deadline());
 }
 
-void ServerApp::send_runs() {
-  // Path by path, and all copies that leave by one socket with one call.
-  DatagramSocket* socket = nullptr;
-  for (std::size_t begin = 0; begin < out_.runs.size();) {
-    const SessionHandle session = out_.runs[begin].session;
-    std::size_t end = begin;
-    PathSet paths;
-    for (; end < out_.runs.size() && out_.runs[end].session == session; ++end) paths |= out_.runs[end].paths;
-    for (const PathId path : paths) {
-      const Route* route = engine_.route_of(session, path);
-      DatagramSocket* own = route == nullptr ? nullptr : listeners_.find(*route);
-      if (own != nullptr && own != socket) {
-        send_copies(socket);
-        socket = own;
-      }
-      for (std::size_t run = begin; run < end; ++run) {
-        if (!out_.runs[run].paths.contains(path)) continue;
-        if (own != nullptr) {
-          sender_.add(out_, out_.runs[run], path, *route);
-        } else {
-          drops_.add(route == nullptr ? Drop::no_path : Drop::socket_gone, out_.runs[run].count);
-        }
-      }
-    }
-    begin = end;
-  }
-  send_copies(socket);
-}
-
-void ServerApp::send_copies(DatagramSocket* socket) {
-  if (sender_.empty()) return;
-  sender_.send(*socket, [this](PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop) {
-    engine_.on_sent(path, run, accepted, drop, accepted == run.count ? TimePoint{} : monotonic_now());
-  });
-}
-
-void ServerApp::send_direct() {
-  for (const DirectPacket& packet : out_.direct) {
-    DatagramSocket* socket = listeners_.find(packet.route);
-    if (socket == nullptr) {
-      drops_.add(Drop::socket_gone);
-      continue;
-    }
-    const SendOutcome outcome = socket->send({out_.bytes_of(packet), packet.size, packet.route});
-    if (outcome.accepted == 0) drops_.add(drop_for(outcome.error));
-  }
-}
-
-void ServerApp::deliver() {
-  out_.group_deliveries();
-  for (const Delivery& delivery : out_.deliveries) {
-    DatagramSocket* socket = target_.socket(delivery.flow);
-    if (socket == nullptr) {
-      drops_.add(Drop::target_unknown, delivery.count);
-      continue;
-    }
-    const SendOutcome outcome = socket->send_pieces(out_.pieces_of(delivery), {});
-    if (outcome.error != 0) target_.on_error(outcome.error);
-    if (outcome.accepted < delivery.count)
-      drops_.add(drop_for(outcome.error), delivery.count - outcome.accepted);
-  }
-}
-
 void ServerApp::log_summary() const {
   for (const PeerSnapshot& client : engine_.snapshot(monotonic_now()).peers) {
     log_info("client from {}: {} datagrams to the target, {} from it", client.first_route.remote.to_string(),
              client.session.out_of_tunnel, client.session.into_tunnel);
   }
   log_drops("from the network", engine_.drops());
-  log_drops("by the sockets", drops_);
+  log_drops("by the sockets", carrier_.drops());
   log_kernel_drops({&network_drops_, &target_drops_});
 }
 

@@ -16,10 +16,10 @@
 #include "mptunnel/net/receive_budget.h"
 #include "mptunnel/ports/application_table.h"
 #include "mptunnel/ports/bridges.h"
+#include "mptunnel/ports/client_carrier.h"
 #include "mptunnel/ports/kernel_drop_watch.h"
 #include "mptunnel/ports/listen_sockets.h"
 #include "mptunnel/ports/port_context.h"
-#include "mptunnel/ports/run_sender.h"
 
 namespace mptunnel {
 
@@ -44,10 +44,6 @@ class ClientApp final : public App, private BridgeEvents {
   void on_stop();
   /// Carries out what the engine wants, and sets the timer.
   void flush();
-  void send_runs();
-  void deliver();
-  /// All of deliveries_, through one socket.
-  void send_deliveries(DatagramSocket* socket);
   void act_on(const Event& event);
   void log_summary();
 
@@ -65,16 +61,13 @@ class ClientApp final : public App, private BridgeEvents {
   ReceiveBudget path_budget_;
   KernelDropWatch application_drops_{"from applications"};
   KernelDropWatch bridge_drops_{"from bridges"};
-  RunSender sender_;
-  std::vector<SendPieces> deliveries_;
-  std::vector<SendOutcome> delivered_;
   InterfaceWatch interfaces_;
   Bridges bridges_;
   ListenSockets listeners_;
+  ClientCarrier carrier_;
   Timer timer_;
   SignalWatcher on_term_;
   SignalWatcher on_int_;
-  DropCounters drops_;  ///< what sockets refused, or what had none
   bool is_flushing_ = false;
 };
 

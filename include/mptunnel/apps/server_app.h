@@ -15,7 +15,7 @@
 #include "mptunnel/ports/kernel_drop_watch.h"
 #include "mptunnel/ports/listen_sockets.h"
 #include "mptunnel/ports/port_context.h"
-#include "mptunnel/ports/run_sender.h"
+#include "mptunnel/ports/server_carrier.h"
 #include "mptunnel/ports/target.h"
 #include "mptunnel/session/token_bucket.h"
 
@@ -39,11 +39,6 @@ class ServerApp final : public App {
   void on_stop();
   /// Carries out what the engine wants, and sets the timer.
   void flush();
-  void send_runs();
-  /// All that sender_ has gathered.
-  void send_copies(DatagramSocket* socket);
-  void send_direct();
-  void deliver();
   void log_summary() const;
 
   const ServerConfig config_;
@@ -58,14 +53,13 @@ class ServerApp final : public App {
   ReceiveBudget target_budget_;
   KernelDropWatch network_drops_{"from the network"};
   KernelDropWatch target_drops_{"from the target"};
-  RunSender sender_;
   Target target_;
   ListenSockets listeners_;
+  ServerCarrier carrier_;
   Timer timer_;
   SignalWatcher on_term_;
   SignalWatcher on_int_;
   TokenBucket path_lines_{0.5, 100};  ///< of the log
-  DropCounters drops_;                ///< what sockets refused, or what had none
 };
 
 }  // namespace mptunnel

@@ -27,12 +27,8 @@ class FakeSocket final : public DatagramSocket {
 
   tl::expected<void, SocketError> connect(const Endpoint& remote) override;
   ReceiveResult receive(ReceiveBuffers& /*buffers*/, std::size_t /*max_batches*/) override { return {}; }
-  void send(std::span<const SendRun> runs, std::span<SendOutcome> outcomes) override {
-    for (std::size_t i = 0; i < runs.size(); ++i) outcomes[i] = {};
-  }
-  void send(std::span<const SendPieces> pieces, std::span<SendOutcome> outcomes) override {
-    for (std::size_t i = 0; i < pieces.size(); ++i) outcomes[i] = {};
-  }
+  void send(std::span<const SendRun> runs, std::span<SendOutcome> outcomes) override;
+  void send(std::span<const SendPieces> pieces, std::span<SendOutcome> outcomes) override;
   [[nodiscard]] Endpoint local_endpoint() const override { return local_; }
   [[nodiscard]] int fd() const override { return fd_; }
   [[nodiscard]] const SocketCounters& counters() const override { return counters_; }
@@ -54,10 +50,14 @@ class FakeSocket final : public DatagramSocket {
 
 class FakeSockets final : public SocketFactory {
  public:
-  /// What the fake kernel says: an errno for an open or a connect, 0 if it works; the address that datagrams
-  /// to `remote` leave from, unset if no route leads there.
+  /// What the fake kernel says: an errno for an open or a connect, 0 if it works; what becomes of so many
+  /// datagrams for one destination; the address that datagrams to `remote` leave from, unset if no route
+  /// leads there.
   std::function<int(const SocketRequest&)> open_error = [](const SocketRequest&) { return 0; };
   std::function<int(const Endpoint&)> connect_error = [](const Endpoint&) { return 0; };
+  std::function<SendOutcome(std::size_t)> outcome = [](std::size_t count) {
+    return SendOutcome{static_cast<std::uint32_t>(count), 0};
+  };
   std::function<Endpoint(const Endpoint&)> source = [](const Endpoint& remote) {
     return parse_numeric_endpoint(remote.family == Family::ipv6 ? "2001:db8::1" : "10.0.0.1", 0).value();
   };
@@ -111,6 +111,20 @@ inline FakeSocket::FakeSocket(FakeSockets& factory, SocketRequest request, Endpo
 inline FakeSocket::~FakeSocket() {
   std::erase(factory_.sockets, this);
   ::close(fd_);
+}
+
+inline void FakeSocket::send(std::span<const SendRun> runs, std::span<SendOutcome> outcomes) {
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    outcomes[i] = factory_.outcome((runs[i].bytes.size() + runs[i].stride - 1) / runs[i].stride);
+    counters_.sent += outcomes[i].accepted;
+  }
+}
+
+inline void FakeSocket::send(std::span<const SendPieces> pieces, std::span<SendOutcome> outcomes) {
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    outcomes[i] = factory_.outcome(pieces[i].datagrams.size());
+    counters_.sent += outcomes[i].accepted;
+  }
 }
 
 inline tl::expected<void, SocketError> FakeSocket::connect(const Endpoint& remote) {

@@ -1,0 +1,47 @@
+// What mpclient's engine wants sent, on its way to sockets: packets to bridges, payloads to applications.
+#pragma once
+
+#include <vector>
+
+#include "mptunnel/engine/client_engine.h"
+#include "mptunnel/ports/application_table.h"
+#include "mptunnel/ports/bridges.h"
+#include "mptunnel/ports/listen_sockets.h"
+#include "mptunnel/ports/run_sender.h"
+
+namespace mptunnel {
+
+class ClientCarrier {
+ public:
+  /// All of these outlive the object.
+  ClientCarrier(ClientEngine& engine, Bridges& bridges, const ApplicationTable& applications,
+                ListenSockets& listeners, const Clock& clock)
+      : engine_(engine),
+        bridges_(bridges),
+        applications_(applications),
+        listeners_(listeners),
+        clock_(clock) {}
+
+  /// Sends the packets and the payloads of an output. What the kernel does not take of a path's packets the
+  /// engine counts; all else that goes no further is counted here.
+  void carry(Output& out);
+  [[nodiscard]] const DropCounters& drops() const { return drops_; }
+
+ private:
+  void send_runs(const Output& out);
+  void deliver(Output& out);
+  /// All of deliveries_, through one socket.
+  void send_deliveries(DatagramSocket* socket);
+
+  ClientEngine& engine_;
+  Bridges& bridges_;
+  const ApplicationTable& applications_;
+  ListenSockets& listeners_;
+  const Clock& clock_;
+  RunSender sender_;
+  std::vector<SendPieces> deliveries_;
+  std::vector<SendOutcome> delivered_;
+  DropCounters drops_;
+};
+
+}  // namespace mptunnel

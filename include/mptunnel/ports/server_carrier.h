@@ -1,0 +1,38 @@
+// What mpserver's engine wants sent, on its way to sockets: packets to clients, payloads to the target.
+#pragma once
+
+#include "mptunnel/engine/server_engine.h"
+#include "mptunnel/ports/listen_sockets.h"
+#include "mptunnel/ports/run_sender.h"
+#include "mptunnel/ports/target.h"
+
+namespace mptunnel {
+
+class ServerCarrier {
+ public:
+  /// All of these outlive the object.
+  ServerCarrier(ServerEngine& engine, ListenSockets& listeners, Target& target, const Clock& clock)
+      : engine_(engine), listeners_(listeners), target_(target), clock_(clock) {}
+
+  /// Sends the packets and the payloads of an output; sockets of flows that open or end with it are made
+  /// before the payloads leave, and closed after. What the kernel does not take of a path's packets the
+  /// engine counts; all else that goes no further is counted here.
+  void carry(Output& out);
+  [[nodiscard]] const DropCounters& drops() const { return drops_; }
+
+ private:
+  void send_runs(const Output& out);
+  /// All that sender_ has gathered.
+  void send_copies(DatagramSocket* socket);
+  void send_direct(const Output& out);
+  void deliver(Output& out);
+
+  ServerEngine& engine_;
+  ListenSockets& listeners_;
+  Target& target_;
+  const Clock& clock_;
+  RunSender sender_;
+  DropCounters drops_;
+};
+
+}  // namespace mptunnel

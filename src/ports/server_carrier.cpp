@@ -1,0 +1,80 @@
+#include "mptunnel/ports/server_carrier.h"
+
+namespace mptunnel {
+
+void ServerCarrier::carry(Output& out) {
+  send_runs(out);
+  send_direct(out);
+  for (const FlowChange& change : out.flow_changes) {
+    if (change.opened) target_.open(change.flow, change.hash);
+  }
+  deliver(out);
+  for (const FlowChange& change : out.flow_changes) {
+    if (!change.opened) target_.close(change.flow);
+  }
+}
+
+void ServerCarrier::send_runs(const Output& out) {
+  // Path by path, and all copies that leave by one socket with one call.
+  DatagramSocket* socket = nullptr;
+  for (std::size_t begin = 0; begin < out.runs.size();) {
+    const SessionHandle session = out.runs[begin].session;
+    std::size_t end = begin;
+    PathSet paths;
+    for (; end < out.runs.size() && out.runs[end].session == session; ++end) paths |= out.runs[end].paths;
+    for (const PathId path : paths) {
+      const Route* route = engine_.route_of(session, path);
+      DatagramSocket* own = route == nullptr ? nullptr : listeners_.find(*route);
+      if (own != nullptr && own != socket) {
+        send_copies(socket);
+        socket = own;
+      }
+      for (std::size_t run = begin; run < end; ++run) {
+        if (!out.runs[run].paths.contains(path)) continue;
+        if (own != nullptr) {
+          sender_.add(out, out.runs[run], path, *route);
+        } else {
+          drops_.add(Drop::socket_gone, out.runs[run].count);
+        }
+      }
+    }
+    begin = end;
+  }
+  send_copies(socket);
+}
+
+void ServerCarrier::send_copies(DatagramSocket* socket) {
+  if (sender_.empty()) return;
+  sender_.send(*socket, [this](PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop) {
+    engine_.on_sent(path, run, accepted, drop, accepted == run.count ? TimePoint{} : clock_.now());
+  });
+}
+
+void ServerCarrier::send_direct(const Output& out) {
+  for (const DirectPacket& packet : out.direct) {
+    DatagramSocket* socket = listeners_.find(packet.route);
+    if (socket == nullptr) {
+      drops_.add(Drop::socket_gone);
+      continue;
+    }
+    const SendOutcome outcome = socket->send({out.bytes_of(packet), packet.size, packet.route});
+    if (outcome.accepted == 0) drops_.add(drop_for(outcome.error));
+  }
+}
+
+void ServerCarrier::deliver(Output& out) {
+  out.group_deliveries();
+  for (const Delivery& delivery : out.deliveries) {
+    DatagramSocket* socket = target_.socket(delivery.flow);
+    if (socket == nullptr) {
+      drops_.add(Drop::target_unknown, delivery.count);
+      continue;
+    }
+    const SendOutcome outcome = socket->send_pieces(out.pieces_of(delivery), {});
+    if (outcome.error != 0) target_.on_error(outcome.error);
+    if (outcome.accepted < delivery.count)
+      drops_.add(drop_for(outcome.error), delivery.count - outcome.accepted);
+  }
+}
+
+}  // namespace mptunnel
