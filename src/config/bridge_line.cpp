@@ -11,11 +11,11 @@
 namespace mptunnel {
 namespace {
 
-template <auto member, auto parse>
+template <auto Member, auto Parse>
 std::optional<std::string> read_value(std::string_view value, BridgeConfig& bridge) {
-  auto parsed = parse(value);
+  auto parsed = Parse(value);
   if (!parsed) return std::move(parsed.error());
-  bridge.*member = std::move(*parsed);
+  bridge.*Member = std::move(*parsed);
   return std::nullopt;
 }
 

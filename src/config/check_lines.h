@@ -16,22 +16,22 @@ CheckLines lines_of(const std::vector<std::string>& words);  ///< all in one lin
 CheckLines lines_of(const std::vector<ListenAddress>& addresses);
 CheckLines lines_of(const std::vector<BridgeConfig>& bridges);
 
-/// The value of `member`.
-template <auto member>
-CheckLines show(const decltype(class_of(member))& source) {
-  return lines_of(source.*member);
+/// The value of `Member`.
+template <auto Member>
+CheckLines show(const decltype(class_of(Member))& source) {
+  return lines_of(source.*Member);
 }
 
 /// A duration between two things that happen again and again.
-template <auto member>
-CheckLines show_interval(const decltype(class_of(member))& source) {
-  return {"every " + duration_text(source.*member)};
+template <auto Member>
+CheckLines show_interval(const decltype(class_of(Member))& source) {
+  return {"every " + duration_text(source.*Member)};
 }
 
 /// A switch, and where its value comes from.
-template <auto member, auto origin>
+template <auto Member, auto Origin>
 CheckLines show_switch(const Settings& settings) {
-  return {std::string(settings.*member ? "yes" : "no") + " (" + settings.*origin + ")"};
+  return {std::string(settings.*Member ? "yes" : "no") + " (" + settings.*Origin + ")"};
 }
 
 CheckLines show_cipher(const Settings& settings);

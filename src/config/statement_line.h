@@ -49,22 +49,22 @@ class StatementLine {
   ConfigFile& file_;
 };
 
-/// A reader: the only argument, as `parse` understands it, is the value of `member`. `parse` gives a value or
+/// A reader: the only argument, as `Parse` understands it, is the value of `Member`. `Parse` gives a value or
 /// what is wrong with the word.
-template <auto member, auto parse>
-void read_word(StatementLine& line, decltype(class_of(member))& config) {
+template <auto Member, auto Parse>
+void read_word(StatementLine& line, decltype(class_of(Member))& config) {
   const auto word = line.word();
   if (!word) return;
-  auto value = parse(*word);
+  auto value = Parse(*word);
   if (!value) return line.wrong(std::move(value.error()));
-  config.*member = std::move(*value);
+  config.*Member = std::move(*value);
 }
 
 /// A reader: one of two words, and the number of the line that it stands on.
-template <auto member, auto line_member>
+template <auto Member, auto LineMember>
 void read_switch(StatementLine& line, CommonConfig& config) {
-  config.*member = line.either();
-  config.*line_member = line.number();
+  config.*Member = line.either();
+  config.*LineMember = line.number();
 }
 
 }  // namespace mptunnel

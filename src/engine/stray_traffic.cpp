@@ -1,7 +1,6 @@
 #include "mptunnel/engine/stray_traffic.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace mptunnel {
 
@@ -27,9 +26,9 @@ void StrayTraffic::assign(PathId path, const Route& now_at, const std::optional<
   if (before && *before != now_at) add({*before, path, {}});
 }
 
-StrayTraffic::Stray& StrayTraffic::add(Stray stray) {
+StrayTraffic::Stray& StrayTraffic::add(const Stray& stray) {
   if (strays_.size() >= kMaxPaths) strays_.erase(strays_.begin());
-  return strays_.emplace_back(std::move(stray));
+  return strays_.emplace_back(stray);
 }
 
 }  // namespace mptunnel

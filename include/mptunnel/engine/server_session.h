@@ -66,7 +66,7 @@ struct ServerSession {
   [[nodiscard]] PathTraffic* find_traffic(const Route& from, std::optional<PathId> path);
   [[nodiscard]] bool is_moving(TimePoint now) const { return now - last_moved < kDataMovesFor; }
   /// The flow with this handle as its datagrams are sent; nullopt if it has ended.
-  [[nodiscard]] std::optional<OutgoingFlow> outgoing(FlowHandle handle);
+  [[nodiscard]] std::optional<OutgoingFlow> outgoing(FlowHandle flow);
 };
 
 /// An address that packets of this session come from.

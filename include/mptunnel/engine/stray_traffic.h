@@ -33,7 +33,7 @@ class StrayTraffic {
     PathTraffic counts;           ///< while there is no owner
   };
 
-  Stray& add(Stray stray);
+  Stray& add(const Stray& stray);
 
   SessionLink& link_;
   std::vector<Stray> strays_;  ///< at most kMaxPaths
