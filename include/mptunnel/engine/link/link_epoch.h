@@ -18,11 +18,14 @@ class LinkEpoch {
   /// `order` grows with each epoch of a session. `paths` counts for all epochs of it; an epoch that is not
   /// confirmed yet counts for itself.
   LinkEpoch(std::unique_ptr<KeyEpoch> keys, std::uint32_t order, std::shared_ptr<PathTable> paths)
-      : keys_(std::move(keys)), order_(order), paths_(std::move(paths)) {}
+      : keys_(std::move(keys)),
+        index_(keys_ ? keys_->local_index() : SessionIndex{}),
+        order_(order),
+        paths_(std::move(paths)) {}
 
   [[nodiscard]] KeyEpoch& keys() { return *keys_; }
   [[nodiscard]] const KeyEpoch& keys() const { return *keys_; }
-  [[nodiscard]] SessionIndex index() const { return keys_->local_index(); }
+  [[nodiscard]] SessionIndex index() const { return index_; }
   [[nodiscard]] std::uint32_t order() const { return order_; }
 
   [[nodiscard]] PathTraffic& path(PathId id) { return (*paths_)[id.value]; }
@@ -45,6 +48,7 @@ class LinkEpoch {
 
  private:
   std::unique_ptr<KeyEpoch> keys_;
+  SessionIndex index_;  ///< that of keys_: each packet is compared with it
   std::uint32_t order_;
   std::shared_ptr<PathTable> paths_;
   Arrivals data_in_;
