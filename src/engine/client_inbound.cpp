@@ -1,7 +1,5 @@
 #include "mptunnel/engine/client_inbound.h"
 
-#include "mptunnel/base/assert.h"
-
 namespace mptunnel {
 namespace {
 

@@ -83,7 +83,10 @@ SessionIndex SessionLink::forget(const LinkEpoch& epoch) {
 
 std::uint64_t SessionLink::forced_closings() const {
   std::uint64_t all = forgotten_closings_;
-  for (const SessionIndex index : indices()) all += hold(index)->keys().forced_closings();
+  for (const LinkEpoch* epoch : {current_.get(), next_.get()}) {
+    if (epoch != nullptr) all += epoch->keys().forced_closings();
+  }
+  for (const OldEpoch& old : old_) all += old.epoch->keys().forced_closings();
   return all;
 }
 
