@@ -30,6 +30,9 @@ std::vector<PathId> StandbyPolicy::update(std::span<ClientPath> paths, TimePoint
       changed.push_back(PathId{static_cast<std::uint8_t>(i)});
     }
   }
+  const bool is_backed = std::any_of(paths.begin(), paths.end(),
+                                     [](const ClientPath& path) { return path.probed.is_standby(); });
+  for (ClientPath& path : paths) path.probed.set_backed(is_backed && !path.probed.is_standby());
   return changed;
 }
 

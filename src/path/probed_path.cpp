@@ -27,7 +27,8 @@ void ProbedPath::readdress() {
 
 Duration ProbedPath::interval(bool moving) const {
   if (!moving || is_spared()) return traits_.keepalive;
-  return standby_ ? kProbeWhileStandby : kProbeWhileMoving;
+  if (standby_) return kProbeWhileStandby;
+  return backed_ ? kProbeWhileBacked : kProbeWhileMoving;
 }
 
 TimePoint ProbedPath::next_probe(bool moving) const {

@@ -47,7 +47,10 @@ class ProbedPath {
   /// Whether it waits for others to fail.
   void set_standby(bool standby) { standby_ = standby; }
   [[nodiscard]] bool is_standby() const { return standby_; }
-  /// It does, and is paid by volume: only what is necessary is sent on it.
+  /// Whether another path waits for this one to fail: it is probed more often, so that this one takes over
+  /// within 300 ms.
+  void set_backed(bool backed) { backed_ = backed; }
+  /// It stands by, and is paid by volume: only what is necessary is sent on it.
   [[nodiscard]] bool is_spared() const { return standby_ && traits_.metered; }
   [[nodiscard]] bool is_up() const { return available_ && state_ == PathState::up; }
 
@@ -101,6 +104,7 @@ class ProbedPath {
   PathTraits traits_;
   bool available_ = false;
   bool standby_ = false;
+  bool backed_ = false;
   PathState state_ = PathState::fresh;
   RttEstimator rtt_;
   double answer_share_ = 1;

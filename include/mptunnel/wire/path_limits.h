@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 
 inline constexpr Duration kDataMovesFor = 2s;         ///< how long after a datagram data counts as moving
 inline constexpr Duration kProbeWhileMoving = 100ms;  ///< PING interval of a path that carries moving data
+inline constexpr Duration kProbeWhileBacked = 50ms;   ///< the same while a backup rests that is to take over
 inline constexpr Duration kProbeWhileStandby = 1s;    ///< of a backup path while data moves by others
 /// Half of the packets lost each way: 40 probes in a second, and their answers, all go missing once in
 /// 100,000 times.

@@ -44,6 +44,7 @@ class StandbyPolicyTest : public testing::Test {
     }
     return all;
   }
+  [[nodiscard]] Duration interval(std::size_t path) const { return paths_[path].probed.interval(true); }
   [[nodiscard]] TimePoint next_rest() const { return policy_.next_rest(paths_); }
 
   using Paths = std::vector<int>;
@@ -51,6 +52,18 @@ class StandbyPolicyTest : public testing::Test {
   std::vector<ClientPath> paths_;
   TimePoint now_{100s};
 };
+
+TEST_F(StandbyPolicyTest, PathsInUseAreProbedMoreOftenWhileABackupRests) {
+  make({kPlain, kPlain, kBackup}, 1);
+  update();
+  EXPECT_EQ(interval(0), kProbeWhileBacked);
+  EXPECT_EQ(interval(1), kProbeWhileBacked);
+  EXPECT_EQ(interval(2), kProbeWhileStandby);
+  fall(0);
+  fall(1);
+  update();
+  for (const std::size_t path : {0, 1, 2}) EXPECT_EQ(interval(path), kProbeWhileMoving);
+}
 
 TEST_F(StandbyPolicyTest, PlainPathsNeverRest) {
   make({kPlain, kPlain, kPlain});

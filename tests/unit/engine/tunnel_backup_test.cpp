@@ -71,8 +71,8 @@ TEST(TunnelBackup, TakesOverWhenTheOtherTurnsSuspectAndIsReleasedWhenItIsBack) {
   tunnel.arrives = [](const Wire& wire) { return wire.path != PathId{0}; };
   const TimePoint cut = tunnel.now;
   while (tunnel.at_target.empty() && tunnel.now < cut + 5s) tunnel.move_data(10ms);
-  // A PING each 100 ms; two without an answer for 200 ms make a path suspect.
-  EXPECT_LE(tunnel.now - cut, 320ms);
+  // A PING each 50 ms; two without an answer for 200 ms make a path suspect.
+  EXPECT_LE(tunnel.now - cut, 270ms);
   ASSERT_EQ(standby_events(tunnel).size(), 1U);
   EXPECT_FALSE(standby_events(tunnel)[0].standby);
   EXPECT_FALSE(tunnel.session().paths[1]->is_standby()) << "the server learns of it at once";

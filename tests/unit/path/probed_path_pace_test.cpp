@@ -76,6 +76,18 @@ TEST(ProbedPathPace, FollowsWhatThePathIsFor) {
   }
 }
 
+TEST(ProbedPathPace, QuickensWhileABackupWaitsForItToFail) {
+  ProbedPath path = up();
+  path.set_backed(true);
+  EXPECT_EQ(path.interval(true), kProbeWhileBacked);
+  EXPECT_EQ(path.interval(false), kProbeWhileIdle);
+  // Silent from the first PING that nothing answers on: the backup takes over within 300 ms of the last
+  // answer.
+  EXPECT_LT(path.interval(true) + kSuspectAfter, 300ms);
+  path.set_standby(true);
+  EXPECT_EQ(path.interval(true), kProbeWhileStandby);
+}
+
 TEST(ProbedPathPace, KeepsTheIntervalThatThePeerWasTold) {
   ProbedPath path = up();
   exchange(path, true, kStart + 1s);
