@@ -5,7 +5,6 @@
 #include "mptunnel/control/client_status.h"
 #include "mptunnel/control/event_log.h"
 #include "mptunnel/host/log.h"
-#include "mptunnel/net/clock.h"
 
 namespace mptunnel {
 

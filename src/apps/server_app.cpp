@@ -5,7 +5,6 @@
 #include "mptunnel/control/event_log.h"
 #include "mptunnel/control/server_status.h"
 #include "mptunnel/host/log.h"
-#include "mptunnel/net/clock.h"
 
 namespace mptunnel {
 namespace {

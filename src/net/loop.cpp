@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
+#include <type_traits>
 #include <utility>
 
 #include "mptunnel/base/assert.h"
-#include "mptunnel/net/clock.h"
 
 namespace mptunnel {
 namespace {
@@ -16,6 +17,12 @@ namespace {
 constexpr Duration kLongestDelay = std::chrono::hours(1);
 
 }  // namespace
+
+TimePoint monotonic_now() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return TimePoint(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
+}
 
 Loop::Loop() : handle_(ev_loop_new(EVFLAG_AUTO)) {
   MPT_ASSERT(handle_ != nullptr);
@@ -99,101 +106,72 @@ TimePoint Timer::deadline() const {
   return impl_->deadline;
 }
 
-namespace {
-
-// What the plain watchers share: an event calls back, nothing else.
-template <typename EventWatcher>
-struct PlainImpl : std::enable_shared_from_this<PlainImpl<EventWatcher>> {
-  PlainImpl(Loop& its_loop, LoopCallback its_callback) : loop(its_loop), callback(std::move(its_callback)) {
-    ev_init(&watcher, fired);
-    watcher.data = this;
+template <typename Event>
+struct Watcher<Event>::Impl : std::enable_shared_from_this<typename Watcher<Event>::Impl> {
+  Impl(Loop& its_loop, LoopCallback its_callback) : loop(its_loop), callback(std::move(its_callback)) {
+    ev_init(&event, fired);
+    event.data = this;
   }
 
   // NOLINTNEXTLINE(bugprone-exception-escape): that ends the process, as the header says
-  static void fired(struct ev_loop* /*loop*/, EventWatcher* watcher, int /*events*/) noexcept {
-    const auto self = static_cast<PlainImpl*>(watcher->data)->shared_from_this();
+  static void fired(struct ev_loop* /*loop*/, Event* event, int /*events*/) noexcept {
+    const auto self = static_cast<Impl*>(event->data)->shared_from_this();
     self->callback();
   }
 
   Loop& loop;
   LoopCallback callback;
-  EventWatcher watcher{};
+  Event event{};
 };
 
-}  // namespace
-
-struct ReadWatcher::Impl : PlainImpl<ev_io> {
-  using PlainImpl::PlainImpl;
-};
-
-ReadWatcher::ReadWatcher(Loop& loop, int fd, LoopCallback callback)
+template <typename Event>
+Watcher<Event>::Watcher(Loop& loop, LoopCallback callback)
     : impl_(std::make_shared<Impl>(loop, std::move(callback))) {
   loop.count_watcher(1);
-  ev_io_set(&impl_->watcher, fd, EV_READ);
+}
+
+template <typename Event>
+Watcher<Event>::~Watcher() {
+  if constexpr (std::is_same_v<Event, ev_io>) ev_io_stop(impl_->loop.handle(), &impl_->event);
+  if constexpr (std::is_same_v<Event, ev_signal>) ev_signal_stop(impl_->loop.handle(), &impl_->event);
+  if constexpr (std::is_same_v<Event, ev_async>) ev_async_stop(impl_->loop.handle(), &impl_->event);
+  impl_->loop.count_watcher(-1);
+}
+
+template class Watcher<ev_io>;
+template class Watcher<ev_signal>;
+template class Watcher<ev_async>;
+
+ReadWatcher::ReadWatcher(Loop& loop, int fd, LoopCallback callback) : Watcher(loop, std::move(callback)) {
+  ev_io_set(&impl_->event, fd, EV_READ);
   resume();
 }
 
-ReadWatcher::~ReadWatcher() {
-  pause();
-  impl_->loop.count_watcher(-1);
-}
-
 void ReadWatcher::pause() {
-  ev_io_stop(impl_->loop.handle(), &impl_->watcher);
+  ev_io_stop(impl_->loop.handle(), &impl_->event);
 }
 
 void ReadWatcher::resume() {
-  ev_io_start(impl_->loop.handle(), &impl_->watcher);
+  ev_io_start(impl_->loop.handle(), &impl_->event);
 }
 
-struct WriteWatcher::Impl : PlainImpl<ev_io> {
-  using PlainImpl::PlainImpl;
-};
-
-WriteWatcher::WriteWatcher(Loop& loop, int fd, LoopCallback callback)
-    : impl_(std::make_shared<Impl>(loop, std::move(callback))) {
-  loop.count_watcher(1);
-  ev_io_set(&impl_->watcher, fd, EV_WRITE);
-  ev_io_start(loop.handle(), &impl_->watcher);
+WriteWatcher::WriteWatcher(Loop& loop, int fd, LoopCallback callback) : Watcher(loop, std::move(callback)) {
+  ev_io_set(&impl_->event, fd, EV_WRITE);
+  ev_io_start(loop.handle(), &impl_->event);
 }
-
-WriteWatcher::~WriteWatcher() {
-  ev_io_stop(impl_->loop.handle(), &impl_->watcher);
-  impl_->loop.count_watcher(-1);
-}
-
-struct SignalWatcher::Impl : PlainImpl<ev_signal> {
-  using PlainImpl::PlainImpl;
-};
 
 SignalWatcher::SignalWatcher(Loop& loop, int signal, LoopCallback callback)
-    : impl_(std::make_shared<Impl>(loop, std::move(callback))) {
-  loop.count_watcher(1);
-  ev_signal_set(&impl_->watcher, signal);
-  ev_signal_start(loop.handle(), &impl_->watcher);
+    : Watcher(loop, std::move(callback)) {
+  ev_signal_set(&impl_->event, signal);
+  ev_signal_start(loop.handle(), &impl_->event);
 }
 
-SignalWatcher::~SignalWatcher() {
-  ev_signal_stop(impl_->loop.handle(), &impl_->watcher);
-  impl_->loop.count_watcher(-1);
-}
-
-struct Wakeup::Impl : PlainImpl<ev_async> {
-  using PlainImpl::PlainImpl;
-};
-
-Wakeup::Wakeup(Loop& loop, LoopCallback callback) : impl_(std::make_shared<Impl>(loop, std::move(callback))) {
-  loop.count_watcher(1);
-  ev_async_start(loop.handle(), &impl_->watcher);
-}
-
-Wakeup::~Wakeup() {
-  ev_async_stop(impl_->loop.handle(), &impl_->watcher);
-  impl_->loop.count_watcher(-1);
+Wakeup::Wakeup(Loop& loop, LoopCallback callback) : Watcher(loop, std::move(callback)) {
+  ev_async_start(loop.handle(), &impl_->event);
 }
 
 void Wakeup::notify() {
-  ev_async_send(impl_->loop.handle(), &impl_->watcher);
+  ev_async_send(impl_->loop.handle(), &impl_->event);
 }
 
 }  // namespace mptunnel

@@ -280,4 +280,15 @@ std::size_t UdpSocket::receive_buffer_bytes() const {
   return static_cast<std::size_t>(std::max(0, get_option(state_.fd, SOL_SOCKET, SO_RCVBUF))) / 2;
 }
 
+tl::expected<Endpoint, SocketError> source_address_towards(const Endpoint& remote,
+                                                           const std::string& device) {
+  UdpSocketOptions options;
+  options.connect = remote;
+  options.device = device;
+  options.offload = false;
+  const auto socket = UdpSocket::open(options);
+  if (!socket) return tl::make_unexpected(socket.error());
+  return socket->local_endpoint().with_port(0);
+}
+
 }  // namespace mptunnel

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "mptunnel/net/clock.h"
+#include "mptunnel/net/loop.h"
 
 namespace mptunnel {
 namespace {

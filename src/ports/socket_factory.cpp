@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "mptunnel/net/source_address.h"
 #include "mptunnel/net/udp_socket.h"
 
 namespace mptunnel {

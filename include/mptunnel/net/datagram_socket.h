@@ -1,17 +1,94 @@
 // A socket that moves datagrams in batches, whatever is behind it: UdpSocket (udp_socket.h), or a fake in
-// tests. One virtual call moves a whole batch.
+// tests. What goes into and comes out of it comes first. One virtual call moves a whole batch.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <tl/expected.hpp>
 
+#include "mptunnel/base/bytes.h"
 #include "mptunnel/base/endpoint.h"
-#include "mptunnel/net/udp_batch.h"
 
 namespace mptunnel {
+
+/// One slot's worth of what arrived: datagrams of one sender.
+struct Received {
+  DatagramBatch batch;
+  Route route;            ///< `local` is set by sockets opened with `packet_info`, and has the socket's port
+  std::uint8_t dscp = 0;  ///< 0 to 63, by sockets opened with `read_dscp`; else 0
+};
+
+/// Valid until the next receive with the same buffers, whichever socket does it.
+struct ReceiveResult {
+  std::span<const Received> batches;
+  int error = 0;  ///< an errno that was pending (ECONNREFUSED: an ICMP answer to an earlier send), 0 if none
+  bool more = false;  ///< every slot was filled: the socket may have more
+  std::uint64_t kernel_drops =
+      0;  ///< lost before these because the receive buffer was full; only those not yet reported
+};
+
+/// Room for one receive call: shared by all sockets of a loop. Its memory is used only where datagrams land.
+class ReceiveBuffers {
+ public:
+  /// Holds any UDP datagram and any batch that UDP_GRO makes of them.
+  static constexpr std::size_t kSlotBytes = 65536;
+  static constexpr std::size_t kDefaultSlots = 32;
+
+  /// `slots` is 1 to 1024 (UIO_MAXIOV). Smaller slots than kSlotBytes truncate, and then lose, what doesn't
+  /// fit.
+  explicit ReceiveBuffers(std::size_t slots = kDefaultSlots, std::size_t slot_bytes = kSlotBytes);
+  ReceiveBuffers(const ReceiveBuffers&) = delete;
+  ReceiveBuffers& operator=(const ReceiveBuffers&) = delete;
+  ~ReceiveBuffers();
+
+ private:
+  friend class UdpSocket;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Datagrams for one destination, back to back: each `stride` bytes, the last may be shorter. An empty
+/// `bytes` is one empty datagram. The bytes stay the caller's and are done with when the send returns.
+struct SendRun {
+  ConstBytes bytes;
+  std::size_t stride = 0;  ///< 1 to 65,535; ignored if `bytes` is empty
+  Route to;  ///< `remote` is ignored by connected sockets; an unset `local` lets the kernel choose
+  std::uint8_t dscp = 0;  ///< 0 to 63; the ECN bits leave as zero. Only other values than 0 cost something
+};
+
+/// Datagrams for one destination that lie scattered: each piece is one, an empty piece too. At least one.
+struct SendPieces {
+  std::span<const ConstBytes> datagrams;
+  Route to;               ///< as in SendRun
+  std::uint8_t dscp = 0;  ///< as in SendRun
+};
+
+/// What became of one run. Datagrams that were not accepted are lost: nothing is queued, nothing waits.
+struct SendOutcome {
+  std::uint32_t accepted = 0;  ///< datagrams that the kernel took
+  /// The last errno met, 0 if none. With all datagrams accepted it is the news of an earlier one
+  /// (ECONNREFUSED). EMSGSIZE always speaks of a datagram that was sent by itself, never of a segmented run.
+  int error = 0;
+};
+
+/// Since the socket was opened. All but the bytes count datagrams, one by one however they were batched.
+struct SocketCounters {
+  std::uint64_t received = 0;
+  std::uint64_t received_bytes = 0;
+  std::uint64_t truncated = 0;  ///< batches that didn't fit a slot, and were dropped
+  std::uint64_t kernel_drops =
+      0;  ///< dropped by the kernel because the receive buffer was full (SO_RXQ_OVFL)
+  std::uint64_t sent = 0;
+  std::uint64_t sent_bytes = 0;
+  std::uint64_t would_block = 0;  ///< not sent: EAGAIN, the send buffer was full
+  std::uint64_t no_buffers = 0;   ///< not sent: ENOBUFS or ENOMEM
+  std::uint64_t refused = 0;  ///< ECONNREFUSED reports, by send or receive; the datagram at hand was not lost
+  std::uint64_t too_big = 0;  ///< not sent: EMSGSIZE
+  std::uint64_t other_errors = 0;  ///< not sent: any other errno
+};
 
 struct SocketError {
   int error = 0;     ///< errno
@@ -39,9 +116,18 @@ class DatagramSocket {
   virtual void send(std::span<const SendRun> runs, std::span<SendOutcome> outcomes) = 0;
   /// The same for pieces, of which each destination has at least one.
   virtual void send(std::span<const SendPieces> pieces, std::span<SendOutcome> outcomes) = 0;
-  SendOutcome send(const SendRun& run);
+  SendOutcome send(const SendRun& run) {
+    SendOutcome outcome;
+    send(std::span(&run, 1), {&outcome, 1});
+    return outcome;
+  }
   /// The same for one destination's pieces; for none of them it does nothing.
-  SendOutcome send_pieces(std::span<const ConstBytes> datagrams, const Route& to, std::uint8_t dscp = 0);
+  SendOutcome send_pieces(std::span<const ConstBytes> datagrams, const Route& to, std::uint8_t dscp = 0) {
+    SendOutcome outcome;
+    const SendPieces pieces{datagrams, to, dscp};
+    if (!datagrams.empty()) send(std::span(&pieces, 1), {&outcome, 1});
+    return outcome;
+  }
 
   /// Asked from the kernel: after connect() it has the address that datagrams leave from.
   [[nodiscard]] virtual Endpoint local_endpoint() const = 0;

@@ -1,5 +1,6 @@
 // The event loop and what it watches: deadlines, sockets, signals, calls from other threads. A thin cover
-// over libev. What it is not: a place for protocol. It reads no socket and keeps no time of its own.
+// over libev. What it is not: a place for protocol. It reads no socket. The clock of its deadlines is here
+// too.
 //
 // Rules for all watchers:
 // - They belong to the thread that runs the loop, and go before their loop does. Only Wakeup::notify() may be
@@ -14,9 +15,16 @@
 
 #include "mptunnel/base/time.h"
 
+struct ev_async;
+struct ev_io;
 struct ev_loop;
+struct ev_signal;
 
 namespace mptunnel {
+
+/// CLOCK_MONOTONIC, read in this one place. Programs read it once a wake-up and pass it on; the core is given
+/// the time as an argument.
+TimePoint monotonic_now();
 
 using LoopCallback = std::function<void()>;
 
@@ -64,65 +72,52 @@ class Timer {
   std::shared_ptr<Impl> impl_;
 };
 
+/// What watchers of one kind of libev's events have in common.
+template <typename Event>
+class Watcher {
+ public:
+  Watcher(const Watcher&) = delete;
+  Watcher& operator=(const Watcher&) = delete;
+
+ protected:
+  Watcher(Loop& loop, LoopCallback callback);
+  ~Watcher();
+
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
 /// Calls back in each turn in which `fd` has something to read or an error to report (level-triggered). The
 /// descriptor stays the caller's, and must stay open for as long as this watches.
-class ReadWatcher {
+class ReadWatcher : public Watcher<ev_io> {
  public:
   ReadWatcher(Loop& loop, int fd, LoopCallback callback);
-  ReadWatcher(const ReadWatcher&) = delete;
-  ReadWatcher& operator=(const ReadWatcher&) = delete;
-  ~ReadWatcher();
 
   /// Stops and starts the reports; nothing is lost in between but what the kernel's buffer can't hold.
   void pause();
   void resume();
-
- private:
-  struct Impl;
-  std::shared_ptr<Impl> impl_;
 };
 
 /// Calls back in each turn in which `fd` takes something to write or has an error to report. A stream socket
 /// nearly always does: watch only while there is something to write. Else as ReadWatcher.
-class WriteWatcher {
+class WriteWatcher : public Watcher<ev_io> {
  public:
   WriteWatcher(Loop& loop, int fd, LoopCallback callback);
-  WriteWatcher(const WriteWatcher&) = delete;
-  WriteWatcher& operator=(const WriteWatcher&) = delete;
-  ~WriteWatcher();
-
- private:
-  struct Impl;
-  std::shared_ptr<Impl> impl_;
 };
 
 /// Calls back on the loop when the process gets `signal`. One watcher per signal and process.
-class SignalWatcher {
+class SignalWatcher : public Watcher<ev_signal> {
  public:
   SignalWatcher(Loop& loop, int signal, LoopCallback callback);
-  SignalWatcher(const SignalWatcher&) = delete;
-  SignalWatcher& operator=(const SignalWatcher&) = delete;
-  ~SignalWatcher();
-
- private:
-  struct Impl;
-  std::shared_ptr<Impl> impl_;
 };
 
 /// Lets another thread have a callback run on the loop. Several notifications before it runs become one call.
-class Wakeup {
+class Wakeup : public Watcher<ev_async> {
  public:
   Wakeup(Loop& loop, LoopCallback callback);
-  Wakeup(const Wakeup&) = delete;
-  Wakeup& operator=(const Wakeup&) = delete;
-  ~Wakeup();
 
   /// From any thread, as long as this object lives.
   void notify();
-
- private:
-  struct Impl;
-  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace mptunnel

@@ -34,7 +34,15 @@ class ReceiveBudget {
     return std::clamp<std::size_t>(left_ / in_each_, 1, ReceiveBuffers::kDefaultSlots);
   }
   /// Whether another receive call may follow the one that brought this.
-  bool take(const ReceiveResult& result);
+  bool take(const ReceiveResult& result) {
+    const std::size_t slots = result.batches.size();
+    if (slots == 0) return false;
+    std::size_t datagrams = 0;
+    for (const Received& received : result.batches) datagrams += datagrams_in(received.batch);
+    in_each_ = std::max<std::size_t>(1, datagrams / slots);
+    left_ -= std::min(left_, datagrams);
+    return result.more && left_ > 0;
+  }
 
  private:
   std::size_t left_ = kDatagrams;

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <ctime>
 
-#include "mptunnel/net/clock.h"
+#include "mptunnel/net/loop.h"
 
 namespace mptunnel::bench {
 namespace {

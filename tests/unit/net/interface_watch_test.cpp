@@ -10,7 +10,7 @@
 #include <optional>
 #include <sstream>
 
-#include "mptunnel/net/source_address.h"
+#include "mptunnel/net/udp_socket.h"
 #include "namespace_support.h"
 #include "net_support.h"
 

@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "mptunnel/net/clock.h"
 #include "mptunnel/net/loop.h"
 #include "mptunnel/net/udp_socket.h"
 

@@ -1,5 +1,5 @@
 // Datagrams through real sockets on loopback, in the batches in which they are meant to travel.
-#include "mptunnel/net/udp_batch.h"
+#include "mptunnel/net/datagram_socket.h"
 
 #include <array>
 
