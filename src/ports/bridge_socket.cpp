@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "mptunnel/ports/derived_port.h"
+#include "mptunnel/ports/socket_factory.h"
 
 namespace mptunnel {
 

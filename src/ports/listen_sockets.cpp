@@ -3,7 +3,7 @@
 #include <cerrno>
 
 #include "mptunnel/host/log.h"
-#include "mptunnel/ports/buffer_check.h"
+#include "mptunnel/ports/socket_factory.h"
 
 namespace mptunnel {
 namespace {

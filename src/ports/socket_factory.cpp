@@ -1,10 +1,30 @@
 #include "mptunnel/ports/socket_factory.h"
 
+#include <fmt/format.h>
+
+#include <cerrno>
 #include <utility>
 
-#include "mptunnel/net/udp_socket.h"
+#include "mptunnel/crypto/kdf.h"
+#include "mptunnel/host/log.h"
 
 namespace mptunnel {
+
+UdpSocketOptions options_for(const SocketRequest& request, const SocketTuning& tuning) {
+  const SocketUse use = request.use;
+  const bool carries_packets = use == SocketUse::bridge || use == SocketUse::paths;
+  UdpSocketOptions options;
+  options.bind = request.bind;
+  options.connect = request.connect;
+  options.device = request.device;
+  options.packet_info = use == SocketUse::applications || use == SocketUse::paths;
+  options.read_dscp = !carries_packets && tuning.copy_dscp;
+  options.offload = tuning.offload;
+  options.allow_fragments = !carries_packets;
+  options.buffer_bytes = use == SocketUse::target ? kFlowBufferBytes : kSocketBufferBytes;
+  options.on_notice = log_line;
+  return options;
+}
 
 tl::expected<SocketFactory::Socket, SocketError> SystemSockets::open(const SocketRequest& request) {
   auto socket = UdpSocket::open(options_for(request, tuning_));
@@ -24,6 +44,31 @@ tl::expected<std::vector<SocketFactory::Socket>, SocketError> SystemSockets::ope
 tl::expected<Endpoint, SocketError> SystemSockets::source_address_towards(const Endpoint& remote,
                                                                           const std::string& device) {
   return mptunnel::source_address_towards(remote, device);
+}
+
+tl::expected<SocketFactory::Socket, SocketError> open_on_derived_port(SocketFactory& sockets,
+                                                                      SocketRequest request,
+                                                                      ConstBytes secret,
+                                                                      std::string_view purpose) {
+  // Always in one order: while another program keeps the first, all restarts come to the same next one.
+  for (int i = 0; i < kDerivedPorts; ++i) {
+    const std::string name = i == 0 ? std::string(purpose) : fmt::format("{} {}", purpose, i);
+    request.bind.port = derive_port(secret, name);
+    auto socket = sockets.open(request);
+    if (socket || socket.error().error != EADDRINUSE) return socket;
+    log_debug("{}: source port {} is taken", purpose, request.bind.port);
+  }
+  request.bind.port = 0;
+  return sockets.open(request);
+}
+
+void hint_small_buffer(const DatagramSocket& socket) {
+  const std::size_t got = socket.receive_buffer_bytes();
+  if (got >= kSocketBufferBytes) return;
+  log_warning(
+      "the system limits receive buffers to {} KiB, {} KiB are wanted: bursts may be lost; run "
+      "'sysctl -w net.core.rmem_max={} net.core.wmem_max={}', or give the program CAP_NET_ADMIN",
+      got >> 10U, kSocketBufferBytes >> 10U, kSocketBufferBytes, kSocketBufferBytes);
 }
 
 }  // namespace mptunnel

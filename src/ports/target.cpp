@@ -7,7 +7,7 @@
 
 #include "mptunnel/base/cursor.h"
 #include "mptunnel/host/log.h"
-#include "mptunnel/ports/derived_port.h"
+#include "mptunnel/ports/socket_factory.h"
 
 namespace mptunnel {
 namespace {

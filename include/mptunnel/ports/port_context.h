@@ -2,14 +2,43 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <utility>
 
+#include "mptunnel/base/time.h"
 #include "mptunnel/config/address.h"
 #include "mptunnel/net/loop.h"
 #include "mptunnel/net/resolver.h"
-#include "mptunnel/ports/clock.h"
 #include "mptunnel/ports/socket_factory.h"
 
 namespace mptunnel {
+
+/// Calls back once when a deadline has passed. Destroying it cancels.
+class Alarm {
+ public:
+  Alarm() = default;
+  Alarm(const Alarm&) = delete;
+  Alarm& operator=(const Alarm&) = delete;
+  virtual ~Alarm() = default;
+
+  /// Replaces the deadline; kNever cancels.
+  virtual void set(TimePoint deadline) = 0;
+  void cancel() { set(kNever); }
+  /// kNever if none is set, or once it has fired.
+  [[nodiscard]] virtual TimePoint deadline() const = 0;
+};
+
+class Clock {
+ public:
+  Clock() = default;
+  Clock(const Clock&) = delete;
+  Clock& operator=(const Clock&) = delete;
+  virtual ~Clock() = default;
+
+  [[nodiscard]] virtual TimePoint now() const = 0;
+  /// The alarm must be destroyed before the clock.
+  virtual std::unique_ptr<Alarm> make_alarm(LoopCallback callback) = 0;
+};
 
 /// Starts looking a name up. The answer comes from a later turn of the loop, unless the request is destroyed
 /// before.
@@ -20,6 +49,30 @@ struct PortContext {
   Clock& clock;
   NameLookup lookup;
   SocketFactory& sockets;
+};
+
+/// CLOCK_MONOTONIC, and alarms that are timers of the loop.
+class LoopClock final : public Clock {
+ public:
+  explicit LoopClock(Loop& loop) : loop_(loop) {}
+
+  [[nodiscard]] TimePoint now() const override { return monotonic_now(); }
+  std::unique_ptr<Alarm> make_alarm(LoopCallback callback) override {
+    return std::make_unique<LoopAlarm>(loop_, std::move(callback));
+  }
+
+ private:
+  class LoopAlarm final : public Alarm {
+   public:
+    LoopAlarm(Loop& loop, LoopCallback callback) : timer_(loop, std::move(callback)) {}
+    void set(TimePoint deadline) override { timer_.set(deadline); }
+    [[nodiscard]] TimePoint deadline() const override { return timer_.deadline(); }
+
+   private:
+    Timer timer_;
+  };
+
+  Loop& loop_;
 };
 
 /// The system's.

@@ -5,15 +5,18 @@
 #include <span>
 #include <vector>
 
+#include "mptunnel/base/drop.h"
 #include "mptunnel/engine/output.h"
 #include "mptunnel/net/datagram_socket.h"
-#include "mptunnel/ports/drop_for.h"
 
 namespace mptunnel {
 
 /// An output with more bytes is carried out before the next batch comes in: what is sent then still lies in
 /// the processor's second cache, and the arena stays small.
 inline constexpr std::size_t kFlushBytes = std::size_t{512} << 10U;
+
+/// The drop reason for an errno of a send.
+Drop drop_for(int error);
 
 /// Gathers copies of runs for one socket, sends them with one call, and reports what the kernel took of each.
 /// Keeps its memory between calls.

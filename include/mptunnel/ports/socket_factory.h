@@ -1,17 +1,51 @@
-// The one place where the program's datagram sockets are opened. Tests replace it with a fake.
+// The one place where the program's datagram sockets are opened: what the ports ask for, the tuning that all
+// share, the factory, which tests replace with a fake, and source ports that stay the same after a restart.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "mptunnel/base/bytes.h"
 #include "mptunnel/base/endpoint.h"
-#include "mptunnel/net/datagram_socket.h"
-#include "mptunnel/ports/socket_request.h"
+#include "mptunnel/net/udp_socket.h"
 
 namespace mptunnel {
+
+/// Kernel buffers of the sockets that carry everything: a burst of half a second at 60 Mbit/s. The kernel may
+/// give less.
+inline constexpr std::size_t kSocketBufferBytes = std::size_t{4} << 20U;
+/// Kernel buffers of one flow towards the target: there may be thousands.
+inline constexpr std::size_t kFlowBufferBytes = std::size_t{1} << 20U;
+
+/// From the configuration.
+struct SocketTuning {
+  bool offload = true;    ///< UDP_SEGMENT and UDP_GRO if the kernel has them
+  bool copy_dscp = true;  ///< packets get the DSCP of the datagrams in them
+};
+
+/// Whose datagrams a socket carries.
+enum class SocketUse : std::uint8_t {
+  bridge,        ///< packets of one path, which fit it or are refused
+  target,        ///< datagrams of one flow, whose DSCP is wanted
+  applications,  ///< datagrams of applications, which IP may fragment and whose DSCP is wanted
+  paths,         ///< packets of all paths, which fit them or are refused
+};
+
+struct SocketRequest {
+  SocketUse use = SocketUse::bridge;
+  Endpoint bind;  ///< only its family counts if the rest is unset
+  std::optional<Endpoint> connect;
+  std::string device;  ///< empty: as routing says
+};
+
+/// The options of a socket for `request`. Its notices go to the log.
+UdpSocketOptions options_for(const SocketRequest& request, const SocketTuning& tuning);
 
 class SocketFactory {
  public:
@@ -27,7 +61,7 @@ class SocketFactory {
   virtual tl::expected<std::vector<Socket>, SocketError> open_group(const SocketRequest& request,
                                                                     std::size_t count,
                                                                     const Steering& steering) = 0;
-  /// The address that the kernel would send from; see net/source_address.h.
+  /// The address that the kernel would send from; see net/udp_socket.h.
   virtual tl::expected<Endpoint, SocketError> source_address_towards(const Endpoint& remote,
                                                                      const std::string& device) = 0;
 };
@@ -46,5 +80,18 @@ class SystemSockets final : public SocketFactory {
  private:
   SocketTuning tuning_;
 };
+
+/// How many source ports are derived from a secret, and tried in turn.
+inline constexpr int kDerivedPorts = 4;
+/// Opens a socket whose source port follows from `secret` and `purpose`, so that it is the same after a
+/// restart: the first of kDerivedPorts that is free, and one of the kernel's choice if none is. A port in
+/// `request.bind` is ignored.
+tl::expected<SocketFactory::Socket, SocketError> open_on_derived_port(SocketFactory& sockets,
+                                                                      SocketRequest request,
+                                                                      ConstBytes secret,
+                                                                      std::string_view purpose);
+
+/// Logs a line if the kernel gave less than kSocketBufferBytes, with what to do about it.
+void hint_small_buffer(const DatagramSocket& socket);
 
 }  // namespace mptunnel

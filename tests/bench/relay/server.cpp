@@ -2,7 +2,7 @@
 
 #include <csignal>
 
-#include "mptunnel/ports/socket_request.h"
+#include "mptunnel/ports/socket_factory.h"
 
 namespace mptunnel::bench {
 namespace {

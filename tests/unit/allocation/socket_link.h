@@ -13,7 +13,7 @@
 #include "mptunnel/net/udp_socket.h"
 #include "mptunnel/ports/application_table.h"
 #include "mptunnel/ports/run_sender.h"
-#include "mptunnel/ports/socket_request.h"
+#include "mptunnel/ports/socket_factory.h"
 #include "spending.h"
 #include "support/test_random.h"
 

@@ -1,4 +1,4 @@
-#include "mptunnel/ports/drop_for.h"
+#include "mptunnel/ports/run_sender.h"
 
 #include <gtest/gtest.h>
 

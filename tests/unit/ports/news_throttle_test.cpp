@@ -1,4 +1,4 @@
-#include "mptunnel/ports/news_throttle.h"
+#include "mptunnel/ports/bridge_log.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "mptunnel/ports/socket_request.h"
+#include "mptunnel/ports/socket_factory.h"
 
 #include <gtest/gtest.h>
 
