@@ -179,23 +179,19 @@ int read_list(NetlinkSocket& socket, std::uint16_t type, InterfaceTable& table, 
   return result;
 }
 
-/// A socket that hears of all that is not in the table.
-struct Opened {
-  std::unique_ptr<NetlinkSocket> socket;
-  InterfaceTable table;
-};
-
-tl::expected<Opened, std::string> open_and_read() {
+/// Reads `table`; the socket hears of all that is not in it.
+tl::expected<std::unique_ptr<NetlinkSocket>, std::string> open_and_read(InterfaceTable& table) {
   const TimePoint deadline = monotonic_now() + InterfaceWatch::kPatience;
   int error = 0;
   for (int attempt = 0; attempt < kListAttempts; ++attempt) {
     // A new socket each time: no answer to an earlier question is left in it.
-    Opened opened{.socket = std::make_unique<NetlinkSocket>(), .table = {}};
-    if (const auto made = opened.socket->open(); !made) return tl::make_unexpected(made.error());
+    auto socket = std::make_unique<NetlinkSocket>();
+    if (const auto opened = socket->open(); !opened) return tl::make_unexpected(opened.error());
+    table = {};
     // Links first: an address needs the one that it belongs to.
-    error = read_list(*opened.socket, RTM_GETLINK, opened.table, deadline);
-    if (error == 0) error = read_list(*opened.socket, RTM_GETADDR, opened.table, deadline);
-    if (error == 0) return opened;
+    error = read_list(*socket, RTM_GETLINK, table, deadline);
+    if (error == 0) error = read_list(*socket, RTM_GETADDR, table, deadline);
+    if (error == 0) return socket;
     if (error != EINTR && error != ENOBUFS) break;
   }
   return tl::make_unexpected(fmt::format("the network interfaces can't be read: {}", std::strerror(error)));
@@ -212,11 +208,12 @@ InterfaceWatch::InterfaceWatch(Loop& loop, LoopCallback on_change, NoticeSink on
 InterfaceWatch::~InterfaceWatch() = default;
 
 tl::expected<void, std::string> InterfaceWatch::start() {
-  auto opened = open_and_read();
-  if (!opened) return tl::make_unexpected(opened.error());
+  InterfaceTable table;
+  auto socket = open_and_read(table);
+  if (!socket) return tl::make_unexpected(socket.error());
   watcher_.reset();
-  table_ = std::move(opened->table);
-  socket_ = std::move(opened->socket);
+  table_ = std::move(table);
+  socket_ = std::move(*socket);
   watcher_ = std::make_unique<ReadWatcher>(loop_, socket_->fd(), [this] { on_readable(); });
   said_problem_ = false;
   if (table_.overflowed() && !said_overflow_) {

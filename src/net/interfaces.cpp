@@ -35,10 +35,6 @@ bool is_tunnel_type(unsigned short type) {
          type == ARPHRD_IP6GRE;
 }
 
-bool is_tunnel_kind(std::string_view kind) {
-  return std::find(kTunnelKinds.begin(), kTunnelKinds.end(), kind) != kTunnelKinds.end();
-}
-
 template <typename Visit>
 int visit_attribute(const nlattr* attribute, void* visit) {
   (*static_cast<Visit*>(visit))(*attribute);
@@ -211,8 +207,10 @@ bool InterfaceTable::apply_link(const nlmsghdr& message) {
   constexpr unsigned int kUsable = IFF_UP | IFF_RUNNING | IFF_LOWER_UP;
   changed.is_up = (header->ifi_flags & kUsable) == kUsable;
   changed.is_loopback = (header->ifi_flags & IFF_LOOPBACK) != 0;
-  changed.is_tunnel = is_tunnel_type(header->ifi_type) || is_tunnel_kind(changed.kind) ||
-                      (changed.kind.empty() && changed.name.starts_with(kL2tpName));
+  changed.is_tunnel =
+      is_tunnel_type(header->ifi_type) ||
+      std::find(kTunnelKinds.begin(), kTunnelKinds.end(), changed.kind) != kTunnelKinds.end() ||
+      (changed.kind.empty() && changed.name.starts_with(kL2tpName));
   if (changed == interface) return false;
   interface = std::move(changed);
   return true;

@@ -70,7 +70,8 @@ ResolveResult system_lookup(const std::string& host, std::uint16_t port) {
   return ask_system(host, port, 0);
 }
 
-// What the threads share with the resolver. They hold it, so that it outlives a resolver that has gone.
+// What the threads and the requests share with the resolver. Threads hold it, so that it outlives a resolver
+// that has gone.
 struct Resolver::Pool : std::enable_shared_from_this<Resolver::Pool> {
   struct Question {
     std::uint64_t id;
@@ -148,20 +149,17 @@ struct Resolver::Pool : std::enable_shared_from_this<Resolver::Pool> {
       const Question question = std::move(waiting.front());
       waiting.pop_front();
       lock.unlock();
-      ResolveResult result = look_up(question);
+      ResolveResult result;
+      try {
+        result = lookup(question.host, question.port);
+      } catch (const std::exception& problem) {
+        result = unresolved(question.host, problem.what());
+      }
       lock.lock();
       answer_locked(question.id, std::move(result));
     }
     --threads;
     gone.notify_all();
-  }
-
-  [[nodiscard]] ResolveResult look_up(const Question& question) const {
-    try {
-      return lookup(question.host, question.port);
-    } catch (const std::exception& problem) {
-      return unresolved(question.host, problem.what());
-    }
   }
 
   void close() {
@@ -174,6 +172,8 @@ struct Resolver::Pool : std::enable_shared_from_this<Resolver::Pool> {
     gone.wait_for(lock, kFarewellTime, [this] { return threads == 0; });
   }
 
+  std::map<std::uint64_t, Callback> callbacks;  // that wait for an answer; the loop's thread alone has these
+  std::uint64_t last_id = 0;                    // and this
   const Lookup lookup;
   std::mutex mutex;  // guards all below
   std::condition_variable work;
@@ -186,30 +186,21 @@ struct Resolver::Pool : std::enable_shared_from_this<Resolver::Pool> {
   bool closing = false;
 };
 
-// Callers that wait for an answer. Only the loop's thread touches it.
-struct Resolver::Request::Table {
-  std::map<std::uint64_t, Callback> callbacks;
-  std::uint64_t last_id = 0;
-  std::shared_ptr<Pool> pool;
-};
-
-Resolver::Resolver(Loop& loop, Lookup lookup)
-    : table_(std::make_shared<Request::Table>()), wakeup_(loop, [this] { deliver(); }) {
+Resolver::Resolver(Loop& loop, Lookup lookup) : wakeup_(loop, [this] { deliver(); }) {
   pool_ = std::make_shared<Pool>(std::move(lookup), wakeup_);
-  table_->pool = pool_;
 }
 
 Resolver::~Resolver() {
   // Taken out first: what the callbacks hold may withdraw requests.
-  const auto withdrawn = std::exchange(table_->callbacks, {});
+  const auto withdrawn = std::exchange(pool_->callbacks, {});
   pool_->close();
 }
 
 Resolver::Request Resolver::resolve(std::string_view host, std::uint16_t port, Callback callback) {
   Request request;
-  request.table_ = table_;
-  request.id_ = ++table_->last_id;
-  table_->callbacks.emplace(request.id_, std::move(callback));
+  request.pool_ = pool_;
+  request.id_ = ++pool_->last_id;
+  pool_->callbacks.emplace(request.id_, std::move(callback));
   std::string name(host);
   if (auto answer = numeric_answer(name, port)) {
     pool_->answer(request.id_, *std::move(answer));
@@ -220,22 +211,19 @@ Resolver::Request Resolver::resolve(std::string_view host, std::uint16_t port, C
 }
 
 void Resolver::deliver() {
-  // A callback may end this resolver, which empties the table.
-  const auto table = table_;
-  for (auto& [id, result] : pool_->take_answers()) {
-    auto found = table->callbacks.extract(id);
+  // A callback may end this resolver, which withdraws the others.
+  const auto pool = pool_;
+  for (auto& [id, result] : pool->take_answers()) {
+    auto found = pool->callbacks.extract(id);
     if (found) found.mapped()(std::move(result));
   }
 }
 
-Resolver::Request::Request(Request&& other) noexcept
-    : table_(std::exchange(other.table_, {})), id_(std::exchange(other.id_, 0)) {}
-
 Resolver::Request& Resolver::Request::operator=(Request&& other) noexcept {
   if (this == &other) return *this;
   cancel();
-  table_ = std::exchange(other.table_, {});
-  id_ = std::exchange(other.id_, 0);
+  pool_ = std::move(other.pool_);
+  id_ = other.id_;
   return *this;
 }
 
@@ -244,16 +232,16 @@ Resolver::Request::~Request() {
 }
 
 void Resolver::Request::cancel() {
-  const auto table = std::exchange(table_, {}).lock();
-  if (!table) return;
+  const auto pool = std::exchange(pool_, {}).lock();
+  if (!pool) return;
   // Taken out first: what the callback holds may hold this request.
-  const auto withdrawn = table->callbacks.extract(id_);
-  if (withdrawn) table->pool->withdraw(withdrawn.key());
+  const auto withdrawn = pool->callbacks.extract(id_);
+  if (withdrawn) pool->withdraw(withdrawn.key());
 }
 
 bool Resolver::Request::pending() const {
-  const auto table = table_.lock();
-  return table && table->callbacks.contains(id_);
+  const auto pool = pool_.lock();
+  return pool && pool->callbacks.contains(id_);
 }
 
 }  // namespace mptunnel

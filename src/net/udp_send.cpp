@@ -115,19 +115,9 @@ struct Batch {
 
 // An ICMP answer to an earlier datagram shows as one of these, once, in place of the send that meets it.
 bool may_be_old_news(int error) {
-  switch (error) {
-    case ECONNREFUSED:
-    case EHOSTUNREACH:
-    case ENETUNREACH:
-    case EHOSTDOWN:
-    case ENONET:
-    case EPROTO:
-    case ENOPROTOOPT:
-    case EOPNOTSUPP:
-      return true;
-    default:
-      return false;
-  }
+  constexpr std::array kNews{ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EHOSTDOWN,
+                             ENONET,       EPROTO,       ENOPROTOOPT, EOPNOTSUPP};
+  return std::find(kNews.begin(), kNews.end(), error) != kNews.end();
 }
 
 // What a kernel or device says to a series that it can never segment: EIO means no checksum offload, or
@@ -289,22 +279,11 @@ class Transmission {
   // Loses the datagrams of the current job from the current one to `end`.
   void give_up(int error, std::size_t end) {
     SocketCounters& counters = state_.counters;
-    const std::size_t lost = end - next_;
-    switch (error) {
-      case EAGAIN:
-        counters.would_block += lost;
-        break;
-      case ENOBUFS:
-      case ENOMEM:
-        counters.no_buffers += lost;
-        break;
-      case EMSGSIZE:
-        counters.too_big += lost;
-        break;
-      default:
-        counters.other_errors += lost;
-        break;
-    }
+    std::uint64_t& counter = error == EAGAIN                       ? counters.would_block
+                             : error == ENOBUFS || error == ENOMEM ? counters.no_buffers
+                             : error == EMSGSIZE                   ? counters.too_big
+                                                                   : counters.other_errors;
+    counter += end - next_;
     jobs_[job_].outcome().error = error;
     move_to(end);
   }

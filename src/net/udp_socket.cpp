@@ -41,55 +41,34 @@ int get_option(int fd, int level, int name) {
 }
 
 std::string why_no_socket(int error, bool ipv6) {
-  switch (error) {
-    case EAFNOSUPPORT:
-      return fmt::format("this system has no {}", ipv6 ? "IPv6" : "IPv4");
-    case EMFILE:
-    case ENFILE:
-      return "no socket could be opened: too many files are open already";
-    default:
-      return fmt::format("no socket could be opened: {}", text_of(error));
-  }
+  if (error == EAFNOSUPPORT) return fmt::format("this system has no {}", ipv6 ? "IPv6" : "IPv4");
+  if (error == EMFILE || error == ENFILE) return "no socket could be opened: too many files are open already";
+  return fmt::format("no socket could be opened: {}", text_of(error));
 }
 
 std::string why_not_bound(int error, const Endpoint& address) {
-  switch (error) {
-    case EADDRINUSE:
-      return fmt::format("{} is in use by another program", address.to_string());
-    case EADDRNOTAVAIL:
-      return fmt::format("{} is not an address of this host", address.address_string());
-    case EACCES:
-      if (address.port != 0 && address.port < kFirstUnprivilegedPort) {
-        return fmt::format("no permission to use {}: ports below {} are for root", address.to_string(),
-                           kFirstUnprivilegedPort);
-      }
-      [[fallthrough]];
-    default:
-      return fmt::format("{} can't be used: {}", address.to_string(), text_of(error));
+  if (error == EADDRINUSE) return fmt::format("{} is in use by another program", address.to_string());
+  if (error == EADDRNOTAVAIL)
+    return fmt::format("{} is not an address of this host", address.address_string());
+  if (error == EACCES && address.port != 0 && address.port < kFirstUnprivilegedPort) {
+    return fmt::format("no permission to use {}: ports below {} are for root", address.to_string(),
+                       kFirstUnprivilegedPort);
   }
+  return fmt::format("{} can't be used: {}", address.to_string(), text_of(error));
 }
 
 std::string why_no_device(int error, const std::string& device) {
-  switch (error) {
-    case ENODEV:
-      return fmt::format("there is no interface named {}", device);
-    case EPERM:
-      return fmt::format("no permission to bind to the interface {}", device);
-    default:
-      return fmt::format("the interface {} can't be used: {}", device, text_of(error));
-  }
+  if (error == ENODEV) return fmt::format("there is no interface named {}", device);
+  if (error == EPERM) return fmt::format("no permission to bind to the interface {}", device);
+  return fmt::format("the interface {} can't be used: {}", device, text_of(error));
 }
 
 std::string why_not_connected(int error, const Endpoint& remote) {
-  switch (error) {
-    case ENETUNREACH:
-    case EHOSTUNREACH:
-      return fmt::format("there is no route to {}", remote.to_string());
-    case EADDRNOTAVAIL:
-      return fmt::format("no local address or port is left to reach {}", remote.to_string());
-    default:
-      return fmt::format("{} can't be reached: {}", remote.to_string(), text_of(error));
-  }
+  if (error == ENETUNREACH || error == EHOSTUNREACH)
+    return fmt::format("there is no route to {}", remote.to_string());
+  if (error == EADDRNOTAVAIL)
+    return fmt::format("no local address or port is left to reach {}", remote.to_string());
+  return fmt::format("{} can't be reached: {}", remote.to_string(), text_of(error));
 }
 
 bool wants_ipv6(const UdpSocketOptions& options) {
@@ -115,12 +94,10 @@ void set_buffer(int fd, int forced, int plain, std::size_t bytes) {
 void set_up(UdpSocketState& state, const UdpSocketOptions& options) {
   set_fragmentation(state, options.allow_fragments);
   set_option(state.fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
-  if (options.reuse_address) set_option(state.fd, SOL_SOCKET, SO_REUSEADDR, 1);
   if (options.reuse_port) set_option(state.fd, SOL_SOCKET, SO_REUSEPORT, 1);
-  if (options.packet_info) {
-    state.packet_info = state.ipv6 ? set_option(state.fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
-                                   : set_option(state.fd, IPPROTO_IP, IP_PKTINFO, 1);
-  }
+  if (options.packet_info)
+    set_option(state.fd, state.ipv6 ? IPPROTO_IPV6 : IPPROTO_IP, state.ipv6 ? IPV6_RECVPKTINFO : IP_PKTINFO,
+               1);
   if (options.read_dscp) {
     set_option(state.fd, IPPROTO_IP, IP_RECVTOS, 1);
     if (state.ipv6) set_option(state.fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
@@ -164,19 +141,6 @@ void steer(const UdpSocketState& state, const Steering& steering, std::size_t co
   }
 }
 
-Endpoint name_of_socket(int fd) {
-  SocketAddress address{};
-  socklen_t length = sizeof address;
-  if (getsockname(fd, &address.any, &length) != 0) return {};
-  return from_socket_address(address);
-}
-
-Endpoint any_address(bool ipv6) {
-  Endpoint any;
-  any.family = ipv6 ? Family::ipv6 : Family::ipv4;
-  return any;
-}
-
 }  // namespace
 
 tl::expected<UdpSocket, SocketError> UdpSocket::open(const UdpSocketOptions& options) {
@@ -197,7 +161,8 @@ tl::expected<UdpSocket, SocketError> UdpSocket::open(const UdpSocketOptions& opt
                                     static_cast<socklen_t>(device.size())) != 0) {
     return failure(errno, why_no_device(errno, device));
   }
-  const Endpoint local = options.bind.is_set() ? options.bind : any_address(state.ipv6);
+  Endpoint local = options.bind;
+  if (!local.is_set()) local.family = state.ipv6 ? Family::ipv6 : Family::ipv4;
   if (const int error = bind_to(state, local); error != 0) return failure(error, why_not_bound(error, local));
   state.port = made.local_endpoint().port;
   if (options.connect) {
@@ -272,7 +237,10 @@ UdpSocket::~UdpSocket() {
 }
 
 Endpoint UdpSocket::local_endpoint() const {
-  return name_of_socket(state_.fd);
+  SocketAddress address{};
+  socklen_t length = sizeof address;
+  if (getsockname(state_.fd, &address.any, &length) != 0) return {};
+  return from_socket_address(address);
 }
 
 // The kernel doubles what it is asked for, for its own bookkeeping, and reports the double: socket(7).

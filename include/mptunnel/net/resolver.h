@@ -34,13 +34,17 @@ class Resolver {
   using Callback = std::function<void(ResolveResult)>;
   using Lookup = std::function<ResolveResult(const std::string& host, std::uint16_t port)>;
 
+ private:
+  struct Pool;
+
+ public:
   /// A question under way. Destroying it withdraws the question: its callback is never called then.
   class Request {
    public:
     Request() = default;
     Request(const Request&) = delete;
     Request& operator=(const Request&) = delete;
-    Request(Request&& other) noexcept;
+    Request(Request&& other) noexcept = default;
     Request& operator=(Request&& other) noexcept;
     ~Request();
     void cancel();
@@ -49,8 +53,7 @@ class Resolver {
 
    private:
     friend class Resolver;
-    struct Table;
-    std::weak_ptr<Table> table_;
+    std::weak_ptr<Pool> pool_;
     std::uint64_t id_ = 0;
   };
 
@@ -65,8 +68,6 @@ class Resolver {
   [[nodiscard]] Request resolve(std::string_view host, std::uint16_t port, Callback callback);
 
  private:
-  struct Pool;
-  std::shared_ptr<Request::Table> table_;
   std::shared_ptr<Pool> pool_;
   Wakeup wakeup_;
 

@@ -27,7 +27,6 @@ struct UdpSocketOptions {
   bool dual_stack = false;         ///< an IPv6 socket that takes IPv4 too, and shows it as IPv4
   bool packet_info = false;        ///< learn and choose local addresses (IP_PKTINFO, both families)
   bool read_dscp = false;          ///< learn the DSCP of what arrives
-  bool reuse_address = false;      ///< SO_REUSEADDR
   bool reuse_port = false;         ///< SO_REUSEPORT: join others on this port; see open_group()
   bool offload = true;             ///< UDP_SEGMENT and UDP_GRO if the kernel has them
   bool allow_fragments = true;     ///< let IP fragment what exceeds the MTU; else it is EMSGSIZE (DF set)
@@ -51,8 +50,7 @@ struct UdpSocketState {
   bool ipv6 = false;  ///< AF_INET6; IPv4 goes as mapped addresses
   bool connected = false;
   bool peer_is_ipv4 = false;  ///< connected: as a mapped address if the socket is IPv6
-  bool packet_info = false;
-  bool offload = false;  ///< UDP_SEGMENT may be used
+  bool offload = false;       ///< UDP_SEGMENT may be used
   std::size_t longest_segment =
       kAnySegment;  ///< connected: larger datagrams are beyond the route's MTU in a run
   NoticeSink on_notice = nullptr;
