@@ -27,16 +27,14 @@ const Route* ApplicationTable::find(FlowHandle source) const {
 }
 
 void ApplicationTable::follow(Output& out) {
-  for (const FlowChange& change : out.flow_changes) forget(change.flow);
+  for (const FlowChange& change : out.flow_changes) {
+    const auto found = by_handle_.find(change.flow);
+    if (found == by_handle_.end()) continue;
+    const Endpoint address = found->second->route.remote;
+    by_handle_.erase(found);
+    by_address_.erase(address);
+  }
   out.flow_changes.clear();
-}
-
-void ApplicationTable::forget(FlowHandle source) {
-  const auto found = by_handle_.find(source);
-  if (found == by_handle_.end()) return;
-  const Endpoint address = found->second->route.remote;
-  by_handle_.erase(found);
-  by_address_.erase(address);
 }
 
 }  // namespace mptunnel

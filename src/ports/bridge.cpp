@@ -40,10 +40,7 @@ void Bridge::on_resolved(const ResolveResult& result) {
     return;
   }
   candidates_.assign(*result, config_.bind ? std::optional(config_.bind->family) : std::nullopt);
-  if (candidates_.empty()) {
-    close("its name has no address of the family of its bind address");
-    return;
-  }
+  if (candidates_.empty()) return close("its name has no address of the family of its bind address");
   const bool is_present = candidates_.contains(remote_);
   if (!is_present || !socket_.is_open()) {
     turn_to(is_present ? remote_ : candidates_.first());
@@ -55,27 +52,18 @@ void Bridge::on_resolved(const ResolveResult& result) {
                       : std::min<Duration>(kResolveWhileDown, context_.resolve_interval));
 }
 
-tl::expected<Endpoint, std::string> Bridge::use_first_usable(const Endpoint& remote) {
-  auto used = socket_.use(remote);
-  if (used) return remote;
-  std::string problem = std::move(used.error());
-  Endpoint candidate = remote;
-  for (std::size_t i = 1; i < candidates_.size(); ++i) {
-    candidate = candidates_.after(candidate);
-    if (socket_.use(candidate)) return candidate;
-  }
-  return tl::unexpected(std::move(problem));
-}
-
 void Bridge::turn_to(const Endpoint& remote, bool quietly) {
   const Endpoint before = remote_;
-  auto used = use_first_usable(remote);
-  is_up_ = false;
-  remote_ = used ? *used : remote;
-  if (!used) {
-    close(std::move(used.error()));
-    return;
+  Endpoint candidate = remote;
+  auto first = socket_.use(candidate);
+  bool is_usable = first.has_value();
+  for (std::size_t i = 1; !is_usable && i < candidates_.size(); ++i) {
+    candidate = candidates_.after(candidate);
+    is_usable = socket_.use(candidate).has_value();
   }
+  is_up_ = false;
+  remote_ = is_usable ? candidate : remote;
+  if (!is_usable) return close(std::move(first.error()));
   if (quietly) {
     log_.attempts(remote_);
   } else {
@@ -141,10 +129,7 @@ void Bridge::check_source() {
   }
   // The VPN that runs through this program may have taken the route to the bridge.
   if (owner != nullptr && owner->is_tunnel && socket_.has_valid_source()) return;
-  if (!socket_.use(remote_)) {
-    turn_to(remote_);
-    return;
-  }
+  if (!socket_.use(remote_)) return turn_to(remote_);
   log_.sends_from(socket_.local(), before);
   is_up_ = false;
   warn_of_tunnel();
@@ -164,11 +149,6 @@ void Bridge::on_up() {
   problem_.clear();
   candidates_.note_answered();
   attempt_alarm_->cancel();
-}
-
-void Bridge::on_suspect() {
-  // The route may lead elsewhere by now, without an interface having changed.
-  check_source();
 }
 
 void Bridge::on_down() {

@@ -20,33 +20,22 @@ void Bridges::start() {
 
 void Bridges::on_interfaces() {
   remove_unfit();
-  for (const auto& bridge : bridges_) {
-    if (bridge) bridge->on_interfaces();
-  }
+  for_each([](Bridge& bridge) { bridge.on_interfaces(); });
   make_missing();
 }
 
 void Bridges::make_missing() {
-  const auto make_for = [this](std::size_t line, const std::string& device) {
-    if (!has_path(line, device)) make(line, device);
-  };
   // Lines of one path come first: patterns take what is left.
   for (std::size_t line = 0; line < config_.bridges.size(); ++line) {
     const BridgeConfig& bridge = config_.bridges[line];
-    if (!is_pattern(bridge)) make_for(line, bridge.devices.empty() ? std::string() : bridge.devices.front());
+    if (!is_pattern(bridge)) make(line, bridge.devices.empty() ? std::string() : bridge.devices.front());
   }
   for (std::size_t line = 0; line < config_.bridges.size(); ++line) {
     if (!is_pattern(config_.bridges[line])) continue;
     for (const auto& [index, interface] : context_.interfaces.interfaces()) {
-      if (fits_pattern(config_, config_.bridges[line], interface)) make_for(line, interface.name);
+      if (fits_pattern(config_, config_.bridges[line], interface)) make(line, interface.name);
     }
   }
-}
-
-bool Bridges::has_path(std::size_t line, const std::string& device) const {
-  return std::any_of(bridges_.begin(), bridges_.end(), [&](const auto& bridge) {
-    return bridge && owners_.at(bridge->id().value) == Owner{line, device};
-  });
 }
 
 void Bridges::remove_unfit() {
@@ -74,6 +63,10 @@ std::optional<PathId> Bridges::take_id(std::size_t line, const std::string& devi
 }
 
 void Bridges::make(std::size_t line, const std::string& device) {
+  const bool is_made = std::any_of(bridges_.begin(), bridges_.end(), [&](const auto& bridge) {
+    return bridge && owners_.at(bridge->id().value) == Owner{line, device};
+  });
+  if (is_made) return;
   const BridgeConfig& config = config_.bridges[line];
   const auto id = take_id(line, device);
   if (!id) {

@@ -7,26 +7,6 @@
 namespace mptunnel {
 namespace {
 
-std::optional<std::string> device_problem(const InterfaceTable& table, const SendFrom& from,
-                                          const Endpoint& remote) {
-  const NetworkInterface* device = table.find(from.device);
-  if (device == nullptr) return fmt::format("there is no interface {}", from.device);
-  if (!device->is_up) return fmt::format("interface {} is down", from.device);
-  if (!from.bind && !device->is_loopback && !device->has_address(remote.family)) {
-    return fmt::format("interface {} has no {} address", from.device,
-                       remote.family == Family::ipv6 ? "IPv6" : "IPv4");
-  }
-  return std::nullopt;
-}
-
-std::optional<std::string> bind_problem(const InterfaceTable& table, const Endpoint& bind) {
-  if (bind.is_any() || bind.is_loopback()) return std::nullopt;
-  const NetworkInterface* owner = table.owner_of(bind.with_port(0));
-  if (owner == nullptr) return fmt::format("{} is not an address of this host", bind.address_string());
-  if (!owner->is_up) return fmt::format("interface {} of {} is down", owner->name, bind.address_string());
-  return std::nullopt;
-}
-
 /// One that leads beyond the link, unless the bridge is on it.
 bool has_usable_address(const BridgeConfig& line, const NetworkInterface& interface) {
   const auto remote = parse_numeric_endpoint(line.remote.host, line.remote.port);
@@ -42,9 +22,20 @@ std::optional<std::string> interface_problem(const InterfaceTable& table, const 
                                              const Endpoint& remote) {
   if (table.interfaces().empty()) return std::nullopt;
   if (!from.device.empty()) {
-    if (auto problem = device_problem(table, from, remote)) return problem;
+    const NetworkInterface* device = table.find(from.device);
+    if (device == nullptr) return fmt::format("there is no interface {}", from.device);
+    if (!device->is_up) return fmt::format("interface {} is down", from.device);
+    if (!from.bind && !device->is_loopback && !device->has_address(remote.family)) {
+      return fmt::format("interface {} has no {} address", from.device,
+                         remote.family == Family::ipv6 ? "IPv6" : "IPv4");
+    }
   }
-  return from.bind ? bind_problem(table, *from.bind) : std::nullopt;
+  if (!from.bind || from.bind->is_any() || from.bind->is_loopback()) return std::nullopt;
+  const std::string address = from.bind->address_string();
+  const NetworkInterface* owner = table.owner_of(*from.bind);
+  if (owner == nullptr) return fmt::format("{} is not an address of this host", address);
+  if (!owner->is_up) return fmt::format("interface {} of {} is down", owner->name, address);
+  return std::nullopt;
 }
 
 bool is_same_device(const InterfaceTable& table, const std::string& device, std::uint32_t index) {
@@ -54,14 +45,13 @@ bool is_same_device(const InterfaceTable& table, const std::string& device, std:
 }
 
 bool is_valid_source(const InterfaceTable& table, const Endpoint& local) {
-  const Endpoint address = local.with_port(0);
-  if (address.is_loopback() || table.interfaces().empty()) return true;
-  const NetworkInterface* owner = table.owner_of(address);
+  if (local.is_loopback() || table.interfaces().empty()) return true;
+  const NetworkInterface* owner = table.owner_of(local);
   return owner != nullptr && owner->is_up;
 }
 
 const NetworkInterface* tunnel_of(const InterfaceTable& table, const Endpoint& local) {
-  const NetworkInterface* owner = table.owner_of(local.with_port(0));
+  const NetworkInterface* owner = table.owner_of(local);
   return owner != nullptr && owner->is_tunnel ? owner : nullptr;
 }
 

@@ -22,28 +22,27 @@ tl::expected<void, std::string> ListenSockets::open(const std::vector<ListenAddr
       if (address.may_be_missing && is_missing_family(sockets.error().error)) continue;
       return tl::unexpected(sockets.error().what);
     }
-    auto listener = std::make_unique<Listener>(Listener{address.endpoint, std::move(*sockets), {}});
-    for (const auto& socket : listener->sockets) {
-      listener->watchers.push_back(std::make_unique<ReadWatcher>(
+    Listener& listener = listeners_.emplace_back(Listener{address.endpoint, std::move(*sockets), {}});
+    for (const auto& socket : listener.sockets) {
+      listener.watchers.push_back(std::make_unique<ReadWatcher>(
           context_.loop, socket->fd(), [this, opened = socket.get()] { on_readable_(*opened); }));
     }
-    listeners_.push_back(std::move(listener));
   }
   if (listeners_.empty()) return tl::unexpected(std::string("no address to listen on is available"));
-  for (const auto& listener : listeners_)
-    log_info("listening on {}", listener->sockets.front()->local_endpoint().to_string());
-  hint_small_buffer(*listeners_.front()->sockets.front());
+  for (const Listener& listener : listeners_)
+    log_info("listening on {}", listener.sockets.front()->local_endpoint().to_string());
+  hint_small_buffer(*listeners_.front().sockets.front());
   return {};
 }
 
 DatagramSocket* ListenSockets::find(const Route& route) {
   DatagramSocket* found = nullptr;
-  for (const auto& listener : listeners_) {
-    const Endpoint& here = listener->endpoint;
+  for (const Listener& listener : listeners_) {
+    const Endpoint& here = listener.endpoint;
     if (here.family != route.remote.family) continue;
     if (route.local.port != 0 && here.port != route.local.port) continue;
-    if (here.address == route.local.address) return listener->sockets.front().get();
-    if (here.is_any() || found == nullptr) found = listener->sockets.front().get();
+    if (here.address == route.local.address) return listener.sockets.front().get();
+    if (here.is_any() || found == nullptr) found = listener.sockets.front().get();
   }
   return found;
 }

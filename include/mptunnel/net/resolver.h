@@ -26,6 +26,8 @@ ResolveResult system_lookup(const std::string& host, std::uint16_t port);
 /// does not hold up the others. Numeric addresses take no thread. All calls and callbacks on the loop's
 /// thread.
 class Resolver {
+  struct Pool;
+
  public:
   static constexpr std::size_t kMaxThreads = 4;
   /// Names that wait for a thread; more are answered with an error.
@@ -33,11 +35,6 @@ class Resolver {
 
   using Callback = std::function<void(ResolveResult)>;
   using Lookup = std::function<ResolveResult(const std::string& host, std::uint16_t port)>;
-
- private:
-  struct Pool;
-
- public:
   /// A question under way. Destroying it withdraws the question: its callback is never called then.
   class Request {
    public:

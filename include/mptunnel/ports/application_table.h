@@ -33,7 +33,6 @@ class ApplicationTable {
   };
 
   FlowHandle free_handle();
-  void forget(FlowHandle source);
 
   ClientIdentity identity_;
   std::unordered_map<Endpoint, Application> by_address_;

@@ -62,7 +62,7 @@ class Bridge {
   /// The engine's verdict on the path. Until it answers, and while it is down, the name's other addresses are
   /// tried in turn.
   void on_up();
-  void on_suspect();
+  void on_suspect() { check_source(); }
   void on_down();
   /// Whether it is worth a log line that the path turns suspect, or is no longer: not if that happens all the
   /// time.
@@ -87,12 +87,10 @@ class Bridge {
   /// Takes the first candidate, from this one on, that can be sent to. If there is none the path has no
   /// socket, for the reason that the first gave. `quietly`: one attempt of several.
   void turn_to(const Endpoint& remote, bool quietly = false);
-  /// The first candidate that can be sent to, beginning with `remote`; the error is why that one can't.
-  tl::expected<Endpoint, std::string> use_first_usable(const Endpoint& remote);
   void try_next();
   void watch_attempt();
   void close(std::string problem);
-  /// Sends from where routing says now, if that is elsewhere.
+  /// Sends from where routing says now, if that is elsewhere. It may be, without an interface having changed.
   void check_source();
   void warn_of_tunnel();
 

@@ -42,7 +42,7 @@ class Bridges {
   void remove_unfit();
   /// Makes the paths that a line should have and has not.
   void make_missing();
-  [[nodiscard]] bool has_path(std::size_t line, const std::string& device) const;
+  /// The line's path over this interface, unless it is there.
   void make(std::size_t line, const std::string& device);
   void remove(PathId id);
   /// An id that this line's path over this interface had before, or one that is free; nullopt if none is.

@@ -45,7 +45,7 @@ class ListenSockets {
   Steering steering_;
   SocketUse use_;
   OnReadable on_readable_;
-  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<Listener> listeners_;
 };
 
 }  // namespace mptunnel
