@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -242,19 +241,6 @@ tl::unexpected<std::string> failed(const std::string& path, std::string_view why
   return tl::make_unexpected(fmt::format("{}: {}", path, why));
 }
 
-/// Whether something happened before the deadline.
-bool wait_for(int fd, short events, TimePoint deadline) {
-  while (true) {
-    const TimePoint now = monotonic_now();
-    if (now >= deadline) return false;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now).count();
-    pollfd entry{fd, events, 0};
-    const int count = poll(&entry, 1, static_cast<int>(std::min<std::int64_t>(left, 60'000)));
-    if (count > 0) return true;
-    if (count < 0 && errno != EINTR) return false;
-  }
-}
-
 /// Why it could not be connected; empty if it is.
 std::string connect_to(int fd, const std::string& path, Duration timeout) {
   const auto address = address_of(path);
@@ -271,8 +257,13 @@ std::string connect_to(int fd, const std::string& path, Duration timeout) {
   return std::strerror(errno);
 }
 
-tl::expected<std::string, std::string> exchange(int fd, const std::string& path, std::string_view request,
-                                                Duration timeout) {
+}  // namespace
+
+tl::expected<std::string, std::string> ask_control(const std::string& path, std::string_view request,
+                                                   Duration timeout) {
+  const File connection(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int fd = connection.get();
+  if (fd < 0) return failed(path, std::strerror(errno));
   const TimePoint deadline = monotonic_now() + timeout;
   if (const std::string problem = connect_to(fd, path, timeout); !problem.empty())
     return failed(path, problem);
@@ -282,7 +273,7 @@ tl::expected<std::string, std::string> exchange(int fd, const std::string& path,
     return failed(path, fmt::format("the request cannot be sent: {}", std::strerror(errno)));
   std::string answer;
   std::array<char, 65536> piece{};
-  while (wait_for(fd, POLLIN, deadline)) {
+  while (wait_until_readable(fd, deadline)) {
     const ssize_t count = recv(fd, piece.data(), piece.size(), MSG_DONTWAIT);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) continue;
     if (count < 0) return failed(path, std::strerror(errno));
@@ -292,15 +283,6 @@ tl::expected<std::string, std::string> exchange(int fd, const std::string& path,
     if (answer.size() > kMaxControlAnswerBytes) return failed(path, "the answer does not end");
   }
   return failed(path, "no answer in time");
-}
-
-}  // namespace
-
-tl::expected<std::string, std::string> ask_control(const std::string& path, std::string_view request,
-                                                   Duration timeout) {
-  const File connection(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (connection.get() < 0) return failed(path, std::strerror(errno));
-  return exchange(connection.get(), path, request, timeout);
 }
 
 }  // namespace mptunnel

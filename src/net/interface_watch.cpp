@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -149,12 +148,6 @@ void for_each_message(std::span<const std::uint8_t> messages, Visit visit) {
   }
 }
 
-bool wait_readable(int fd, TimePoint deadline) {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - monotonic_now()).count();
-  pollfd entry{fd, POLLIN, 0};
-  return left > 0 && poll(&entry, 1, static_cast<int>(left)) > 0;
-}
-
 /// Applies all of one list, and the notifications between, to `table`. Returns 0 or errno; EINTR if the
 /// list has to be asked for again.
 int read_list(NetlinkSocket& socket, std::uint16_t type, InterfaceTable& table, TimePoint deadline) {
@@ -164,7 +157,7 @@ int read_list(NetlinkSocket& socket, std::uint16_t type, InterfaceTable& table, 
   while (!done) {
     const NetlinkSocket::Received received = socket.receive();
     if (received.error == EAGAIN) {
-      if (!wait_readable(socket.fd(), deadline)) return ETIMEDOUT;
+      if (!wait_until_readable(socket.fd(), deadline)) return ETIMEDOUT;
       continue;
     }
     if (received.error != 0) return received.error;

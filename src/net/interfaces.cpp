@@ -53,11 +53,6 @@ void for_each_attribute(const nlmsghdr& message, std::size_t header_bytes, Visit
                  const_cast<void*>(static_cast<const void*>(&visit_whole)));
 }
 
-template <typename Visit>
-void for_each_nested(const nlattr& attribute, Visit visit) {
-  mnl_attr_parse_nested(&attribute, visit_attribute<Visit>, &visit);
-}
-
 /// The header before the attributes; nullopt if the message is too short.
 template <typename Header>
 std::optional<Header> header_of(const nlmsghdr& message) {
@@ -109,9 +104,10 @@ LinkAttributes read_link(const nlmsghdr& message) {
       link.has_name = true;
       link.name = text_of(attribute, kMaxNameBytes);
     } else if (mnl_attr_get_type(&attribute) == IFLA_LINKINFO) {
-      for_each_nested(attribute, [&link](const nlattr& info) {
+      auto read_info = [&link](const nlattr& info) {
         if (mnl_attr_get_type(&info) == IFLA_INFO_KIND) link.kind = text_of(info, kMaxKindBytes);
-      });
+      };
+      mnl_attr_parse_nested(&attribute, visit_attribute<decltype(read_info)>, &read_info);
     }
   });
   return link;
@@ -159,24 +155,13 @@ bool NetworkInterface::has_address(Family family) const {
                      [family](const Endpoint& address) { return address.family == family; });
 }
 
-bool InterfaceTable::Address::is_same(const Address& other) const {
-  return address == other.address && peer == other.peer && prefix_bits == other.prefix_bits;
-}
-
 bool InterfaceTable::apply(std::span<const std::uint8_t> message) {
   if (message.size() < sizeof(nlmsghdr) || message.size() > std::size_t{1} << 30U) return false;
   const auto* header = reinterpret_cast<const nlmsghdr*>(message.data());
   if (!mnl_nlmsg_ok(header, static_cast<int>(message.size()))) return false;
-  switch (header->nlmsg_type) {
-    case RTM_NEWLINK:
-    case RTM_DELLINK:
-      return apply_link(*header);
-    case RTM_NEWADDR:
-    case RTM_DELADDR:
-      return apply_address(*header);
-    default:
-      return false;
-  }
+  const auto type = header->nlmsg_type;
+  if (type == RTM_NEWLINK || type == RTM_DELLINK) return apply_link(*header);
+  return (type == RTM_NEWADDR || type == RTM_DELADDR) && apply_address(*header);
 }
 
 bool InterfaceTable::apply_link(const nlmsghdr& message) {
@@ -238,8 +223,10 @@ bool InterfaceTable::apply_address(const nlmsghdr& message) {
 
 bool InterfaceTable::change_addresses(NetworkInterface& interface, const Address& changed, bool is_usable) {
   std::vector<Address>& all = addresses_[interface.index];
-  const auto present =
-      std::find_if(all.begin(), all.end(), [&](const Address& other) { return other.is_same(changed); });
+  const auto present = std::find_if(all.begin(), all.end(), [&](const Address& other) {
+    return other.address == changed.address && other.peer == changed.peer &&
+           other.prefix_bits == changed.prefix_bits;
+  });
   if (present != all.end()) {
     if (is_usable) {
       if (present->is_deprecated == changed.is_deprecated) return false;

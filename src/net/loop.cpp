@@ -1,8 +1,10 @@
 #include "mptunnel/net/loop.h"
 
 #include <ev.h>
+#include <poll.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <ctime>
 #include <type_traits>
@@ -22,6 +24,18 @@ TimePoint monotonic_now() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
   return TimePoint(std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec));
+}
+
+bool wait_until_readable(int fd, TimePoint deadline) {
+  while (true) {
+    const TimePoint now = monotonic_now();
+    if (now >= deadline) return false;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now).count();
+    pollfd entry{fd, POLLIN, 0};
+    const int count = poll(&entry, 1, static_cast<int>(std::min<std::int64_t>(left, 60'000)));
+    if (count > 0) return true;
+    if (count < 0 && errno != EINTR) return false;
+  }
 }
 
 Loop::Loop() : handle_(ev_loop_new(EVFLAG_AUTO)) {

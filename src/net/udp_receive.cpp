@@ -6,9 +6,9 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 #include <vector>
 
-#include "control_message.h"
 #include "mptunnel/base/assert.h"
 #include "mptunnel/net/socket_address.h"
 #include "mptunnel/net/udp_socket.h"
@@ -42,11 +42,6 @@ std::uint8_t dscp_of(unsigned traffic_class) {
   return static_cast<std::uint8_t>((traffic_class & 0xffU) >> kDscpShift);
 }
 
-void note_drops(detail::UdpSocketState& state, std::uint32_t drops) {
-  state.counters.kernel_drops += static_cast<std::uint32_t>(drops - state.last_drops);
-  state.last_drops = drops;
-}
-
 Notes read_notes(detail::UdpSocketState& state, msghdr& message) {
   Notes notes;
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
@@ -64,7 +59,8 @@ Notes read_notes(detail::UdpSocketState& state, msghdr& message) {
     } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_TCLASS) {
       notes.dscp = dscp_of(static_cast<unsigned>(value_of<int>(*header)));
     } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SO_RXQ_OVFL) {
-      note_drops(state, value_of<std::uint32_t>(*header));
+      const auto drops = value_of<std::uint32_t>(*header);
+      state.counters.kernel_drops += drops - std::exchange(state.last_drops, drops);
     }
   }
   if (notes.local.is_set()) notes.local.port = state.port;

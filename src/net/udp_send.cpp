@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <vector>
 
-#include "control_message.h"
 #include "mptunnel/base/assert.h"
 #include "mptunnel/base/udp_segment.h"
 #include "mptunnel/net/socket_address.h"

@@ -63,8 +63,6 @@ class InterfaceTable {
     Endpoint peer;
     std::uint8_t prefix_bits = 0;
     bool is_deprecated = false;
-
-    [[nodiscard]] bool is_same(const Address& other) const;
   };
 
   bool apply_link(const nlmsghdr& message);

@@ -26,6 +26,10 @@ namespace mptunnel {
 /// the time as an argument.
 TimePoint monotonic_now();
 
+/// Blocks until `fd` has something to read or an error to report; false if that takes longer than until
+/// `deadline`. For what goes on without a loop.
+bool wait_until_readable(int fd, TimePoint deadline);
+
 using LoopCallback = std::function<void()>;
 
 /// One libev loop. Make it after a fork, not before: its kernel objects would be shared.
@@ -51,21 +55,34 @@ class Loop {
   int watchers_ = 0;
 };
 
-/// Calls back once when a deadline has passed, never before it; the delay is up to a millisecond (epoll's
-/// grain).
-class Timer {
+/// Calls back once when a deadline has passed. Destroying it cancels. It is a Timer, or follows a test's own
+/// clock.
+class Alarm {
+ public:
+  Alarm() = default;
+  Alarm(const Alarm&) = delete;
+  Alarm& operator=(const Alarm&) = delete;
+  virtual ~Alarm() = default;
+
+  /// Replaces the deadline; kNever cancels.
+  virtual void set(TimePoint deadline) = 0;
+  void cancel() { set(kNever); }
+  /// kNever if none is set, or once it has fired.
+  [[nodiscard]] virtual TimePoint deadline() const = 0;
+};
+
+/// Never calls back before the deadline; the delay is up to a millisecond (epoll's grain). One in the past
+/// fires in the next turn. A later deadline than the one set costs next to nothing, so that it may be moved
+/// with every batch.
+class Timer final : public Alarm {
  public:
   Timer(Loop& loop, LoopCallback callback);
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
-  ~Timer();
+  ~Timer() override;
 
-  /// Replaces the deadline. One in the past fires in the next turn; kNever cancels. A later deadline than the
-  /// one set costs next to nothing, so that it may be moved with every batch.
-  void set(TimePoint deadline);
-  void cancel() { set(kNever); }
-  /// kNever if nothing is set.
-  [[nodiscard]] TimePoint deadline() const;
+  void set(TimePoint deadline) override;
+  [[nodiscard]] TimePoint deadline() const override;
 
  private:
   struct Impl;

@@ -1,10 +1,11 @@
-// Between Endpoint and the kernel's socket addresses.
+// Endpoints as the kernel has them: socket addresses, and control messages of a datagram to send.
 #pragma once
 
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <cstring>
 
 #include "mptunnel/base/endpoint.h"
 
@@ -30,5 +31,50 @@ Endpoint from_address(const in6_addr& address, std::uint32_t scope);
 
 /// `endpoint` must be set. IPv4 becomes a mapped address.
 in6_addr to_in6_addr(const Endpoint& endpoint);
+
+/// Room for the control messages of a datagram to send: one each of local address, DSCP and segment size.
+/// What a received datagram carries is read where it is received.
+inline constexpr std::size_t kSendControlBytes =
+    CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(std::uint16_t));
+
+/// The DSCP is the upper six bits of the byte that IPv4 calls type of service and IPv6 traffic class; the
+/// lower two are ECN's (RFC 2474, RFC 3168).
+inline constexpr unsigned kDscpShift = 2;
+inline constexpr unsigned kMaxDscp = 63;
+
+template <typename T>
+void append_note(msghdr& message, int level, int type, const T& value) {
+  auto* header =
+      reinterpret_cast<cmsghdr*>(static_cast<std::uint8_t*>(message.msg_control) + message.msg_controllen);
+  header->cmsg_level = level;
+  header->cmsg_type = type;
+  header->cmsg_len = CMSG_LEN(sizeof value);
+  std::memcpy(CMSG_DATA(header), &value, sizeof value);
+  message.msg_controllen += CMSG_SPACE(sizeof value);
+}
+
+inline void append_local_address(msghdr& message, bool ipv6_socket, const Endpoint& local) {
+  if (ipv6_socket) {
+    in6_pktinfo info{};
+    info.ipi6_addr = to_in6_addr(local);
+    info.ipi6_ifindex = local.scope;
+    append_note(message, IPPROTO_IPV6, IPV6_PKTINFO, info);
+  } else if (local.family == Family::ipv4) {
+    in_pktinfo info{};
+    std::memcpy(&info.ipi_spec_dst, local.address.data(), sizeof info.ipi_spec_dst);
+    append_note(message, IPPROTO_IP, IP_PKTINFO, info);
+  }
+}
+
+/// The packet's family decides, not the socket's: to a mapped address the kernel sends IPv4, and ignores the
+/// traffic class.
+inline void append_dscp(msghdr& message, bool ipv6_packet, std::uint8_t dscp) {
+  const int traffic_class = dscp << kDscpShift;
+  if (ipv6_packet) {
+    append_note(message, IPPROTO_IPV6, IPV6_TCLASS, traffic_class);
+  } else {
+    append_note(message, IPPROTO_IP, IP_TOS, traffic_class);
+  }
+}
 
 }  // namespace mptunnel

@@ -13,21 +13,6 @@
 
 namespace mptunnel {
 
-/// Calls back once when a deadline has passed. Destroying it cancels.
-class Alarm {
- public:
-  Alarm() = default;
-  Alarm(const Alarm&) = delete;
-  Alarm& operator=(const Alarm&) = delete;
-  virtual ~Alarm() = default;
-
-  /// Replaces the deadline; kNever cancels.
-  virtual void set(TimePoint deadline) = 0;
-  void cancel() { set(kNever); }
-  /// kNever if none is set, or once it has fired.
-  [[nodiscard]] virtual TimePoint deadline() const = 0;
-};
-
 class Clock {
  public:
   Clock() = default;
@@ -58,20 +43,10 @@ class LoopClock final : public Clock {
 
   [[nodiscard]] TimePoint now() const override { return monotonic_now(); }
   std::unique_ptr<Alarm> make_alarm(LoopCallback callback) override {
-    return std::make_unique<LoopAlarm>(loop_, std::move(callback));
+    return std::make_unique<Timer>(loop_, std::move(callback));
   }
 
  private:
-  class LoopAlarm final : public Alarm {
-   public:
-    LoopAlarm(Loop& loop, LoopCallback callback) : timer_(loop, std::move(callback)) {}
-    void set(TimePoint deadline) override { timer_.set(deadline); }
-    [[nodiscard]] TimePoint deadline() const override { return timer_.deadline(); }
-
-   private:
-    Timer timer_;
-  };
-
   Loop& loop_;
 };
 
