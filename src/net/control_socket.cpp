@@ -17,8 +17,6 @@
 #include <thread>
 #include <utility>
 
-#include "mptunnel/net/loop.h"
-
 namespace mptunnel {
 namespace {
 

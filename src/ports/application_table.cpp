@@ -10,15 +10,11 @@ FlowSource ApplicationTable::use(const Route& application) {
     known->second.route.local = application.local;
     return known->second.source;
   }
-  const FlowSource source{free_handle(), derive_flow_hash(identity_, application.remote)};
+  while (by_handle_.contains(FlowHandle{next_handle_})) ++next_handle_;
+  const FlowSource source{FlowHandle{next_handle_++}, derive_flow_hash(identity_, application.remote)};
   const auto made = by_address_.emplace(application.remote, Application{source, application}).first;
   by_handle_.emplace(source.handle, &made->second);
   return source;
-}
-
-FlowHandle ApplicationTable::free_handle() {
-  while (by_handle_.contains(FlowHandle{next_handle_})) ++next_handle_;
-  return FlowHandle{next_handle_++};
 }
 
 const Route* ApplicationTable::find(FlowHandle source) const {

@@ -39,13 +39,18 @@ void Bridges::make_missing() {
 }
 
 void Bridges::remove_unfit() {
-  for (std::size_t i = 0; i < kMaxPaths; ++i) {
-    if (!bridges_.at(i)) continue;
-    const BridgeConfig& line = config_.bridges[owners_.at(i)->first];
+  for (auto& bridge : bridges_) {
+    if (!bridge) continue;
+    const PathId id = bridge->id();
+    const BridgeConfig& line = config_.bridges[owners_.at(id.value)->first];
     if (!is_pattern(line)) continue;
-    const NetworkInterface* interface = context_.interfaces.find(bridges_.at(i)->device());
-    if (interface == nullptr || !fits_pattern(config_, line, *interface))
-      remove(PathId{static_cast<std::uint8_t>(i)});
+    const NetworkInterface* interface = context_.interfaces.find(bridge->device());
+    if (interface != nullptr && fits_pattern(config_, line, *interface)) continue;
+    log_info("bridge {}: interface {} is gone, down or without an address, its path is removed",
+             bridge->name(), bridge->device());
+    context_.events.on_bridge_available(id, false);
+    bridge.reset();
+    said_full_ = false;
   }
 }
 
@@ -87,15 +92,6 @@ void Bridges::make(std::size_t line, const std::string& device) {
   bridge = std::make_unique<Bridge>(*id, config, name, device, context_);
   context_.events.on_bridge_made(*bridge);
   bridge->start();
-}
-
-void Bridges::remove(PathId id) {
-  auto& bridge = bridges_.at(id.value);
-  log_info("bridge {}: interface {} is gone, down or without an address, its path is removed", bridge->name(),
-           bridge->device());
-  context_.events.on_bridge_available(id, false);
-  bridge.reset();
-  said_full_ = false;
 }
 
 std::vector<std::string> Bridges::problems() const {

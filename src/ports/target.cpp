@@ -67,10 +67,6 @@ void Target::connect(FlowHandle handle, Flow& flow) {
                                                [this, handle] { on_readable_(handle); });
 }
 
-void Target::close(FlowHandle handle) {
-  flows_.erase(handle);
-}
-
 DatagramSocket* Target::socket(FlowHandle handle) {
   const auto found = flows_.find(handle);
   if (found == flows_.end()) return nullptr;

@@ -85,7 +85,9 @@ class UdpSocket final : public DatagramSocket {
   /// By recvmmsg and UDP_GRO.
   ReceiveResult receive(ReceiveBuffers& buffers, std::size_t max_batches) override;
   /// As many batches as the buffers have room for.
-  ReceiveResult receive(ReceiveBuffers& buffers) { return receive(buffers, kAllBatches); }
+  ReceiveResult receive(ReceiveBuffers& buffers) {
+    return receive(buffers, std::numeric_limits<std::size_t>::max());
+  }
   /// By sendmmsg and UDP_SEGMENT.
   void send(std::span<const SendRun> runs, std::span<SendOutcome> outcomes) override;
   void send(std::span<const SendPieces> pieces, std::span<SendOutcome> outcomes) override;
@@ -99,8 +101,6 @@ class UdpSocket final : public DatagramSocket {
   [[nodiscard]] std::size_t receive_buffer_bytes() const override;
 
  private:
-  static constexpr std::size_t kAllBatches = std::numeric_limits<std::size_t>::max();
-
   UdpSocket() = default;
   detail::UdpSocketState state_;
 };

@@ -32,8 +32,6 @@ class ApplicationTable {
     Route route;
   };
 
-  FlowHandle free_handle();
-
   ClientIdentity identity_;
   std::unordered_map<Endpoint, Application> by_address_;
   std::unordered_map<FlowHandle, const Application*> by_handle_;  ///< into by_address_, whose elements stay

@@ -44,7 +44,6 @@ class Bridges {
   void make_missing();
   /// The line's path over this interface, unless it is there.
   void make(std::size_t line, const std::string& device);
-  void remove(PathId id);
   /// An id that this line's path over this interface had before, or one that is free; nullopt if none is.
   std::optional<PathId> take_id(std::size_t line, const std::string& device);
 

@@ -54,9 +54,6 @@ class LoopClock final : public Clock {
 class SystemPorts {
  public:
   explicit SystemPorts(const SocketTuning& tuning) : sockets_(tuning) {}
-  SystemPorts(const SystemPorts&) = delete;
-  SystemPorts& operator=(const SystemPorts&) = delete;
-  ~SystemPorts() = default;
 
   Loop& loop() { return loop_; }
   [[nodiscard]] const PortContext& context() const { return context_; }

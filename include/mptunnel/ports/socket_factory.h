@@ -91,7 +91,4 @@ tl::expected<SocketFactory::Socket, SocketError> open_on_derived_port(SocketFact
                                                                       ConstBytes secret,
                                                                       std::string_view purpose);
 
-/// Logs a line if the kernel gave less than kSocketBufferBytes, with what to do about it.
-void hint_small_buffer(const DatagramSocket& socket);
-
 }  // namespace mptunnel

@@ -26,7 +26,7 @@ class Target {
   void start() { names_.ask(); }
   /// A flow begins: its socket tries a source port derived from `hash`, the same after a restart.
   void open(FlowHandle handle, std::uint64_t hash);
-  void close(FlowHandle handle);
+  void close(FlowHandle handle) { flows_.erase(handle); }
   /// Null if the target has no address yet, or the system no socket.
   DatagramSocket* socket(FlowHandle handle);
   /// An errno that a send or receive met: a line is logged when the target begins to refuse.
