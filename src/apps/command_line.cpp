@@ -10,8 +10,8 @@
 
 #include "mptunnel/apps/command_options.h"
 #include "mptunnel/apps/help_text.h"
-#include "mptunnel/config/choice.h"
 #include "mptunnel/config/text.h"
+#include "mptunnel/config/value.h"
 
 namespace mptunnel {
 namespace {
@@ -50,6 +50,10 @@ class CommandLineParser {
   void wrong(std::string_view reason) {
     mistakes_.push_back(fmt::format("{}: {}", name_of(program_), reason));
   }
+  template <typename... Args>
+  void wrong(fmt::format_string<Args...> reason, Args&&... args) {
+    wrong(std::string_view(fmt::format(reason, std::forward<Args>(args)...)));
+  }
 
   static CommandLine printing(Action action, std::string text) {
     CommandLine line;
@@ -79,22 +83,20 @@ class CommandLineParser {
     for (const auto& [is_given, option, action] : actions) {
       if (!is_given) continue;
       line_.action = action;
-      if (!first.empty())
-        wrong(fmt::format("{} and {} are two different things to do: give one of them", first, option));
+      if (!first.empty()) wrong("{} and {} are two different things to do: give one of them", first, option);
       first = option;
     }
     line_.json = raw_.json;
     if (raw_.json && !raw_.status) wrong("--json says how --status prints: write '--status --json'");
     if (raw_.genkey && !raw_.positionals.empty()) {
-      wrong(
-          fmt::format("--genkey takes no arguments, and there is {}", quote_word(raw_.positionals.front())));
+      wrong("--genkey takes no arguments, and there is {}", quote_word(raw_.positionals.front()));
     }
   }
 
   /// The value of an option that may be given once.
   std::optional<std::string> single(std::string_view option, const std::vector<std::string>& values) {
     if (values.empty()) return std::nullopt;
-    if (values.size() > 1) wrong(fmt::format("{} is given {} times: give it once", option, values.size()));
+    if (values.size() > 1) wrong("{} is given {} times: give it once", option, values.size());
     return values.front();
   }
 
@@ -117,10 +119,10 @@ class CommandLineParser {
   void take_key_file(std::string_view origin, const std::string& file) {
     line_.key = {.kind = KeySource::Kind::file, .value = file, .origin = std::string(origin)};
     if (!looks_like_key(file)) return;
-    wrong(fmt::format(
+    wrong(
         "{} is followed by a key itself: put the key in a file that only you can read, and give that "
         "file's name",
-        origin));
+        origin);
   }
 
   /// An empty variable is a mistake, never "no key": MPTUNNEL_KEY=$(cat FILE) of a missing file is empty.
@@ -139,10 +141,10 @@ class CommandLineParser {
     if (!environment_.encrypt) return;
     const std::string& value = *environment_.encrypt;
     if (value != "0" && value != "1") {
-      return wrong(fmt::format(
+      return wrong(
           "MPTUNNEL_ENCRYPT is {}: set it to 0 for no encryption or to 1 for encryption, or unset "
           "it",
-          quote_word(value)));
+          quote_word(value));
     }
     line_.encrypt = value == "1";
   }
@@ -167,7 +169,7 @@ class CommandLineParser {
     }
     if (raw_.positionals.size() <= 1)
       return wrong("there is no configuration file: write 'mpclient mpclient.conf'");
-    wrong(fmt::format("there are {} arguments: give one configuration file", raw_.positionals.size()));
+    wrong("there are {} arguments: give one configuration file", raw_.positionals.size());
   }
 
   void read_server_arguments() {
@@ -177,9 +179,9 @@ class CommandLineParser {
     if (words.size() == 1 && is_digits(words.front())) {
       if (line_.action == Action::status) return read_status_port();
       return wrong(
-          fmt::format("the target is missing: write 'mpserver {} TARGET_HOST TARGET_PORT', or './{}' for a "
-                      "configuration file of that name",
-                      words.front(), words.front()));
+          "the target is missing: write 'mpserver {} TARGET_HOST TARGET_PORT', or './{}' for a "
+          "configuration file of that name",
+          words.front(), words.front());
     }
     if (read_config_path()) {
       if (!raw_.listen.empty()) {
@@ -191,14 +193,14 @@ class CommandLineParser {
     }
     if (words.size() == 2) {
       if (const auto target = parse_host_port(words[1]); target && parse_port(words[0])) {
-        return wrong(fmt::format("the target's host and port are two arguments: write 'mpserver {} {} {}'",
-                                 words[0], target->host, target->port));
+        return wrong("the target's host and port are two arguments: write 'mpserver {} {} {}'", words[0],
+                     target->host, target->port);
       }
     }
     wrong(
-        fmt::format("there are {} arguments: write 'mpserver PORT TARGET_HOST TARGET_PORT' or 'mpserver "
-                    "mpserver.conf'",
-                    words.size()));
+        "there are {} arguments: write 'mpserver PORT TARGET_HOST TARGET_PORT' or 'mpserver "
+        "mpserver.conf'",
+        words.size());
   }
 
   void read_status_port() {
@@ -238,12 +240,11 @@ class CommandLineParser {
           addresses.begin(), addresses.end(),
           [&address](const ListenAddress& other) { return overlap(other.endpoint, address.endpoint); });
       if (taken) {
-        return wrong(fmt::format("--listen: {} is covered by another --listen: keep one of the two",
-                                 quote_word(word)));
+        return wrong("--listen: {} is covered by another --listen: keep one of the two", quote_word(word));
       }
       if (addresses.size() == kMaxListenAddresses) {
-        return wrong(fmt::format("--listen: {} is one too many: give at most {} addresses", quote_word(word),
-                                 kMaxListenAddresses));
+        return wrong("--listen: {} is one too many: give at most {} addresses", quote_word(word),
+                     kMaxListenAddresses);
       }
       addresses.push_back(address);
     }

@@ -86,26 +86,23 @@ tl::unexpected<std::string> wrong_host(std::string_view word) {
   const SplitAddress split = split_address(word);
   const bool has_port = split.port && is_digits(*split.port) && !split.host.empty();
   if (has_port) {
-    return tl::make_unexpected(fmt::format("{} is a host and a port in one word: write them as two, {}",
-                                           quote_word(word),
-                                           quote_word(fmt::format("{} {}", split.host, *split.port))));
+    return mistake("{} is a host and a port in one word: write them as two, {}", quote_word(word),
+                   quote_word(fmt::format("{} {}", split.host, *split.port)));
   }
   if (word.find_first_of(":[]") != std::string_view::npos) {
-    return tl::make_unexpected(fmt::format("{} is not an IPv6 address: {}", quote_word(word), kHostForms));
+    return mistake("{} is not an IPv6 address: {}", quote_word(word), kHostForms);
   }
   if (ends_like_ipv4(word)) {
-    return tl::make_unexpected(
-        fmt::format("{} is not an IPv4 address: write four numbers from 0 to 255 with dots between them",
-                    quote_word(word)));
+    return mistake("{} is not an IPv4 address: write four numbers from 0 to 255 with dots between them",
+                   quote_word(word));
   }
   const bool foreign = std::any_of(word.begin(), word.end(),
                                    [](char letter) { return static_cast<unsigned char>(letter) >= 128; });
   if (foreign) {
-    return tl::make_unexpected(
-        fmt::format("{} is not a host name: write names of other than English letters in their 'xn--' form",
-                    quote_word(word)));
+    return mistake("{} is not a host name: write names of other than English letters in their 'xn--' form",
+                   quote_word(word));
   }
-  return tl::make_unexpected(fmt::format("{} is not a host: {}", quote_word(word), kHostForms));
+  return mistake("{} is not a host: {}", quote_word(word), kHostForms);
 }
 
 /// A numeric address with or without brackets, to listen on or to send from.
@@ -115,11 +112,11 @@ tl::expected<Endpoint, std::string> parse_own_address(std::string_view word, std
   const auto endpoint = bare ? parse_numeric_endpoint(*bare, port) : std::nullopt;
   if (endpoint && (endpoint->family == Family::ipv6 || !is_bracketed(word))) return *endpoint;
   if (bare && is_ipv6_with_interface_name(*bare)) {
-    return tl::make_unexpected(fmt::format(
+    return mistake(
         "{} names its interface: write the interface's number after the '%', as 'ip link' shows it",
-        quote_word(word)));
+        quote_word(word));
   }
-  return tl::make_unexpected(fmt::format("{} is not an address: write {}", quote_word(word), forms));
+  return mistake("{} is not an address: write {}", quote_word(word), forms);
 }
 
 ListenAddress listen_on(std::string_view address, std::uint16_t port, bool may_be_missing = false) {
@@ -136,14 +133,12 @@ std::string to_string(const HostPort& address) {
 
 tl::expected<std::uint16_t, std::string> parse_port(std::string_view word) {
   if (!is_digits(word)) {
-    return tl::make_unexpected(
-        fmt::format("{} is not a port: write a number from 1 to 65535", quote_word(word)));
+    return mistake("{} is not a port: write a number from 1 to 65535", quote_word(word));
   }
   std::uint16_t port = 0;
   const auto parsed = std::from_chars(word.data(), word.data() + word.size(), port);
   if (parsed.ec != std::errc{} || port == 0) {
-    return tl::make_unexpected(
-        fmt::format("port {} is out of range: write a number from 1 to 65535", quote_word(word)));
+    return mistake("port {} is out of range: write a number from 1 to 65535", quote_word(word));
   }
   return port;
 }
@@ -153,12 +148,11 @@ tl::expected<std::string, std::string> parse_host(std::string_view word) {
   if (!bare) return wrong_host(word);
   if (const auto endpoint = parse_numeric_endpoint(*bare, 0)) {
     if (is_bracketed(word) && bare->find(':') == std::string_view::npos) {
-      return tl::make_unexpected(fmt::format("{} has brackets, which are for IPv6 alone: write {}",
-                                             quote_word(word), quote_word(*bare)));
+      return mistake("{} has brackets, which are for IPv6 alone: write {}", quote_word(word),
+                     quote_word(*bare));
     }
     if (endpoint->is_any()) {
-      return tl::make_unexpected(
-          fmt::format("{} is no address that can be sent to: {}", quote_word(word), kHostForms));
+      return mistake("{} is no address that can be sent to: {}", quote_word(word), kHostForms);
     }
     return std::string(*bare);
   }
@@ -171,14 +165,13 @@ tl::expected<HostPort, std::string> parse_host_port(std::string_view word) {
   const SplitAddress split = split_address(word);
   if (!split.port) {
     if (is_digits(word)) {
-      return tl::make_unexpected(fmt::format("{} has no host: write HOST:PORT", quote_word(word)));
+      return mistake("{} has no host: write HOST:PORT", quote_word(word));
     }
     if (word.find(':') != std::string_view::npos && !is_bracketed(word)) {
-      return tl::make_unexpected(
-          fmt::format("{} has several colons: write an IPv6 address in brackets, as in [2001:db8::1]:1194",
-                      quote_word(word)));
+      return mistake("{} has several colons: write an IPv6 address in brackets, as in [2001:db8::1]:1194",
+                     quote_word(word));
     }
-    return tl::make_unexpected(fmt::format("{} has no port: write HOST:PORT", quote_word(word)));
+    return mistake("{} has no port: write HOST:PORT", quote_word(word));
   }
   auto host = parse_host(split.host);
   if (!host) return tl::make_unexpected(host.error());
@@ -213,10 +206,10 @@ tl::expected<std::vector<ListenAddress>, std::string> parse_listen(std::string_v
     return parse_listen_address(without_host == ListenDefault::all ? "*" : "localhost", *port);
   }
   if (word.find(':') != std::string_view::npos && !is_bracketed(word)) {
-    return tl::make_unexpected(fmt::format(
-        "{} has several colons: write an IPv6 address in brackets, as in [::1]:3000", quote_word(word)));
+    return mistake("{} has several colons: write an IPv6 address in brackets, as in [::1]:3000",
+                   quote_word(word));
   }
-  return tl::make_unexpected(fmt::format("{} has no port: write ADDRESS:PORT", quote_word(word)));
+  return mistake("{} has no port: write ADDRESS:PORT", quote_word(word));
 }
 
 tl::expected<Endpoint, std::string> parse_bind(std::string_view word) {
@@ -238,9 +231,9 @@ tl::expected<std::string, std::string> parse_interface(std::string_view word) {
   const bool valid = !word.empty() && word.size() <= kMaxInterfaceBytes && word != "." && word != ".." &&
                      std::all_of(word.begin(), word.end(), allowed);
   if (valid) return std::string(word);
-  return tl::make_unexpected(fmt::format(
+  return mistake(
       "{} is not the name of a network interface: write one of up to 15 characters that 'ip link' shows",
-      quote_word(word)));
+      quote_word(word));
 }
 
 bool overlap(const Endpoint& one, const Endpoint& other) {

@@ -1,5 +1,5 @@
-#include "mptunnel/config/bridge_line.h"
-
+// One bridge line of mpclient.conf, "HOST PORT [option...]", and the table of its options. What it is not:
+// the comparison with other bridges; see config.cpp.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,6 +7,8 @@
 
 #include "mptunnel/config/device_pattern.h"
 #include "mptunnel/config/text.h"
+#include "mptunnel/config/value.h"
+#include "statement_readers.h"
 
 namespace mptunnel {
 namespace {
@@ -81,11 +83,12 @@ std::string explain_unknown_option(std::string_view word) {
 /// Reads one bridge line, and reports each of its mistakes.
 class BridgeLine {
  public:
-  BridgeLine(int line, ConfigReport& report) : report_(report) { bridge_.line = line; }
+  explicit BridgeLine(StatementLine& line) : line_(line) { bridge_.line = line.line.number; }
 
-  std::optional<BridgeConfig> read(std::span<const std::string_view> words) {
+  std::optional<BridgeConfig> read() {
+    const auto words = line_.arguments();
     if (words.empty()) {
-      wrong(fmt::format("'bridge' says nothing: {}", kForm));
+      wrong("'bridge' says nothing: {}", kForm);
     } else if (words.size() == 1 || words[1].find('=') != std::string_view::npos) {
       read_single_word(words.front());
     } else {
@@ -100,15 +103,20 @@ class BridgeLine {
   }
 
  private:
+  /// As StatementLine::wrong().
   void wrong(std::string reason) {
     failed_ = true;
-    report_.add(bridge_.line, std::move(reason));
+    line_.wrong(std::move(reason));
+  }
+  template <typename... Args>
+  void wrong(fmt::format_string<Args...> reason, Args&&... args) {
+    wrong(fmt::format(reason, std::forward<Args>(args)...));
   }
 
   /// Whatever it is, it is not HOST PORT; say which of the two is missing.
   void read_single_word(std::string_view word) {
     if (word.find('=') != std::string_view::npos) {
-      wrong(fmt::format("{} is not known: {}, with options after it", quote_word(word), kForm));
+      wrong("{} is not known: {}, with options after it", quote_word(word), kForm);
       return;
     }
     const auto host = parse_host(word);
@@ -116,15 +124,15 @@ class BridgeLine {
       wrong(is_digits(word) ? fmt::format("port {} has no host: {}", quote_word(word), kForm) : host.error());
       return;
     }
-    wrong(fmt::format("bridge {} has no port: {}", quote_word(word), kForm));
+    wrong("bridge {} has no port: {}", quote_word(word), kForm);
   }
 
   void read_address(std::string_view host_word, std::string_view port_word) {
     auto host = parse_host(host_word);
     const auto port = parse_port(port_word);
     if (is_digits(host_word) && !port && parse_host(port_word)) {
-      wrong(fmt::format("the port stands before the host: write {}",
-                        quote_word(fmt::format("{} {}", port_word, host_word))));
+      wrong("the port stands before the host: write {}",
+            quote_word(fmt::format("{} {}", port_word, host_word)));
       return;
     }
     if (!host) wrong(host.error());
@@ -142,14 +150,14 @@ class BridgeLine {
     });
     if (option == kOptions.end()) return wrong(explain_unknown_option(word));
     if (has_value && option->form.empty())
-      return wrong(fmt::format("option '{0}' takes no value: write '{0}' alone", option->word));
+      return wrong("option '{0}' takes no value: write '{0}' alone", option->word);
     if (!option->form.empty() && (!has_value || equals + 1 == word.size())) {
-      return wrong(fmt::format("option '{}' says nothing: write it in one word without blanks, {}",
-                               option->word, option->form));
+      return wrong("option '{}' says nothing: write it in one word without blanks, {}", option->word,
+                   option->form);
     }
     bool& given = given_.at(static_cast<std::size_t>(option - kOptions.begin()));
     if (given) {
-      return wrong(fmt::format("option '{}' stands twice on this line: keep one of the two", option->word));
+      return wrong("option '{}' stands twice on this line: keep one of the two", option->word);
     }
     given = true;
     if (auto reason = option->read(has_value ? word.substr(equals + 1) : "", bridge_))
@@ -160,18 +168,17 @@ class BridgeLine {
     const auto remote = parse_numeric_endpoint(bridge_.remote.host, bridge_.remote.port);
     if (!bridge_.bind || !remote || remote->family == bridge_.bind->family) return;
     const auto version = [](Family family) { return family == Family::ipv4 ? "IPv4" : "IPv6"; };
-    wrong(fmt::format(
-        "an {} bridge can't be reached from the {} address {}: bind to an address of the same kind",
-        version(remote->family), version(bridge_.bind->family), bridge_.bind->address_string()));
+    wrong("an {} bridge can't be reached from the {} address {}: bind to an address of the same kind",
+          version(remote->family), version(bridge_.bind->family), bridge_.bind->address_string());
   }
 
   /// An address belongs to one interface, and a port can be had once.
   void check_pattern() {
     if (!bridge_.bind || !is_pattern(bridge_)) return;
-    wrong(fmt::format(
+    wrong(
         "bind= is for one path, and {} may be several: write dev= with the name of one interface, "
         "or leave bind= out",
-        quote_word(fmt::format("dev={}", fmt::join(bridge_.devices, ",")))));
+        quote_word(fmt::format("dev={}", fmt::join(bridge_.devices, ","))));
   }
 
   [[nodiscard]] std::string default_name() const {
@@ -184,7 +191,7 @@ class BridgeLine {
     return name;
   }
 
-  ConfigReport& report_;
+  StatementLine& line_;
   BridgeConfig bridge_;
   std::array<bool, kOptions.size()> given_{};
   bool failed_ = false;
@@ -196,19 +203,13 @@ std::span<const BridgeOption> bridge_options() {
   return kOptions;
 }
 
-tl::expected<std::string, std::string> parse_name_word(std::string_view word, std::string_view what) {
-  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:@";
-  if (!word.empty() && word.size() <= kMaxNameWordBytes &&
-      word.find_first_not_of(kLetters) == std::string_view::npos) {
-    return std::string(word);
-  }
-  return tl::make_unexpected(fmt::format("{} is not a {}: write up to {} letters, digits and . _ - : @",
-                                         quote_word(word), what, kMaxNameWordBytes));
-}
-
-std::optional<BridgeConfig> parse_bridge(std::span<const std::string_view> words, int line,
-                                         ConfigReport& report) {
-  return BridgeLine(line, report).read(words);
+void read_bridge(StatementLine& line, ClientConfig& config) {
+  auto bridge = BridgeLine(line).read();
+  // One more than may be is kept, so that of all that are too many only the first is a mistake.
+  if (!bridge || config.bridges.size() > kMaxBridges) return;
+  config.bridges.push_back(std::move(*bridge));
+  if (config.bridges.size() > kMaxBridges)
+    line.wrong("this is bridge {}: write at most {}", kMaxBridges + 1, kMaxBridges);
 }
 
 }  // namespace mptunnel

@@ -20,15 +20,13 @@ constexpr bool is_control(char letter) {
 void read_line(std::string_view line, int number, std::vector<ConfigLine>& lines, ConfigReport& report) {
   if (line.ends_with('\r')) line.remove_suffix(1);
   if (line.size() > kMaxConfigLineBytes) {
-    report.add(number,
-               fmt::format("the line has {} bytes: write at most {}", line.size(), kMaxConfigLineBytes));
+    report.add(number, "the line has {} bytes: write at most {}", line.size(), kMaxConfigLineBytes);
     return;
   }
   const auto control = std::find_if(line.begin(), line.end(), is_control);
   if (control != line.end()) {
-    report.add(number,
-               fmt::format("byte {} of the line is 0x{:02x}, which is no text: write a plain text file",
-                           control - line.begin() + 1, static_cast<unsigned char>(*control)));
+    report.add(number, "byte {} of the line is 0x{:02x}, which is no text: write a plain text file",
+               control - line.begin() + 1, static_cast<unsigned char>(*control));
     return;
   }
   auto words = split_words(line.substr(0, line.find('#')));
@@ -64,8 +62,7 @@ std::vector<ConfigError> ConfigReport::take() {
 ConfigLines read_config_lines(std::string_view text, ConfigReport& report) {
   ConfigLines result;
   if (text.size() > kMaxConfigBytes) {
-    report.add(1, fmt::format("the file has {} bytes: a configuration has at most {}", text.size(),
-                              kMaxConfigBytes));
+    report.add(1, "the file has {} bytes: a configuration has at most {}", text.size(), kMaxConfigBytes);
     return result;
   }
   if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff")) {

@@ -31,10 +31,10 @@ tl::expected<std::string, std::string> parse_device_pattern(std::string_view wor
   if (is_name && word.size() <= kMaxPatternBytes) return std::string(word);
   if (word.find_first_of(kWildcards) == std::string_view::npos)
     return tl::make_unexpected(parse_interface(word).error());
-  return tl::make_unexpected(fmt::format(
+  return mistake(
       "{} can't be the name of any network interface: write up to 15 characters that 'ip link' shows, with "
       "'*' for any of them and '?' for any one",
-      quote_word(word)));
+      quote_word(word));
 }
 
 tl::expected<std::vector<std::string>, std::string> parse_device_patterns(std::string_view word) {
@@ -49,12 +49,11 @@ tl::expected<std::vector<std::string>, std::string> parse_device_patterns(std::s
     auto pattern = parse_device_pattern(one);
     if (!pattern) return tl::make_unexpected(pattern.error());
     if (std::find(patterns.begin(), patterns.end(), *pattern) != patterns.end()) {
-      return tl::make_unexpected(fmt::format("{} stands twice in dev=: write it once", quote_word(one)));
+      return mistake("{} stands twice in dev=: write it once", quote_word(one));
     }
     if (patterns.size() == kMaxDevicePatterns) {
-      return tl::make_unexpected(
-          fmt::format("dev= has more than {} interfaces: write patterns, as in dev=wlan*,usb*, or dev=*",
-                      kMaxDevicePatterns));
+      return mistake("dev= has more than {} interfaces: write patterns, as in dev=wlan*,usb*, or dev=*",
+                     kMaxDevicePatterns);
     }
     patterns.push_back(std::move(*pattern));
     if (comma == word.size()) return patterns;

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
-#include "mptunnel/config/bridge_line.h"
 #include "mptunnel/config/device_pattern.h"
 #include "mptunnel/config/text.h"
+#include "mptunnel/config/value.h"
 
 namespace mptunnel {
 namespace {
@@ -16,14 +16,14 @@ void add_listen(StatementLine& line, ListenAddress address, std::vector<ListenAd
       addresses.begin(), addresses.end(),
       [&address](const ListenAddress& present) { return overlap(present.endpoint, address.endpoint); });
   if (other != addresses.end()) {
-    return line.wrong(fmt::format("{} is taken by 'listen' on line {} already: keep one of the two",
-                                  address.endpoint.to_string(), other->line));
+    return line.wrong("{} is taken by 'listen' on line {} already: keep one of the two",
+                      address.endpoint.to_string(), other->line);
   }
   if (addresses.size() == kMaxListenAddresses) {
-    return line.wrong(fmt::format("{} is one too many: listen on at most {} addresses, or on '*'",
-                                  address.endpoint.to_string(), kMaxListenAddresses));
+    return line.wrong("{} is one too many: listen on at most {} addresses, or on '*'",
+                      address.endpoint.to_string(), kMaxListenAddresses);
   }
-  address.line = line.number();
+  address.line = line.line.number;
   addresses.push_back(address);
 }
 
@@ -37,6 +37,44 @@ void read_listen(StatementLine& line, ListenDefault without_host, std::vector<Li
 
 }  // namespace
 
+std::span<const std::string_view> StatementLine::arguments() const {
+  return std::span(line.words).subspan(statement.word.empty() ? 0 : 1);
+}
+
+std::optional<std::string_view> StatementLine::word() {
+  const auto words = arguments();
+  if (words.size() == 1) return words.front();
+  const std::string usage = usage_of(statement.word, statement.argument);
+  if (words.empty()) {
+    wrong("'{}' says nothing: write '{}'", statement.word, usage);
+  } else if (words.front() == "=" || words.front() == ":") {
+    wrong("'{}' takes no '{}': write '{}'", statement.word, words.front(), usage);
+  } else {
+    wrong("'{}' takes one word, and {} is too much: write '{}'", statement.word, quote_word(words[1]), usage);
+  }
+  return std::nullopt;
+}
+
+std::optional<bool> StatementLine::either() {
+  const auto value = word();
+  if (!value) return std::nullopt;
+  auto is_first = parse_either(*value, statement.word, statement.argument);
+  if (is_first) return *is_first;
+  wrong(std::move(is_first.error()));
+  return std::nullopt;
+}
+
+bool StatementLine::is_plain_path(std::string_view name) {
+  if (!name.starts_with('~') && !name.starts_with('"') && !name.starts_with('\'')) return true;
+  wrong("{} starts with a '{}', which has no meaning here: write the plain path", quote_word(name),
+        name.front());
+  return false;
+}
+
+std::string StatementLine::path_of(std::string_view name) const {
+  return name.starts_with('/') ? std::string(name) : file.folder + std::string(name);
+}
+
 void read_client_listen(StatementLine& line, ClientConfig& config) {
   read_listen(line, ListenDefault::localhost, config.listen);
 }
@@ -45,23 +83,14 @@ void read_server_listen(StatementLine& line, ServerConfig& config) {
   read_listen(line, ListenDefault::all, config.listen);
 }
 
-void read_bridge(StatementLine& line, ClientConfig& config) {
-  auto bridge = parse_bridge(line.arguments(), line.number(), line.report());
-  // One more than may be is kept, so that of all that are too many only the first is a mistake.
-  if (!bridge || config.bridges.size() > kMaxBridges) return;
-  config.bridges.push_back(std::move(*bridge));
-  if (config.bridges.size() > kMaxBridges)
-    line.wrong(fmt::format("this is bridge {}: write at most {}", kMaxBridges + 1, kMaxBridges));
-}
-
 void read_target(StatementLine& line, ServerConfig& config) {
   // "target HOST PORT" is what the command line's order leads to.
   if (const auto words = line.arguments(); words.size() == 2) {
     auto host = parse_host(words[0]);
     const auto port = parse_port(words[1]);
     if (host && port) {
-      return line.wrong(fmt::format("'target' takes host and port in one word: write 'target {}'",
-                                    to_string(HostPort{.host = std::move(*host), .port = *port})));
+      return line.wrong("'target' takes host and port in one word: write 'target {}'",
+                        to_string(HostPort{.host = std::move(*host), .port = *port}));
     }
   }
   read_word<&ServerConfig::target, parse_host_port>(line, config);
@@ -73,7 +102,7 @@ void read_dev_exclude(StatementLine& line, ClientConfig& config) {
   for (const std::string_view word : line.arguments()) {
     // One word with commas, as in dev=, would silently be a pattern of its own.
     if (word.find(',') != std::string_view::npos) {
-      line.wrong(fmt::format("{} has a comma: write blanks between interfaces here", quote_word(word)));
+      line.wrong("{} has a comma: write blanks between interfaces here", quote_word(word));
       continue;
     }
     auto pattern = parse_device_pattern(word);
@@ -82,8 +111,8 @@ void read_dev_exclude(StatementLine& line, ClientConfig& config) {
     } else if (config.dev_exclude.size() < kMaxExcludedDevices) {
       config.dev_exclude.push_back(std::move(*pattern));
     } else {
-      return line.wrong(fmt::format("{} is one too many: exclude at most {} interfaces, or write patterns",
-                                    quote_word(word), kMaxExcludedDevices));
+      return line.wrong("{} is one too many: exclude at most {} interfaces, or write patterns",
+                        quote_word(word), kMaxExcludedDevices);
     }
   }
 }
@@ -98,9 +127,9 @@ void read_key_file(StatementLine& line, CommonConfig& config) {
   }
   if (!line.is_plain_path(*name)) return;
   config.key_file = line.path_of(*name);
-  config.key_file_line = line.number();
-  if (!line.check_key_file()) return;
-  if (auto reason = line.check_key_file()(config.key_file)) line.wrong(std::move(*reason));
+  config.key_file_line = line.line.number;
+  if (!line.file.check_key_file) return;
+  if (auto reason = line.file.check_key_file(config.key_file)) line.wrong(std::move(*reason));
 }
 
 void read_control(StatementLine& line, CommonConfig& config) {
@@ -111,17 +140,16 @@ void read_control(StatementLine& line, CommonConfig& config) {
   // A bridge whose host is called control would vanish without a word.
   if (is_digits(*name)) {
     return line.wrong(
-        fmt::format("'control {0}' is no path: write 'bridge control {0}' for a bridge, or "
-                    "'control ./{0}' for a file",
-                    *name));
+        "'control {0}' is no path: write 'bridge control {0}' for a bridge, or "
+        "'control ./{0}' for a file",
+        *name);
   }
   if (name->ends_with('/'))
-    return line.wrong(fmt::format("{} is a folder: write the path of a file in it", quote_word(*name)));
+    return line.wrong("{} is a folder: write the path of a file in it", quote_word(*name));
   std::string path = line.path_of(*name);
   if (path.size() > kMaxControlPathBytes) {
-    return line.wrong(
-        fmt::format("the path {} has {} bytes, and a UNIX socket's has at most {}: write a shorter one",
-                    quote_word(path), path.size(), kMaxControlPathBytes));
+    return line.wrong("the path {} has {} bytes, and a UNIX socket's has at most {}: write a shorter one",
+                      quote_word(path), path.size(), kMaxControlPathBytes);
   }
   config.control_path = std::move(path);
 }

@@ -3,14 +3,9 @@
 #include <algorithm>
 #include <iterator>
 
-#include "check_lines.h"
-#include "mptunnel/config/bridge_line.h"
-#include "mptunnel/config/choice.h"
 #include "mptunnel/config/device_pattern.h"
-#include "mptunnel/config/quantity.h"
 #include "mptunnel/config/statement.h"
-#include "mptunnel/config/text.h"
-#include "statement_line.h"
+#include "mptunnel/config/value.h"
 #include "statement_readers.h"
 
 namespace mptunnel {
@@ -34,6 +29,95 @@ tl::expected<std::string, std::string> parse_client_id(std::string_view word) {
 
 void read_dscp(StatementLine& line, CommonConfig& config) {
   if (const auto copy = line.either()) config.copy_dscp = *copy;
+}
+
+// What --check prints of a value.
+std::string line_of(const BridgeConfig& bridge) {
+  std::string from;
+  if (bridge.bind) {
+    from += " from " + (bridge.bind->port == 0 ? bridge.bind->address_string() : bridge.bind->to_string());
+  }
+  if (!bridge.devices.empty()) {
+    from += is_pattern(bridge) ? " over each of " : " over ";
+    from += fmt::format("{}", fmt::join(bridge.devices, ", "));
+  }
+  const std::string_view kind = bridge.metered ? ", metered" : bridge.backup ? ", backup" : "";
+  return fmt::format("{}{}, called {}{}", to_string(bridge.remote), from, bridge.name, kind);
+}
+
+std::string line_of(const ListenAddress& address) {
+  return address.endpoint.to_string() + (address.may_be_missing ? " (where this host has IPv6)" : "");
+}
+
+CheckLines lines_of(std::size_t number) {
+  return {std::to_string(number)};
+}
+
+CheckLines lines_of(LogLevel level) {
+  return {std::string(name_of(level))};
+}
+
+CheckLines lines_of(const HostPort& address) {
+  return {to_string(address)};
+}
+
+CheckLines lines_of(const KeySource& key) {
+  switch (key.kind) {
+    case KeySource::Kind::none:
+      return {"none"};
+    case KeySource::Kind::text:
+      return {fmt::format("set ({})", key.origin)};
+    case KeySource::Kind::file:
+      return {fmt::format("in {} ({})", key.value, key.origin)};
+  }
+  return {};
+}
+
+CheckLines lines_of(const std::string& word) {
+  return word.empty() ? CheckLines{} : CheckLines{word};
+}
+
+/// All in one line.
+CheckLines lines_of(const std::vector<std::string>& words) {
+  return words.empty() ? CheckLines{} : CheckLines{fmt::format("{}", fmt::join(words, ", "))};
+}
+
+/// A line for each.
+template <typename Value>
+CheckLines lines_of(const std::vector<Value>& values) {
+  CheckLines lines;
+  for (const Value& value : values) lines.push_back(line_of(value));
+  return lines;
+}
+
+/// The value of `Member`.
+template <auto Member>
+CheckLines show(const decltype(class_of(Member))& source) {
+  return lines_of(source.*Member);
+}
+
+/// A duration between two things that happen again and again.
+template <auto Member>
+CheckLines show_interval(const decltype(class_of(Member))& source) {
+  return {"every " + duration_text(source.*Member)};
+}
+
+/// A switch, and where its value comes from.
+template <auto Member, auto Origin>
+CheckLines show_switch(const Settings& settings) {
+  return {std::string(settings.*Member ? "yes" : "no") + " (" + settings.*Origin + ")"};
+}
+
+CheckLines show_cipher(const Settings& settings) {
+  return settings.encrypt ? CheckLines{std::string(name_of(settings.cipher))} : CheckLines{};
+}
+
+CheckLines show_dscp(const CommonConfig& config) {
+  return {config.copy_dscp ? "copy" : "none"};
+}
+
+CheckLines show_control(const Settings& settings) {
+  return {settings.control.empty() ? "in the runtime directory" : settings.control};
 }
 
 // word, argument, whose configuration has it, how often, its default: a value, or in words,

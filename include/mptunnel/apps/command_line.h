@@ -10,7 +10,6 @@
 
 #include "mptunnel/base/log_level.h"
 #include "mptunnel/config/config.h"
-#include "mptunnel/config/settings.h"
 #include "mptunnel/host/exit_code.h"
 
 namespace mptunnel {

@@ -12,7 +12,6 @@
 
 #include "mptunnel/apps/command_line.h"
 #include "mptunnel/config/config.h"
-#include "mptunnel/config/settings.h"
 #include "mptunnel/crypto/key.h"
 
 namespace mptunnel {

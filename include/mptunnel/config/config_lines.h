@@ -2,6 +2,8 @@
 // What it is not: what the words mean; see statement.h.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +24,10 @@ class ConfigReport {
   explicit ConfigReport(std::string_view file) : file_(file) {}
 
   void add(int line, std::string reason);
+  template <typename... Args>
+  void add(int line, fmt::format_string<Args...> reason, Args&&... args) {
+    add(line, fmt::format(reason, std::forward<Args>(args)...));
+  }
   [[nodiscard]] bool empty() const { return errors_.empty(); }
   /// The mistakes in the order of their lines; after kMaxConfigErrors one that says how many more there are.
   [[nodiscard]] std::vector<ConfigError> take();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,11 +12,10 @@
 #include <vector>
 
 #include "mptunnel/config/config.h"
-#include "mptunnel/config/settings.h"
 
 namespace mptunnel {
 
-class StatementLine;  // src/config/statement_line.h
+struct StatementLine;  // src/config/statement_readers.h
 
 enum class Program : std::uint8_t { mpclient, mpserver };
 std::string_view name_of(Program program);
@@ -38,10 +38,6 @@ using ShowStatement = CheckLines (*)(const Source& source);
 /// From Settings: those that the command line or the environment can replace.
 using StatementView = std::variant<std::monostate, ShowStatement<CommonConfig>, ShowStatement<ClientConfig>,
                                    ShowStatement<ServerConfig>, ShowStatement<Settings>>;
-
-/// The class of a member, for templates of readers and views that are given one.
-template <typename Class, typename Value>
-Class class_of(Value Class::*member);
 
 enum class Times : std::uint8_t { once, often };
 
@@ -72,5 +68,15 @@ const Statement* find_statement(Program program, std::string_view word);
 std::vector<std::string_view> statement_words(Program program);
 /// "min-paths N"
 std::string synopsis_of(const Statement& statement);
+
+/// A row of the table of a bridge's options, src/config/bridge_line.cpp: `word=VALUE`, or the word alone.
+struct BridgeOption {
+  std::string_view word;
+  std::string_view form;          ///< how to write it; empty: the word alone
+  std::string_view default_text;  ///< what it is like to leave it out
+  /// Takes the value, or says what is wrong with it. An option without a value gets an empty one.
+  std::optional<std::string> (*read)(std::string_view value, BridgeConfig& bridge);
+};
+std::span<const BridgeOption> bridge_options();
 
 }  // namespace mptunnel

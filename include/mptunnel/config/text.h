@@ -1,12 +1,22 @@
 // Words of a text that a person wrote: splitting, quoting, and the nearest known word for a mistyped one.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <span>
 #include <string>
 #include <string_view>
+#include <tl/expected.hpp>
+#include <utility>
 #include <vector>
 
 namespace mptunnel {
+
+/// What a reader of words returns for one that is wrong: what is wrong, and what would be right.
+template <typename... Args>
+tl::unexpected<std::string> mistake(fmt::format_string<Args...> format, Args&&... args) {
+  return tl::make_unexpected(fmt::format(format, std::forward<Args>(args)...));
+}
 
 /// The words of a line, separated by blanks and tabs, as views into it.
 std::vector<std::string_view> split_words(std::string_view line);

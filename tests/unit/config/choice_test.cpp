@@ -1,4 +1,4 @@
-#include "mptunnel/config/choice.h"
+#include "mptunnel/config/value.h"
 
 #include <gtest/gtest.h>
 

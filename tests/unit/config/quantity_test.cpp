@@ -1,4 +1,4 @@
-#include "mptunnel/config/quantity.h"
+#include "mptunnel/config/value.h"
 
 #include <gtest/gtest.h>
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <set>
 
-#include "mptunnel/config/bridge_line.h"
 
 namespace mptunnel {
 namespace {

@@ -8,7 +8,6 @@
 #include <set>
 
 #include "mptunnel/apps/command_options.h"
-#include "mptunnel/config/bridge_line.h"
 #include "mptunnel/config/statement.h"
 #include "unit/docs/document_tables.h"
 

@@ -1,0 +1,122 @@
+#include "mptunnel/config/value.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+
+#include "mptunnel/config/text.h"
+
+namespace mptunnel {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+/// nullopt if the digits are more than 32 bits hold, as no limit of ours is.
+std::optional<std::uint32_t> value_of(std::string_view digits) {
+  std::uint32_t value = 0;
+  const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (parsed.ec != std::errc{}) return std::nullopt;
+  return value;
+}
+
+/// What the last letter counts in; nullopt if it is no unit.
+std::optional<seconds> unit_of(char letter) {
+  if (letter == 's') return seconds{1};
+  if (letter == 'm') return minutes{1};
+  if (letter == 'h') return hours{1};
+  return std::nullopt;
+}
+
+/// In the order of CipherChoice.
+constexpr std::array<std::string_view, 3> kCiphers{"auto", "aes-256-gcm", "chacha20-poly1305"};
+
+}  // namespace
+
+tl::expected<std::uint32_t, std::string> parse_number(std::string_view word, std::uint32_t least,
+                                                      std::uint32_t most) {
+  if (!is_digits(word)) {
+    return mistake("{} is not a number: write one from {} to {}", quote_word(word), least, most);
+  }
+  const auto value = value_of(word);
+  if (!value || *value < least || *value > most) {
+    return mistake("{} is out of range: write a number from {} to {}", quote_word(word), least, most);
+  }
+  return *value;
+}
+
+tl::expected<Duration, std::string> parse_duration(std::string_view word, Duration least, Duration most) {
+  const auto unit = word.empty() || is_digits(word) ? seconds{1} : unit_of(word.back());
+  const std::string_view digits =
+      is_digits(word) ? word : word.substr(0, word.size() - (word.empty() ? 0 : 1));
+  if (!unit || !is_digits(digits)) {
+    return mistake("{} is not a duration: write a number of seconds, or a number with s, m or h behind it",
+                   quote_word(word));
+  }
+  const auto count = value_of(digits);
+  // Compared before they are multiplied: four billion hours are no Duration.
+  const bool is_within = count && *count <= most / Duration{*unit};
+  const Duration duration = is_within ? Duration{*unit} * *count : Duration::max();
+  if (duration < least || duration > most) {
+    return mistake("{} is out of range: write a duration from {} to {}", quote_word(word),
+                   duration_text(least), duration_text(most));
+  }
+  return duration;
+}
+
+std::string duration_text(Duration duration) {
+  const auto whole = std::chrono::duration_cast<seconds>(duration);
+  if (whole.count() != 0 && whole % hours{1} == seconds{0}) return fmt::format("{}h", whole / hours{1});
+  if (whole.count() != 0 && whole % minutes{1} == seconds{0}) return fmt::format("{}m", whole / minutes{1});
+  return fmt::format("{}s", whole.count());
+}
+
+tl::expected<std::string, std::string> parse_name_word(std::string_view word, std::string_view what) {
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:@";
+  if (!word.empty() && word.size() <= kMaxNameWordBytes &&
+      word.find_first_not_of(kLetters) == std::string_view::npos) {
+    return std::string(word);
+  }
+  return mistake("{} is not a {}: write up to {} letters, digits and . _ - : @", quote_word(word), what,
+                 kMaxNameWordBytes);
+}
+
+std::string_view name_of(CipherChoice choice) {
+  return kCiphers.at(static_cast<std::size_t>(choice));
+}
+
+std::string usage_of(std::string_view word, std::string_view argument) {
+  if (std::count(argument.begin(), argument.end(), '|') != 1) return fmt::format("{} {}", word, argument);
+  const std::size_t bar = argument.find('|');
+  return fmt::format("{0} {1}' or '{0} {2}", word, argument.substr(0, bar), argument.substr(bar + 1));
+}
+
+tl::expected<bool, std::string> parse_either(std::string_view value, std::string_view word,
+                                             std::string_view argument) {
+  const std::size_t bar = argument.find('|');
+  const std::string_view first = argument.substr(0, bar);
+  const std::string_view second = argument.substr(bar + 1);
+  if (value == first || value == second) return value == first;
+  return mistake("{} is neither {} nor {}: write '{}'", quote_word(value), first, second,
+                 usage_of(word, argument));
+}
+
+tl::expected<CipherChoice, std::string> parse_cipher(std::string_view value) {
+  const auto* const name = std::find(kCiphers.begin(), kCiphers.end(), value);
+  if (name != kCiphers.end()) return static_cast<CipherChoice>(name - kCiphers.begin());
+  return mistake(
+      "{} is no cipher: write auto, aes-256-gcm or chacha20-poly1305 ('encrypt no' turns "
+      "encryption off)",
+      quote_word(value));
+}
+
+tl::expected<LogLevel, std::string> parse_level(std::string_view value) {
+  if (const auto level = parse_log_level(value)) return *level;
+  return mistake("{} is not a log level: write debug, info, warning or error", quote_word(value));
+}
+
+}  // namespace mptunnel
