@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "mptunnel/crypto/aead.h"
-#include "mptunnel/host/key_file.h"
 #include "mptunnel/host/read_file.h"
 
 namespace mptunnel {

@@ -11,7 +11,7 @@
 #include <cstring>
 #include <utility>
 
-#include "mptunnel/host/exit_code.h"
+#include "mptunnel/host/system.h"
 
 namespace mptunnel {
 namespace {

@@ -1,43 +1,137 @@
 #include "mptunnel/host/read_file.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
+#include <span>
 #include <string_view>
+#include <system_error>
+
+#include "mptunnel/crypto/key.h"
 
 namespace mptunnel {
 namespace {
 
-tl::unexpected<std::string> unreadable(const std::string& path, std::string_view reason) {
-  return tl::make_unexpected(fmt::format("{}: cannot be read: {}", path, reason));
+constexpr std::size_t kMaxKeyFileBytes = 4096;
+constexpr std::string_view kBlanks = " \t\r\n";
+
+/// Closes the file at the end of the scope.
+struct File {
+  int descriptor;
+  explicit File(int opened) : descriptor(opened) {}
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  ~File() {
+    if (descriptor >= 0) ::close(descriptor);
+  }
+};
+
+/// The bytes of a key file, with room for one too many, so that a file that is too large shows.
+struct FileText {
+  std::array<char, kMaxKeyFileBytes + 1> bytes{};
+
+  FileText() = default;
+  FileText(const FileText&) = delete;
+  FileText& operator=(const FileText&) = delete;
+  ~FileText() { explicit_bzero(bytes.data(), bytes.size()); }
+};
+
+tl::unexpected<std::string> problem(const std::string& path, const std::string& what) {
+  return tl::unexpected("key file " + path + " " + what);
+}
+
+std::string reason_of(int error) {
+  return std::generic_category().message(error);
+}
+
+/// Why the opened file may not be used for a key, or nothing.
+std::optional<std::string> refusal_of(const File& file, const std::string& path) {
+  struct stat status {};
+  if (::fstat(file.descriptor, &status) != 0) return "can't be read: " + reason_of(errno);
+  if (!S_ISREG(status.st_mode)) return "is not a regular file: name the file that has the key";
+  if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    return "is open to others than its owner: chmod 600 " + path;
+  }
+  return std::nullopt;
+}
+
+/// Reads to the end of the file or of the room. How many bytes there are; the error is the system's (errno).
+tl::expected<std::size_t, int> read_all(const File& file, std::span<char> room) {
+  std::size_t size = 0;
+  while (size < room.size()) {
+    const ssize_t got = ::read(file.descriptor, room.data() + size, room.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return tl::make_unexpected(errno);
+    if (got == 0) break;
+    size += static_cast<std::size_t>(got);
+  }
+  return size;
+}
+
+/// The lines that are neither empty nor a comment: the first, and whether there are more.
+struct KeyLines {
+  std::string_view first;
+  bool has_more = false;
+};
+KeyLines key_lines(std::string_view rest) {
+  KeyLines lines;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    const std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    const std::size_t first = line.find_first_not_of(kBlanks);
+    if (first == std::string_view::npos || line[first] == '#') continue;
+    if (!lines.first.empty()) {
+      lines.has_more = true;
+      break;
+    }
+    lines.first = line;
+  }
+  return lines;
+}
+
+tl::unexpected<std::string> unreadable(const std::string& path, const std::string& reason) {
+  return tl::unexpected(path + ": cannot be read: " + reason);
 }
 
 }  // namespace
 
 tl::expected<std::string, std::string> read_file(const std::string& path, std::size_t limit_bytes) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return unreadable(path, std::strerror(errno));
-  std::string content;
-  std::array<char, 16384> piece{};
-  while (content.size() <= limit_bytes) {
-    const ssize_t count = read(file, piece.data(), piece.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) {
-      const int error = errno;
-      close(file);
-      return unreadable(path, std::strerror(error));
-    }
-    if (count == 0) break;
-    content.append(piece.data(), static_cast<std::size_t>(count));
-  }
-  close(file);
-  if (content.size() > limit_bytes)
-    return unreadable(path, fmt::format("it has more than {} bytes", limit_bytes));
+  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.descriptor < 0) return unreadable(path, reason_of(errno));
+  std::string content(limit_bytes + 1, '\0');  // room for one too many, as above
+  const auto size = read_all(file, content);
+  if (!size) return unreadable(path, reason_of(size.error()));
+  if (*size > limit_bytes)
+    return unreadable(path, "it has more than " + std::to_string(limit_bytes) + " bytes");
+  content.resize(*size);
   return content;
+}
+
+tl::expected<SecretKey, std::string> load_key_file(const std::string& path) {
+  // The name may be a symbolic link: what counts is the file that is opened. O_NONBLOCK: a FIFO would
+  // wait for a writer.
+  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (file.descriptor < 0) return problem(path, "can't be opened: " + reason_of(errno));
+  if (const auto refusal = refusal_of(file, path)) return problem(path, *refusal);
+  FileText text;
+  const auto size = read_all(file, text.bytes);
+  if (!size) return problem(path, "can't be read: " + reason_of(size.error()));
+  if (*size > kMaxKeyFileBytes) {
+    return problem(path, "is larger than 4096 bytes: it should have one line, the key");
+  }
+  const KeyLines lines = key_lines({text.bytes.data(), *size});
+  if (lines.first.empty()) return problem(path, "has no key in it: make one with --genkey");
+  if (lines.has_more) return problem(path, "has more than one line that could be the key: leave one");
+  auto key = parse_key(lines.first);
+  if (!key) return problem(path, "is not right: " + key.error());
+  return key;
 }
 
 }  // namespace mptunnel

@@ -10,7 +10,7 @@
 
 #include "mptunnel/base/log_level.h"
 #include "mptunnel/config/config.h"
-#include "mptunnel/host/exit_code.h"
+#include "mptunnel/host/system.h"
 
 namespace mptunnel {
 

@@ -5,8 +5,7 @@
 #include "mptunnel/apps/client_app.h"
 #include "mptunnel/apps/program.h"
 #include "mptunnel/crypto/kdf.h"
-#include "mptunnel/host/machine_id.h"
-#include "mptunnel/host/open_files.h"
+#include "mptunnel/host/system.h"
 
 namespace {
 

@@ -3,7 +3,7 @@
 #include "mptunnel/apps/check.h"
 #include "mptunnel/apps/program.h"
 #include "mptunnel/apps/server_app.h"
-#include "mptunnel/host/open_files.h"
+#include "mptunnel/host/system.h"
 
 namespace {
 

@@ -8,7 +8,7 @@
 
 #include "bench/relay/client.h"
 #include "bench/relay/server.h"
-#include "mptunnel/host/open_files.h"
+#include "mptunnel/host/system.h"
 #include "support/common/sockets.h"
 
 namespace mptunnel::bench {

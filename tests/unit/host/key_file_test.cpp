@@ -1,4 +1,4 @@
-#include "mptunnel/host/key_file.h"
+#include "mptunnel/host/read_file.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

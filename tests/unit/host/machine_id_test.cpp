@@ -1,4 +1,4 @@
-#include "mptunnel/host/machine_id.h"
+#include "mptunnel/host/system.h"
 
 #include <gtest/gtest.h>
 

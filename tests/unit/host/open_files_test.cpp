@@ -1,4 +1,4 @@
-#include "mptunnel/host/open_files.h"
+#include "mptunnel/host/system.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>

@@ -1,4 +1,4 @@
-#include "mptunnel/host/open_files.h"
+#include "mptunnel/host/system.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -14,6 +14,16 @@ std::uint64_t raise_open_file_limit() {
   const rlimit raised{limit.rlim_max, limit.rlim_max};
   if (limit.rlim_cur < limit.rlim_max && setrlimit(RLIMIT_NOFILE, &raised) == 0) return raised.rlim_cur;
   return limit.rlim_cur;
+}
+
+std::string machine_id() {
+  for (const char* path : {"/etc/machine-id", "/var/lib/dbus/machine-id"}) {
+    std::string id;
+    if (std::ifstream file(path); file >> id && !id.empty() && id != "uninitialized") return id;
+  }
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0) return {};
+  return name.data();
 }
 
 }  // namespace mptunnel
