@@ -9,7 +9,7 @@
 
 #include "mptunnel/apps/start.h"
 #include "mptunnel/config/config.h"
-#include "mptunnel/control/requests.h"
+#include "mptunnel/control/render.h"
 #include "mptunnel/host/read_file.h"
 #include "mptunnel/net/control_socket.h"
 

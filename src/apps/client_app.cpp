@@ -2,7 +2,7 @@
 
 #include <csignal>
 
-#include "mptunnel/control/client_status.h"
+#include "mptunnel/control/collect_status.h"
 #include "mptunnel/control/event_log.h"
 #include "mptunnel/host/log.h"
 

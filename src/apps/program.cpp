@@ -6,7 +6,7 @@
 #include "mptunnel/apps/ask_status.h"
 #include "mptunnel/control/control_path.h"
 #include "mptunnel/control/event_log.h"
-#include "mptunnel/control/requests.h"
+#include "mptunnel/control/render.h"
 #include "mptunnel/crypto/key.h"
 #include "mptunnel/crypto/system_random.h"
 #include "mptunnel/host/daemon.h"

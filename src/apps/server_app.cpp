@@ -3,7 +3,7 @@
 #include <csignal>
 
 #include "mptunnel/control/event_log.h"
-#include "mptunnel/control/server_status.h"
+#include "mptunnel/control/collect_status.h"
 #include "mptunnel/host/log.h"
 
 namespace mptunnel {

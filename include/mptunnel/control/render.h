@@ -1,7 +1,9 @@
-// The status as text: for programs and for people.
+// The status as text, for programs and for people: what a running program answers by its control socket.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <string_view>
 
 #include "mptunnel/control/status.h"
 
@@ -14,5 +16,13 @@ std::string render_json(const Status& status);
 /// problems. At most 140 columns unless names or problems are long. Names are cut in the middle past 40
 /// letters; what could steer a terminal is replaced.
 std::string render_table(const Status& status);
+
+/// The requests that a running program answers; anything else gets a line that begins with kControlError.
+inline constexpr std::string_view kAskTable = "status";
+inline constexpr std::string_view kAskJson = "status json";
+inline constexpr std::string_view kControlError = "error: ";
+
+/// The answer to one request. `status` is called if the request needs it.
+std::string answer_request(std::string_view request, const std::function<Status()>& status);
 
 }  // namespace mptunnel

@@ -1,4 +1,4 @@
-#include "mptunnel/control/client_status.h"
+#include "mptunnel/control/collect_status.h"
 
 #include <gtest/gtest.h>
 

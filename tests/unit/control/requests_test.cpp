@@ -1,5 +1,3 @@
-#include "mptunnel/control/requests.h"
-
 #include <gtest/gtest.h>
 
 #include "mptunnel/control/render.h"

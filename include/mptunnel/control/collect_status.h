@@ -1,9 +1,10 @@
-// Where the values of mpclient's status come from.
+// Where the values of a program's status come from.
 #pragma once
 
 #include "mptunnel/config/config.h"
 #include "mptunnel/control/status.h"
 #include "mptunnel/engine/client_engine.h"
+#include "mptunnel/engine/server_engine.h"
 #include "mptunnel/ports/bridges.h"
 
 namespace mptunnel {
@@ -18,7 +19,16 @@ struct ClientSources {
   TimePoint started;
 };
 
+struct ServerSources {
+  const ServerConfig& config;
+  const ServerEngine& engine;
+  const DropCounters& drops;  ///< of the sockets
+  bool has_key = false;
+  TimePoint started;
+};
+
 /// All but `version` and `config`.
 Status collect_status(const ClientSources& client, TimePoint now);
+Status collect_status(const ServerSources& server, TimePoint now);
 
 }  // namespace mptunnel

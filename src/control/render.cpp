@@ -1,16 +1,119 @@
+#include "mptunnel/control/render.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cmath>
 #include <iterator>
+#include <nlohmann/json.hpp>
 
-#include "mptunnel/control/render.h"
 #include "mptunnel/control/status_format.h"
 
 namespace mptunnel {
 namespace {
 
+using Json = nlohmann::ordered_json;
+
+// JSON: its names are a promise.
+
+/// Three decimals: microseconds if `Unit` is a millisecond.
+template <typename Unit>
+Json in_units(const std::optional<Duration>& span) {
+  if (!span) return nullptr;
+  return std::round(std::chrono::duration<double, typename Unit::period>(*span).count() * 1000) / 1000;
+}
+
+template <typename Value>
+Json or_null(const std::optional<Value>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+template <typename Value>
+Json both_ways(const std::optional<Value>& out, const std::optional<Value>& in) {
+  return {{"out", or_null(out)}, {"in", or_null(in)}};
+}
+
+Json json_of(const DropCounters& drops) {
+  Json object = Json::object();
+  for (std::size_t i = 0; i < kDropReasons; ++i) {
+    const auto reason = static_cast<Drop>(i);
+    if (drops[reason] > 0) object[name_of(reason)] = drops[reason];
+  }
+  return object;
+}
+
+Json json_of(const DirectionStatus& direction) {
+  return {{"packets", direction.packets},
+          {"bytes", direction.bytes},
+          {"lost", direction.lost},
+          {"loss", or_null(direction.loss)},
+          {"loss_recent", or_null(direction.loss_recent)},
+          {"jitter_ms", in_units<std::chrono::milliseconds>(direction.jitter)},
+          {"first", direction.first},
+          {"duplicates", direction.duplicates},
+          {"rate_bps", direction.rate_bps}};
+}
+
+Json json_of(const std::optional<RttStatus>& rtt) {
+  if (!rtt) return nullptr;
+  return {{"smoothed", in_units<std::chrono::milliseconds>(rtt->smoothed)},
+          {"variation", in_units<std::chrono::milliseconds>(rtt->variation)},
+          {"minimum", in_units<std::chrono::milliseconds>(rtt->minimum)},
+          {"latest", in_units<std::chrono::milliseconds>(rtt->latest)}};
+}
+
+Json json_of(const PathStatus& path) {
+  return {{"id", path.id},
+          {"name", path.name},
+          {"state", name_of(path.state)},
+          {"problem", path.problem},
+          {"standby", path.standby},
+          {"remote", path.remote},
+          {"local", path.local},
+          {"device", path.device},
+          {"rtt_ms", json_of(path.rtt)},
+          {"mtu", both_ways(path.mtu_out, path.mtu_in)},
+          {"last_answer_s", in_units<std::chrono::seconds>(path.last_answer)},
+          {"out", json_of(path.out)},
+          {"in", json_of(path.in)}};
+}
+
+Json json_of(const SessionStatus& session) {
+  return {{"state", name_of(session.state)},
+          {"age_s", in_units<std::chrono::seconds>(session.age)},
+          {"cipher", session.cipher},
+          {"encrypted", session.encrypted},
+          {"key", session.has_key ? "set" : "none"},
+          {"key_age_s", in_units<std::chrono::seconds>(session.key_age)},
+          {"flows", session.flows},
+          {"datagrams_in", session.datagrams_in},
+          {"datagrams_out", session.datagrams_out},
+          {"duplicates_dropped", session.duplicates_dropped},
+          {"forced_closings", session.forced_closings},
+          {"residual_loss", both_ways(session.residual_loss_out, session.residual_loss_in)},
+          {"fragmented", session.fragmented},
+          {"largest_whole", or_null(session.largest_whole)}};
+}
+
+Json json_of(const ClientStatus& client);
+
+template <typename Value>
+Json list_of(const std::vector<Value>& values) {
+  Json array = Json::array();
+  for (const Value& value : values) array.push_back(json_of(value));
+  return array;
+}
+
+Json json_of(const ClientStatus& client) {
+  return {{"client", client.client}, {"session", json_of(client.session)}, {"paths", list_of(client.paths)}};
+}
+
+// The table.
+
 constexpr std::size_t kLongestName = 40;
+
 std::string mtu_text(const PathStatus& path) {
   const auto one = [](const std::optional<std::uint64_t>& mtu) {
     return mtu ? fmt::format("{}", *mtu) : "-";
@@ -130,6 +233,24 @@ void add_program(std::string& text, const Status& status) {
 
 }  // namespace
 
+std::string render_json(const Status& status) {
+  Json object{{"program", status.is_server ? "mpserver" : "mpclient"},
+              {"version", status.version},
+              {"uptime_s", in_units<std::chrono::seconds>(status.uptime)},
+              {"config", status.config},
+              {"listen", status.listen}};
+  if (status.is_server) {
+    object["target"] = status.target;
+    object["clients"] = list_of(status.clients);
+  } else {
+    object["session"] = json_of(status.session);
+    object["paths"] = list_of(status.paths);
+  }
+  object["drops"] = json_of(status.drops);
+  object["problems"] = status.problems;
+  return object.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
 std::string render_table(const Status& status) {
   std::string text;
   add_program(text, status);
@@ -151,6 +272,12 @@ std::string render_table(const Status& status) {
   if (!status.problems.empty()) text += '\n';
   for (const std::string& problem : status.problems) add_line(text, "problem", "{}", printable(problem));
   return text;
+}
+
+std::string answer_request(std::string_view request, const std::function<Status()>& status) {
+  if (request == kAskTable) return render_table(status());
+  if (request == kAskJson) return render_json(status());
+  return fmt::format("{}the requests are '{}' and '{}'\n", kControlError, kAskTable, kAskJson);
 }
 
 }  // namespace mptunnel

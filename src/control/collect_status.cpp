@@ -1,0 +1,201 @@
+#include "mptunnel/control/collect_status.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "mptunnel/control/event_log.h"
+#include "mptunnel/control/status_format.h"
+
+namespace mptunnel {
+namespace {
+
+/// From here on loss is reported as a problem.
+constexpr double kMuchLoss = 0.05;
+/// And so is a share of datagrams that need fragments.
+constexpr double kManyFragments = 0.1;
+
+std::string text_of(const Endpoint& endpoint) {
+  return endpoint.is_set() ? endpoint.to_string() : "";
+}
+
+SessionStatus session_values(const SessionSnapshot& snapshot) {
+  SessionStatus session;
+  session.flows = snapshot.flows;
+  session.datagrams_in = snapshot.into_tunnel;
+  session.datagrams_out = snapshot.out_of_tunnel;
+  session.duplicates_dropped = snapshot.duplicates;
+  session.forced_closings = snapshot.forced_closings;
+  session.fragmented = snapshot.fragmented;
+  session.largest_whole = snapshot.largest_whole;
+  if (!snapshot.key) return session;
+  session.state = SessionState::established;
+  session.cipher = name_of(snapshot.key->cipher);
+  session.key_age = snapshot.key->age;
+  session.age = snapshot.age;
+  session.residual_loss_out = snapshot.data_out.loss();
+  session.residual_loss_in = snapshot.data_in.loss();
+  return session;
+}
+
+PathStatus path_values(const PathSnapshot& snapshot) {
+  PathStatus status;
+  status.id = snapshot.id.value;
+  status.state = snapshot.state;
+  status.standby = snapshot.standby;
+  status.last_answer = snapshot.last_heard;
+  status.mtu_out = snapshot.mtu_out;
+  status.mtu_in = snapshot.mtu_in;
+  if (const RttEstimator& rtt = snapshot.rtt; rtt.has_sample())
+    status.rtt = RttStatus{rtt.smoothed(), rtt.variation(), rtt.minimum(), rtt.latest()};
+  if (!snapshot.traffic) return status;
+  const PathTraffic& traffic = *snapshot.traffic;
+  const PathHistory::Recent& recent = snapshot.recent;
+  status.out = {.packets = traffic.sent,
+                .bytes = traffic.sent_bytes,
+                .lost = traffic.out.lost(),
+                .loss = traffic.out.loss(),
+                .loss_recent = recent.loss_out,
+                .jitter = traffic.peer_jitter,
+                .first = traffic.peer_first,
+                .duplicates = traffic.peer_duplicates,
+                .rate_bps = static_cast<std::uint64_t>(recent.bytes_out * 8)};
+  status.in = {.packets = traffic.received,
+               .bytes = traffic.received_bytes,
+               .lost = traffic.in.lost(),
+               .loss = traffic.in.loss(),
+               .loss_recent = recent.loss_in,
+               .jitter = traffic.jitter(),
+               .first = traffic.first,
+               .duplicates = traffic.duplicates,
+               .rate_bps = static_cast<std::uint64_t>(recent.bytes_in * 8)};
+  return status;
+}
+
+std::string loss_problem(const PathStatus& status) {
+  const double out = status.out.loss_recent.value_or(0);
+  const double in = status.in.loss_recent.value_or(0);
+  if (out < kMuchLoss && in < kMuchLoss) return {};
+  return fmt::format("loses {:.0f} % out and {:.0f} % in", out * 100, in * 100);
+}
+
+std::string fragment_problem(const SessionStatus& session, double share) {
+  if (share < kManyFragments || !session.largest_whole) return {};
+  return fmt::format(
+      "{:.0f} % of the datagrams are too large for one packet; payloads up to {} bytes fit: {}", share * 100,
+      *session.largest_whole, size_advice(*session.largest_whole));
+}
+
+SessionStatus session_status(const SessionSnapshot& snapshot, const ClientSources& client) {
+  SessionStatus session = session_values(snapshot);
+  session.encrypted = client.encrypts;
+  session.has_key = client.has_key;
+  return session;
+}
+
+std::string problem_of(const Bridge& bridge, const PathSnapshot& path, bool has_session) {
+  const bool is_fine = bridge.socket() != nullptr && path.state == PathState::up;
+  if (!bridge.problem().empty() && !is_fine) return bridge.problem();
+  if (bridge.socket() == nullptr) return "its name is being looked up";
+  if (!has_session) return "no session with mpserver yet";
+  if (path.state == PathState::down || path.state == PathState::suspect) {
+    return fmt::format("sent for {:.1f} s, nothing came back", seconds_of(path.silent));
+  }
+  return path.state == PathState::fresh ? "no answer yet" : "";
+}
+
+PathStatus path_status(const Bridge& bridge, const PathSnapshot& path, bool has_session) {
+  PathStatus status = path_values(path);
+  status.name = bridge.name();
+  status.remote = text_of(bridge.remote());
+  status.device = bridge.device();
+  if (bridge.socket() != nullptr) {
+    status.local = text_of(bridge.socket()->local_endpoint());
+  } else {
+    status.state = PathState::down;
+  }
+  status.problem = problem_of(bridge, path, has_session);
+  if (status.problem.empty()) status.problem = loss_problem(status);
+  return status;
+}
+
+std::string problem_of(const PathStatus& status, const PathSnapshot& path) {
+  if (path.unheard) return "the client hears nothing on it";
+  if (path.state == PathState::down || path.state == PathState::suspect)
+    return fmt::format("no probe came for {:.1f} s", seconds_of(path.last_heard.value_or(Duration{})));
+  if (path.state == PathState::fresh) return "its address has not proved yet that it hears us";
+  return loss_problem(status);
+}
+
+PathStatus path_status(const PathSnapshot& path) {
+  PathStatus status = path_values(path);
+  status.name = fmt::format("path {}", path.id.value);
+  status.remote = text_of(path.route.remote);
+  status.local = text_of(path.route.local);
+  status.problem = problem_of(status, path);
+  return status;
+}
+
+ClientStatus client_status(const PeerSnapshot& client, bool has_key) {
+  ClientStatus status;
+  status.client = client_name(client.identity);
+  status.session = session_values(client.session);
+  if (client.dormant) status.session.state = SessionState::dormant;
+  status.session.encrypted = client.session.key && client.session.key->cipher != Cipher::none;
+  status.session.has_key = has_key;
+  for (const PathSnapshot& path : client.paths) status.paths.push_back(path_status(path));
+  return status;
+}
+
+}  // namespace
+
+const char* name_of(SessionState state) {
+  constexpr std::array<const char*, 3> kNames{"connecting", "established", "dormant"};
+  return kNames.at(static_cast<std::size_t>(state));
+}
+
+DropCounters sum_of(const DropCounters& one, const DropCounters& other) {
+  DropCounters sum = one;
+  for (std::size_t i = 0; i < kDropReasons; ++i) {
+    const auto reason = static_cast<Drop>(i);
+    sum.add(reason, other[reason]);
+  }
+  return sum;
+}
+
+Status collect_status(const ClientSources& client, TimePoint now) {
+  const ClientSnapshot snapshot = client.engine.snapshot(now);
+  const bool has_session = snapshot.session.key.has_value();
+  Status status;
+  status.uptime = now - client.started;
+  for (const ListenAddress& address : client.config.listen)
+    status.listen.push_back(address.endpoint.to_string());
+  status.session = session_status(snapshot.session, client);
+  client.bridges.for_each([&](const Bridge& bridge) {
+    status.paths.push_back(path_status(bridge, snapshot.paths.at(bridge.id().value), has_session));
+  });
+  status.problems = client.bridges.problems();
+  if (auto problem = fragment_problem(status.session, snapshot.session.fragment_share); !problem.empty())
+    status.problems.push_back(std::move(problem));
+  status.drops = sum_of(snapshot.drops, client.drops);
+  return status;
+}
+
+Status collect_status(const ServerSources& server, TimePoint now) {
+  const ServerSnapshot snapshot = server.engine.snapshot(now);
+  Status status;
+  status.is_server = true;
+  status.uptime = now - server.started;
+  for (const ListenAddress& address : server.config.listen)
+    status.listen.push_back(address.endpoint.to_string());
+  status.target = to_string(server.config.target);
+  for (const PeerSnapshot& client : snapshot.peers) {
+    const ClientStatus& own = status.clients.emplace_back(client_status(client, server.has_key));
+    const auto problem = fragment_problem(own.session, client.session.fragment_share);
+    if (!problem.empty()) status.problems.push_back(fmt::format("client {}: {}", own.client, problem));
+  }
+  status.drops = sum_of(snapshot.drops, server.drops);
+  return status;
+}
+
+}  // namespace mptunnel
