@@ -1,7 +1,5 @@
 #include "mptunnel/apps/client_app.h"
 
-#include <csignal>
-
 #include "mptunnel/control/collect_status.h"
 #include "mptunnel/control/event_log.h"
 #include "mptunnel/host/log.h"
@@ -9,11 +7,10 @@
 namespace mptunnel {
 
 ClientApp::ClientApp(const ClientConfig& config, const ClientSettings& settings, const SocketTuning& tuning)
-    : config_(config),
+    : App(tuning),
+      config_(config),
       encrypts_(settings.handshake.encrypt),
       has_key_(settings.handshake.key.has_value()),
-      started_(monotonic_now()),
-      ports_(tuning),
       engine_(settings, random_),
       applications_(settings.identity),
       interfaces_(
@@ -21,10 +18,7 @@ ClientApp::ClientApp(const ClientConfig& config, const ClientSettings& settings,
       bridges_(config_, settings.identity, ports_.context(), interfaces_.table(), *this),
       listeners_(ports_.context(), Steering{}, SocketUse::applications,
                  [this](DatagramSocket& socket) { on_application(socket); }),
-      carrier_(engine_, bridges_, applications_, listeners_, ports_.context().clock),
-      timer_(ports_.loop(), [this] { on_deadline(); }),
-      on_term_(ports_.loop(), SIGTERM, [this] { on_stop(); }),
-      on_int_(ports_.loop(), SIGINT, [this] { on_stop(); }) {}
+      carrier_(engine_, bridges_, applications_, listeners_, ports_.context().clock) {}
 
 tl::expected<void, std::string> ClientApp::start() {
   if (auto opened = listeners_.open(config_.listen); !opened) return opened;
@@ -37,10 +31,6 @@ tl::expected<void, std::string> ClientApp::start() {
 Status ClientApp::status() const {
   return collect_status({config_, engine_, bridges_, carrier_.drops(), encrypts_, has_key_, started_},
                         monotonic_now());
-}
-
-void ClientApp::run() {
-  ports_.loop().run();
 }
 
 void ClientApp::on_application(DatagramSocket& socket) {

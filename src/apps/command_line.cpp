@@ -9,7 +9,6 @@
 #include <tuple>
 
 #include "mptunnel/apps/command_options.h"
-#include "mptunnel/apps/help_text.h"
 #include "mptunnel/config/text.h"
 #include "mptunnel/config/value.h"
 
@@ -257,13 +256,6 @@ class CommandLineParser {
   std::vector<std::string> mistakes_;
 };
 
-tl::expected<CommandLine, StartError> parse(Program program, int argc, const char* const* argv,
-                                            const Environment& environment, std::string_view version) {
-  const std::span<const char* const> all(argv, static_cast<std::size_t>(std::max(argc, 0)));
-  return CommandLineParser(program, environment)
-      .parse(all.subspan(std::min<std::size_t>(all.size(), 1)), version);
-}
-
 }  // namespace
 
 int report(const StartError& error) {
@@ -271,16 +263,12 @@ int report(const StartError& error) {
   return error.exit_code;
 }
 
-tl::expected<CommandLine, StartError> parse_mpclient_command_line(int argc, const char* const* argv,
-                                                                  const Environment& environment,
-                                                                  std::string_view version) {
-  return parse(Program::mpclient, argc, argv, environment, version);
-}
-
-tl::expected<CommandLine, StartError> parse_mpserver_command_line(int argc, const char* const* argv,
-                                                                  const Environment& environment,
-                                                                  std::string_view version) {
-  return parse(Program::mpserver, argc, argv, environment, version);
+tl::expected<CommandLine, StartError> parse_command_line(Program program, int argc, const char* const* argv,
+                                                         const Environment& environment,
+                                                         std::string_view version) {
+  const std::span<const char* const> all(argv, static_cast<std::size_t>(std::max(argc, 0)));
+  return CommandLineParser(program, environment)
+      .parse(all.subspan(std::min<std::size_t>(all.size(), 1)), version);
 }
 
 }  // namespace mptunnel

@@ -1,5 +1,6 @@
 #include "mptunnel/apps/program.h"
 
+#include <csignal>
 #include <cstdio>
 #include <optional>
 
@@ -8,10 +9,10 @@
 #include "mptunnel/control/event_log.h"
 #include "mptunnel/control/render.h"
 #include "mptunnel/crypto/key.h"
-#include "mptunnel/crypto/system_random.h"
 #include "mptunnel/host/daemon.h"
 #include "mptunnel/host/log.h"
 #include "mptunnel/host/pid_file.h"
+#include "mptunnel/net/clock.h"
 #include "mptunnel/net/control_socket.h"
 
 namespace mptunnel {
@@ -36,7 +37,7 @@ tl::expected<void, std::string> open_control(ControlServer& control, const std::
   return {};
 }
 
-int run_prepared(const std::string& name, const Prepared& prepared) {
+int run_prepared(const std::string& name, const std::string& version, const Prepared& prepared) {
   const StartOptions& options = prepared.options;
   set_log_level(options.log_level);
   std::optional<DaemonReport> daemon;
@@ -57,7 +58,7 @@ int run_prepared(const std::string& name, const Prepared& prepared) {
   if (const auto started = app->start(); !started) return fail(started.error(), daemon);
   const auto status = [&] {
     Status values = app->status();
-    values.version = prepared.version;
+    values.version = version;
     values.config = options.config_path;
     return values;
   };
@@ -74,8 +75,17 @@ int run_prepared(const std::string& name, const Prepared& prepared) {
 
 }  // namespace
 
-int run_program(const std::string& name, const tl::expected<CommandLine, StartError>& line,
+App::App(const SocketTuning& tuning)
+    : started_(monotonic_now()),
+      ports_(tuning),
+      timer_(ports_.loop(), [this] { on_deadline(); }),
+      on_term_(ports_.loop(), SIGTERM, [this] { on_stop(); }),
+      on_int_(ports_.loop(), SIGINT, [this] { on_stop(); }) {}
+
+int run_program(Program program, int argc, const char* const* argv, const std::string& version,
                 const std::function<tl::expected<Prepared, StartError>(const CommandLine&)>& prepare) {
+  const std::string name(name_of(program));
+  const auto line = parse_command_line(program, argc, argv, read_environment(), version);
   if (!line) return report(line.error());
   if (line->action == Action::help || line->action == Action::version) {
     std::fputs(line->text.c_str(), stdout);
@@ -93,7 +103,7 @@ int run_program(const std::string& name, const tl::expected<CommandLine, StartEr
     std::fputs(prepared->check_text.c_str(), stdout);
     return 0;
   }
-  return run_prepared(name, *prepared);
+  return run_prepared(name, version, *prepared);
 }
 
 }  // namespace mptunnel

@@ -1,9 +1,7 @@
 #include "mptunnel/apps/server_app.h"
 
-#include <csignal>
-
-#include "mptunnel/control/event_log.h"
 #include "mptunnel/control/collect_status.h"
+#include "mptunnel/control/event_log.h"
 #include "mptunnel/host/log.h"
 
 namespace mptunnel {
@@ -22,19 +20,15 @@ ServerSettings with_lanes(ServerSettings settings) {
 }  // namespace
 
 ServerApp::ServerApp(const ServerConfig& config, const ServerSettings& settings, const SocketTuning& tuning)
-    : config_(config),
+    : App(tuning),
+      config_(config),
       has_key_(settings.handshake.key.has_value()),
-      started_(monotonic_now()),
-      ports_(tuning),
       engine_(with_lanes(settings), random_),
       target_(config_.target, config_.common.resolve_interval, ports_.context(),
               [this](FlowHandle flow) { on_target(flow); }),
       listeners_(ports_.context(), kByLane, SocketUse::paths,
                  [this](DatagramSocket& socket) { on_network(socket); }),
-      carrier_(engine_, listeners_, target_, ports_.context().clock),
-      timer_(ports_.loop(), [this] { on_deadline(); }),
-      on_term_(ports_.loop(), SIGTERM, [this] { on_stop(); }),
-      on_int_(ports_.loop(), SIGINT, [this] { on_stop(); }) {}
+      carrier_(engine_, listeners_, target_, ports_.context().clock) {}
 
 tl::expected<void, std::string> ServerApp::start() {
   if (auto opened = listeners_.open(config_.listen); !opened) return opened;
@@ -44,10 +38,6 @@ tl::expected<void, std::string> ServerApp::start() {
 
 Status ServerApp::status() const {
   return collect_status({config_, engine_, carrier_.drops(), has_key_, started_}, monotonic_now());
-}
-
-void ServerApp::run() {
-  ports_.loop().run();
 }
 
 void ServerApp::on_network(DatagramSocket& socket) {

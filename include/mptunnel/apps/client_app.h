@@ -9,17 +9,14 @@
 
 #include "mptunnel/apps/program.h"
 #include "mptunnel/config/config.h"
-#include "mptunnel/crypto/system_random.h"
 #include "mptunnel/engine/client_engine.h"
 #include "mptunnel/net/interface_watch.h"
-#include "mptunnel/net/loop.h"
 #include "mptunnel/net/receive_budget.h"
 #include "mptunnel/ports/application_table.h"
 #include "mptunnel/ports/bridges.h"
 #include "mptunnel/ports/client_carrier.h"
 #include "mptunnel/ports/kernel_drop_watch.h"
 #include "mptunnel/ports/listen_sockets.h"
-#include "mptunnel/ports/port_context.h"
 
 namespace mptunnel {
 
@@ -29,10 +26,7 @@ class ClientApp final : public App, private BridgeEvents {
 
   /// Opens the sockets to listen on and starts looking up the bridges. The error is for people.
   tl::expected<void, std::string> start() override;
-  /// Until SIGTERM or SIGINT; then the server is notified.
-  void run() override;
   [[nodiscard]] Status status() const override;
-  Loop& loop() override { return ports_.loop(); }
 
  private:
   void on_application(DatagramSocket& socket);
@@ -40,8 +34,8 @@ class ClientApp final : public App, private BridgeEvents {
   void on_bridge_available(PathId path, bool available) override;
   void on_bridge_readdressed(PathId path) override;
   void on_bridge_readable(PathId path) override;
-  void on_deadline();
-  void on_stop();
+  void on_deadline() override;
+  void on_stop() override;
   /// Carries out what the engine wants, and sets the timer.
   void flush();
   void act_on(const Event& event);
@@ -50,13 +44,8 @@ class ClientApp final : public App, private BridgeEvents {
   const ClientConfig config_;
   const bool encrypts_;
   const bool has_key_;
-  const TimePoint started_;
-  SystemPorts ports_;
-  SystemRandom random_;
   ClientEngine engine_;
   ApplicationTable applications_;
-  Output out_;
-  ReceiveBuffers buffers_;
   ReceiveBudget application_budget_;
   ReceiveBudget path_budget_;
   KernelDropWatch application_drops_{"from applications"};
@@ -65,9 +54,6 @@ class ClientApp final : public App, private BridgeEvents {
   Bridges bridges_;
   ListenSockets listeners_;
   ClientCarrier carrier_;
-  Timer timer_;
-  SignalWatcher on_term_;
-  SignalWatcher on_int_;
   bool is_flushing_ = false;
 };
 

@@ -10,6 +10,7 @@
 
 #include "mptunnel/base/log_level.h"
 #include "mptunnel/config/config.h"
+#include "mptunnel/config/statement.h"
 #include "mptunnel/host/system.h"
 
 namespace mptunnel {
@@ -54,13 +55,9 @@ struct StartError {
 int report(const StartError& error);
 
 /// `version` is printed by --version. Every mistake is in the error; a command line without arguments gives
-/// the usage.
-/// --help and --version win over everything else on the line.
-tl::expected<CommandLine, StartError> parse_mpclient_command_line(int argc, const char* const* argv,
-                                                                  const Environment& environment,
-                                                                  std::string_view version);
-tl::expected<CommandLine, StartError> parse_mpserver_command_line(int argc, const char* const* argv,
-                                                                  const Environment& environment,
-                                                                  std::string_view version);
+/// the usage. --help and --version win over everything else on the line.
+tl::expected<CommandLine, StartError> parse_command_line(Program program, int argc, const char* const* argv,
+                                                         const Environment& environment,
+                                                         std::string_view version);
 
 }  // namespace mptunnel

@@ -1,5 +1,5 @@
-// The options and the environment variables of both programs, a row for each, and the words of a command line
-// sorted by them. Which values are right, and what goes with what, is judged in command_line.cpp.
+// The options and the environment variables of both programs, a row for each; the words of a command line
+// sorted by them, and --help. Which values are right, and what goes with what, is judged in command_line.cpp.
 #pragma once
 
 #include <functional>
@@ -53,5 +53,11 @@ std::span<const EnvironmentVariable> environment_variables();
 /// too much is reported to `wrong` and left out.
 CommandWords sort_command_words(std::span<const char* const> arguments, Program program,
                                 const std::function<void(std::string_view)>& wrong);
+
+/// The forms of the call, a line each: what a call without arguments prints.
+std::string_view usage_text(Program program);
+
+/// The usage, what the program is for, and from their tables options, environment and statements; examples.
+std::string help_text(Program program);
 
 }  // namespace mptunnel

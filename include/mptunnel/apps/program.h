@@ -10,38 +10,57 @@
 #include "mptunnel/apps/command_line.h"
 #include "mptunnel/apps/start.h"
 #include "mptunnel/control/status.h"
+#include "mptunnel/crypto/system_random.h"
+#include "mptunnel/engine/output.h"
 #include "mptunnel/net/loop.h"
+#include "mptunnel/net/receive_budget.h"
+#include "mptunnel/ports/port_context.h"
 
 namespace mptunnel {
 
 /// The work itself. Made, started and run in one process, after any fork.
 class App {
  public:
-  App() = default;
+  explicit App(const SocketTuning& tuning);
   App(const App&) = delete;
   App& operator=(const App&) = delete;
   virtual ~App() = default;
 
   /// Opens what must be open before the program may say that it works. The error is for people.
   virtual tl::expected<void, std::string> start() = 0;
-  /// Until SIGTERM or SIGINT.
-  virtual void run() = 0;
+  /// Until SIGTERM or SIGINT; then the other end is notified.
+  void run() { ports_.loop().run(); }
   /// All but `version` and `config`, which the program around it knows.
   [[nodiscard]] virtual Status status() const = 0;
-  virtual Loop& loop() = 0;
+  Loop& loop() { return ports_.loop(); }
+
+ protected:
+  /// The time that the engine asked for.
+  virtual void on_deadline() = 0;
+  virtual void on_stop() = 0;
+
+  const TimePoint started_;
+  SystemPorts ports_;
+  SystemRandom random_;
+  Output out_;
+  ReceiveBuffers buffers_;
+  Timer timer_;
+
+ private:
+  SignalWatcher on_term_;
+  SignalWatcher on_int_;
 };
 
 /// Everything is read and found to be right; nothing is open yet.
 struct Prepared {
   StartOptions options;
-  std::string version;
   std::uint16_t port = 0;  ///< of the first address to listen on: names the default control socket
   std::string check_text;  ///< what --check prints
   std::function<std::unique_ptr<App>()> make;
 };
 
-/// `name` is what syslog knows the program by. Returns the exit code.
-int run_program(const std::string& name, const tl::expected<CommandLine, StartError>& line,
+/// `version` is what --version and the status say. Returns the exit code.
+int run_program(Program program, int argc, const char* const* argv, const std::string& version,
                 const std::function<tl::expected<Prepared, StartError>(const CommandLine&)>& prepare);
 
 }  // namespace mptunnel

@@ -8,13 +8,10 @@
 
 #include "mptunnel/apps/program.h"
 #include "mptunnel/config/config.h"
-#include "mptunnel/crypto/system_random.h"
 #include "mptunnel/engine/server_engine.h"
-#include "mptunnel/net/loop.h"
 #include "mptunnel/net/receive_budget.h"
 #include "mptunnel/ports/kernel_drop_watch.h"
 #include "mptunnel/ports/listen_sockets.h"
-#include "mptunnel/ports/port_context.h"
 #include "mptunnel/ports/server_carrier.h"
 #include "mptunnel/ports/target.h"
 #include "mptunnel/session/token_bucket.h"
@@ -27,28 +24,20 @@ class ServerApp final : public App {
 
   /// Opens the sockets to listen on and starts looking up the target. The error is for people.
   tl::expected<void, std::string> start() override;
-  /// Until SIGTERM or SIGINT; then the clients are notified.
-  void run() override;
   [[nodiscard]] Status status() const override;
-  Loop& loop() override { return ports_.loop(); }
 
  private:
   void on_network(DatagramSocket& socket);
   void on_target(FlowHandle flow);
-  void on_deadline();
-  void on_stop();
+  void on_deadline() override;
+  void on_stop() override;
   /// Carries out what the engine wants, and sets the timer.
   void flush();
   void log_summary() const;
 
   const ServerConfig config_;
   const bool has_key_;
-  const TimePoint started_;
-  SystemPorts ports_;
-  SystemRandom random_;
   ServerEngine engine_;
-  Output out_;
-  ReceiveBuffers buffers_;
   ReceiveBudget network_budget_;
   ReceiveBudget target_budget_;
   KernelDropWatch network_drops_{"from the network"};
@@ -56,9 +45,6 @@ class ServerApp final : public App {
   Target target_;
   ListenSockets listeners_;
   ServerCarrier carrier_;
-  Timer timer_;
-  SignalWatcher on_term_;
-  SignalWatcher on_int_;
   TokenBucket path_lines_{0.5, 100};  ///< of the log
 };
 

@@ -48,4 +48,8 @@ std::string control_of(const CommandLine& line, const CommonConfig& config);
 tl::expected<ClientStart, StartError> load_client_start(const CommandLine& line);
 tl::expected<ServerStart, StartError> load_server_start(const CommandLine& line);
 
+/// What --check prints: what was understood, a line for each thing, and where it comes from. Never the key.
+std::string render_check(const ClientStart& start);
+std::string render_check(const ServerStart& start);
+
 }  // namespace mptunnel

@@ -1,7 +1,6 @@
 #include <filesystem>
 #include <system_error>
 
-#include "mptunnel/apps/check.h"
 #include "mptunnel/apps/client_app.h"
 #include "mptunnel/apps/program.h"
 #include "mptunnel/crypto/kdf.h"
@@ -30,7 +29,7 @@ tl::expected<Prepared, StartError> prepare(const CommandLine& line) {
   settings.identity = identity_of(*start);
   settings.min_paths = start->config.min_paths;
   return Prepared{
-      start->options, MPTUNNEL_VERSION, start->config.listen.front().endpoint.port, render_check(*start),
+      start->options, start->config.listen.front().endpoint.port, render_check(*start),
       [config = start->config, offload = start->options.offload, settings] {
         raise_open_file_limit();
         return std::make_unique<ClientApp>(config, settings, SocketTuning{offload, config.common.copy_dscp});
@@ -40,6 +39,5 @@ tl::expected<Prepared, StartError> prepare(const CommandLine& line) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_program("mpclient",
-                     parse_mpclient_command_line(argc, argv, read_environment(), MPTUNNEL_VERSION), prepare);
+  return run_program(Program::mpclient, argc, argv, MPTUNNEL_VERSION, prepare);
 }

@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "mptunnel/apps/check.h"
 #include "mptunnel/apps/program.h"
 #include "mptunnel/apps/server_app.h"
 #include "mptunnel/host/system.h"
@@ -18,7 +17,7 @@ tl::expected<Prepared, StartError> prepare(const CommandLine& line) {
   ServerSettings settings;
   settings.handshake = {start->options.key, start->options.encrypt, offers_aes(start->options.cipher)};
   return Prepared{
-      start->options, MPTUNNEL_VERSION, start->config.listen.front().endpoint.port, render_check(*start),
+      start->options, start->config.listen.front().endpoint.port, render_check(*start),
       [config = start->config, offload = start->options.offload, settings]() mutable {
         // Each flow has a socket: what the system does not allow is refused here, with a word
         // why.
@@ -33,6 +32,5 @@ tl::expected<Prepared, StartError> prepare(const CommandLine& line) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_program("mpserver",
-                     parse_mpserver_command_line(argc, argv, read_environment(), MPTUNNEL_VERSION), prepare);
+  return run_program(Program::mpserver, argc, argv, MPTUNNEL_VERSION, prepare);
 }

@@ -86,7 +86,7 @@ TEST(FindInstance, FollowsTheServersArguments) {
   line.status_port = 2000;
   EXPECT_EQ(found("mpserver", line, user), folder / "mptunnel/mpserver-2000.sock");
   const char* const words[] = {"mpserver", "--status", "--listen", "::1", "2001", "vpn.lan", "1194"};
-  const auto full = parse_mpserver_command_line(7, words, {}, "1");
+  const auto full = parse_command_line(Program::mpserver, 7, words, {}, "1");
   ASSERT_TRUE(full);
   EXPECT_EQ(found("mpserver", *full, user), folder / "mptunnel/mpserver-2001.sock");
 }

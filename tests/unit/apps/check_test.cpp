@@ -1,10 +1,9 @@
-#include "mptunnel/apps/check.h"
-
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <regex>
 
+#include "mptunnel/apps/start.h"
 #include "mptunnel/config/statement.h"
 #include "support/temporary_folder.h"
 
@@ -60,7 +59,7 @@ TEST(RenderCheck, SaysWhatMpclientUnderstood) {
 
 TEST(RenderCheck, SaysWhatMpserverUnderstood) {
   const char* const words[] = {"mpserver", "--listen", "::1", "2000", "vpn.lan", "1194"};
-  const auto line = parse_mpserver_command_line(6, words, {}, "1");
+  const auto line = parse_command_line(Program::mpserver, 6, words, {}, "1");
   ASSERT_TRUE(line);
   const auto start = load_server_start(*line);
   ASSERT_TRUE(start);

@@ -9,12 +9,14 @@ using Words = std::vector<const char*>;
 
 tl::expected<CommandLine, StartError> client(Words words, const Environment& environment = {}) {
   words.insert(words.begin(), "/usr/bin/mpclient");
-  return parse_mpclient_command_line(static_cast<int>(words.size()), words.data(), environment, "1.2.3");
+  return parse_command_line(Program::mpclient, static_cast<int>(words.size()), words.data(), environment,
+                            "1.2.3");
 }
 
 tl::expected<CommandLine, StartError> server(Words words, const Environment& environment = {}) {
   words.insert(words.begin(), "mpserver");
-  return parse_mpserver_command_line(static_cast<int>(words.size()), words.data(), environment, "1.2.3");
+  return parse_command_line(Program::mpserver, static_cast<int>(words.size()), words.data(), environment,
+                            "1.2.3");
 }
 
 Environment with_encrypt(const char* value) {
@@ -118,7 +120,7 @@ TEST(CommandLine, GivesTheUsageWhereNothingIsGiven) {
             (std::vector<std::string>{"usage: mpserver [options] PORT TARGET_HOST TARGET_PORT",
                                       "       mpserver [options] mpserver.conf", "Try 'mpserver --help'."}));
   EXPECT_EQ(client({}).error().lines.front(), "usage: mpclient [options] mpclient.conf");
-  EXPECT_FALSE(parse_mpclient_command_line(0, nullptr, {}, "1"));
+  EXPECT_FALSE(parse_command_line(Program::mpclient, 0, nullptr, {}, "1"));
 }
 
 TEST(CommandLine, MakesAKeyWithoutArguments) {

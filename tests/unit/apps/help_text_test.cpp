@@ -1,11 +1,11 @@
-#include "mptunnel/apps/help_text.h"
-
 #include <gtest/gtest.h>
 
 #include <regex>
 #include <sstream>
 #include <string>
 #include <vector>
+
+#include "mptunnel/apps/command_options.h"
 
 namespace mptunnel {
 namespace {
