@@ -121,7 +121,7 @@ class Sorter {
     const std::string_view nearest = nearest_word(option, known);
     if (nearest.empty()) {
       return fmt::format("{} is not a known option: write one of {}", quote_word(word),
-                         join_words(known, ", "));
+                         fmt::join(known, ", "));
     }
     return fmt::format("{} is not a known option: did you mean '{}'?", quote_word(word), nearest);
   }

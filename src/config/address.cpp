@@ -13,6 +13,8 @@ namespace {
 /// RFC 1035, section 2.3.4; without the root's dot.
 constexpr std::size_t kMaxNameBytes = 253;
 constexpr std::size_t kMaxLabelBytes = 63;
+/// RFC 1123, section 2.1, and the underscore that real names have.
+constexpr std::string_view kLabelLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 /// IFNAMSIZ of Linux, less its final zero.
 constexpr std::size_t kMaxInterfaceBytes = 15;
 
@@ -48,12 +50,7 @@ bool is_bracketed(std::string_view word) {
   return word.starts_with('[');
 }
 
-bool is_name_letter(char letter) {
-  return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
-         (letter >= '0' && letter <= '9') || letter == '-' || letter == '_';
-}
-
-/// RFC 1123, section 2.1, and the underscore that real names have.
+/// As RFC 1123, section 2.1, has them.
 bool is_host_name(std::string_view word) {
   if (word.ends_with('.')) word.remove_suffix(1);
   if (word.empty() || word.size() > kMaxNameBytes) return false;
@@ -61,7 +58,7 @@ bool is_host_name(std::string_view word) {
     const std::string_view label = word.substr(0, word.find('.'));
     if (label.empty() || label.size() > kMaxLabelBytes) return false;
     if (label.front() == '-' || label.back() == '-') return false;
-    if (!std::all_of(label.begin(), label.end(), is_name_letter)) return false;
+    if (label.find_first_not_of(kLabelLetters) != std::string_view::npos) return false;
     if (word.size() == label.size() + 1) return false;
     word.remove_prefix(std::min(label.size() + 1, word.size()));
   }
@@ -103,6 +100,15 @@ tl::unexpected<std::string> wrong_host(std::string_view word) {
                    quote_word(word));
   }
   return mistake("{} is not a host: {}", quote_word(word), kHostForms);
+}
+
+/// For a word that split_address() finds no port in.
+tl::unexpected<std::string> without_port(std::string_view word, std::string_view form,
+                                         std::string_view ipv6_form) {
+  if (word.find(':') == std::string_view::npos || is_bracketed(word))
+    return mistake("{} has no port: write {}", quote_word(word), form);
+  return mistake("{} has several colons: write an IPv6 address in brackets, as in {}", quote_word(word),
+                 ipv6_form);
 }
 
 /// A numeric address with or without brackets, to listen on or to send from.
@@ -164,14 +170,8 @@ tl::expected<std::string, std::string> parse_host(std::string_view word) {
 tl::expected<HostPort, std::string> parse_host_port(std::string_view word) {
   const SplitAddress split = split_address(word);
   if (!split.port) {
-    if (is_digits(word)) {
-      return mistake("{} has no host: write HOST:PORT", quote_word(word));
-    }
-    if (word.find(':') != std::string_view::npos && !is_bracketed(word)) {
-      return mistake("{} has several colons: write an IPv6 address in brackets, as in [2001:db8::1]:1194",
-                     quote_word(word));
-    }
-    return mistake("{} has no port: write HOST:PORT", quote_word(word));
+    return is_digits(word) ? mistake("{} has no host: write HOST:PORT", quote_word(word))
+                           : without_port(word, "HOST:PORT", "[2001:db8::1]:1194");
   }
   auto host = parse_host(split.host);
   if (!host) return tl::make_unexpected(host.error());
@@ -205,11 +205,7 @@ tl::expected<std::vector<ListenAddress>, std::string> parse_listen(std::string_v
     if (!port) return tl::make_unexpected(port.error());
     return parse_listen_address(without_host == ListenDefault::all ? "*" : "localhost", *port);
   }
-  if (word.find(':') != std::string_view::npos && !is_bracketed(word)) {
-    return mistake("{} has several colons: write an IPv6 address in brackets, as in [::1]:3000",
-                   quote_word(word));
-  }
-  return mistake("{} has no port: write ADDRESS:PORT", quote_word(word));
+  return without_port(word, "ADDRESS:PORT", "[::1]:3000");
 }
 
 tl::expected<Endpoint, std::string> parse_bind(std::string_view word) {

@@ -48,6 +48,12 @@ constexpr std::array<BridgeOption, 5> kOptions{{
 }};
 constexpr std::string_view kForm = "write a bridge as 'HOST PORT'";
 
+/// kOptions.end() if there is none of this name.
+const BridgeOption* find_option(std::string_view word) {
+  return std::find_if(kOptions.begin(), kOptions.end(),
+                      [word](const BridgeOption& option) { return option.word == word; });
+}
+
 /// As the option stands in a list: "bind=", "backup".
 std::string text_of(const BridgeOption& option) {
   return fmt::format("{}{}", option.word, option.form.empty() ? "" : "=");
@@ -69,11 +75,9 @@ std::string explain_unknown_option(std::string_view word) {
                  [](const BridgeOption& option) { return option.word; });
   const std::size_t equals = word.find('=');
   const std::string_view nearest = nearest_word(word.substr(0, equals), words);
-  if (!nearest.empty()) {
-    const auto* const meant = std::find_if(
-        kOptions.begin(), kOptions.end(), [&](const BridgeOption& option) { return option.word == nearest; });
-    return fmt::format("{} is not a known option: did you mean '{}'?", quote_word(word), text_of(*meant));
-  }
+  if (!nearest.empty())
+    return fmt::format("{} is not a known option: did you mean '{}'?", quote_word(word),
+                       text_of(*find_option(nearest)));
   if (equals != std::string_view::npos)
     return fmt::format("{} is not a known option: a bridge has {}", quote_word(word), list_options("and"));
   return fmt::format("{} is one word too much: {}, with {} after it", quote_word(word), kForm,
@@ -88,7 +92,7 @@ class BridgeLine {
   std::optional<BridgeConfig> read() {
     const auto words = line_.arguments();
     if (words.empty()) {
-      wrong("'bridge' says nothing: {}", kForm);
+      line_.wrong("'bridge' says nothing: {}", kForm);
     } else if (words.size() == 1 || words[1].find('=') != std::string_view::npos) {
       read_single_word(words.front());
     } else {
@@ -97,85 +101,74 @@ class BridgeLine {
       check_families();
       check_pattern();
     }
-    if (failed_) return std::nullopt;
+    if (line_.failed) return std::nullopt;
     if (bridge_.name.empty()) bridge_.name = default_name();
     return std::move(bridge_);
   }
 
  private:
-  /// As StatementLine::wrong().
-  void wrong(std::string reason) {
-    failed_ = true;
-    line_.wrong(std::move(reason));
-  }
-  template <typename... Args>
-  void wrong(fmt::format_string<Args...> reason, Args&&... args) {
-    wrong(fmt::format(reason, std::forward<Args>(args)...));
-  }
-
   /// Whatever it is, it is not HOST PORT; say which of the two is missing.
   void read_single_word(std::string_view word) {
     if (word.find('=') != std::string_view::npos) {
-      wrong("{} is not known: {}, with options after it", quote_word(word), kForm);
+      line_.wrong("{} is not known: {}, with options after it", quote_word(word), kForm);
       return;
     }
     const auto host = parse_host(word);
     if (!host) {
-      wrong(is_digits(word) ? fmt::format("port {} has no host: {}", quote_word(word), kForm) : host.error());
+      line_.wrong(is_digits(word) ? fmt::format("port {} has no host: {}", quote_word(word), kForm)
+                                  : host.error());
       return;
     }
-    wrong("bridge {} has no port: {}", quote_word(word), kForm);
+    line_.wrong("bridge {} has no port: {}", quote_word(word), kForm);
   }
 
   void read_address(std::string_view host_word, std::string_view port_word) {
     auto host = parse_host(host_word);
     const auto port = parse_port(port_word);
     if (is_digits(host_word) && !port && parse_host(port_word)) {
-      wrong("the port stands before the host: write {}",
-            quote_word(fmt::format("{} {}", port_word, host_word)));
+      line_.wrong("the port stands before the host: write {}",
+                  quote_word(fmt::format("{} {}", port_word, host_word)));
       return;
     }
-    if (!host) wrong(host.error());
+    if (!host) line_.wrong(host.error());
     // "HOST:PORT option" has a port; the word after it is no second one.
     const bool port_in_host = host_word.find(':') != std::string_view::npos && !host;
-    if (!port && !port_in_host) wrong(port.error());
+    if (!port && !port_in_host) line_.wrong(port.error());
     if (host && port) bridge_.remote = {.host = std::move(*host), .port = *port};
   }
 
   void read_option(std::string_view word) {
     const std::size_t equals = word.find('=');
     const bool has_value = equals != std::string_view::npos;
-    const auto* const option = std::find_if(kOptions.begin(), kOptions.end(), [&](const BridgeOption& known) {
-      return known.word == word.substr(0, equals);
-    });
-    if (option == kOptions.end()) return wrong(explain_unknown_option(word));
+    const auto* const option = find_option(word.substr(0, equals));
+    if (option == kOptions.end()) return line_.wrong(explain_unknown_option(word));
     if (has_value && option->form.empty())
-      return wrong("option '{0}' takes no value: write '{0}' alone", option->word);
+      return line_.wrong("option '{0}' takes no value: write '{0}' alone", option->word);
     if (!option->form.empty() && (!has_value || equals + 1 == word.size())) {
-      return wrong("option '{}' says nothing: write it in one word without blanks, {}", option->word,
-                   option->form);
+      return line_.wrong("option '{}' says nothing: write it in one word without blanks, {}", option->word,
+                         option->form);
     }
     bool& given = given_.at(static_cast<std::size_t>(option - kOptions.begin()));
     if (given) {
-      return wrong("option '{}' stands twice on this line: keep one of the two", option->word);
+      return line_.wrong("option '{}' stands twice on this line: keep one of the two", option->word);
     }
     given = true;
     if (auto reason = option->read(has_value ? word.substr(equals + 1) : "", bridge_))
-      wrong(std::move(*reason));
+      line_.wrong(std::move(*reason));
   }
 
   void check_families() {
     const auto remote = parse_numeric_endpoint(bridge_.remote.host, bridge_.remote.port);
     if (!bridge_.bind || !remote || remote->family == bridge_.bind->family) return;
     const auto version = [](Family family) { return family == Family::ipv4 ? "IPv4" : "IPv6"; };
-    wrong("an {} bridge can't be reached from the {} address {}: bind to an address of the same kind",
-          version(remote->family), version(bridge_.bind->family), bridge_.bind->address_string());
+    line_.wrong("an {} bridge can't be reached from the {} address {}: bind to an address of the same kind",
+                version(remote->family), version(bridge_.bind->family), bridge_.bind->address_string());
   }
 
   /// An address belongs to one interface, and a port can be had once.
   void check_pattern() {
     if (!bridge_.bind || !is_pattern(bridge_)) return;
-    wrong(
+    line_.wrong(
         "bind= is for one path, and {} may be several: write dev= with the name of one interface, "
         "or leave bind= out",
         quote_word(fmt::format("dev={}", fmt::join(bridge_.devices, ","))));
@@ -194,7 +187,6 @@ class BridgeLine {
   StatementLine& line_;
   BridgeConfig bridge_;
   std::array<bool, kOptions.size()> given_{};
-  bool failed_ = false;
 };
 
 }  // namespace

@@ -43,8 +43,7 @@ std::string explain_unknown_statement(const ConfigLine& line, Program program) {
                        word[plain.size()], plain);
   }
   // A host like bridge1 is near to a statement too; no statement has a digit.
-  if (std::any_of(word.begin(), word.end(), [](char letter) { return letter >= '0' && letter <= '9'; }))
-    return {};
+  if (word.find_first_of("0123456789") != std::string_view::npos) return {};
   const std::string_view nearest = nearest_word(word, statement_words(program));
   if (nearest.empty()) return {};
   return fmt::format("{} is not a known statement: did you mean '{}'?", quote_word(word), nearest);
@@ -189,7 +188,7 @@ std::string explain_for_server(const ConfigLine& line) {
   std::string reason = explain_unknown_statement(line, Program::mpserver);
   if (!reason.empty()) return reason;
   return fmt::format("{} is not a known statement: write one of {}", quote_word(first),
-                     join_words(statement_words(Program::mpserver), ", "));
+                     fmt::join(statement_words(Program::mpserver), ", "));
 }
 
 }  // namespace

@@ -25,11 +25,15 @@ struct StatementLine {
   const Statement& statement;
   const ConfigLine& line;
   ConfigFile& file;
+  bool failed = false;  ///< whether the report has a mistake of this line
 
   /// What stands behind the statement's word.
   [[nodiscard]] std::span<const std::string_view> arguments() const;
   /// A mistake on this line.
-  void wrong(std::string reason) { file.report.add(line.number, std::move(reason)); }
+  void wrong(std::string reason) {
+    failed = true;
+    file.report.add(line.number, std::move(reason));
+  }
   template <typename... Args>
   void wrong(fmt::format_string<Args...> reason, Args&&... args) {
     wrong(fmt::format(reason, std::forward<Args>(args)...));

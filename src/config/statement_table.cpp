@@ -173,12 +173,10 @@ constexpr Statement kStatements[] = {
      "the UNIX socket for --status; none: no socket", read_control, show_control},
 };
 
-constexpr bool programs_fit_readers() {
-  return std::all_of(std::begin(kStatements), std::end(kStatements), [](const Statement& statement) {
-    return statement.read.index() == static_cast<std::size_t>(statement.programs);
-  });
-}
-static_assert(programs_fit_readers());
+// Each reader fits the programs that have the statement.
+static_assert(std::all_of(std::begin(kStatements), std::end(kStatements), [](const Statement& statement) {
+  return statement.read.index() == static_cast<std::size_t>(statement.programs);
+}));
 
 }  // namespace
 
@@ -195,11 +193,10 @@ std::span<const Statement> statements() {
 }
 
 const Statement* find_statement(Program program, std::string_view word) {
-  const auto* const found =
-      std::find_if(std::begin(kStatements), std::end(kStatements), [&](const Statement& statement) {
-        return statement.word == word && includes(statement.programs, program);
-      });
-  return found == std::end(kStatements) ? nullptr : found;
+  for (const Statement& statement : kStatements) {
+    if (statement.word == word && includes(statement.programs, program)) return &statement;
+  }
+  return nullptr;
 }
 
 std::vector<std::string_view> statement_words(Program program) {

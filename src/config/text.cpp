@@ -10,17 +10,13 @@ namespace {
 
 constexpr std::size_t kQuotedCharacters = 80;
 constexpr std::size_t kLongestCompared = 64;
+constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 /// 32 bytes in base64, its padding included (RFC 4648, section 4).
 constexpr std::size_t kKeyCharacters = 44;
 
 // Not <cctype>: its answers depend on the locale.
 char small_letter(char letter) {
   return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
-}
-
-bool is_base64_letter(char letter) {
-  const char small = small_letter(letter);
-  return (small >= 'a' && small <= 'z') || (letter >= '0' && letter <= '9') || letter == '+' || letter == '/';
 }
 
 }  // namespace
@@ -35,15 +31,6 @@ std::vector<std::string_view> split_words(std::string_view line) {
     start = line.find_first_not_of(kBlanks, end);
   }
   return words;
-}
-
-std::string join_words(std::span<const std::string_view> words, std::string_view separator) {
-  std::string joined;
-  for (const std::string_view word : words) {
-    if (!joined.empty()) joined += separator;
-    joined += word;
-  }
-  return joined;
 }
 
 std::string quote_word(std::string_view word) {
@@ -61,8 +48,7 @@ std::string quote_word(std::string_view word) {
 }
 
 bool is_digits(std::string_view word) {
-  return !word.empty() &&
-         std::all_of(word.begin(), word.end(), [](char letter) { return letter >= '0' && letter <= '9'; });
+  return !word.empty() && word.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 std::string lower_case(std::string_view word) {
@@ -109,7 +95,7 @@ std::string_view nearest_word(std::string_view word, std::span<const std::string
 
 bool looks_like_key(std::string_view word) {
   return word.size() == kKeyCharacters && word.back() == '=' &&
-         std::all_of(word.begin(), word.end() - 1, is_base64_letter);
+         word.find_first_not_of(kBase64) == kKeyCharacters - 1;
 }
 
 }  // namespace mptunnel

@@ -86,13 +86,6 @@ std::string fragment_problem(const SessionStatus& session, double share) {
       *session.largest_whole, size_advice(*session.largest_whole));
 }
 
-SessionStatus session_status(const SessionSnapshot& snapshot, const ClientSources& client) {
-  SessionStatus session = session_values(snapshot);
-  session.encrypted = client.encrypts;
-  session.has_key = client.has_key;
-  return session;
-}
-
 std::string problem_of(const Bridge& bridge, const PathSnapshot& path, bool has_session) {
   const bool is_fine = bridge.socket() != nullptr && path.state == PathState::up;
   if (!bridge.problem().empty() && !is_fine) return bridge.problem();
@@ -170,7 +163,9 @@ Status collect_status(const ClientSources& client, TimePoint now) {
   status.uptime = now - client.started;
   for (const ListenAddress& address : client.config.listen)
     status.listen.push_back(address.endpoint.to_string());
-  status.session = session_status(snapshot.session, client);
+  status.session = session_values(snapshot.session);
+  status.session.encrypted = client.encrypts;
+  status.session.has_key = client.has_key;
   client.bridges.for_each([&](const Bridge& bridge) {
     status.paths.push_back(path_status(bridge, snapshot.paths.at(bridge.id().value), has_session));
   });

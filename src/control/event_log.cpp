@@ -28,22 +28,18 @@ const char* explain(Refusal refusal) {
   return "it does not say why";
 }
 
-template <typename... Args>
-LogLine debug(fmt::format_string<Args...> format, Args&&... args) {
-  return {LogLevel::debug, fmt::format(format, std::forward<Args>(args)...)};
-}
-template <typename... Args>
-LogLine info(fmt::format_string<Args...> format, Args&&... args) {
-  return {LogLevel::info, fmt::format(format, std::forward<Args>(args)...)};
-}
-template <typename... Args>
-LogLine warning(fmt::format_string<Args...> format, Args&&... args) {
-  return {LogLevel::warning, fmt::format(format, std::forward<Args>(args)...)};
-}
-template <typename... Args>
-LogLine error(fmt::format_string<Args...> format, Args&&... args) {
-  return {LogLevel::error, fmt::format(format, std::forward<Args>(args)...)};
-}
+/// Makes lines of one level.
+template <LogLevel Level>
+struct LineMaker {
+  template <typename... Args>
+  LogLine operator()(fmt::format_string<Args...> format, Args&&... args) const {
+    return {Level, fmt::format(format, std::forward<Args>(args)...)};
+  }
+};
+constexpr LineMaker<LogLevel::debug> debug;
+constexpr LineMaker<LogLevel::info> info;
+constexpr LineMaker<LogLevel::warning> warning;
+constexpr LineMaker<LogLevel::error> error;
 
 std::string from(const Route& route) {
   return route.remote.to_string();
@@ -52,67 +48,12 @@ std::string name_of(const SessionRef& session) {
   return client_name(session.identity);
 }
 
-LogLine line_of_start(const SessionStarted& event) {
-  if (event.resumed) return debug("session has new keys, cipher {}", name_of(event.cipher));
-  return info("session with mpserver started, cipher {}", name_of(event.cipher));
-}
-
-LogLine line_of_refusal(const SessionRefused& event) {
-  if (const auto* reason = std::get_if<CloseReason>(&event.why))
-    return error("mpserver refuses the session: {}", name_of(*reason));
-  const Refusal refusal = std::get<Refusal>(event.why);
-  if (refusal == Refusal::cipher)
-    return error("mpserver refuses the session: {}; {}", explain(refusal), kSetBothEnds);
-  return error("mpserver refuses the session: {}", explain(refusal));
-}
-
-/// A state with its reason.
-std::optional<LogLine> line_of_path(const PathChanged& event, std::string_view bridge) {
-  const std::string silence =
-      fmt::format("{} probes in {:.0f} ms unanswered", event.probes, milliseconds(event.silent));
-  switch (event.state) {
-    case PathState::down:
-      return warning("bridge {} is down: {}; it is still probed", bridge, silence);
-    case PathState::suspect:
-      return info("bridge {} is suspect: {}", bridge, silence);
-    case PathState::up:
-      if (event.was == PathState::fresh || event.silent < std::chrono::milliseconds(1))
-        return info("bridge {} is up: it answers, RTT {:.1f} ms", bridge, milliseconds(event.rtt));
-      return info("bridge {} is up: it answers again after {:.0f} ms, RTT {:.1f} ms", bridge,
-                  milliseconds(event.silent), milliseconds(event.rtt));
-    case PathState::fresh:
-      break;
-  }
-  return std::nullopt;
-}
-
-LogLine line_of_path(const ClientPathChanged& event) {
-  const std::string path =
-      fmt::format("client {}: path {} from {}", name_of(event.session), event.path.value, from(event.route));
-  if (event.state == PathState::suspect)
-    return debug("{} is suspect: no probe for {:.1f} s", path, seconds_of(event.silent));
-  if (event.state == PathState::down) {
-    return warning("{} is down: {}", path,
-                   event.unheard ? std::string("the client hears nothing on it")
-                                 : fmt::format("no probe for {:.1f} s", seconds_of(event.silent)));
-  }
-  if (event.was == PathState::suspect) return debug("{} is up", path);
-  if (event.rtt > Duration{}) return info("{} is up, RTT {:.1f} ms", path, milliseconds(event.rtt));
-  return info("{} is up", path);
-}
-
 /// Which settings of OpenVPN and WireGuard make their packets fit.
 LogLine line_of_fragments(const Fragmenting& event, const std::string& path) {
   return warning(
       "{:.0f} % of the datagrams are larger than {} bytes and need two or more packets on {}, which doubles "
       "what is sent and what is lost: {}",
       event.share * 100, event.largest, path, size_advice(event.largest));
-}
-
-LogLine line_of_refusal(const HandshakeRefused& event) {
-  const bool is_cipher = event.refusal == Refusal::cipher;
-  return error("a client from {} is refused: {}{}{}", from(event.route), explain(event.refusal),
-               is_cipher ? "; " : "", is_cipher ? kSetBothEnds : "");
 }
 
 using Line = std::optional<LogLine>;
@@ -125,20 +66,47 @@ struct Wording {
     return warning("a table is full: {}; new entries are refused (logged once a minute)",
                    name_of(event.drop));
   }
-  Line operator()(const SessionStarted& event) const { return line_of_start(event); }
+  Line operator()(const SessionStarted& event) const {
+    if (event.resumed) return debug("session has new keys, cipher {}", name_of(event.cipher));
+    return info("session with mpserver started, cipher {}", name_of(event.cipher));
+  }
   Line operator()(const SessionLost& /*event*/) const {
     return warning("no path answers any more; probing all of them until one does");
   }
   Line operator()(const SessionEnded& event) const {
     return info("mpserver ended the session: {}; reconnecting", name_of(event.reason));
   }
-  Line operator()(const SessionRefused& event) const { return line_of_refusal(event); }
+  Line operator()(const SessionRefused& event) const {
+    if (const auto* reason = std::get_if<CloseReason>(&event.why))
+      return error("mpserver refuses the session: {}", name_of(*reason));
+    const Refusal refusal = std::get<Refusal>(event.why);
+    if (refusal == Refusal::cipher)
+      return error("mpserver refuses the session: {}; {}", explain(refusal), kSetBothEnds);
+    return error("mpserver refuses the session: {}", explain(refusal));
+  }
   Line operator()(const NoAnswer& /*event*/) const {
     return warning(
         "no answer from mpserver by any bridge yet: does it run, do the bridges lead to its port, is the key "
         "the same at both ends? Retrying");
   }
-  Line operator()(const PathChanged& event) const { return line_of_path(event, bridge); }
+  Line operator()(const PathChanged& event) const {
+    const std::string silence =
+        fmt::format("{} probes in {:.0f} ms unanswered", event.probes, milliseconds(event.silent));
+    switch (event.state) {
+      case PathState::down:
+        return warning("bridge {} is down: {}; it is still probed", bridge, silence);
+      case PathState::suspect:
+        return info("bridge {} is suspect: {}", bridge, silence);
+      case PathState::up:
+        if (event.was == PathState::fresh || event.silent < std::chrono::milliseconds(1))
+          return info("bridge {} is up: it answers, RTT {:.1f} ms", bridge, milliseconds(event.rtt));
+        return info("bridge {} is up: it answers again after {:.0f} ms, RTT {:.1f} ms", bridge,
+                    milliseconds(event.silent), milliseconds(event.rtt));
+      case PathState::fresh:
+        break;
+    }
+    return std::nullopt;
+  }
   Line operator()(const PathStandby& event) const {
     return info(
         "bridge {} {}", bridge,
@@ -173,13 +141,30 @@ struct Wording {
         "from now on. Give each a client-id of its own",
         name_of(event.session), from(event.route));
   }
-  Line operator()(const HandshakeRefused& event) const { return line_of_refusal(event); }
+  Line operator()(const HandshakeRefused& event) const {
+    const bool is_cipher = event.refusal == Refusal::cipher;
+    return error("a client from {} is refused: {}{}{}", from(event.route), explain(event.refusal),
+                 is_cipher ? "; " : "", is_cipher ? kSetBothEnds : "");
+  }
   Line operator()(const HandshakeOtherKey& event) const {
     return warning(
         "a client from {} has another key, or one end has none: it gets no answer (logged once a minute)",
         from(event.route));
   }
-  Line operator()(const ClientPathChanged& event) const { return line_of_path(event); }
+  Line operator()(const ClientPathChanged& event) const {
+    const std::string path = fmt::format("client {}: path {} from {}", name_of(event.session),
+                                         event.path.value, from(event.route));
+    if (event.state == PathState::suspect)
+      return debug("{} is suspect: no probe for {:.1f} s", path, seconds_of(event.silent));
+    if (event.state == PathState::down) {
+      return warning("{} is down: {}", path,
+                     event.unheard ? std::string("the client hears nothing on it")
+                                   : fmt::format("no probe for {:.1f} s", seconds_of(event.silent)));
+    }
+    if (event.was == PathState::suspect) return debug("{} is up", path);
+    if (event.rtt > Duration{}) return info("{} is up, RTT {:.1f} ms", path, milliseconds(event.rtt));
+    return info("{} is up", path);
+  }
   Line operator()(const ClientPathMoved& event) const {
     return info("client {}: path {} moved from {} to {}", name_of(event.session), event.path.value,
                 from(event.from), from(event.to));

@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -40,14 +39,7 @@ std::optional<std::string> short_text(int file) {
 }
 
 bool looks_like_pid(const std::string& text) {
-  return std::all_of(text.begin(), text.end(), [](char letter) {
-    return (letter >= '0' && letter <= '9') || letter == '\n' || letter == ' ';
-  });
-}
-
-std::string without_newline(std::string text) {
-  text.erase(std::find(text.begin(), text.end(), '\n'), text.end());
-  return text;
+  return text.find_first_not_of("0123456789\n ") == std::string::npos;
 }
 
 tl::unexpected<std::string> failed(const std::string& path, const char* what) {
@@ -59,7 +51,7 @@ tl::expected<void, std::string> claim(int file, const std::string& path) {
   const auto text = short_text(file);
   if (flock(file, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return failed(path, "cannot be locked");
-    const std::string pid = text && looks_like_pid(*text) ? without_newline(*text) : "";
+    const std::string pid = text && looks_like_pid(*text) ? text->substr(0, text->find('\n')) : "";
     return tl::make_unexpected(
         fmt::format("pid file {} is held by a running instance{}{}: end it first, or name "
                     "another file",

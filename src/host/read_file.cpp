@@ -12,6 +12,7 @@
 #include <span>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 #include "mptunnel/crypto/key.h"
 
@@ -74,24 +75,15 @@ tl::expected<std::size_t, int> read_all(const File& file, std::span<char> room) 
   return size;
 }
 
-/// The lines that are neither empty nor a comment: the first, and whether there are more.
-struct KeyLines {
-  std::string_view first;
-  bool has_more = false;
-};
-KeyLines key_lines(std::string_view rest) {
-  KeyLines lines;
+/// The lines that are neither empty nor a comment.
+std::vector<std::string_view> key_lines(std::string_view rest) {
+  std::vector<std::string_view> lines;
   while (!rest.empty()) {
     const std::size_t end = std::min(rest.find('\n'), rest.size());
     const std::string_view line = rest.substr(0, end);
     rest.remove_prefix(std::min(end + 1, rest.size()));
     const std::size_t first = line.find_first_not_of(kBlanks);
-    if (first == std::string_view::npos || line[first] == '#') continue;
-    if (!lines.first.empty()) {
-      lines.has_more = true;
-      break;
-    }
-    lines.first = line;
+    if (first != std::string_view::npos && line[first] != '#') lines.push_back(line);
   }
   return lines;
 }
@@ -126,10 +118,10 @@ tl::expected<SecretKey, std::string> load_key_file(const std::string& path) {
   if (*size > kMaxKeyFileBytes) {
     return problem(path, "is larger than 4096 bytes: it should have one line, the key");
   }
-  const KeyLines lines = key_lines({text.bytes.data(), *size});
-  if (lines.first.empty()) return problem(path, "has no key in it: make one with --genkey");
-  if (lines.has_more) return problem(path, "has more than one line that could be the key: leave one");
-  auto key = parse_key(lines.first);
+  const auto lines = key_lines({text.bytes.data(), *size});
+  if (lines.empty()) return problem(path, "has no key in it: make one with --genkey");
+  if (lines.size() > 1) return problem(path, "has more than one line that could be the key: leave one");
+  auto key = parse_key(lines.front());
   if (!key) return problem(path, "is not right: " + key.error());
   return key;
 }

@@ -11,7 +11,9 @@
 #include "mptunnel/apps/start.h"
 #include "mptunnel/control/status.h"
 #include "mptunnel/crypto/system_random.h"
+#include "mptunnel/engine/client_engine.h"
 #include "mptunnel/engine/output.h"
+#include "mptunnel/engine/server_engine.h"
 #include "mptunnel/net/loop.h"
 #include "mptunnel/net/receive_budget.h"
 #include "mptunnel/ports/port_context.h"
@@ -50,6 +52,13 @@ class App {
   SignalWatcher on_term_;
   SignalWatcher on_int_;
 };
+
+/// Joins the client's engine to the loop and its sockets: client_app.cpp.
+std::unique_ptr<App> make_client_app(const ClientConfig& config, const ClientSettings& settings,
+                                     const SocketTuning& tuning);
+/// And the server's: server_app.cpp.
+std::unique_ptr<App> make_server_app(const ServerConfig& config, const ServerSettings& settings,
+                                     const SocketTuning& tuning);
 
 /// Everything is read and found to be right; nothing is open yet.
 struct Prepared {

@@ -21,9 +21,6 @@ tl::unexpected<std::string> mistake(fmt::format_string<Args...> format, Args&&..
 /// The words of a line, separated by blanks and tabs, as views into it.
 std::vector<std::string_view> split_words(std::string_view line);
 
-/// The words with `separator` between them.
-std::string join_words(std::span<const std::string_view> words, std::string_view separator);
-
 /// The word in single quotes for a message: bytes that are not printable ASCII as \xNN, and cut short after
 /// 80 characters, so that a hostile file can't write to the terminal. What looks like a key is left out.
 std::string quote_word(std::string_view word);

@@ -1,7 +1,6 @@
 #include <filesystem>
 #include <system_error>
 
-#include "mptunnel/apps/client_app.h"
 #include "mptunnel/apps/program.h"
 #include "mptunnel/crypto/kdf.h"
 #include "mptunnel/host/system.h"
@@ -28,12 +27,11 @@ tl::expected<Prepared, StartError> prepare(const CommandLine& line) {
   settings.handshake = {start->options.key, start->options.encrypt, offers_aes(start->options.cipher)};
   settings.identity = identity_of(*start);
   settings.min_paths = start->config.min_paths;
-  return Prepared{
-      start->options, start->config.listen.front().endpoint.port, render_check(*start),
-      [config = start->config, offload = start->options.offload, settings] {
-        raise_open_file_limit();
-        return std::make_unique<ClientApp>(config, settings, SocketTuning{offload, config.common.copy_dscp});
-      }};
+  return Prepared{start->options, start->config.listen.front().endpoint.port, render_check(*start),
+                  [config = start->config, offload = start->options.offload, settings] {
+                    raise_open_file_limit();
+                    return make_client_app(config, settings, SocketTuning{offload, config.common.copy_dscp});
+                  }};
 }
 
 }  // namespace

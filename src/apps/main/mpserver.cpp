@@ -1,8 +1,8 @@
 #include <algorithm>
 
 #include "mptunnel/apps/program.h"
-#include "mptunnel/apps/server_app.h"
 #include "mptunnel/host/system.h"
+#include "mptunnel/ports/listen_sockets.h"
 
 namespace {
 
@@ -16,17 +16,17 @@ tl::expected<Prepared, StartError> prepare(const CommandLine& line) {
   if (!start) return tl::unexpected(start.error());
   ServerSettings settings;
   settings.handshake = {start->options.key, start->options.encrypt, offers_aes(start->options.cipher)};
-  return Prepared{
-      start->options, start->config.listen.front().endpoint.port, render_check(*start),
-      [config = start->config, offload = start->options.offload, settings]() mutable {
-        // Each flow has a socket: what the system does not allow is refused here, with a word
-        // why.
-        const std::uint64_t files = raise_open_file_limit();
-        const std::uint64_t others = kFilesForTheRest + config.listen.size() * kSocketsPerAddress;
-        const std::uint64_t for_flows = files > others ? files - others : 1;
-        settings.max_flows = static_cast<std::size_t>(std::min<std::uint64_t>(settings.max_flows, for_flows));
-        return std::make_unique<ServerApp>(config, settings, SocketTuning{offload, config.common.copy_dscp});
-      }};
+  return Prepared{start->options, start->config.listen.front().endpoint.port, render_check(*start),
+                  [config = start->config, offload = start->options.offload, settings]() mutable {
+                    // Each flow has a socket: what the system does not allow is refused here, with a word
+                    // why.
+                    const std::uint64_t files = raise_open_file_limit();
+                    const std::uint64_t others = kFilesForTheRest + config.listen.size() * kSocketsPerAddress;
+                    const std::uint64_t for_flows = files > others ? files - others : 1;
+                    settings.max_flows =
+                        static_cast<std::size_t>(std::min<std::uint64_t>(settings.max_flows, for_flows));
+                    return make_server_app(config, settings, SocketTuning{offload, config.common.copy_dscp});
+                  }};
 }
 
 }  // namespace
