@@ -28,18 +28,22 @@ const char* explain(Refusal refusal) {
   return "it does not say why";
 }
 
-/// Makes lines of one level.
-template <LogLevel Level>
-struct LineMaker {
-  template <typename... Args>
-  LogLine operator()(fmt::format_string<Args...> format, Args&&... args) const {
-    return {Level, fmt::format(format, std::forward<Args>(args)...)};
-  }
-};
-constexpr LineMaker<LogLevel::debug> debug;
-constexpr LineMaker<LogLevel::info> info;
-constexpr LineMaker<LogLevel::warning> warning;
-constexpr LineMaker<LogLevel::error> error;
+template <typename... Args>
+LogLine debug(fmt::format_string<Args...> format, Args&&... args) {
+  return {LogLevel::debug, fmt::format(format, std::forward<Args>(args)...)};
+}
+template <typename... Args>
+LogLine info(fmt::format_string<Args...> format, Args&&... args) {
+  return {LogLevel::info, fmt::format(format, std::forward<Args>(args)...)};
+}
+template <typename... Args>
+LogLine warning(fmt::format_string<Args...> format, Args&&... args) {
+  return {LogLevel::warning, fmt::format(format, std::forward<Args>(args)...)};
+}
+template <typename... Args>
+LogLine error(fmt::format_string<Args...> format, Args&&... args) {
+  return {LogLevel::error, fmt::format(format, std::forward<Args>(args)...)};
+}
 
 std::string from(const Route& route) {
   return route.remote.to_string();
