@@ -1,6 +1,6 @@
-#include "mptunnel/config/value.h"
-
 #include <gtest/gtest.h>
+
+#include "mptunnel/config/value.h"
 
 namespace mptunnel {
 namespace {

@@ -1,7 +1,6 @@
-#include "mptunnel/control/collect_status.h"
-
 #include <gtest/gtest.h>
 
+#include "mptunnel/control/collect_status.h"
 #include "support/test_random.h"
 #include "unit/ports/captured_log.h"
 #include "unit/ports/fake_ports.h"

@@ -1,5 +1,3 @@
-#include "mptunnel/host/read_file.h"
-
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -11,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "mptunnel/host/read_file.h"
 #include "unit/crypto/hex.h"
 
 namespace mptunnel {

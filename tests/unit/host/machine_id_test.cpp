@@ -1,9 +1,9 @@
-#include "mptunnel/host/system.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cctype>
+
+#include "mptunnel/host/system.h"
 
 namespace mptunnel {
 namespace {

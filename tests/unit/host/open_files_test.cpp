@@ -1,9 +1,9 @@
-#include "mptunnel/host/system.h"
-
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
 #include <algorithm>
+
+#include "mptunnel/host/system.h"
 
 namespace mptunnel {
 namespace {
