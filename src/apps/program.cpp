@@ -12,8 +12,8 @@
 #include "mptunnel/host/daemon.h"
 #include "mptunnel/host/log.h"
 #include "mptunnel/host/pid_file.h"
-#include "mptunnel/net/clock.h"
 #include "mptunnel/net/control_socket.h"
+#include "mptunnel/net/loop.h"
 
 namespace mptunnel {
 namespace {
