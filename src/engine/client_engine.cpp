@@ -9,10 +9,6 @@ namespace mptunnel {
 ClientEngine::ClientEngine(const ClientSettings& settings, RandomSource& random)
     : state_(settings, random), handshaking_(settings, state_, prober_) {}
 
-void ClientEngine::set_path_traits(PathId path, const PathTraits& traits) {
-  state_.paths.set_traits(path, traits);
-}
-
 void ClientEngine::set_path_available(PathId path, bool available, Output& out, TimePoint now) {
   if (!state_.paths.set_available(path, available)) return;
   if (next_housekeeping_ == kNever) next_housekeeping_ = now;

@@ -1,6 +1,6 @@
-#include "mptunnel/engine/client_handshaking.h"
-
 #include <algorithm>
+
+#include "mptunnel/engine/client_parts.h"
 
 namespace mptunnel {
 

@@ -1,4 +1,4 @@
-#include "mptunnel/engine/client_inbound.h"
+#include "mptunnel/engine/client_parts.h"
 
 namespace mptunnel {
 namespace {
@@ -6,12 +6,10 @@ namespace {
 /// A path of the client is always known: by the socket that the packet came to.
 class PathOrigin final : public Origin {
  public:
-  explicit PathOrigin(PathTraffic& traffic) : Origin(&traffic), traffic_(traffic) {}
+  explicit PathOrigin(PathTraffic& traffic) : Origin(&traffic) {}
 
  private:
-  PathTraffic& admit() override { return traffic_; }
-
-  PathTraffic& traffic_;
+  PathTraffic& admit() override { return genuine(); }
 };
 
 /// A CHALLENGE alone tests an address: it is no packet of a path's yet, and the server does not count it as

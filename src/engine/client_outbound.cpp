@@ -1,4 +1,4 @@
-#include "mptunnel/engine/client_outbound.h"
+#include "mptunnel/engine/client_parts.h"
 
 namespace mptunnel {
 namespace {

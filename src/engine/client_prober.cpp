@@ -1,7 +1,6 @@
-#include "mptunnel/engine/client_prober.h"
-
 #include <algorithm>
 
+#include "mptunnel/engine/client_parts.h"
 #include "mptunnel/engine/link/control_packet.h"
 
 namespace mptunnel {

@@ -1,7 +1,7 @@
-#include "mptunnel/engine/server_control.h"
-
 #include <algorithm>
 #include <utility>
+
+#include "mptunnel/engine/server_parts.h"
 
 namespace mptunnel {
 namespace {

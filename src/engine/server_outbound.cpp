@@ -1,4 +1,4 @@
-#include "mptunnel/engine/server_outbound.h"
+#include "mptunnel/engine/server_parts.h"
 
 namespace mptunnel {
 
@@ -23,7 +23,10 @@ void ServerOutbound::on_target(FlowHandle flow, DatagramBatch batch, std::uint8_
 void ServerOutbound::flush(ServerSession& session, Output& out, TimePoint now) {
   if (!session.sender.has_waiting()) return;
   const PathViews paths = session.views(now);
-  const auto find = [&](FlowHandle flow) { return session.outgoing(flow); };
+  const auto find = [&](FlowHandle flow) -> std::optional<OutgoingFlow> {
+    const ServerFlow* found = session.flows.find(flow);
+    return found == nullptr ? std::nullopt : std::optional(OutgoingFlow{flow, found->id, std::nullopt});
+  };
   note_large(session, session.sender.flush(paths, find, out, now), now);
 }
 

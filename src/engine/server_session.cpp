@@ -1,6 +1,35 @@
 #include "mptunnel/engine/server_session.h"
 
+#include <algorithm>
+
 namespace mptunnel {
+
+PathTraffic* StrayTraffic::find(const Route& from) {
+  for (Stray& stray : strays_) {
+    if (stray.from == from) return stray.owner ? link_.traffic(*stray.owner) : &stray.counts;
+  }
+  return nullptr;
+}
+
+PathTraffic& StrayTraffic::make(const Route& from) {
+  PathTraffic* known = find(from);
+  return known != nullptr ? *known : add({from, std::nullopt, {}}).counts;
+}
+
+void StrayTraffic::assign(PathId path, const Route& now_at, const std::optional<Route>& before) {
+  const auto found =
+      std::find_if(strays_.begin(), strays_.end(), [&](const Stray& stray) { return stray.from == now_at; });
+  if (found != strays_.end()) {
+    link_.traffic(path)->add_counts(found->counts);
+    strays_.erase(found);
+  }
+  if (before && *before != now_at) add({*before, path, {}});
+}
+
+StrayTraffic::Stray& StrayTraffic::add(const Stray& stray) {
+  if (strays_.size() >= kMaxPaths) strays_.erase(strays_.begin());
+  return strays_.emplace_back(stray);
+}
 
 ServerSession::ServerSession(SessionHandle own, const ClientHelloFrame& hello, const Route& route,
                              LinkContext& context, TimePoint now)
@@ -56,13 +85,9 @@ TimePoint ServerSession::next_mtu_probe(const ServerPath& path, TimePoint now) c
   return is_in_use ? path.mtu.next_probe(is_moving(now)) : kNever;
 }
 
-PathTraffic* ServerSession::find_traffic(const Route& from, std::optional<PathId> path) {
+PathTraffic* ServerSession::find_traffic(const Route& from) {
+  const auto path = path_at(from);
   return path ? link.traffic(*path) : strays.find(from);
-}
-
-std::optional<OutgoingFlow> ServerSession::outgoing(FlowHandle flow) {
-  const ServerFlow* found = flows.find(flow);
-  return found == nullptr ? std::nullopt : std::optional(OutgoingFlow{flow, found->id, std::nullopt});
 }
 
 }  // namespace mptunnel

@@ -1,6 +1,6 @@
-#include "mptunnel/engine/server_timers.h"
-
 #include <algorithm>
+
+#include "mptunnel/engine/server_parts.h"
 
 namespace mptunnel {
 

@@ -56,8 +56,7 @@ tl::expected<void, Drop> KeyEpoch::seal_data(ConstBytes head, ConstBytes body, B
   return {};
 }
 
-tl::expected<PacketNumber, Drop> KeyEpoch::seal_control(ConstBytes head, ConstBytes body, Bytes out,
-                                                        TimePoint now) {
+tl::expected<void, Drop> KeyEpoch::seal_control(ConstBytes head, ConstBytes body, Bytes out, TimePoint now) {
   MPT_ASSERT(out.size() == kControlOverhead + head.size() + body.size());
   if (now - created_ >= kRejectAfter) return tl::unexpected(Drop::key_expired);
   if (control_send_.is_spent()) return tl::unexpected(Drop::number_limit);
@@ -66,7 +65,7 @@ tl::expected<PacketNumber, Drop> KeyEpoch::seal_control(ConstBytes head, ConstBy
   keys_.control_seal.seal(packet_nonce(number), out.first(kHeaderBytes), head, body,
                           out.subspan(kHeaderBytes));
   control_send_.sealed(out.size());
-  return number;
+  return {};
 }
 
 tl::expected<Bytes, Drop> KeyEpoch::open_data(const PacketHeader& header, Bytes packet, TimePoint now) {

@@ -2,10 +2,7 @@
 // deliveries, events and a deadline come out. It wires the parts that do the work: see ClientState.
 #pragma once
 
-#include "mptunnel/engine/client_handshaking.h"
-#include "mptunnel/engine/client_inbound.h"
-#include "mptunnel/engine/client_outbound.h"
-#include "mptunnel/engine/client_prober.h"
+#include "mptunnel/engine/client_parts.h"
 #include "mptunnel/engine/client_state.h"
 #include "mptunnel/engine/output.h"
 #include "mptunnel/engine/snapshot.h"
@@ -19,7 +16,7 @@ class ClientEngine {
   ClientEngine(const ClientSettings& settings, RandomSource& random);
 
   /// Makes the path if there is none with this id yet.
-  void set_path_traits(PathId path, const PathTraits& traits);
+  void set_path_traits(PathId path, const PathTraits& traits) { state_.paths.set_traits(path, traits); }
   /// The path has a socket and an address now, or has none any more.
   void set_path_available(PathId path, bool available, Output& out, TimePoint now);
   /// The path has a new address at either end, and stays available.

@@ -1,15 +1,58 @@
 // The client's paths: which there are, which carry data, and which of them rest. It sends nothing.
 #pragma once
 
+#include <array>
 #include <optional>
+#include <span>
 #include <vector>
 
+#include "mptunnel/base/ids.h"
 #include "mptunnel/base/path_set.h"
-#include "mptunnel/engine/standby_policy.h"
-#include "mptunnel/path/client_path.h"
+#include "mptunnel/base/time.h"
+#include "mptunnel/path/mtu_search.h"
+#include "mptunnel/path/path_history.h"
+#include "mptunnel/path/probed_path.h"
 #include "mptunnel/schedule/path_views.h"
+#include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
+
+/// One path, with all that is known of it. Plain state.
+struct ClientPath {
+  ProbedPath probed;
+  MtuSearch mtu;  ///< of what is sent to the server
+  PathHistory history;
+
+  /// When the next MTU probe is due; kNever if the path is in no state for one.
+  [[nodiscard]] TimePoint next_mtu_probe(bool moving) const {
+    return probed.is_up() && !probed.is_spared() ? mtu.next_probe(moving) : kNever;
+  }
+};
+
+/// Which of the paths that are kept in reserve carry data: as many as make up `min_paths` together with those
+/// that are up, backups before metered ones. A path that took over rests again only once the others have
+/// been up for kRestAfter without a break.
+class StandbyPolicy {
+ public:
+  explicit StandbyPolicy(std::size_t min_paths) : min_paths_(min_paths) {}
+
+  /// Decides for all paths, and sets their standby. Returns the paths that changed, in the order of the
+  /// decisions.
+  std::vector<PathId> update(std::span<ClientPath> paths, TimePoint now);
+  /// When update() could let a path rest by time alone; kNever if none waits for it.
+  [[nodiscard]] TimePoint next_rest(std::span<const ClientPath> paths) const;
+  /// Forgets that the path took over.
+  void reset(PathId path) { reserves_[path.value] = {}; }
+
+ private:
+  struct Reserve {
+    bool took_over = false;                 ///< from others, which must prove themselves before it rests
+    std::optional<TimePoint> enough_since;  ///< when it stopped being needed
+  };
+
+  std::size_t min_paths_;
+  std::array<Reserve, kMaxPaths> reserves_{};
+};
 
 class ClientPaths {
  public:

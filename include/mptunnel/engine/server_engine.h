@@ -8,11 +8,8 @@
 #pragma once
 
 #include "mptunnel/engine/output.h"
-#include "mptunnel/engine/server_control.h"
-#include "mptunnel/engine/server_inbound.h"
-#include "mptunnel/engine/server_outbound.h"
+#include "mptunnel/engine/server_parts.h"
 #include "mptunnel/engine/server_state.h"
-#include "mptunnel/engine/server_timers.h"
 #include "mptunnel/engine/snapshot.h"
 
 namespace mptunnel {

@@ -6,18 +6,48 @@
 #include <optional>
 #include <vector>
 
+#include "mptunnel/base/endpoint.h"
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/path_set.h"
 #include "mptunnel/engine/link/receiver.h"
 #include "mptunnel/engine/link/sender.h"
 #include "mptunnel/engine/link/session_link.h"
-#include "mptunnel/engine/stray_traffic.h"
+#include "mptunnel/path/path_traffic.h"
 #include "mptunnel/path/server_path.h"
 #include "mptunnel/schedule/path_views.h"
 #include "mptunnel/session/server_flows.h"
 #include "mptunnel/wire/frame.h"
 
 namespace mptunnel {
+
+/// Counts of packets that came from an address which is no path's yet, or no longer, at the server. The path
+/// that turns out to have the address takes them over.
+class StrayTraffic {
+ public:
+  /// `link` outlives the object.
+  explicit StrayTraffic(SessionLink& link) : link_(link) {}
+
+  /// What counts the packets from this address, which is no path's. find(): null if nothing genuine came from
+  /// there yet.
+  PathTraffic* find(const Route& from);
+  PathTraffic& make(const Route& from);
+  [[nodiscard]] bool empty() const { return strays_.empty(); }
+  /// The path has the address `now_at`: what came from there before belongs to it, and so does what still
+  /// comes from `before`, the address that it had.
+  void assign(PathId path, const Route& now_at, const std::optional<Route>& before);
+
+ private:
+  struct Stray {
+    Route from;
+    std::optional<PathId> owner;  ///< the path that had it
+    PathTraffic counts;           ///< while there is no owner
+  };
+
+  Stray& add(const Stray& stray);
+
+  SessionLink& link_;
+  std::vector<Stray> strays_;  ///< at most kMaxPaths
+};
 
 struct ServerSession {
   /// A new client, whose first packet came by `route`. Its first key is still to be confirmed.
@@ -63,20 +93,16 @@ struct ServerSession {
   /// When the next MTU probe of the path is due; kNever if it, or the session, is in no state for any.
   [[nodiscard]] TimePoint next_mtu_probe(const ServerPath& path, TimePoint now) const;
   /// What counts packets from this address; null if nothing genuine came from there yet.
-  [[nodiscard]] PathTraffic* find_traffic(const Route& from, std::optional<PathId> path);
+  [[nodiscard]] PathTraffic* find_traffic(const Route& from);
   [[nodiscard]] bool is_moving(TimePoint now) const { return now - last_moved < kDataMovesFor; }
-  /// The flow with this handle as its datagrams are sent; nullopt if it has ended.
-  [[nodiscard]] std::optional<OutgoingFlow> outgoing(FlowHandle flow);
 };
 
 /// An address that packets of this session come from.
 class RouteOrigin final : public Origin {
  public:
-  /// `path` has the address, if it is any path's. All of it outlives the object.
-  RouteOrigin(ServerSession& session, const Route& from, std::optional<PathId> path)
-      : Origin(session.find_traffic(from, path)), session_(&session), from_(&from) {}
+  /// Both outlive the object.
   RouteOrigin(ServerSession& session, const Route& from)
-      : RouteOrigin(session, from, session.path_at(from)) {}
+      : Origin(session.find_traffic(from)), session_(&session), from_(&from) {}
 
  private:
   PathTraffic& admit() override { return session_->strays.make(*from_); }

@@ -48,7 +48,7 @@ class KeyEpoch {
   /// number_limit; then `out` is not written.
   tl::expected<void, Drop> seal_data(ConstBytes head, ConstBytes body, Bytes out, TimePoint now);
   /// The same for one CONTROL packet, always sealed, kControlOverhead larger than its frames.
-  tl::expected<PacketNumber, Drop> seal_control(ConstBytes head, ConstBytes body, Bytes out, TimePoint now);
+  tl::expected<void, Drop> seal_control(ConstBytes head, ConstBytes body, Bytes out, TimePoint now);
 
   /// Opens a DATA packet in place and returns its frames. A number that was seen is not decrypted.
   /// Errors: truncated, copy, open_failed, number_limit, key_expired, clear_check, clear_reach.

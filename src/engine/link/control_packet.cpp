@@ -13,6 +13,16 @@ ConstBytes zeros(std::size_t count) {
   return ConstBytes(bytes).first(count);
 }
 
+/// Seals these frame bytes at the end of the arena; returns the size of the packet.
+tl::expected<std::size_t, Drop> seal_at_end(KeyEpoch& epoch, ConstBytes head, ConstBytes body, Output& out,
+                                            TimePoint now) {
+  const std::size_t size = KeyEpoch::kControlOverhead + head.size() + body.size();
+  const auto sealed = epoch.seal_control(head, body, out.make_packet(size), now);
+  if (sealed) return size;
+  out.discard_packet(size);
+  return tl::unexpected(sealed.error());
+}
+
 }  // namespace
 
 std::optional<Drop> check_frames(ConstBytes frames) {
@@ -30,24 +40,16 @@ tl::expected<std::size_t, Drop> seal_control_packet(KeyEpoch& epoch, const std::
   ByteWriter writer(bytes);
   for (const Frame& frame : frames) encode_frame(frame, writer);
   if (writer.written() < at_least) writer.zeros(at_least - writer.written());
-  const std::size_t size = KeyEpoch::kControlOverhead + writer.written();
-  const auto sealed =
-      epoch.seal_control(ConstBytes(bytes).first(writer.written()), {}, out.make_packet(size), now);
-  if (sealed) return size;
-  out.discard_packet(size);
-  return tl::unexpected(sealed.error());
+  return seal_at_end(epoch, ConstBytes(bytes).first(writer.written()), {}, out, now);
 }
 
-tl::expected<void, Drop> seal_mtu_probe(KeyEpoch& epoch, PathId path, std::size_t size, Output& out,
-                                        TimePoint now) {
+tl::expected<std::size_t, Drop> seal_mtu_probe(KeyEpoch& epoch, PathId path, std::size_t size, Output& out,
+                                               TimePoint now) {
   std::array<std::uint8_t, 4> head{};
   ByteWriter writer(head);
   encode_frame(MtuProbeFrame{path, static_cast<std::uint16_t>(size)}, writer);
   const std::size_t padding = size - KeyEpoch::kControlOverhead - writer.written();
-  const auto sealed = epoch.seal_control(head, zeros(padding), out.make_packet(size), now);
-  if (sealed) return {};
-  out.discard_packet(size);
-  return tl::unexpected(sealed.error());
+  return seal_at_end(epoch, head, zeros(padding), out, now);
 }
 
 tl::expected<ConstBytes, Drop> open_first_control(KeyEpoch& epoch, const PacketHeader& header, Bytes packet,

@@ -12,24 +12,19 @@ namespace mptunnel {
 
 void Sender::send(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dscp, const PathViews& paths,
                   Output& out, TimePoint now) {
-  if (!flow.id || !can_send(paths, now)) {
-    wait(flow.handle, payload, dscp, kNever, now);
-    return;
-  }
+  if (flow.id && can_send(paths, now) && leaves(flow, payload, dscp, paths, out, now)) return;
+  if (!queue_.push(flow.handle, payload, now, dscp)) context_.drops.add(Drop::queue_full);
+}
+
+bool Sender::leaves(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dscp, const PathViews& paths,
+                    Output& out, TimePoint now) {
   const Decision decision = scheduler_->choose(paths, {payload.size(), flow.handle, dscp}, now);
   if (decision.is_to_leave(now)) {
     seal(flow, payload, dscp, decision.paths, paths, out, now);
-  } else {
-    wait(flow.handle, payload, dscp, decision.paths.empty() ? kNever : decision.when, now);
+    return true;
   }
-}
-
-void Sender::wait(FlowHandle flow, ConstBytes payload, std::uint8_t dscp, TimePoint until, TimePoint now) {
-  if (queue_.push(flow, payload, now, dscp)) {
-    resume_ = std::min(resume_, until);
-  } else {
-    context_.drops.add(Drop::queue_full);
-  }
+  if (!decision.paths.empty()) resume_ = std::min(resume_, decision.when);
+  return false;
 }
 
 void Sender::seal(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dscp, PathSet chosen,
@@ -50,15 +45,11 @@ void Sender::seal(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dsc
   const std::size_t overhead = is_control ? KeyEpoch::kControlOverhead : keys.data_overhead();
   const std::size_t size = overhead + prefix.size() + payload.size();
   const Bytes packet = out.make_packet(size);
-  std::optional<Drop> drop;
-  if (is_control) {
-    if (const auto sealed = keys.seal_control(prefix, payload, packet, now); !sealed) drop = sealed.error();
-  } else {
-    if (const auto sealed = keys.seal_data(prefix, payload, packet, now); !sealed) drop = sealed.error();
-  }
-  if (drop) {
+  const auto sealed = is_control ? keys.seal_control(prefix, payload, packet, now)
+                                 : keys.seal_data(prefix, payload, packet, now);
+  if (!sealed) {
     out.discard_packet(size);
-    context_.drops.add(*drop);
+    context_.drops.add(sealed.error());
     return;
   }
   send_sealed(size, dscp, chosen, paths, out);
@@ -124,14 +115,7 @@ PathSet Sender::flush(const PathViews& paths, const FindFlow& find, Output& out,
       context_.drops.add(Drop::flow_unknown);
       return true;
     }
-    if (!flow->id) return false;
-    const Decision decision = scheduler_->choose(paths, {item.payload.size(), item.flow, item.dscp}, now);
-    if (decision.is_to_leave(now)) {
-      seal(*flow, item.payload, item.dscp, decision.paths, paths, out, now);
-      return true;
-    }
-    if (!decision.paths.empty()) resume_ = std::min(resume_, decision.when);
-    return false;
+    return flow->id && leaves(*flow, item.payload, item.dscp, paths, out, now);
   });
   return finish(out, now);
 }

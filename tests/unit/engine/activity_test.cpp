@@ -1,6 +1,6 @@
-#include "mptunnel/engine/activity.h"
-
 #include <gtest/gtest.h>
+
+#include "mptunnel/engine/client_state.h"
 
 namespace mptunnel {
 namespace {

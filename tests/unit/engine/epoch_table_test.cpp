@@ -1,10 +1,9 @@
-#include "mptunnel/engine/epoch_table.h"
-
 #include <gtest/gtest.h>
 
 #include <set>
 
 #include "mptunnel/engine/server_session.h"
+#include "mptunnel/engine/session_table.h"
 #include "support/test_random.h"
 
 namespace mptunnel {

@@ -1,8 +1,7 @@
-#include "mptunnel/engine/link/link_epoch.h"
-
 #include <gtest/gtest.h>
 
 #include "link_support.h"
+#include "mptunnel/engine/link/session_link.h"
 #include "support/key_wear.h"
 
 namespace mptunnel {

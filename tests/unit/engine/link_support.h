@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "mptunnel/engine/link/link_epoch.h"
+#include "mptunnel/engine/link/session_link.h"
 #include "mptunnel/engine/output.h"
 #include "mptunnel/session/fragment_assembler.h"
 #include "unit/session/epoch_support.h"

@@ -1,6 +1,6 @@
-#include "mptunnel/engine/standby_policy.h"
-
 #include <gtest/gtest.h>
+
+#include "mptunnel/engine/client_paths.h"
 
 namespace mptunnel {
 namespace {

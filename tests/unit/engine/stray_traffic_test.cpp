@@ -1,8 +1,7 @@
-#include "mptunnel/engine/stray_traffic.h"
-
 #include <gtest/gtest.h>
 
 #include "link_support.h"
+#include "mptunnel/engine/server_session.h"
 
 namespace mptunnel {
 namespace {

@@ -51,8 +51,8 @@ tl::expected<std::size_t, Drop> seal_control_packet(KeyEpoch& epoch, const std::
 
 /// Seals one MTU_PROBE of `size` bytes in all, which is at least kLeastMtu, at the end of the arena. Errors
 /// as KeyEpoch::seal_control.
-tl::expected<void, Drop> seal_mtu_probe(KeyEpoch& epoch, PathId path, std::size_t size, Output& out,
-                                        TimePoint now);
+tl::expected<std::size_t, Drop> seal_mtu_probe(KeyEpoch& epoch, PathId path, std::size_t size, Output& out,
+                                               TimePoint now);
 
 /// Opens a CONTROL packet in place and returns its frames, all of which can be read. Errors as
 /// KeyEpoch::open_control and check_frames(). For packets under a key that is no session's yet; any other is

@@ -7,7 +7,7 @@
 #include "mptunnel/base/bytes.h"
 #include "mptunnel/engine/link/control_packet.h"
 #include "mptunnel/engine/link/link_context.h"
-#include "mptunnel/engine/link/link_epoch.h"
+#include "mptunnel/engine/link/session_link.h"
 #include "mptunnel/engine/output.h"
 #include "mptunnel/session/fragment_assembler.h"
 #include "mptunnel/wire/frame.h"

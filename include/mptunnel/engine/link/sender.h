@@ -100,7 +100,10 @@ class Sender {
     std::uint8_t dscp = 0;
   };
 
-  void wait(FlowHandle flow, ConstBytes payload, std::uint8_t dscp, TimePoint until, TimePoint now);
+  /// Asks the scheduler, and seals the datagram if it may leave now. If not, it returns false, and whoever
+  /// has the datagram keeps it: resume_ says until when. There is a key and a path.
+  bool leaves(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dscp, const PathViews& paths,
+              Output& out, TimePoint now);
   void seal(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dscp, PathSet chosen,
             const PathViews& paths, Output& out, TimePoint now);
   /// The last `size` bytes of the arena are a sealed packet that goes to the `chosen` paths.

@@ -1,11 +1,10 @@
-#include "mptunnel/session/copy_check.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <set>
 #include <vector>
 
+#include "mptunnel/engine/link/link_context.h"
 #include "support/test_random.h"
 
 namespace mptunnel {

@@ -1,0 +1,168 @@
+// The parts of the client's engine. They act on one ClientState; ClientEngine wires them. The state, and
+// the other parts that a part is given, outlive it.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "mptunnel/base/throttle.h"
+#include "mptunnel/engine/client_state.h"
+#include "mptunnel/engine/output.h"
+#include "mptunnel/session/client_handshake.h"
+#include "mptunnel/session/flow_source.h"
+#include "mptunnel/wire/frame.h"
+
+namespace mptunnel {
+
+/// Sends the client's PINGs and MTU probes, and lets time change the states of its paths.
+class ClientProber {
+ public:
+  explicit ClientProber(ClientState& state) : state_(state) {}
+
+  /// Sends a PING under this key, behind `first` if there is one.
+  void probe(LinkEpoch& epoch, PathId path, const std::optional<Frame>& first, Output& out, TimePoint now);
+  /// A PONG for this path came by this path. Returns whether the path came up with it.
+  bool on_answer(LinkEpoch& epoch, PathId path, std::uint32_t sequence, Output& out, TimePoint now);
+  /// Sends what is due and lets paths become suspect or down. There is a session.
+  void run(Output& out, TimePoint now);
+  [[nodiscard]] TimePoint deadline() const;
+  /// Lets backups take over or rest; the server is to do the same.
+  void update_standby(Output& out, TimePoint now);
+
+  /// When the first PING under the current key left after which nothing authenticated came; nullopt if
+  /// something did.
+  [[nodiscard]] std::optional<TimePoint> unanswered_since() const { return unanswered_since_; }
+  void note_heard() { unanswered_since_.reset(); }
+
+ private:
+  void note_change(PathId path, PathState was, Duration silent, std::uint32_t probes, Output& out) const;
+
+  ClientState& state_;
+  std::optional<TimePoint> unanswered_since_;
+};
+
+/// When the client makes keys, and what becomes of them.
+///
+/// A handshake starts if there is no session, a key is to be renewed, or nothing was heard while data moves;
+/// the session, if there is one, goes on beside it. HANDSHAKE 1 goes out on all paths, and again until an
+/// answer comes. Then CLIENT_HELLO goes out under the new key on all paths, until SERVER_HELLO confirms it.
+class ClientHandshaking {
+ public:
+  ClientHandshaking(const ClientSettings& settings, ClientState& state, ClientProber& prober);
+
+  /// A path has a socket now, or another address.
+  void on_path(TimePoint now);
+  /// A datagram waits for a session: the next HANDSHAKE 1 goes out kHandshakeRepeat after the last, however
+  /// long the pauses have become.
+  void hurry();
+  /// HANDSHAKE 2 came.
+  void on_answer(ConstBytes packet, Output& out, TimePoint now);
+  /// SERVER_HELLO came under the next key. Returns whether the server still knows the session's flows.
+  bool on_confirmed(bool resumed, Output& out, TimePoint now);
+  /// CLOSE came under this key.
+  void on_close(const LinkEpoch& epoch, CloseReason reason, Output& out, TimePoint now);
+  /// A packet under this key shows that the server is alive.
+  void on_heard(const LinkEpoch& epoch, TimePoint now);
+  /// The state of a path has changed: without one that carries data, a handshake starts beside the session.
+  void on_paths_changed(Output& out, TimePoint now);
+  void run(Output& out, TimePoint now);
+  /// Once a second: gives a spent key up.
+  void check_key(TimePoint now);
+  [[nodiscard]] TimePoint deadline() const;
+
+ private:
+  void start(bool for_silence, TimePoint now);
+  void send_handshake(Output& out, TimePoint now);
+  void send_hellos(Output& out, TimePoint now);
+  /// After a refusal: pauses for kHandshakeRepeatMax. Until somebody changes a setting, the server would
+  /// answer the same again.
+  void hold_off(TimePoint now);
+  void give_up_handshake();
+  [[nodiscard]] bool is_idle() const { return !is_handshaking_ && state_.link.next() == nullptr; }
+  [[nodiscard]] TimePoint silence_deadline() const;
+  [[nodiscard]] SessionIndex free_index();
+
+  ClientState& state_;
+  ClientProber& prober_;
+  ClientIdentity identity_;
+  ProcessId process_;
+  ClientHandshake handshake_;
+  bool is_handshaking_ = false;
+  bool is_for_silence_ = false;  ///< to be given up when the session is heard again
+  TimePoint next_handshake_ = kNever;
+  std::optional<TimePoint> last_handshake_;
+  std::optional<TimePoint> handshaking_since_;
+  Duration backoff_ = kHandshakeRepeat;
+  std::optional<TimePoint> next_since_;  ///< when the next epoch was made
+  TimePoint next_hello_ = kNever;
+  Duration hello_life_{};      ///< how long the next epoch waits for SERVER_HELLO
+  Duration hello_life_min_{};  ///< lower bound of hello_life_, raised when that was too short
+  bool said_no_answer_ = false;
+  bool said_refused_ = false;
+  bool said_lost_ = false;
+};
+
+/// From applications to the server: datagrams find their flow, and go to the sender.
+class ClientOutbound {
+ public:
+  ClientOutbound(ClientState& state, ClientHandshaking& handshaking)
+      : state_(state), handshaking_(handshaking) {}
+
+  /// Datagrams of one source, and the DSCP that they came with. Returns the paths that these show to lead
+  /// back to us.
+  PathSet on_application(DatagramBatch batch, const FlowSource& source, std::uint8_t dscp, Output& out,
+                         TimePoint now);
+  /// Sends what waited for a session or a path.
+  void flush(Output& out, TimePoint now);
+  /// Ends flows that were idle for long.
+  void expire_flows(Output& out, TimePoint now);
+  [[nodiscard]] std::uint64_t datagrams() const { return datagrams_; }
+
+ private:
+  void refuse(const FlowSource& source, Drop drop, std::size_t datagrams, Output& out, TimePoint now);
+  void end_flows(const std::vector<ClientFlows::Ended>& ended, Output& out, TimePoint now);
+
+  ClientState& state_;
+  ClientHandshaking& handshaking_;
+  Throttle limit_lines_;
+  std::uint64_t datagrams_ = 0;
+};
+
+/// From the server to applications: packets are opened, CONTROL frames acted on, datagrams delivered.
+class ClientInbound {
+ public:
+  ClientInbound(ClientState& state, ClientProber& prober, ClientHandshaking& handshaking,
+                ClientOutbound& outbound)
+      : state_(state), prober_(prober), handshaking_(handshaking), outbound_(outbound) {}
+
+  /// One packet that arrived by this path.
+  void on_packet(PathId path, Bytes packet, Output& out, TimePoint now);
+  /// Datagrams that were delivered.
+  [[nodiscard]] std::uint64_t datagrams() const { return datagrams_; }
+
+ private:
+  struct ControlVisitor;
+  struct Arrival {
+    PacketHeader header;
+    Bytes packet;
+    PathId path;
+    Output& out;
+    TimePoint now;
+  };
+
+  void on_data(LinkEpoch& epoch, const Arrival& arrival);
+  void on_control(const Arrival& arrival);
+  void read_data(ConstBytes frames, const Arrival& arrival);
+  void read_control(LinkEpoch& epoch, ConstBytes frames, const Arrival& arrival);
+  void on_fragment(LinkEpoch& epoch, const FragmentFrame& fragment, const Arrival& arrival);
+  void on_pong(LinkEpoch& epoch, const PathReport& report, const Arrival& arrival);
+  void deliver(const DatagramFrame& datagram, const Arrival& arrival);
+
+  ClientState& state_;
+  ClientProber& prober_;
+  ClientHandshaking& handshaking_;
+  ClientOutbound& outbound_;
+  std::uint64_t datagrams_ = 0;
+};
+
+}  // namespace mptunnel

@@ -1,0 +1,127 @@
+// The parts of the server's engine. They act on one ServerState; ServerEngine wires them. The state, and
+// the other parts that a part is given, outlive it.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "mptunnel/base/throttle.h"
+#include "mptunnel/engine/output.h"
+#include "mptunnel/engine/server_state.h"
+
+namespace mptunnel {
+
+/// From the target to clients: datagrams of a flow go to the paths of its session.
+class ServerOutbound {
+ public:
+  explicit ServerOutbound(ServerState& state) : state_(state) {}
+
+  void on_target(FlowHandle flow, DatagramBatch batch, std::uint8_t dscp, Output& out, TimePoint now);
+  /// Sends what waited for a path, or for its flow to be opened.
+  void flush(ServerSession& session, Output& out, TimePoint now);
+
+ private:
+  void note_large(ServerSession& session, PathSet paths, TimePoint now);
+
+  ServerState& state_;
+};
+
+/// One packet on its way through the server.
+struct ServerArrival {
+  PacketHeader header;
+  Bytes packet;
+  const Route& route;
+  Output& out;
+  TimePoint now;
+};
+
+/// What the server does with the frames of CONTROL packets that opened.
+class ServerControl {
+ public:
+  ServerControl(ServerState& state, ServerOutbound& outbound) : state_(state), outbound_(outbound) {}
+
+  /// Acts on the frames of one CONTROL packet of the session, all of which can be read. They may end the
+  /// session.
+  void read(EpochRef epoch, ConstBytes frames, const ServerArrival& arrival);
+  /// Acts on the frames of an opened DATA packet, or of a packet that was put together from fragments.
+  void read_data(EpochRef epoch, ConstBytes frames, const ServerArrival& arrival);
+  /// A limit refused something.
+  void note_limit(Drop drop, Output& out, TimePoint now);
+
+ private:
+  struct Visitor;
+  /// What a packet is answered with, and on which path.
+  struct Reply {
+    std::vector<Frame> frames;
+    std::optional<PathId> path;
+    AnsweredOnce answered;
+    std::optional<FlowId> refused;  ///< see deliver()
+    bool is_superseded = false;     ///< and counted as such
+  };
+
+  void on_ping(EpochRef epoch, const PathReport& report, Reply& reply, const ServerArrival& arrival);
+  ServerPath& make_path(EpochRef epoch, PathId id, const ServerArrival& arrival);
+  void on_echo(EpochRef epoch, std::uint64_t token, std::optional<PathId> sent_by,
+               const ServerArrival& arrival);
+  void on_fragment(EpochRef epoch, const FragmentFrame& fragment, const ServerArrival& arrival);
+  /// `refused` becomes the flow's id if it is.
+  void on_flow_open(ServerSession& session, const FlowOpenFrame& open, std::optional<FlowId>& refused,
+                    const ServerArrival& arrival);
+  /// The first datagram of a flow that this packet's FLOW_OPEN was `refused` for is counted with that.
+  void deliver(ServerSession& session, const DatagramFrame& datagram, std::optional<FlowId>& refused,
+               const ServerArrival& arrival);
+  void start_mtu_search(EpochRef epoch, ServerPath& path, TimePoint now);
+
+  ServerState& state_;
+  ServerOutbound& outbound_;
+  Throttle limit_lines_;
+};
+
+/// From the network to the target: packets find their session and are opened; handshakes are answered.
+class ServerInbound {
+ public:
+  ServerInbound(ServerState& state, ServerControl& control) : state_(state), control_(control) {}
+
+  /// Packets that came together.
+  void on_network(DatagramBatch batch, const Route& route, Output& out, TimePoint now);
+
+ private:
+  void on_data(EpochRef epoch, RouteOrigin& origin, const ServerArrival& arrival);
+  void on_packet(const ServerArrival& arrival);
+  void on_handshake1(const ServerArrival& arrival);
+  void on_control(EpochRef epoch, const ServerArrival& arrival);
+  /// CONTROL under a key that no session has yet.
+  void on_first_control(const ServerArrival& arrival);
+  void read_and_count(EpochRef epoch, ConstBytes frames, const ServerArrival& arrival);
+  void heard(ServerSession& session, bool control, const ServerArrival& arrival);
+
+  ServerState& state_;
+  ServerControl& control_;
+  Throttle other_key_lines_;
+  Throttle refused_lines_;
+};
+
+/// What the server does because time passes.
+///
+///   tick        about once a second, earlier while datagrams wait: pending handshakes, silent sessions, old
+///               keys, idle flows, fragments, samples of the counters, states of paths
+///   MTU probes  those of all sessions that are due within kMtuTick leave together
+class ServerTimers {
+ public:
+  ServerTimers(ServerState& state, ServerOutbound& outbound) : state_(state), outbound_(outbound) {}
+
+  void run(Output& out, TimePoint now);
+  [[nodiscard]] TimePoint deadline() const { return std::min(state_.alarm.tick, state_.alarm.mtu); }
+
+ private:
+  void end_silent_sessions(Output& out, TimePoint now);
+  void tick(ServerSession& session, Output& out, TimePoint now);
+  void tick_paths(ServerSession& session, Output& out, TimePoint now);
+  void note_path_state(const ServerSession& session, PathId id, Output& out, TimePoint now);
+  void send_mtu_probes(Output& out, TimePoint now);
+
+  ServerState& state_;
+  ServerOutbound& outbound_;
+};
+
+}  // namespace mptunnel
