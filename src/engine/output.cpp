@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "mptunnel/base/assert.h"
-#include "mptunnel/base/udp_segment.h"
+#include "mptunnel/base/bytes.h"
 
 namespace mptunnel {
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "mptunnel/base/assert.h"
-#include "mptunnel/base/udp_segment.h"
+#include "mptunnel/base/bytes.h"
 #include "mptunnel/net/socket_address.h"
 #include "mptunnel/net/udp_socket.h"
 

@@ -21,6 +21,27 @@ constexpr std::uint64_t mix(std::uint64_t value) {
   return value ^ value >> 31U;
 }
 
+std::uint64_t clear_check(std::uint64_t token, ConstBytes header, ConstBytes frames) {
+  // The number and the flow decide where a payload goes and whether it is a copy: a bit that the network
+  // flips there must not pass, though this is no authentication. The prefix of a DATAGRAM frame is 2 or 3
+  // bytes.
+  std::uint64_t place = 0;
+  for (const std::uint8_t byte : header) place = place << 8U | byte;
+  ByteReader reader(frames);
+  const std::uint64_t type = reader.u8().value_or(0);
+  const std::uint64_t flow = reader.varint().value_or(0);
+  return token ^ mix(place) ^ mix(~(type << 32U | flow));
+}
+
+/// Whether the DATAGRAM prefix is written as this implementation writes it.
+bool is_shortest_prefix(ConstBytes frames) {
+  ByteReader reader(frames);
+  if (!reader.u8()) return false;
+  const std::size_t before = reader.rest().size();
+  const auto flow = reader.varint();
+  return flow && before - reader.rest().size() == varint_bytes(*flow);
+}
+
 }  // namespace
 
 KeyEpoch::KeyEpoch(SessionIndex local, SessionIndex remote, TrafficKeys keys, std::uint64_t peer_frames,
@@ -93,26 +114,6 @@ tl::expected<Bytes, Drop> KeyEpoch::open_sealed(Aead& key, Usage& usage, Receive
   if (!seen.insert(header.number, now)) return tl::unexpected(Drop::copy);
   usage.opened(header.number, packet.size());
   return sealed.first(sealed.size() - kTagBytes);
-}
-
-std::uint64_t KeyEpoch::clear_check(std::uint64_t token, ConstBytes header, ConstBytes frames) const {
-  // The number and the flow decide where a payload goes and whether it is a copy: a bit that the network
-  // flips there must not pass, though this is no authentication. The prefix of a DATAGRAM frame is 2 or 3
-  // bytes.
-  std::uint64_t place = 0;
-  for (const std::uint8_t byte : header) place = place << 8U | byte;
-  ByteReader reader(frames);
-  const std::uint64_t type = reader.u8().value_or(0);
-  const std::uint64_t flow = reader.varint().value_or(0);
-  return token ^ mix(place) ^ mix(~(type << 32U | flow));
-}
-
-bool KeyEpoch::is_shortest_prefix(ConstBytes frames) {
-  ByteReader reader(frames);
-  if (!reader.u8()) return false;
-  const std::size_t before = reader.rest().size();
-  const auto flow = reader.varint();
-  return flow && before - reader.rest().size() == varint_bytes(*flow);
 }
 
 tl::expected<Bytes, Drop> KeyEpoch::open_clear(const PacketHeader& header, Bytes packet, TimePoint now) {

@@ -53,22 +53,6 @@ PathReport read_report(FieldReader& fields) {
   return report;
 }
 
-DatagramFrame read_datagram(FieldReader& fields, const ByteReader& reader) {
-  const FlowId flow = fields.flow();
-  return {flow, fields.bytes(reader.rest().size())};
-}
-
-DatagramFrame read_datagram_len(FieldReader& fields) {
-  const FlowId flow = fields.flow();
-  const std::uint16_t length = fields.varint();
-  return {flow, fields.bytes(length)};
-}
-
-FlowOpenFrame read_flow_open(FieldReader& fields) {
-  const FlowId flow = fields.flow();
-  return {flow, fields.u64()};
-}
-
 /// Whether the fragment can be a part of any packet.
 bool is_possible(const FragmentFrame& fragment) {
   const bool known = fragment.type == PacketType::data || fragment.type == PacketType::control;
@@ -77,12 +61,8 @@ bool is_possible(const FragmentFrame& fragment) {
 }
 
 FragmentFrame read_fragment(FieldReader& fields, const ByteReader& reader, FrameError& error) {
-  FragmentFrame fragment;
-  fragment.type = static_cast<PacketType>(fields.u8());
-  fragment.number = PacketNumber{fields.u32()};
-  fragment.total = fields.u32();
-  fragment.offset = fields.u32();
-  fragment.bytes = fields.bytes(reader.rest().size());
+  const FragmentFrame fragment{static_cast<PacketType>(fields.u8()), PacketNumber{fields.u32()}, fields.u32(),
+                               fields.u32(), fields.bytes(reader.rest().size())};
   if (fields.complete() && !is_possible(fragment)) error = FrameError::invalid;
   return fragment;
 }
@@ -93,19 +73,52 @@ ServerHelloFrame read_server_hello(FieldReader& fields, FrameError& error) {
   return {resumed == 1};
 }
 
-/// MTU_PROBE or MTU_SEEN.
-template <typename SizeFrame>
-SizeFrame read_size(FieldReader& fields) {
-  const PathId path{fields.u8()};
-  return {path, fields.u16()};
-}
-
 ClientHelloFrame read_client_hello(FieldReader& fields) {
   ClientHelloFrame hello;
   const ConstBytes identity = fields.bytes(hello.identity.size());
   std::copy(identity.begin(), identity.end(), hello.identity.begin());
   hello.process = fields.u64();
   return hello;
+}
+
+/// `error` is set if the type is unknown or its fields contradict each other.
+Frame read_frame(FrameType type, FieldReader& fields, const ByteReader& reader, FrameError& error) {
+  // The fields between braces are read from left to right.
+  switch (type) {
+    case FrameType::datagram:
+      return DatagramFrame{fields.flow(), fields.bytes(reader.rest().size())};
+    case FrameType::datagram_len:
+      return DatagramFrame{fields.flow(), fields.bytes(fields.varint())};
+    case FrameType::flow_open:
+      return FlowOpenFrame{fields.flow(), fields.u64()};
+    case FrameType::flow_opened:
+      return FlowOpenedFrame{fields.flow()};
+    case FrameType::flow_close:
+      return FlowCloseFrame{fields.flow()};
+    case FrameType::ping:
+      return PingFrame{read_report(fields)};
+    case FrameType::pong:
+      return PongFrame{read_report(fields)};
+    case FrameType::challenge:
+      return ChallengeFrame{fields.u64()};
+    case FrameType::echo:
+      return EchoFrame{fields.u64()};
+    case FrameType::close:
+      return CloseFrame{static_cast<CloseReason>(fields.u8())};
+    case FrameType::client_hello:
+      return read_client_hello(fields);
+    case FrameType::server_hello:
+      return read_server_hello(fields, error);
+    case FrameType::fragment:
+      return read_fragment(fields, reader, error);
+    case FrameType::mtu_probe:
+      return MtuProbeFrame{PathId{fields.u8()}, fields.u16()};
+    case FrameType::mtu_seen:
+      return MtuSeenFrame{PathId{fields.u8()}, fields.u16()};
+    default:
+      error = FrameError::unknown;
+      return {};
+  }
 }
 
 void write_type(FrameType type, ByteWriter& out) {
@@ -194,65 +207,13 @@ const char* name_of(CloseReason reason) {
 }
 
 std::optional<Frame> FrameReader::next() {
-  if (error_ != FrameError::none) return std::nullopt;
-  while (const auto type = reader_.u8()) {
-    if (static_cast<FrameType>(*type) != FrameType::padding) return read(static_cast<FrameType>(*type));
-  }
-  return std::nullopt;
-}
-
-std::optional<Frame> FrameReader::read(FrameType type) {
+  std::optional<std::uint8_t> type;
+  do {
+    type = reader_.u8();
+  } while (type == static_cast<std::uint8_t>(FrameType::padding));
+  if (!type || error_ != FrameError::none) return std::nullopt;
   FieldReader fields(reader_);
-  Frame frame;
-  switch (type) {
-    case FrameType::datagram:
-      frame = read_datagram(fields, reader_);
-      break;
-    case FrameType::datagram_len:
-      frame = read_datagram_len(fields);
-      break;
-    case FrameType::flow_open:
-      frame = read_flow_open(fields);
-      break;
-    case FrameType::flow_opened:
-      frame = FlowOpenedFrame{fields.flow()};
-      break;
-    case FrameType::flow_close:
-      frame = FlowCloseFrame{fields.flow()};
-      break;
-    case FrameType::ping:
-      frame = PingFrame{read_report(fields)};
-      break;
-    case FrameType::pong:
-      frame = PongFrame{read_report(fields)};
-      break;
-    case FrameType::challenge:
-      frame = ChallengeFrame{fields.u64()};
-      break;
-    case FrameType::echo:
-      frame = EchoFrame{fields.u64()};
-      break;
-    case FrameType::close:
-      frame = CloseFrame{static_cast<CloseReason>(fields.u8())};
-      break;
-    case FrameType::client_hello:
-      frame = read_client_hello(fields);
-      break;
-    case FrameType::server_hello:
-      frame = read_server_hello(fields, error_);
-      break;
-    case FrameType::fragment:
-      frame = read_fragment(fields, reader_, error_);
-      break;
-    case FrameType::mtu_probe:
-      frame = read_size<MtuProbeFrame>(fields);
-      break;
-    case FrameType::mtu_seen:
-      frame = read_size<MtuSeenFrame>(fields);
-      break;
-    default:
-      error_ = FrameError::unknown;
-  }
+  const Frame frame = read_frame(static_cast<FrameType>(*type), fields, reader_, error_);
   if (error_ == FrameError::none && !fields.complete()) error_ = FrameError::truncated;
   if (error_ != FrameError::none) return std::nullopt;
   return frame;

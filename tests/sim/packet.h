@@ -14,7 +14,7 @@
 #include "mptunnel/base/endpoint.h"
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/time.h"
-#include "mptunnel/crypto/traffic_keys.h"
+#include "mptunnel/crypto/kdf.h"
 #include "mptunnel/wire/frame.h"
 #include "mptunnel/wire/header.h"
 

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "mptunnel/session/client_handshake.h"
+#include "mptunnel/session/handshake.h"
 #include "sim/attacker.h"
 #include "sim/bench.h"
 

@@ -3,10 +3,12 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "mptunnel/base/endpoint.h"
 #include "mptunnel/crypto/aead.h"
+#include "mptunnel/crypto/noise.h"
 #include "mptunnel/wire/frame.h"
 #include "mptunnel/wire/handshake.h"
 
@@ -35,5 +37,23 @@ std::uint64_t derive_flow_hash(const ClientIdentity& identity, const Endpoint& a
 /// ports (net.ipv4.ip_local_port_range). 10240 + HKDF(secret, salt = "mptunnel port", info = purpose), 4
 /// bytes, modulo 22528.
 std::uint16_t derive_port(ConstBytes secret, std::string_view purpose);
+
+enum class Role : std::uint8_t { client, server };
+
+/// A key per direction and packet type: HKDF(Noise split output of the direction, salt = none, info =
+/// "mptunnel traffic" | version 1 | cipher 1 | direction 1 (0: client to server, 1: back) | purpose 1 (0:
+/// DATA, 1: CONTROL, 2: clear token)).
+struct TrafficKeys {
+  /// Absent if `cipher` is none: DATA then carries a clear check made from the tokens.
+  std::optional<Aead> data_seal;
+  std::optional<Aead> data_open;
+  Aead control_seal;  ///< ChaCha20-Poly1305 if `cipher` is none, else `cipher`
+  Aead control_open;
+  std::uint64_t clear_token_send = 0;
+  std::uint64_t clear_token_receive = 0;
+  Cipher cipher = Cipher::none;
+};
+
+TrafficKeys derive_traffic_keys(const NoiseSplit& split, std::uint8_t version, Cipher cipher, Role role);
 
 }  // namespace mptunnel

@@ -6,7 +6,7 @@
 #include "mptunnel/engine/client_state.h"
 #include "mptunnel/engine/output.h"
 #include "mptunnel/engine/snapshot.h"
-#include "mptunnel/session/flow_source.h"
+#include "mptunnel/session/flows.h"
 
 namespace mptunnel {
 

@@ -8,8 +8,8 @@
 #include "mptunnel/base/throttle.h"
 #include "mptunnel/engine/client_state.h"
 #include "mptunnel/engine/output.h"
-#include "mptunnel/session/client_handshake.h"
-#include "mptunnel/session/flow_source.h"
+#include "mptunnel/session/flows.h"
+#include "mptunnel/session/handshake.h"
 #include "mptunnel/wire/frame.h"
 
 namespace mptunnel {

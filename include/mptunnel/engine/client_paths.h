@@ -12,7 +12,7 @@
 #include "mptunnel/path/mtu_search.h"
 #include "mptunnel/path/path_history.h"
 #include "mptunnel/path/probed_path.h"
-#include "mptunnel/schedule/path_views.h"
+#include "mptunnel/schedule/scheduler.h"
 #include "mptunnel/wire/limits.h"
 
 namespace mptunnel {

@@ -12,8 +12,8 @@
 #include "mptunnel/engine/link/sender.h"
 #include "mptunnel/engine/link/session_link.h"
 #include "mptunnel/engine/loop_guard.h"
-#include "mptunnel/session/client_flows.h"
-#include "mptunnel/session/client_handshake.h"
+#include "mptunnel/session/flows.h"
+#include "mptunnel/session/handshake.h"
 #include "mptunnel/wire/limits.h"
 
 namespace mptunnel {

@@ -14,8 +14,8 @@
 #include "mptunnel/engine/link/session_link.h"
 #include "mptunnel/path/path_traffic.h"
 #include "mptunnel/path/server_path.h"
-#include "mptunnel/schedule/path_views.h"
-#include "mptunnel/session/server_flows.h"
+#include "mptunnel/schedule/scheduler.h"
+#include "mptunnel/session/flows.h"
 #include "mptunnel/wire/frame.h"
 
 namespace mptunnel {

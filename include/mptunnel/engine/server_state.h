@@ -7,7 +7,7 @@
 #include "mptunnel/base/random.h"
 #include "mptunnel/engine/link/link_context.h"
 #include "mptunnel/engine/session_table.h"
-#include "mptunnel/session/pending_handshakes.h"
+#include "mptunnel/session/handshake.h"
 
 namespace mptunnel {
 

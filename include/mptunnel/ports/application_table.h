@@ -6,7 +6,7 @@
 
 #include "mptunnel/base/endpoint.h"
 #include "mptunnel/engine/output.h"
-#include "mptunnel/session/flow_source.h"
+#include "mptunnel/session/flows.h"
 #include "mptunnel/wire/frame.h"
 
 namespace mptunnel {

@@ -8,6 +8,7 @@
 #include "mptunnel/base/bytes.h"
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/time.h"
+#include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
 
@@ -21,9 +22,19 @@ class DatagramQueue {
   };
 
   /// Copies `payload`. False if the queue is full: the datagram is not taken.
-  bool push(FlowHandle flow, ConstBytes payload, TimePoint now, std::uint8_t dscp = 0);
+  bool push(FlowHandle flow, ConstBytes payload, TimePoint now, std::uint8_t dscp = 0) {
+    if (items_.size() >= kQueueDatagrams || bytes_ + payload.size() > kQueueBytes) return false;
+    items_.push_back({flow, {payload.begin(), payload.end()}, dscp, now + kQueueLife});
+    bytes_ += payload.size();
+    return true;
+  }
   /// Drops what waited too long; returns how many.
-  std::size_t expire(TimePoint now);
+  std::size_t expire(TimePoint now) {
+    std::size_t expired = 0;
+    for (; !items_.empty() && items_.front().expires <= now; items_.pop_front(), ++expired)
+      bytes_ -= items_.front().payload.size();
+    return expired;
+  }
   /// Offers each datagram in order to `send(const Item&)`, which says whether it is done with it. The others
   /// stay.
   template <typename Send>

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "mptunnel/base/time.h"
 
@@ -22,7 +23,19 @@ class FragmentWatch {
   [[nodiscard]] double recent_share() const { return recent_share_; }
   /// To be called about once a second. Returns the share of fragmented datagrams if it was kShare or more in
   /// two windows of kWindow in a row, at most once in kQuiet; else nullopt.
-  std::optional<double> check(TimePoint now);
+  std::optional<double> check(TimePoint now) {
+    if (window_ && now - *window_ < kWindow) return std::nullopt;
+    const std::uint64_t datagrams = datagrams_ - std::exchange(datagrams_then_, datagrams_);
+    const std::uint64_t fragmented = fragmented_ - std::exchange(fragmented_then_, fragmented_);
+    recent_share_ = datagrams == 0 ? 0 : static_cast<double>(fragmented) / static_cast<double>(datagrams);
+    const bool is_steady = window_ && datagrams >= kLeast && recent_share_ >= kShare;
+    window_ = now;
+    const bool tell =
+        std::exchange(was_steady_, is_steady) && is_steady && (!said_ || now - *said_ >= kQuiet);
+    if (!tell) return std::nullopt;
+    said_ = now;
+    return recent_share_;
+  }
 
   static constexpr Duration kWindow = std::chrono::seconds(5);
   static constexpr Duration kQuiet = std::chrono::hours(1);

@@ -11,7 +11,7 @@
 #include "mptunnel/base/drop.h"
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/time.h"
-#include "mptunnel/crypto/traffic_keys.h"
+#include "mptunnel/crypto/kdf.h"
 #include "mptunnel/session/received_set.h"
 #include "mptunnel/wire/frame.h"
 #include "mptunnel/wire/header.h"
@@ -108,9 +108,6 @@ class KeyEpoch {
     void sealed(std::size_t bytes);
   };
 
-  /// Whether the DATAGRAM prefix is written as this implementation writes it.
-  static bool is_shortest_prefix(ConstBytes frames);
-  [[nodiscard]] std::uint64_t clear_check(std::uint64_t token, ConstBytes header, ConstBytes frames) const;
   tl::expected<Bytes, Drop> open_clear(const PacketHeader& header, Bytes packet, TimePoint now);
   static tl::expected<Bytes, Drop> open_sealed(Aead& key, Usage& usage, ReceivedSet& seen,
                                                const PacketHeader& header, Bytes packet, TimePoint now);

@@ -165,8 +165,6 @@ class FrameReader {
   [[nodiscard]] FrameError error() const { return error_; }
 
  private:
-  std::optional<Frame> read(FrameType type);
-
   ByteReader reader_;
   FrameError error_ = FrameError::none;
 };

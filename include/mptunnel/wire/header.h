@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "mptunnel/base/bytes.h"
+#include "mptunnel/base/cursor.h"
 #include "mptunnel/base/ids.h"
 #include "mptunnel/wire/limits.h"
 
@@ -48,6 +49,11 @@ inline std::optional<PacketHeader> decode_header(ConstBytes packet) {
 }
 
 /// Writes the 8 bytes to the front of `out`, which has room for them.
-void encode_header(const PacketHeader& header, Bytes out);
+inline void encode_header(const PacketHeader& header, Bytes out) {
+  ByteWriter writer(out);
+  writer.u8(static_cast<std::uint8_t>(header.type));
+  writer.u24(header.index.value);
+  writer.u32(header.number.value);
+}
 
 }  // namespace mptunnel

@@ -1,5 +1,3 @@
-#include "mptunnel/crypto/traffic_keys.h"
-
 #include <gtest/gtest.h>
 
 #include <optional>
@@ -9,6 +7,7 @@
 
 #include "hex.h"
 #include "kdf_vectors.h"
+#include "mptunnel/crypto/kdf.h"
 
 namespace mptunnel {
 namespace {

@@ -1,6 +1,6 @@
-#include "mptunnel/schedule/path_views.h"
-
 #include <gtest/gtest.h>
+
+#include "mptunnel/schedule/scheduler.h"
 
 namespace mptunnel {
 namespace {

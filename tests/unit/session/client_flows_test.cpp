@@ -1,8 +1,8 @@
-#include "mptunnel/session/client_flows.h"
-
 #include <gtest/gtest.h>
 
 #include <set>
+
+#include "mptunnel/session/flows.h"
 
 namespace mptunnel {
 namespace {

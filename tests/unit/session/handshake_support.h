@@ -7,8 +7,7 @@
 
 #include "epoch_support.h"
 #include "mptunnel/crypto/kdf.h"
-#include "mptunnel/session/client_handshake.h"
-#include "mptunnel/session/pending_handshakes.h"
+#include "mptunnel/session/handshake.h"
 #include "support/test_random.h"
 
 namespace mptunnel::test {

@@ -1,6 +1,6 @@
-#include "mptunnel/session/network_budget.h"
-
 #include <gtest/gtest.h>
+
+#include "mptunnel/session/token_bucket.h"
 
 namespace mptunnel {
 namespace {

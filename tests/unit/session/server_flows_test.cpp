@@ -1,9 +1,9 @@
-#include "mptunnel/session/server_flows.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <utility>
+
+#include "mptunnel/session/flows.h"
 
 namespace mptunnel {
 namespace {
