@@ -25,7 +25,7 @@ namespace mptunnel {
 
 /// Packets that lie back to back in the arena, each `stride` bytes, the last `tail` bytes. The very same
 /// bytes go to each path of `paths`. A run is at most kMaxSegments packets and kMaxSegmentedBytes (see
-/// base/udp_segment.h), or one packet.
+/// base/bytes.h), or one packet.
 struct PacketRun {
   std::size_t offset = 0;
   std::size_t stride = 0;
