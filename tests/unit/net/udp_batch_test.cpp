@@ -1,8 +1,7 @@
 // Datagrams through real sockets on loopback, in the batches in which they are meant to travel.
-#include "mptunnel/net/datagram_socket.h"
-
 #include <array>
 
+#include "mptunnel/net/datagram_socket.h"
 #include "net_support.h"
 
 namespace mptunnel {

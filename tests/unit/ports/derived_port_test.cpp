@@ -1,5 +1,3 @@
-#include "mptunnel/ports/socket_factory.h"
-
 #include <gtest/gtest.h>
 
 #include <array>
@@ -7,6 +5,7 @@
 #include <vector>
 
 #include "mptunnel/crypto/kdf.h"
+#include "mptunnel/ports/socket_factory.h"
 
 namespace mptunnel {
 namespace {

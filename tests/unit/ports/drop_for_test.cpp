@@ -1,10 +1,10 @@
-#include "mptunnel/ports/run_sender.h"
-
 #include <gtest/gtest.h>
 
 #include <array>
 #include <cerrno>
 #include <utility>
+
+#include "mptunnel/ports/run_sender.h"
 
 namespace mptunnel {
 namespace {

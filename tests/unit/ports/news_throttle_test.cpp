@@ -1,6 +1,6 @@
-#include "mptunnel/ports/bridge_log.h"
-
 #include <gtest/gtest.h>
+
+#include "mptunnel/ports/bridge_log.h"
 
 namespace mptunnel {
 namespace {

@@ -1,6 +1,6 @@
-#include "mptunnel/ports/socket_factory.h"
-
 #include <gtest/gtest.h>
+
+#include "mptunnel/ports/socket_factory.h"
 
 namespace mptunnel {
 namespace {
