@@ -62,7 +62,7 @@ TEST_F(StandbyPolicyTest, PathsInUseAreProbedMoreOftenWhileABackupRests) {
   fall(0);
   fall(1);
   update();
-  for (const std::size_t path : {0, 1, 2}) EXPECT_EQ(interval(path), kProbeWhileMoving);
+  for (const std::size_t path : {0U, 1U, 2U}) EXPECT_EQ(interval(path), kProbeWhileMoving);
 }
 
 TEST_F(StandbyPolicyTest, PlainPathsNeverRest) {
