@@ -5,19 +5,19 @@
 namespace mptunnel {
 namespace {
 
-constexpr std::array<std::string_view, 4> kNames{"debug", "info", "warning", "error"};
+constexpr std::array<std::string_view, 4> kLevelNames{"debug", "info", "warning", "error"};
 
 }  // namespace
 
 std::optional<LogLevel> parse_log_level(std::string_view word) {
-  for (std::size_t i = 0; i < kNames.size(); ++i) {
-    if (kNames.at(i) == word) return static_cast<LogLevel>(i);
+  for (std::size_t i = 0; i < kLevelNames.size(); ++i) {
+    if (kLevelNames.at(i) == word) return static_cast<LogLevel>(i);
   }
   return std::nullopt;
 }
 
 std::string_view name_of(LogLevel level) {
-  return kNames.at(static_cast<std::size_t>(level));
+  return kLevelNames.at(static_cast<std::size_t>(level));
 }
 
 }  // namespace mptunnel

@@ -16,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration kRetryAfter = 1s;
+constexpr Duration kOpenAgainAfter = 1s;
 /// Lists that are cut in two by a change are asked for again this often.
 constexpr int kListAttempts = 10;
 /// Datagrams that one wake-up takes: then others have their turn.
@@ -244,7 +244,7 @@ void InterfaceWatch::read_all() {
     said_problem_ = true;
     watcher_.reset();
     socket_.reset();
-    retry_.set(monotonic_now() + kRetryAfter);
+    retry_.set(monotonic_now() + kOpenAgainAfter);
     return;
   }
   // Whatever was lost may have been a change and back, which the table can't show.

@@ -1,7 +1,5 @@
 """A flood on one client, one flow or one path leaves the others, the timers and the control packets alone."""
 
-import os
-
 import harness
 from harness import PORTS, check
 
@@ -12,13 +10,6 @@ PING_BYTES, FLOOD_BYTES, SEEN_BYTES = 200, 1400, 1000
 # The target is 3 ms, and tests/bench/run measures it. A test that shares its machine can only tell whether anything starves.
 STARVED_MS = 20
 SOCKETS = 8
-
-
-def favour(*processes):
-    """What is tested is how the programs share themselves out, not how the system shares out its processors."""
-    if os.geteuid() == 0:
-        for process in processes:
-            os.setpriority(os.PRIO_PROCESS, process.pid, -15)
 
 
 def tunnel_of(test, name, server_port=None, target=None):
@@ -58,7 +49,7 @@ def beside(test, tunnel, what, start_flood, *options):
     calm = ping(test, tunnel.port, "calm ping", *options).json()
     flooding = start_flood()
     pinging = ping(test, tunnel.port, "ping", *options)
-    favour(pinging)
+    harness.favour(pinging)
     result = pinging.json()
     flooding.signal(harness.signal.SIGINT)
     flooded = flooding.json()
@@ -76,7 +67,7 @@ def one_client_floods(test):
     loud.start_client()
     for tunnel in (quiet, loud):
         tunnel.client.wait_for("session with mpserver started")
-    favour(echo, quiet.server, quiet.client)
+    harness.favour(echo, quiet.server, quiet.client)
     beside(test, quiet, "beside a client that floods", lambda: flood(test, loud.port, "flood"))
 
 
@@ -85,7 +76,7 @@ def one_flow_floods(test):
     echo = echo_for_pings(test)
     tunnel = tunnel_of(test, "flows", target=echo.port)
     tunnel.start().wait_up()
-    favour(echo, tunnel.server, tunnel.client)
+    harness.favour(echo, tunnel.server, tunnel.client)
     # mpclient has eight receive buffers, chosen by the application's port.
     ports = [PORTS.take() for _ in range(2)]
     while ports[0] % SOCKETS == ports[1] % SOCKETS:
@@ -99,7 +90,7 @@ def one_path_is_flooded(test):
     echo = echo_for_pings(test)
     tunnel = tunnel_of(test, "path", target=echo.port)
     tunnel.start().wait_up()
-    favour(echo, tunnel.server, tunnel.client)
+    harness.favour(echo, tunnel.server, tunnel.client)
     beside(test, tunnel, "with a path that is flooded", lambda: test.start(
         ["udp_probe", "garbage", f"127.0.0.2:{tunnel.server_port}", "--rate", 200000, "--for", 60, "--mode", "random", "--size",
          "8-1400"], "garbage"))

@@ -33,6 +33,7 @@ FIRST_PORT, PORTS_PER_BLOCK, PORT_BLOCKS = 2048, 128, 64
 CRASHED = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:|[Aa]ssertion|terminate called")
 LOG_TIME = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\.(\d{3}) ")
 PR_SET_PDEATHSIG = 1
+PRIORITY = -7
 
 
 class Failure(Exception):
@@ -124,8 +125,18 @@ PORTS = Ports()
 # --- Processes --------------------------------------------------------------------------------------------------
 
 
-def _die_with_parent():
+def _before_exec():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # What is tested is what the programs do, not how the system shares its processors between them and what runs beside the test.
+    if os.geteuid() == 0:
+        os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
+
+
+def favour(*processes):
+    """The same, before other programs of the test, which flood."""
+    if os.geteuid() == 0:
+        for process in processes:
+            os.setpriority(os.PRIO_PROCESS, process.pid, 2 * PRIORITY)
 
 
 # The kernel ends a child when the THREAD that started it ends: so one thread starts them all.
@@ -149,7 +160,7 @@ class Process:
         environment.update(env or {})
         self._popen = _spawner.submit(
             subprocess.Popen, self.arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, env=environment, cwd=cwd, preexec_fn=_die_with_parent).result()
+            stderr=subprocess.STDOUT, env=environment, cwd=cwd, preexec_fn=_before_exec).result()
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self):
