@@ -32,7 +32,7 @@ ClientIdentity identity_of(const SecretKey* key, std::string_view salt, ConstByt
 }
 
 enum class Direction : std::uint8_t { to_server = 0, to_client = 1 };
-enum class Purpose : std::uint8_t { data = 0, control = 1, clear_token = 2 };
+enum class Purpose : std::uint8_t { data = 0, control = 1, clear_check = 2 };
 
 struct Derivation {
   const NoiseSplit& split;
@@ -53,10 +53,10 @@ struct Derivation {
     fill(direction, purpose, key.bytes);
     return key;
   }
-  [[nodiscard]] std::uint64_t token(Direction direction) const {
-    std::array<std::uint8_t, 8> bytes{};
-    fill(direction, Purpose::clear_token, bytes);
-    return *ByteReader(bytes).u64();
+  [[nodiscard]] SipHashKey clear_key(Direction direction) const {
+    std::array<std::uint8_t, 16> bytes{};
+    fill(direction, Purpose::clear_check, bytes);
+    return siphash_key(bytes);
   }
 };
 
@@ -120,8 +120,8 @@ TrafficKeys derive_traffic_keys(const NoiseSplit& split, std::uint8_t version, C
                    std::nullopt,
                    Aead(control, derive.key(out, Purpose::control), Aead::Use::seal),
                    Aead(control, derive.key(in, Purpose::control), Aead::Use::open),
-                   derive.token(out),
-                   derive.token(in),
+                   derive.clear_key(out),
+                   derive.clear_key(in),
                    cipher};
   if (cipher != Cipher::none) {
     keys.data_seal.emplace(cipher, derive.key(out, Purpose::data), Aead::Use::seal);

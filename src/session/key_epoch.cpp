@@ -14,23 +14,19 @@ constexpr std::uint64_t blocks_of(std::size_t bytes) {
   return bytes / kBlockBytes + 1;
 }
 
-/// A one-to-one mix of 64 bits (the finalizer of SplitMix64): a change of any input bit changes the result.
-constexpr std::uint64_t mix(std::uint64_t value) {
-  value = (value ^ value >> 30U) * 0xbf58476d1ce4e5b9U;
-  value = (value ^ value >> 27U) * 0x94d049bb133111ebU;
-  return value ^ value >> 31U;
-}
-
-std::uint64_t clear_check(std::uint64_t token, ConstBytes header, ConstBytes frames) {
-  // The number and the flow decide where a payload goes and whether it is a copy: a bit that the network
-  // flips there must not pass, though this is no authentication. The prefix of a DATAGRAM frame is 2 or 3
-  // bytes.
-  std::uint64_t place = 0;
-  for (const std::uint8_t byte : header) place = place << 8U | byte;
+/// The check of a clear DATA packet: `header` are its first 8 bytes, `frames` begin with the prefix of its
+/// DATAGRAM frame, `size` is that of the packet.
+std::uint64_t clear_check(const SipHashKey& key, ConstBytes header, ConstBytes frames, std::size_t size) {
+  // The number and the flow decide where a payload goes and whether it is a copy: nobody without the key may
+  // choose them.
+  std::array<std::uint8_t, kHeaderBytes + 1 + 2 + 4> bytes{};
   ByteReader reader(frames);
-  const std::uint64_t type = reader.u8().value_or(0);
-  const std::uint64_t flow = reader.varint().value_or(0);
-  return token ^ mix(place) ^ mix(~(type << 32U | flow));
+  ByteWriter writer(bytes);
+  writer.bytes(header);
+  writer.u8(reader.u8().value_or(0));
+  writer.u16(reader.varint().value_or(0));
+  writer.u32(static_cast<std::uint32_t>(size));
+  return siphash(key, bytes);
 }
 
 /// Whether the DATAGRAM prefix is written as this implementation writes it.
@@ -69,7 +65,7 @@ tl::expected<void, Drop> KeyEpoch::seal_data(ConstBytes head, ConstBytes body, B
     keys_.data_seal->seal(packet_nonce(number), out.first(kHeaderBytes), head, body, behind);
   } else {
     ByteWriter writer(behind);
-    writer.u64(clear_check(keys_.clear_token_send, out.first(kHeaderBytes), head));
+    writer.u64(clear_check(keys_.clear_send, out.first(kHeaderBytes), head, out.size()));
     writer.bytes(head);
     writer.bytes(body);
   }
@@ -138,7 +134,7 @@ bool KeyEpoch::verifies(const PacketHeader& header, Bytes packet) {
   const auto check = reader.u64();
   // A flipped bit that makes the flow id longer takes in a byte of the payload, and the check can't see that.
   return check && is_shortest_prefix(reader.rest()) &&
-         *check == clear_check(keys_.clear_token_receive, packet.first(kHeaderBytes), reader.rest());
+         *check == clear_check(keys_.clear_receive, packet.first(kHeaderBytes), reader.rest(), packet.size());
 }
 
 void KeyEpoch::announce_data(std::uint32_t sealed) {

@@ -9,6 +9,7 @@
 #include "mptunnel/base/endpoint.h"
 #include "mptunnel/crypto/aead.h"
 #include "mptunnel/crypto/noise.h"
+#include "mptunnel/crypto/siphash.h"
 #include "mptunnel/wire/frame.h"
 #include "mptunnel/wire/handshake.h"
 
@@ -42,15 +43,15 @@ enum class Role : std::uint8_t { client, server };
 
 /// A key per direction and packet type: HKDF(Noise split output of the direction, salt = none, info =
 /// "mptunnel traffic" | version 1 | cipher 1 | direction 1 (0: client to server, 1: back) | purpose 1 (0:
-/// DATA, 1: CONTROL, 2: clear token)).
+/// DATA, 1: CONTROL, 2: clear check)).
 struct TrafficKeys {
-  /// Absent if `cipher` is none: DATA then carries a clear check made from the tokens.
+  /// Absent if `cipher` is none: DATA then carries a clear check under the clear keys.
   std::optional<Aead> data_seal;
   std::optional<Aead> data_open;
   Aead control_seal;  ///< ChaCha20-Poly1305 if `cipher` is none, else `cipher`
   Aead control_open;
-  std::uint64_t clear_token_send = 0;
-  std::uint64_t clear_token_receive = 0;
+  SipHashKey clear_send;
+  SipHashKey clear_receive;
   Cipher cipher = Cipher::none;
 };
 

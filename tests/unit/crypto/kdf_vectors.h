@@ -73,33 +73,33 @@ struct TrafficVector {
   std::string_view name;
   std::string_view data_to_server;
   std::string_view control_to_server;
-  std::string_view token_to_server;
+  std::string_view clear_to_server;
   std::string_view data_to_client;
   std::string_view control_to_client;
-  std::string_view token_to_client;
+  std::string_view clear_to_client;
 };
 inline constexpr std::array<TrafficVector, 3> kTrafficVectors{{
     {"None",
      "20626ea1bf2a1ee300a4cc7c8a60374b16f2e4062542e2abb0957e5c3195a43e",
      "6403ac660cd744be6e083743b89cfbff678c370b60ede71f8a86bfe40027a130",
-     "df17398bf4a150fb",
+     "df17398bf4a150fb6ab15c724422112f",
      "5ee400dca2b2813e3aa1bde22be3140b6c1f46a7021dabd85252a18ab6f517c4",
      "c869f5526b48c69a0662e02a71b823d8e941d192f938eee698e776a58127d218",
-     "db8e6dea8f623a88"},
+     "db8e6dea8f623a8804d3852a731fa50a"},
     {"Aes256Gcm",
      "ad9615643d636b4db413e7be4f83152a509d69ba4d61ddf109c97443237fbf0c",
      "4f9f556bbaa591f8ecfbc41d270dd9256e684b994b2d9c1eb3e010a67f2e557e",
-     "7e6b09029bc9390d",
+     "7e6b09029bc9390de256fa540e8bd347",
      "3ce3feaef915ea404a611d05951d408817c5e51b69f86e594ea37c7d38a665b9",
      "f3a7be56c2b9aa974e4dbd697b4e6b44e48593415f04b023240181229d47aa9a",
-     "36a844990d1ab637"},
+     "36a844990d1ab637721508331bee0279"},
     {"ChaCha20Poly1305",
      "2ba7e6e7accf219c725e21d563d8159dbcad3f2b886ac44cb9863fce25fe190d",
      "0a80e87a636cc512196f331f2c8962bf636eda921e4415f0f1cabd6fe2bc17c0",
-     "31e09269262b0e91",
+     "31e09269262b0e9119d74fe071c08bc8",
      "0a0aa1479c62bdd68319c31c2c06d934b56d568f3a34c20e81bc12030729fd8f",
      "2bde15c9381bcec1704f8e064f8798963e853b8688121fd4378b24e07377fd19",
-     "5b54a79368477055"},
+     "5b54a79368477055e43e33596f7fffa6"},
 }};
 
 }  // namespace mptunnel::test

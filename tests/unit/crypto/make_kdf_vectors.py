@@ -94,13 +94,13 @@ def print_traffic():
     for name, cipher in (("None", 0), ("Aes256Gcm", 1), ("ChaCha20Poly1305", 2)):
         row = [name]
         for secret, direction in ((b"\x11" * 32, 0), (b"\x22" * 32, 1)):
-            for purpose, count in ((0, 32), (1, 32), (2, 8)):
+            for purpose, count in ((0, 32), (1, 32), (2, 16)):
                 info = b"mptunnel traffic" + bytes([1, cipher, direction, purpose])
                 row.append(hkdf(secret, b"", info, count))
         rows.append(row)
     table("TrafficVector", "kTrafficVectors",
-          ("name", "data_to_server", "control_to_server", "token_to_server", "data_to_client", "control_to_client",
-           "token_to_client"), rows)
+          ("name", "data_to_server", "control_to_server", "clear_to_server", "data_to_client", "control_to_client",
+           "clear_to_client"), rows)
 
 
 def main():

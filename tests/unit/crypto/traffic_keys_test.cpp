@@ -50,10 +50,8 @@ std::vector<std::uint8_t> sealed_with(Cipher cipher, std::string_view key) {
   return seal(sealer);
 }
 
-std::uint64_t number_of(std::string_view digits) {
-  std::uint64_t value = 0;
-  for (const std::uint8_t byte : from_hex(digits)) value = value << 8U | byte;
-  return value;
+SipHashKey clear_key_of(std::string_view digits) {
+  return siphash_key(from_hex(digits));
 }
 
 TEST(TrafficKeys, AreThoseOfAnIndependentDerivation) {
@@ -65,8 +63,8 @@ TEST(TrafficKeys, AreThoseOfAnIndependentDerivation) {
     TrafficKeys server = keys_of(cipher, Role::server);
     EXPECT_EQ(seal(client.control_seal), sealed_with(control_cipher(cipher), vector.control_to_server));
     EXPECT_EQ(seal(server.control_seal), sealed_with(control_cipher(cipher), vector.control_to_client));
-    EXPECT_EQ(client.clear_token_send, number_of(vector.token_to_server));
-    EXPECT_EQ(client.clear_token_receive, number_of(vector.token_to_client));
+    EXPECT_EQ(client.clear_send, clear_key_of(vector.clear_to_server));
+    EXPECT_EQ(client.clear_receive, clear_key_of(vector.clear_to_client));
     if (cipher == Cipher::none) continue;
     ASSERT_TRUE(client.data_seal && server.data_seal);
     EXPECT_EQ(seal(*client.data_seal), sealed_with(cipher, vector.data_to_server));
@@ -81,8 +79,8 @@ TEST(TrafficKeys, OpenAtTheOtherEndWhatWasSealed) {
     TrafficKeys server = keys_of(cipher, Role::server);
     EXPECT_TRUE(opens(server.control_open, seal(client.control_seal)));
     EXPECT_TRUE(opens(client.control_open, seal(server.control_seal)));
-    EXPECT_EQ(client.clear_token_send, server.clear_token_receive);
-    EXPECT_EQ(server.clear_token_send, client.clear_token_receive);
+    EXPECT_EQ(client.clear_send, server.clear_receive);
+    EXPECT_EQ(server.clear_send, client.clear_receive);
     EXPECT_EQ(client.cipher, cipher);
     if (cipher == Cipher::none) continue;
     EXPECT_TRUE(opens(*server.data_open, seal(*client.data_seal)));
@@ -98,12 +96,12 @@ TEST(TrafficKeys, HaveNoDataKeyUnderNone) {
 TEST(TrafficKeys, DifferByDirectionTypeCipherVersionAndSecret) {
   // A packet sealed with one key; equal keys under one cipher would give equal packets.
   std::set<std::string> packets;
-  std::set<std::uint64_t> tokens;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> clear_keys;
   std::size_t made = 0;
   std::size_t derivations = 0;
   const auto add = [&](TrafficKeys keys) {
     ++derivations;
-    tokens.insert(keys.clear_token_send);
+    clear_keys.emplace(keys.clear_send.k0, keys.clear_send.k1);
     packets.insert(test::to_hex(seal(keys.control_seal)));
     ++made;
     if (!keys.data_seal) return;
@@ -119,7 +117,7 @@ TEST(TrafficKeys, DifferByDirectionTypeCipherVersionAndSecret) {
   add(derive_traffic_keys(split_of(0x33, 0x22), kProtocolVersion, Cipher::aes_256_gcm, Role::client));
   add(derive_traffic_keys(split_of(0x11, 0x33), kProtocolVersion, Cipher::aes_256_gcm, Role::server));
   EXPECT_EQ(packets.size(), made);
-  EXPECT_EQ(tokens.size(), derivations);
+  EXPECT_EQ(clear_keys.size(), derivations);
 }
 
 TEST(TrafficKeys, DoNotOpenTheOtherTypeOrTheOwnDirection) {
