@@ -77,10 +77,25 @@ void hkdf(ConstBytes secret, ConstBytes salt, ConstBytes info, Bytes out) {
   }
 }
 
-KeyId derive_key_id(const SecretKey& key, const HandshakeSalt& salt) {
-  KeyId id{};
-  hkdf(key.bytes, salt, bytes_of("mptunnel key id"), id);
-  return id;
+HandshakeKey derive_handshake_key(const SecretKey* key) {
+  const SecretKey none;
+  const ConstBytes secret = key == nullptr ? none.bytes : key->bytes;
+  HandshakeKey derived;
+  if (key != nullptr) hkdf(secret, bytes_of("mptunnel key name"), {}, derived.name);
+  std::array<std::uint8_t, 16> mac{};
+  hkdf(secret, bytes_of("mptunnel handshake mac"), {}, mac);
+  derived.mac = siphash_key(mac);
+  return derived;
+}
+
+void write_handshake_mac(const SipHashKey& key, Bytes packet) {
+  const std::size_t covered = packet.size() - kHandshakeMacBytes;
+  ByteWriter(packet.subspan(covered)).u64(siphash(key, packet.first(covered)));
+}
+
+bool verifies_handshake_mac(const SipHashKey& key, ConstBytes packet) {
+  const std::size_t covered = packet.size() - kHandshakeMacBytes;
+  return *ByteReader(packet.subspan(covered)).u64() == siphash(key, packet.first(covered));
 }
 
 ClientIdentity derive_client_identity(const SecretKey* key, std::string_view machine_id,

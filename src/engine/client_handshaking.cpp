@@ -32,8 +32,12 @@ TimePoint ClientHandshaking::deadline() const {
 }
 
 TimePoint ClientHandshaking::silence_deadline() const {
+  return state_.activity.is_moving() ? silent_from() : kNever;
+}
+
+TimePoint ClientHandshaking::silent_from() const {
   const auto since = prober_.unanswered_since();
-  if (!state_.activity.is_moving() || !since) return kNever;
+  if (!since) return kNever;
   return *since + std::max(kSilentAfter, 3 * state_.paths.fastest_rtt().value_or(Duration{}));
 }
 
@@ -73,10 +77,12 @@ void ClientHandshaking::give_up_handshake() {
 void ClientHandshaking::send_handshake(Output& out, TimePoint now) {
   if (!handshake_.has_attempt() || now - handshake_.begun() >= kHandshakeAttemptLife)
     handshake_.begin(free_index(), now);
-  const ConstBytes message = handshake_.message();
-  const Bytes packet = out.make_packet(message.size());
-  std::copy(message.begin(), message.end(), packet.begin());
-  out.send(message.size(), state_.paths.available(), SessionHandle{}, kNoEpoch);
+  LinkEpoch* current = state_.link.current();
+  const bool is_inside = current != nullptr && !is_for_silence_ && now < silent_from() &&
+                         current->keys().is_usable(now) && current->keys().peer_knows(FrameType::handshake);
+  if (is_inside) send_inside(*current, out, now);
+  if (!is_inside || now - *handshaking_since_ >= kRenewalInsideFor)
+    send_outside(state_.paths.available(), out, now);
 
   last_handshake_ = now;
   Duration interval = kHandshakeRepeat;
@@ -91,6 +97,32 @@ void ClientHandshaking::send_handshake(Output& out, TimePoint now) {
     return;
   said_no_answer_ = true;
   out.events.emplace_back(NoAnswer{});
+}
+
+void ClientHandshaking::send_inside(LinkEpoch& epoch, Output& out, TimePoint now) {
+  state_.sender.send_control(epoch, {HandshakeFrame{handshake_.message()}}, state_.paths.carrying(now), out,
+                             now);
+}
+
+void ClientHandshaking::send_outside(PathSet paths, Output& out, TimePoint now) {
+  const auto send = [&out](ConstBytes message, PathSet to) {
+    const Bytes packet = out.make_packet(message.size());
+    std::copy(message.begin(), message.end(), packet.begin());
+    out.send(message.size(), to, SessionHandle{}, kNoEpoch);
+  };
+  const PathSet proved = handshake_.paths_with_cookies(now) & paths;
+  if (const PathSet others = paths - proved; !others.empty()) send(handshake_.message(), others);
+  for (const PathId path : proved) send(handshake_.message_for(path), PathSet::of(path));
+}
+
+void ClientHandshaking::on_cookie(ConstBytes packet, PathId path, Output& out, TimePoint now) {
+  const auto read = is_handshaking_ ? handshake_.read_cookie(packet, path, now)
+                                    : tl::expected<void, Drop>(tl::unexpected(Drop::handshake_stale));
+  if (!read) {
+    state_.context.drops.add(read.error());
+    return;
+  }
+  if (handshake_.has_attempt()) send_outside(PathSet::of(path), out, now);
 }
 
 SessionIndex ClientHandshaking::free_index() {

@@ -55,6 +55,9 @@ struct ClientInbound::ControlVisitor {
   void operator()(const MtuSeenFrame& seen) const {
     if (is_of_this_path(seen.path)) in.state_.paths[arrival.path].mtu.on_seen(seen.size, arrival.now);
   }
+  void operator()(const HandshakeFrame& handshake) const {
+    if (is_first(FrameType::handshake)) in.handshaking_.on_answer(handshake.packet, arrival.out, arrival.now);
+  }
   template <typename Other>
   void operator()(const Other&) const {
     in.state_.context.drops.add(Drop::unexpected_frame);
@@ -92,6 +95,8 @@ void ClientInbound::on_packet(PathId path, Bytes packet, Output& out, TimePoint 
     on_control(arrival);
   } else if (header->type == PacketType::handshake2) {
     handshaking_.on_answer(packet, out, now);
+  } else if (header->type == PacketType::cookie) {
+    handshaking_.on_cookie(packet, path, out, now);
   } else {
     state_.context.drops.add(Drop::unknown_type);
   }

@@ -65,6 +65,9 @@ struct ServerControl::Visitor {
     path.mtu.on_seen(seen.size, arrival.now);
     control.state_.alarm.wake_for_mtu(*epoch.session, path, arrival.now);
   }
+  void operator()(const HandshakeFrame& handshake) const {
+    if (is_first(FrameType::handshake)) control.on_handshake(*epoch.session, handshake, reply, arrival);
+  }
   template <typename Other>
   void operator()(const Other&) const {
     drops().add(Drop::unexpected_frame);
@@ -182,6 +185,18 @@ void ServerControl::on_echo(EpochRef epoch, std::uint64_t token, std::optional<P
     }
     return;
   }
+}
+
+void ServerControl::on_handshake(ServerSession& session, const HandshakeFrame& handshake, Reply& reply,
+                                 const ServerArrival& arrival) {
+  const auto answer =
+      state_.pending.renew(handshake.packet, session.renewals, state_.table.epochs().chooser(), arrival.now);
+  if (!answer) {
+    state_.context.drops.add(answer.error());
+    return;
+  }
+  state_.alarm.wake_by(arrival.now + kServerTick);
+  reply.frames.emplace_back(HandshakeFrame{answer->response});
 }
 
 void ServerControl::on_fragment(EpochRef epoch, const FragmentFrame& fragment, const ServerArrival& arrival) {

@@ -56,14 +56,8 @@ void ServerInbound::on_packet(const ServerArrival& arrival) {
 }
 
 void ServerInbound::on_handshake1(const ServerArrival& arrival) {
-  // Drawn when an index is really looked for: copies and repeats of a handshake need none.
-  EpochTable& epochs = state_.table.epochs();
-  std::optional<std::size_t> lane;
-  const auto is_free = [&](SessionIndex index) {
-    if (!lane) lane = epochs.next_lane();
-    return epochs.is_free(index, *lane);
-  };
-  const auto answer = state_.pending.answer(arrival.packet, arrival.route.remote, is_free, arrival.now);
+  const auto answer = state_.pending.answer(arrival.packet, arrival.route.remote,
+                                            state_.table.epochs().chooser(), arrival.now);
   if (!answer) {
     state_.context.drops.add(answer.error());
     if (answer.error() == Drop::handshake_key && other_key_lines_.take(arrival.now))
@@ -74,6 +68,7 @@ void ServerInbound::on_handshake1(const ServerArrival& arrival) {
   const Bytes packet = arrival.out.make_packet(answer->response.size());
   std::copy(answer->response.begin(), answer->response.end(), packet.begin());
   arrival.out.send_direct(packet.size(), arrival.route);
+  if (answer->is_cookie) state_.context.drops.add(Drop::handshake_unproved);
   if (answer->refusal != Refusal::none && answer->is_new && refused_lines_.take(arrival.now))
     arrival.out.events.emplace_back(HandshakeRefused{answer->refusal, arrival.route});
 }

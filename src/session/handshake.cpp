@@ -28,21 +28,23 @@ bool contains(const std::vector<T>& all, T wanted) {
 }  // namespace
 
 ClientHandshake::ClientHandshake(const HandshakeSettings& settings, RandomSource& random)
-    : settings_(settings), random_(random) {}
+    : settings_(settings),
+      key_(derive_handshake_key(settings.key ? &*settings.key : nullptr)),
+      random_(random) {}
 
 void ClientHandshake::begin(SessionIndex local, TimePoint now) {
   HandshakePrefix prefix;
   prefix.type = PacketType::handshake1;
   prefix.index = local;
   random_.fill(prefix.salt);
+  prefix.key_name = key_.name;
   const SecretKey* key = settings_.key ? &*settings_.key : nullptr;
-  if (key != nullptr) prefix.key_id = derive_key_id(*key, prefix.salt);
 
   HandshakePayload payload;
   payload.versions = {kProtocolVersion};
   payload.ciphers = allowed_ciphers(settings_);
   payload.frames = kKnownFrames;
-  const std::size_t room = kHandshake1Bytes - kHandshakePrefixBytes - noise_message1_overhead(key != nullptr);
+  const std::size_t room = kHandshake1Bytes - kHandshakeAroundBytes - noise_message1_overhead(key != nullptr);
 
   NoiseHandshake noise(NoiseHandshake::Role::initiator, handshake_prologue(prefix), key, random_);
   const auto noise_message = noise.write_message(encode_handshake_payload(payload, room));
@@ -50,6 +52,8 @@ void ClientHandshake::begin(SessionIndex local, TimePoint now) {
   const HandshakePrefixBytes head = encode_handshake_prefix(prefix);
   std::vector<std::uint8_t> message(head.begin(), head.end());
   message.insert(message.end(), noise_message->begin(), noise_message->end());
+  message.resize(message.size() + kHandshakeMacBytes);
+  write_handshake_mac(key_.mac, message);
 
   attempts_[1] = std::move(attempts_[0]);
   attempts_[0].emplace(Attempt{prefix, std::move(noise), std::move(message), now});
@@ -60,14 +64,11 @@ tl::expected<std::unique_ptr<KeyEpoch>, HandshakeFailure> ClientHandshake::read(
   if (packet.size() > kMaxHandshakeBytes) return failure(Drop::handshake_size);
   const auto prefix = decode_handshake_prefix(packet);
   if (!prefix || prefix->type != PacketType::handshake2) return failure(Drop::handshake_invalid);
-  const auto attempt =
-      std::find_if(attempts_.begin(), attempts_.end(), [&](const std::optional<Attempt>& candidate) {
-        return candidate && candidate->prefix.index == prefix->index &&
-               candidate->prefix.salt == prefix->salt && candidate->prefix.key_id == prefix->key_id;
-      });
-  if (attempt == attempts_.end()) return failure(Drop::handshake_stale);
+  std::optional<Attempt>* attempt = find(*prefix);
+  if (attempt == nullptr) return failure(Drop::handshake_stale);
+  if (!verifies_handshake_mac(key_.mac, packet)) return failure(Drop::handshake_mac);
   if (!answers_.take(now)) return failure(Drop::handshake_rate);
-  const auto bytes = (*attempt)->noise.read_message(packet.subspan(kHandshakePrefixBytes));
+  const auto bytes = (*attempt)->noise.read_message(noise_message_in(packet));
   if (!bytes) return failure(Drop::handshake_invalid);
   const auto payload = decode_handshake_payload(*bytes);
   if (!payload) {
@@ -75,6 +76,49 @@ tl::expected<std::unique_ptr<KeyEpoch>, HandshakeFailure> ClientHandshake::read(
     return failure(Drop::handshake_invalid);
   }
   return accept(**attempt, *payload, now);
+}
+
+std::optional<ClientHandshake::Attempt>* ClientHandshake::find(const HandshakePrefix& answer) {
+  for (std::optional<Attempt>& attempt : attempts_) {
+    if (!attempt) continue;
+    const HandshakePrefix& asked = attempt->prefix;
+    if (asked.index == answer.index && asked.salt == answer.salt && asked.key_name == answer.key_name)
+      return &attempt;
+  }
+  return nullptr;
+}
+
+tl::expected<void, Drop> ClientHandshake::read_cookie(ConstBytes packet, PathId path, TimePoint now) {
+  if (packet.size() != kHandshakeAroundBytes) return tl::unexpected(Drop::handshake_size);
+  const auto prefix = decode_handshake_prefix(packet);
+  if (!prefix || prefix->type != PacketType::cookie) return tl::unexpected(Drop::handshake_invalid);
+  if (find(*prefix) == nullptr) return tl::unexpected(Drop::handshake_stale);
+  if (!verifies_handshake_mac(key_.mac, packet)) return tl::unexpected(Drop::handshake_mac);
+  std::optional<Shown>& cookie = cookies_.at(path.value);
+  if (cookie && now - cookie->since < kCookieShownEach) return tl::unexpected(Drop::handshake_rate);
+  cookie = {prefix->cookie, now};
+  return {};
+}
+
+std::vector<std::uint8_t> ClientHandshake::message_for(PathId path) const {
+  std::vector<std::uint8_t> message = attempts_.front()->message;
+  const std::optional<Shown>& cookie = cookies_.at(path.value);
+  if (!cookie) return message;
+  HandshakePrefix prefix = attempts_.front()->prefix;
+  prefix.cookie = cookie->cookie;
+  const HandshakePrefixBytes head = encode_handshake_prefix(prefix);
+  std::copy(head.begin(), head.end(), message.begin());
+  write_handshake_mac(key_.mac, message);
+  return message;
+}
+
+PathSet ClientHandshake::paths_with_cookies(TimePoint now) {
+  PathSet paths;
+  for (std::size_t i = 0; i < cookies_.size(); ++i) {
+    if (cookies_[i] && now - cookies_[i]->since >= kCookieLife) cookies_[i].reset();
+    if (cookies_[i]) paths.insert(PathId{static_cast<std::uint8_t>(i)});
+  }
+  return paths;
 }
 
 tl::expected<std::unique_ptr<KeyEpoch>, HandshakeFailure> ClientHandshake::accept(
@@ -102,49 +146,91 @@ bool PendingHandshakes::IsLess::operator()(const Message& a, const Message& b) c
 }
 
 PendingHandshakes::PendingHandshakes(const HandshakeSettings& settings, RandomSource& random)
-    : PendingHandshakes(settings, random, random.u64()) {}
-
-PendingHandshakes::PendingHandshakes(const HandshakeSettings& settings, RandomSource& random,
-                                     std::uint64_t salt)
     : settings_(settings),
+      key_(derive_handshake_key(settings.key ? &*settings.key : nullptr)),
       random_(random),
-      handshakes_({kHandshakesPerSecond, kHandshakeBurst},
-                  {kHandshakesPerSecondOfNetwork, kHandshakeBurstOfNetwork}, salt),
-      key_checks_({kKeyChecksPerSecond, kKeyCheckBurst},
-                  {kKeyChecksPerSecondOfNetwork, kKeyCheckBurstOfNetwork}, salt) {}
+      proof_(random),
+      proved_({kHandshakesPerSecond, kHandshakeBurst},
+              {kHandshakesPerSecondOfNetwork, kHandshakeBurstOfNetwork}, random.u64()),
+      cookies_({kCookiesPerSecond, kCookieBurst}, {kCookiesPerSecondOfNetwork, kCookieBurstOfNetwork},
+               random.u64()),
+      seen_key_{random.u64(), random.u64()} {}
+
+tl::expected<HandshakePrefix, Drop> PendingHandshakes::read_prefix(ConstBytes packet) const {
+  if (packet.size() < kHandshake1Bytes || packet.size() > kMaxHandshakeBytes)
+    return tl::unexpected(Drop::handshake_size);
+  const auto prefix = decode_handshake_prefix(packet);
+  if (!prefix || prefix->type != PacketType::handshake1) return tl::unexpected(Drop::handshake_invalid);
+  if (prefix->key_name != key_.name) return tl::unexpected(Drop::handshake_key);
+  if (!verifies_handshake_mac(key_.mac, packet)) return tl::unexpected(Drop::handshake_mac);
+  return *prefix;
+}
+
+PendingHandshakes::Message PendingHandshakes::message_in(const HandshakePrefix& prefix, ConstBytes packet) {
+  Message message(packet.begin(), packet.end() - kHandshakeMacBytes);
+  const HandshakePrefixBytes prologue = handshake_prologue(prefix);
+  std::copy(prologue.begin(), prologue.end(), message.begin());
+  return message;
+}
 
 tl::expected<PendingHandshakes::Answer, Drop> PendingHandshakes::answer(ConstBytes packet,
                                                                         const Endpoint& from,
                                                                         const IsIndexFree& is_free,
                                                                         TimePoint now) {
-  if (packet.size() < kHandshake1Bytes || packet.size() > kMaxHandshakeBytes) {
-    return tl::unexpected(Drop::handshake_size);
-  }
-  const auto prefix = decode_handshake_prefix(packet);
-  if (!prefix || prefix->type != PacketType::handshake1) return tl::unexpected(Drop::handshake_invalid);
-  Message message(packet.begin(), packet.end());
-  const HandshakePrefixBytes prologue = handshake_prologue(*prefix);
-  std::copy(prologue.begin(), prologue.end(), message.begin());
-  if (const auto known = entries_.find(message); known != entries_.end()) {
-    return Answer{known->second.response, known->second.refusal, false};
-  }
+  const auto prefix = read_prefix(packet);
+  if (!prefix) return tl::unexpected(prefix.error());
+  Message message = message_in(*prefix, packet);
+  if (const auto known = entries_.find(message); known != entries_.end()) return repeat(known->second, now);
 
-  if (const auto ours = check_key(*prefix, from, now); !ours) return tl::unexpected(ours.error());
-  if (!handshakes_.take(from, now)) return tl::unexpected(Drop::handshake_rate);
-  auto made = respond(*prefix, packet.subspan(kHandshakePrefixBytes), is_free, now);
+  // Without a key anybody can make messages that were never seen.
+  const std::uint64_t fingerprint = siphash(seen_key_, message);
+  if (settings_.key && seen_.contains(fingerprint)) return tl::unexpected(Drop::handshake_replay);
+  if (proof_.holds(prefix->cookie, from, now)) {
+    if (!proved_.take(from, now)) return tl::unexpected(Drop::handshake_rate);
+  } else if (!unproved_.take(now)) {
+    return ask_for_proof(*prefix, from, now);
+  }
+  auto made = respond(*prefix, noise_message_in(packet), is_free, now);
   if (!made) return tl::unexpected(made.error());
-  const Entry& entry = insert(std::move(message), std::move(*made));
-  return Answer{entry.response, entry.refusal, true};
+  if (settings_.key) seen_.insert(fingerprint);
+  if (order_.size() >= kMaxPendingHandshakes) erase(order_[random_.below(order_.size())]);
+  const auto added = insert(std::move(message), std::move(*made));
+  added->second.place = order_.size();
+  order_.push_back(added);
+  return Answer{added->second.response, added->second.refusal, true, false};
 }
 
-tl::expected<void, Drop> PendingHandshakes::check_key(const HandshakePrefix& prefix, const Endpoint& from,
-                                                      TimePoint now) {
-  const bool has_key = prefix.key_id != KeyId{};
-  if (has_key != settings_.key.has_value()) return tl::unexpected(Drop::handshake_key);
-  if (!has_key) return {};
-  if (!key_checks_.take(from, now)) return tl::unexpected(Drop::handshake_rate);
-  if (prefix.key_id != derive_key_id(*settings_.key, prefix.salt)) return tl::unexpected(Drop::handshake_key);
-  return {};
+tl::expected<PendingHandshakes::Answer, Drop> PendingHandshakes::renew(ConstBytes packet, TokenBucket& budget,
+                                                                       const IsIndexFree& is_free,
+                                                                       TimePoint now) {
+  const auto prefix = read_prefix(packet);
+  if (!prefix) return tl::unexpected(prefix.error());
+  Message message = message_in(*prefix, packet);
+  if (const auto known = entries_.find(message); known != entries_.end()) return repeat(known->second, now);
+  if (!budget.take(now)) return tl::unexpected(Drop::handshake_rate);
+  auto made = respond(*prefix, noise_message_in(packet), is_free, now);
+  if (!made) return tl::unexpected(made.error());
+  // The client sends it outside as well if no answer comes.
+  seen_.insert(siphash(seen_key_, message));
+  const auto added = insert(std::move(message), std::move(*made));
+  return Answer{added->second.response, added->second.refusal, true, false};
+}
+
+tl::expected<PendingHandshakes::Answer, Drop> PendingHandshakes::repeat(Entry& entry, TimePoint now) {
+  if (!entry.repeats.take(now)) return tl::unexpected(Drop::handshake_rate);
+  return Answer{entry.response, entry.refusal, false, false};
+}
+
+tl::expected<PendingHandshakes::Answer, Drop> PendingHandshakes::ask_for_proof(HandshakePrefix prefix,
+                                                                               const Endpoint& from,
+                                                                               TimePoint now) {
+  if (!cookies_.take(from, now)) return tl::unexpected(Drop::handshake_rate);
+  prefix.type = PacketType::cookie;
+  prefix.cookie = proof_.make(from, now);
+  const HandshakePrefixBytes head = encode_handshake_prefix(prefix);
+  std::copy(head.begin(), head.end(), cookie_packet_.begin());
+  write_handshake_mac(key_.mac, cookie_packet_);
+  return Answer{cookie_packet_, Refusal::none, false, true};
 }
 
 tl::expected<PendingHandshakes::Entry, Drop> PendingHandshakes::respond(const HandshakePrefix& prefix,
@@ -180,6 +266,8 @@ tl::expected<PendingHandshakes::Entry, Drop> PendingHandshakes::respond(const Ha
   const HandshakePrefixBytes head = encode_handshake_prefix(reply_prefix);
   entry.response.assign(head.begin(), head.end());
   entry.response.insert(entry.response.end(), reply_message->begin(), reply_message->end());
+  entry.response.resize(entry.response.size() + kHandshakeMacBytes);
+  write_handshake_mac(key_.mac, entry.response);
   MPT_ASSERT(entry.response.size() <= kHandshake1Bytes);
   if (entry.refusal == Refusal::none) {
     entry.epoch = std::make_unique<KeyEpoch>(
@@ -198,20 +286,18 @@ Refusal PendingHandshakes::choose(const HandshakePayload& offer, Cipher& cipher)
   return Refusal::cipher;
 }
 
-const PendingHandshakes::Entry& PendingHandshakes::insert(Message message, Entry entry) {
-  if (entries_.size() >= kMaxPendingHandshakes) erase(order_[random_.below(order_.size())]);
-  entry.place = order_.size();
+PendingHandshakes::Entries::iterator PendingHandshakes::insert(Message message, Entry entry) {
   const auto added = entries_.emplace(std::move(message), std::move(entry)).first;
-  order_.push_back(added);
   by_index_.emplace(added->second.index, added);
-  return added->second;
+  return added;
 }
 
 void PendingHandshakes::erase(Entries::iterator entry) {
-  const std::size_t place = entry->second.place;
-  order_[place] = order_.back();
-  order_[place]->second.place = place;
-  order_.pop_back();
+  if (const auto place = entry->second.place) {
+    order_[*place] = order_.back();
+    order_[*place]->second.place = place;
+    order_.pop_back();
+  }
   by_index_.erase(entry->second.index);
   entries_.erase(entry);
 }

@@ -115,6 +115,8 @@ Frame read_frame(FrameType type, FieldReader& fields, const ByteReader& reader, 
       return MtuProbeFrame{PathId{fields.u8()}, fields.u16()};
     case FrameType::mtu_seen:
       return MtuSeenFrame{PathId{fields.u8()}, fields.u16()};
+    case FrameType::handshake:
+      return HandshakeFrame{fields.bytes(fields.varint())};
     default:
       error = FrameError::unknown;
       return {};
@@ -191,6 +193,11 @@ struct FrameWriter {
   }
   void operator()(const MtuSeenFrame& frame) const {
     write_size(FrameType::mtu_seen, frame.path, frame.size, out);
+  }
+  void operator()(const HandshakeFrame& frame) const {
+    write_type(FrameType::handshake, out);
+    out.varint(static_cast<std::uint16_t>(frame.packet.size()));
+    out.bytes(frame.packet);
   }
 };
 

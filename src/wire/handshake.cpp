@@ -77,16 +77,16 @@ HandshakePrefixBytes encode_handshake_prefix(const HandshakePrefix& prefix) {
   encode_header({prefix.type, prefix.index, PacketNumber{0}}, bytes);
   ByteWriter writer(Bytes(bytes).subspan(kHeaderBytes));
   writer.bytes(prefix.salt);
-  writer.bytes(prefix.key_id);
+  writer.bytes(prefix.key_name);
   writer.bytes(prefix.cookie);
   return bytes;
 }
 
 std::optional<HandshakePrefix> decode_handshake_prefix(ConstBytes packet) {
-  if (packet.size() < kHandshakePrefixBytes) return std::nullopt;
+  if (packet.size() < kHandshakeAroundBytes) return std::nullopt;
   const auto header = decode_header(packet);
   if (!header || header->number.value != 0) return std::nullopt;
-  if (header->type != PacketType::handshake1 && header->type != PacketType::handshake2) return std::nullopt;
+  if (header->type == PacketType::data || header->type == PacketType::control) return std::nullopt;
   HandshakePrefix prefix;
   prefix.type = header->type;
   prefix.index = header->index;
@@ -96,7 +96,7 @@ std::optional<HandshakePrefix> decode_handshake_prefix(ConstBytes packet) {
     std::copy(source.begin(), source.end(), field.begin());
   };
   copy(prefix.salt);
-  copy(prefix.key_id);
+  copy(prefix.key_name);
   copy(prefix.cookie);
   return prefix;
 }

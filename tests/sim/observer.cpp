@@ -67,6 +67,10 @@ struct FrameText {
     return fmt::format("MTU_SEEN path {} {} bytes", f.path.value, f.size);
   }
 
+  std::string operator()(const HandshakeFrame& f) const {
+    return fmt::format("HANDSHAKE of {} bytes", f.packet.size());
+  }
+
   static std::string report(const PathReport& r) {
     return fmt::format(" path {} #{} flags {} interval {} mtu {} sent {} received {} of {} data {}",
                        r.path.value, r.sequence, r.flags, r.interval, r.mtu, r.sent, r.received, r.of,
@@ -98,9 +102,11 @@ bool Observer::on_handshake1(ProcessNumber client, const ClientIdentity& identit
   if (!prefix || prefix->type != PacketType::handshake1 || message.size() != kHandshake1Bytes) return false;
   const auto known = attempts_.find(prefix->salt);
   if (known != attempts_.end()) {
-    // A repeat is the same, byte for byte.
-    return std::equal(message.begin(), message.end(), known->second.message.begin(),
-                      known->second.message.end());
+    // A repeat is the same, byte for byte, save that it may have another cookie.
+    const ConstBytes first = noise_message_in(known->second.message);
+    const ConstBytes again = noise_message_in(message);
+    return handshake_prologue(*prefix) == handshake_prologue(known->second.prefix) &&
+           std::equal(again.begin(), again.end(), first.begin(), first.end());
   }
   const auto secret = random.private_key_of(message.subspan(kHandshakePrefixBytes, kKeyBytes));
   if (!secret) return false;
@@ -122,11 +128,11 @@ std::pair<bool, std::shared_ptr<Epoch>> Observer::on_handshake2(ProcessNumber se
   const SecretKey* key = attempt.key ? &*attempt.key : nullptr;
   KnownSecret random(attempt.secret);
   NoiseHandshake reader(NoiseHandshake::Role::responder, prologue, key, random);
-  const auto offer = reader.read_message(ConstBytes(attempt.message).subspan(kHandshakePrefixBytes));
+  const auto offer = reader.read_message(noise_message_in(attempt.message));
   if (!offer) return {false, nullptr};
   NoiseHandshake noise(NoiseHandshake::Role::initiator, prologue, key, random);
   if (!noise.write_message(*offer)) return {false, nullptr};
-  const auto answer = noise.read_message(message.subspan(kHandshakePrefixBytes));
+  const auto answer = noise.read_message(noise_message_in(message));
   if (!answer) return {false, nullptr};
   const auto payload = decode_handshake_payload(*answer);
   if (!payload) return {false, nullptr};
@@ -212,6 +218,7 @@ std::size_t Observer::left_out() const {
 std::string describe(const Packet& packet) {
   if (packet.type == PacketType::handshake1) return "HANDSHAKE 1";
   if (packet.type == PacketType::handshake2) return "HANDSHAKE 2";
+  if (packet.type == PacketType::cookie) return "COOKIE";
   if (!packet.epoch) return fmt::format("{} bytes of nothing", packet.bytes.size());
   std::string text = fmt::format(
       "{} {:06x}/{}", packet.type == PacketType::data ? "DATA" : "CONTROL",

@@ -29,24 +29,35 @@ PacketPtr Oracle::emitted(const Emitter& by, ConstBytes bytes) {
   packet->made = events_.now();
   const auto header = decode_header(bytes);
   packet->type = header ? header->type : PacketType{};
-  if (packet->type == PacketType::handshake1 && by.side == Side::client) {
-    if (!observer_.on_handshake1(by.process, *by.identity, bytes, *by.random, *by.key))
-      journal_.fail("a HANDSHAKE 1 that can't be read, or that differs from its repeats");
-  } else if (packet->type == PacketType::handshake2 && by.side == Side::server) {
-    if (!observer_.on_handshake2(by.process, bytes, events_.now()).first && !is_handshake1_forged_)
-      journal_.fail("a HANDSHAKE 2 that can't be read");
-    if (bytes.size() > kHandshake1Bytes) journal_.fail("a HANDSHAKE 2 of {} bytes", bytes.size());
+  if (packet->type == PacketType::handshake1 || packet->type == PacketType::handshake2) {
+    read_handshake(by, bytes);
+  } else if (packet->type == PacketType::cookie && by.side == Side::server) {
+    if (bytes.size() != kHandshakeAroundBytes) journal_.fail("a COOKIE of {} bytes", bytes.size());
   } else if (const auto error = observer_.read(*packet)) {
     journal_.fail("process {} made {} of {} bytes", by.process, *error, bytes.size());
     packet->epoch.reset();
   } else {
     if (by.side == Side::client && !packet->epoch->accepted) client_accepted(*packet->epoch);
+    for (const Frame& frame : packet->frames) {
+      if (const auto* handshake = std::get_if<HandshakeFrame>(&frame)) read_handshake(by, handshake->packet);
+    }
     read_datagram(*packet);
     if (packet->datagram && packet->bytes.size() > kLeastMtu)
       emitted_[{packet->epoch.get(), packet->sender, packet->type, packet->number}] = packet;
     read_fragment(by, *packet);
   }
   return packet;
+}
+
+void Oracle::read_handshake(const Emitter& by, ConstBytes bytes) {
+  if (by.side == Side::client) {
+    if (!observer_.on_handshake1(by.process, *by.identity, bytes, *by.random, *by.key))
+      journal_.fail("a HANDSHAKE 1 that can't be read, or that differs from its repeats");
+    return;
+  }
+  if (!observer_.on_handshake2(by.process, bytes, events_.now()).first && !is_handshake1_forged_)
+    journal_.fail("a HANDSHAKE 2 that can't be read");
+  if (bytes.size() > kHandshake1Bytes) journal_.fail("a HANDSHAKE 2 of {} bytes", bytes.size());
 }
 
 void Oracle::read_fragment(const Emitter& by, Packet& packet) {
@@ -162,10 +173,11 @@ std::optional<ConstBytes> Oracle::readable(const Copy& copy) {
   const Packet& packet = *copy.packet;
   if (!copy.altered) return packet.datagram->payload;
   if (packet.type != PacketType::data || !packet.epoch->is_clear()) return std::nullopt;
-  // In the clear, what the network alters behind the checked head is delivered as it came.
+  // In the clear, what the network alters behind the checked head is delivered as it came; the length is
+  // checked.
   const std::size_t head = packet.clear_head();
   const std::vector<std::uint8_t>& bytes = *copy.altered;
-  if (bytes.size() < head ||
+  if (bytes.size() != packet.bytes.size() ||
       !std::equal(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(head), packet.bytes.begin())) {
     return std::nullopt;
   }

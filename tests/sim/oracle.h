@@ -92,6 +92,7 @@ class Oracle {
   };
 
   void read_datagram(Packet& packet);
+  void read_handshake(const Emitter& by, ConstBytes bytes);
   void read_fragment(const Emitter& by, Packet& packet);
   void expect_fragment(const Packet& packet, Side side, ProcessNumber process, bool has_session);
   [[nodiscard]] Duty duty_of(const Packet& packet, Side side, bool has_session) const;

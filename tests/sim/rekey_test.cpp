@@ -13,9 +13,13 @@ void expect_no_loss(Bench& bench) {
   EXPECT_EQ(bench.tally(true).lost(), 0U);
 }
 
+/// Outside a session or inside it.
 bool is_handshake(const Copy& copy) {
-  return copy.packet &&
-         (copy.packet->type == PacketType::handshake1 || copy.packet->type == PacketType::handshake2);
+  if (!copy.packet) return false;
+  const auto& frames = copy.packet->frames;
+  return copy.packet->type == PacketType::handshake1 || copy.packet->type == PacketType::handshake2 ||
+         std::any_of(frames.begin(), frames.end(),
+                     [](const Frame& frame) { return std::holds_alternative<HandshakeFrame>(frame); });
 }
 
 TEST(Rekey, ByTimeLosesNothing) {

@@ -26,6 +26,9 @@ namespace mptunnel {
   X(unexpected_frame)   /* a known frame in a packet or place that it may not be in */               \
   X(handshake_size)     /* a message 1 too short to be answered, or a handshake packet too long */   \
   X(handshake_key)      /* made with another key, or with one although this server has none */       \
+  X(handshake_mac)      /* its mac does not verify */                                                \
+  X(handshake_replay)   /* was answered long ago */                                                  \
+  X(handshake_unproved) /* comes without a proof of its address, which is asked for under load */    \
   X(handshake_invalid)  /* does not verify or decode */                                              \
   X(handshake_rate)     /* more handshakes than the budget of its source network or of the server */ \
   X(handshake_stale)    /* an answer to no attempt that is still open */                             \

@@ -18,9 +18,20 @@ namespace mptunnel {
 /// HKDF (RFC 5869) with HMAC-BLAKE2s: fills `out`, at most 255 * 32 bytes.
 void hkdf(ConstBytes secret, ConstBytes salt, ConstBytes info, Bytes out);
 
-/// The name of a pre-shared key under a handshake's salt: tells a server with several keys which one is
-/// meant, and tells nobody else anything. HKDF(key, salt, info = "mptunnel key id").
-KeyId derive_key_id(const SecretKey& key, const HandshakeSalt& salt);
+/// What stands around the handshakes of a pre-shared key, or of none.
+struct HandshakeKey {
+  /// Tells a server with several keys which one is meant, at the cost of a look-up. Whoever sees two
+  /// handshakes sees whether they were made with the same key. HKDF(key, salt = "mptunnel key name", info =
+  /// none); all zero without a key.
+  KeyName name{};
+  /// For the mac. HKDF(key or 32 zero bytes, salt = "mptunnel handshake mac", info = none), 16 bytes.
+  SipHashKey mac;
+};
+HandshakeKey derive_handshake_key(const SecretKey* key);
+/// Writes the last 8 bytes of a handshake packet.
+void write_handshake_mac(const SipHashKey& key, Bytes packet);
+/// The packet has at least kHandshakeAroundBytes.
+bool verifies_handshake_mac(const SipHashKey& key, ConstBytes packet);
 
 /// The identity of a client, the same after a restart: HKDF(key or 32 zero bytes, salt = "mptunnel client
 /// identity", info = the parts, each with its 4-byte length before it).

@@ -45,7 +45,8 @@ class ClientProber {
 ///
 /// A handshake starts if there is no session, a key is to be renewed, or nothing was heard while data moves;
 /// the session, if there is one, goes on beside it. HANDSHAKE 1 goes out on all paths, and again until an
-/// answer comes. Then CLIENT_HELLO goes out under the new key on all paths, until SERVER_HELLO confirms it.
+/// answer comes; to renew the key of a session that is alive, it goes inside that. Then CLIENT_HELLO goes out
+/// under the new key on all paths, until SERVER_HELLO confirms it.
 class ClientHandshaking {
  public:
   ClientHandshaking(const ClientSettings& settings, ClientState& state, ClientProber& prober);
@@ -57,6 +58,8 @@ class ClientHandshaking {
   void hurry();
   /// HANDSHAKE 2 came.
   void on_answer(ConstBytes packet, Output& out, TimePoint now);
+  /// COOKIE came by this path: HANDSHAKE 1 goes out there again, with it.
+  void on_cookie(ConstBytes packet, PathId path, Output& out, TimePoint now);
   /// SERVER_HELLO came under the next key. Returns whether the server still knows the session's flows.
   bool on_confirmed(bool resumed, Output& out, TimePoint now);
   /// CLOSE came under this key.
@@ -73,6 +76,8 @@ class ClientHandshaking {
  private:
   void start(bool for_silence, TimePoint now);
   void send_handshake(Output& out, TimePoint now);
+  void send_inside(LinkEpoch& epoch, Output& out, TimePoint now);
+  void send_outside(PathSet paths, Output& out, TimePoint now);
   void send_hellos(Output& out, TimePoint now);
   /// After a refusal: pauses for kHandshakeRepeatMax. Until somebody changes a setting, the server would
   /// answer the same again.
@@ -80,6 +85,8 @@ class ClientHandshaking {
   void give_up_handshake();
   [[nodiscard]] bool is_idle() const { return !is_handshaking_ && state_.link.next() == nullptr; }
   [[nodiscard]] TimePoint silence_deadline() const;
+  /// From when on the session counts as silent, whether data moves or not.
+  [[nodiscard]] TimePoint silent_from() const;
   [[nodiscard]] SessionIndex free_index();
 
   ClientState& state_;

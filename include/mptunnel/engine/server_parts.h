@@ -63,6 +63,8 @@ class ServerControl {
   ServerPath& make_path(EpochRef epoch, PathId id, const ServerArrival& arrival);
   void on_echo(EpochRef epoch, std::uint64_t token, std::optional<PathId> sent_by,
                const ServerArrival& arrival);
+  void on_handshake(ServerSession& session, const HandshakeFrame& handshake, Reply& reply,
+                    const ServerArrival& arrival);
   void on_fragment(EpochRef epoch, const FragmentFrame& fragment, const ServerArrival& arrival);
   /// `refused` becomes the flow's id if it is.
   void on_flow_open(ServerSession& session, const FlowOpenFrame& open, std::optional<FlowId>& refused,

@@ -16,6 +16,7 @@
 #include "mptunnel/path/server_path.h"
 #include "mptunnel/schedule/scheduler.h"
 #include "mptunnel/session/flows.h"
+#include "mptunnel/session/token_bucket.h"
 #include "mptunnel/wire/frame.h"
 
 namespace mptunnel {
@@ -68,8 +69,9 @@ struct ServerSession {
   StrayTraffic strays{link};
   std::array<std::unique_ptr<ServerPath>, kMaxPaths> paths;
   ServerFlows flows;
-  TimePoint last_heard;  ///< a sealed packet of the client opened
-  TimePoint last_moved;  ///< a datagram, either way
+  TimePoint last_heard;                                     ///< a sealed packet of the client opened
+  TimePoint last_moved;                                     ///< a datagram, either way
+  TokenBucket renewals{kRenewalsPerSecond, kRenewalBurst};  ///< handshakes inside the session
   bool dormant = false;
   std::optional<TimePoint> superseded;  ///< another process took over; nothing is sent any more
   bool resumed = false;                 ///< what SERVER_HELLO says under the current key

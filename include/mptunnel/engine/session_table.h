@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -45,6 +46,14 @@ class EpochTable {
   /// Whether a new epoch in this lane may have the index.
   [[nodiscard]] bool is_free(SessionIndex index, std::size_t lane) const {
     return lane_of(index) == lane && !by_index_.contains(index);
+  }
+  /// Chooses an index for a new epoch: whether it may have this one. The lane is drawn with the first
+  /// question, so that what needs no index changes nothing.
+  [[nodiscard]] std::function<bool(SessionIndex)> chooser() {
+    return [this, lane = std::optional<std::size_t>()](SessionIndex index) mutable {
+      if (!lane) lane = next_lane();
+      return is_free(index, *lane);
+    };
   }
 
  private:

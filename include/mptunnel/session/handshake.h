@@ -2,6 +2,7 @@
 //
 //     client                                        server
 //       HANDSHAKE 1 on all paths, repeated  ---->   answers from a table: see PendingHandshakes
+//       <----  COOKIE, if the server is under load, and HANDSHAKE 1 again with the cookie on that path
 //       <----  HANDSHAKE 2, the server's index and choice inside
 //       CONTROL (CLIENT_HELLO, PING)        ---->   only now the epoch counts: see engine
 #pragma once
@@ -17,10 +18,14 @@
 
 #include "mptunnel/base/drop.h"
 #include "mptunnel/base/endpoint.h"
+#include "mptunnel/base/path_set.h"
 #include "mptunnel/base/random.h"
 #include "mptunnel/crypto/aead.h"
+#include "mptunnel/crypto/kdf.h"
 #include "mptunnel/crypto/noise.h"
+#include "mptunnel/session/address_proof.h"
 #include "mptunnel/session/key_epoch.h"
+#include "mptunnel/session/seen_handshakes.h"
 #include "mptunnel/session/token_bucket.h"
 #include "mptunnel/wire/handshake.h"
 
@@ -48,10 +53,17 @@ class ClientHandshake {
   void begin(SessionIndex local, TimePoint now);
   [[nodiscard]] bool has_attempt() const { return attempts_.front().has_value(); }
   [[nodiscard]] TimePoint begun() const { return attempts_.front()->begun; }
-  /// HANDSHAKE 1 of the present attempt, byte for byte the same each time.
+  /// HANDSHAKE 1 of the present attempt, byte for byte the same each time; and the same with the cookie that
+  /// came by this path, if one did.
   [[nodiscard]] ConstBytes message() const { return attempts_.front()->message; }
-  /// Reads HANDSHAKE 2. Drops: handshake_stale, handshake_size, handshake_invalid, and handshake_rate if
-  /// more answers came to open attempts than are worth a key agreement.
+  [[nodiscard]] std::vector<std::uint8_t> message_for(PathId path) const;
+  /// The paths by which a cookie came that still holds.
+  [[nodiscard]] PathSet paths_with_cookies(TimePoint now);
+  /// Reads COOKIE, which came by this path. Drops: handshake_size, handshake_invalid, handshake_stale,
+  /// handshake_mac, and handshake_rate if one came a moment ago.
+  tl::expected<void, Drop> read_cookie(ConstBytes packet, PathId path, TimePoint now);
+  /// Reads HANDSHAKE 2. Drops: handshake_stale, handshake_size, handshake_mac, handshake_invalid, and
+  /// handshake_rate if more answers came to open attempts than are worth a key agreement.
   tl::expected<std::unique_ptr<KeyEpoch>, HandshakeFailure> read(ConstBytes packet, TimePoint now);
   /// Forgets all attempts.
   void abandon();
@@ -64,38 +76,58 @@ class ClientHandshake {
     TimePoint begun;
   };
 
+  struct Shown {
+    Cookie cookie;
+    TimePoint since;
+  };
+
+  /// The attempt that the packet answers, or nullptr.
+  std::optional<Attempt>* find(const HandshakePrefix& answer);
   tl::expected<std::unique_ptr<KeyEpoch>, HandshakeFailure> accept(Attempt& attempt,
                                                                    const HandshakePayload& payload,
                                                                    TimePoint now);
 
   HandshakeSettings settings_;
+  HandshakeKey key_;
   RandomSource& random_;
   std::array<std::optional<Attempt>, 2> attempts_;  ///< the present one first
+  std::array<std::optional<Shown>, kMaxPaths> cookies_;
   TokenBucket answers_{kAnswersReadPerSecond, kAnswersReadBurst};
 };
 
 /// The server's pending handshakes: answered, not yet confirmed by a CONTROL packet under the new key.
 ///
-/// What a stranger can cause here is bounded. A message 1 that is answered, replayed or forged, takes a place
-/// in a bounded table for ten seconds and changes nothing else. Its cost, in the order of payment:
+/// What a stranger can cause here is bounded, and keeps nobody out. A message 1 that is answered takes a
+/// place in a bounded table for ten seconds and changes nothing else. In the order of payment:
 ///
-///     a repeat       is found by comparing bytes, and gets the same answer: no cryptography, no budget
-///     its key id     is derived within the budget of key checks
-///     its Noise      is read and answered within the budget of handshakes
+///     its key name     must be ours
+///     its mac          is verified, which costs less than to receive it: what has no key ends here
+///     a repeat         gets the same answer, within a budget of its own
+///     a recorded one   is known and gets no answer
+///     its address      must be proved by a cookie when others have used up what is done without
+///     its Noise        is read and answered within the budget of its network and of all
+///
+/// A handshake that comes inside a session is none of that: it has a budget of the session's, and a place
+/// that no stranger's takes.
 class PendingHandshakes {
  public:
   PendingHandshakes(const HandshakeSettings& settings, RandomSource& random);
 
   struct Answer {
-    ConstBytes response;              ///< HANDSHAKE 2, valid until the next call
+    ConstBytes response;              ///< HANDSHAKE 2 or COOKIE, valid until the next call
     Refusal refusal = Refusal::none;  ///< what it says inside
     bool is_new = false;              ///< made now, not repeated
+    bool is_cookie = false;           ///< COOKIE instead: the address has to be proved first
   };
   using IsIndexFree = std::function<bool(SessionIndex)>;
 
-  /// Answers HANDSHAKE 1. Drops: handshake_size, handshake_key, handshake_rate, handshake_invalid.
+  /// Answers HANDSHAKE 1. Drops: handshake_size, handshake_key, handshake_mac, handshake_replay,
+  /// handshake_rate, handshake_invalid.
   tl::expected<Answer, Drop> answer(ConstBytes packet, const Endpoint& from, const IsIndexFree& is_free,
                                     TimePoint now);
+  /// Answers HANDSHAKE 1 that came inside a session, within this budget of the session's. The same drops.
+  tl::expected<Answer, Drop> renew(ConstBytes packet, TokenBucket& budget, const IsIndexFree& is_free,
+                                   TimePoint now);
   /// The unconfirmed epoch with this index, or nullptr.
   KeyEpoch* find(SessionIndex local);
   /// Takes the epoch out: it is confirmed. The answer stays in the table for late repeats.
@@ -105,17 +137,16 @@ class PendingHandshakes {
   [[nodiscard]] bool empty() const { return entries_.empty(); }
 
  private:
-  PendingHandshakes(const HandshakeSettings& settings, RandomSource& random, std::uint64_t salt);
-
   struct Entry {
     std::vector<std::uint8_t> response;
     std::unique_ptr<KeyEpoch> epoch;
     SessionIndex index;
     Refusal refusal = Refusal::none;
     TimePoint created;
-    std::size_t place = 0;  ///< in order_
+    TokenBucket repeats{kRepeatsPerSecond, kRepeatBurst};
+    std::optional<std::size_t> place;  ///< in order_; nullopt if it began inside a session
   };
-  /// Message 1, its cookie zeroed.
+  /// Message 1, its cookie zeroed, without its mac.
   using Message = std::vector<std::uint8_t>;
   struct IsLess {
     bool operator()(const Message& a, const Message& b) const;
@@ -123,22 +154,31 @@ class PendingHandshakes {
   /// In a tree, which no choice of messages makes slow.
   using Entries = std::map<Message, Entry, IsLess>;
 
-  /// Whether the message was made with our key: the error says why it is not looked at further.
-  tl::expected<void, Drop> check_key(const HandshakePrefix& prefix, const Endpoint& from, TimePoint now);
+  /// Reads what a message 1 shows without a look into its Noise. The error says why it is not looked at.
+  [[nodiscard]] tl::expected<HandshakePrefix, Drop> read_prefix(ConstBytes packet) const;
+  static Message message_in(const HandshakePrefix& prefix, ConstBytes packet);
+  static tl::expected<Answer, Drop> repeat(Entry& entry, TimePoint now);
+  tl::expected<Answer, Drop> ask_for_proof(HandshakePrefix prefix, const Endpoint& from, TimePoint now);
   tl::expected<Entry, Drop> respond(const HandshakePrefix& prefix, ConstBytes noise_message,
                                     const IsIndexFree& is_free, TimePoint now);
   /// `cipher` becomes what is chosen; if the client offers none of ours, the last of these.
   Refusal choose(const HandshakePayload& offer, Cipher& cipher) const;
-  const Entry& insert(Message message, Entry entry);
+  Entries::iterator insert(Message message, Entry entry);
   void erase(Entries::iterator entry);
 
   HandshakeSettings settings_;
+  HandshakeKey key_;
   RandomSource& random_;
   Entries entries_;
-  std::vector<Entries::iterator> order_;  ///< for a random victim
+  std::vector<Entries::iterator> order_;  ///< of those from outside: for a random victim
   std::unordered_map<SessionIndex, Entries::iterator> by_index_;
-  NetworkBudget handshakes_;
-  NetworkBudget key_checks_;
+  AddressProof proof_;
+  TokenBucket unproved_{kUnprovedHandshakesPerSecond, kUnprovedHandshakeBurst};
+  NetworkBudget proved_;
+  NetworkBudget cookies_;
+  SipHashKey seen_key_;
+  SeenHandshakes seen_;
+  std::array<std::uint8_t, kHandshakeAroundBytes> cookie_packet_{};
 };
 
 }  // namespace mptunnel

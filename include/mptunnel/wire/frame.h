@@ -17,6 +17,7 @@
 //     0x0e to 0x13        reserved: ACK, IP, FLOW_OPEN with a target, REPAIR
 //     0x14 MTU_PROBE      | path 1 | size 2 |
 //     0x15 MTU_SEEN       | path 1 | size 2 |
+//     0x16 HANDSHAKE      | length v | HANDSHAKE 1 or 2, see handshake.h |
 //
 // "v" is a variable-length integer of 1 or 2 bytes (RFC 9000, section 16), a number its size in bytes.
 #pragma once
@@ -50,6 +51,7 @@ enum class FrameType : std::uint8_t {
   fragment = 0x0d,
   mtu_probe = 0x14,
   mtu_seen = 0x15,
+  handshake = 0x16,
 };
 
 constexpr std::uint64_t frame_bit(FrameType type) {
@@ -57,9 +59,9 @@ constexpr std::uint64_t frame_bit(FrameType type) {
 }
 
 /// The frames that this implementation understands, as the handshake announces them: bit i is frame type i.
-inline constexpr std::uint64_t kKnownFrames = ((frame_bit(FrameType::fragment) << 1U) - 1) |
-                                              frame_bit(FrameType::mtu_probe) |
-                                              frame_bit(FrameType::mtu_seen);
+inline constexpr std::uint64_t kKnownFrames =
+    ((frame_bit(FrameType::fragment) << 1U) - 1) | frame_bit(FrameType::mtu_probe) |
+    frame_bit(FrameType::mtu_seen) | frame_bit(FrameType::handshake);
 
 /// A datagram of the application, or for it. DATAGRAM and DATAGRAM_LEN decode to the same. The payload is a
 /// view into the packet.
@@ -148,9 +150,14 @@ struct MtuSeenFrame {
   std::uint16_t size = 0;
 };
 
+/// A handshake for the next keys of the session that carries it. A view into the packet.
+struct HandshakeFrame {
+  ConstBytes packet;
+};
+
 using Frame = std::variant<DatagramFrame, FlowOpenFrame, FlowOpenedFrame, FlowCloseFrame, PingFrame,
                            PongFrame, ChallengeFrame, EchoFrame, CloseFrame, ClientHelloFrame,
-                           ServerHelloFrame, FragmentFrame, MtuProbeFrame, MtuSeenFrame>;
+                           ServerHelloFrame, FragmentFrame, MtuProbeFrame, MtuSeenFrame, HandshakeFrame>;
 
 enum class FrameError : std::uint8_t { none, truncated, unknown, invalid };
 

@@ -1,14 +1,16 @@
-// The handshake packets: the prefix that stands before the Noise message, and the payload inside it.
+// The handshake packets: HANDSHAKE 1 and 2, what stands around their Noise messages, and the payload inside
+// them; and COOKIE, with which a server under load asks for a proof of the client's address.
 //
-//     prefix, 48 bytes, frozen for all versions:
-//       0      1             4            8                  24             32                 48
-//       | type | index (24)  | zero (32)  | salt (16 bytes)  | key id (8)   | cookie (16)      | Noise
-//       message ...
+//     frozen for all versions:
+//       0      1             4            8             16              24             40
+//       | type | index (24)  | zero (32)  | salt (8)    | key name (8)  | cookie (16)  | Noise message ... |
+//       mac (8) |
 //
 //     payload of the Noise message: a row of   | type 1 | length 2 | value |
 //
-// The prologue of the Noise handshake is the prefix of message 1 with its cookie set to zero. Message 2
-// repeats the index, the salt and the key id of message 1.
+// The prologue of the Noise handshake is the prefix of message 1 with its cookie set to zero. Message 2 and
+// COOKIE repeat the index, the salt and the key name of message 1; COOKIE has no Noise message. The mac
+// covers everything before it: whoever has no key can make none, whatever was seen of others.
 #pragma once
 
 #include <array>
@@ -29,16 +31,18 @@ inline constexpr std::uint8_t kProtocolVersion = 1;
 enum class Cipher : std::uint8_t { none = 0, aes_256_gcm = 1, chacha20_poly1305 = 2 };
 const char* name_of(Cipher cipher);
 
-using HandshakeSalt = std::array<std::uint8_t, 16>;
-/// Names the pre-shared key under this salt; all zero without a key.
-using KeyId = std::array<std::uint8_t, 8>;
+using HandshakeSalt = std::array<std::uint8_t, 8>;
+/// Names the pre-shared key; all zero without a key.
+using KeyName = std::array<std::uint8_t, 8>;
+/// Proves an address to a server under load; all zero if it did not ask.
+using Cookie = std::array<std::uint8_t, 16>;
 
 struct HandshakePrefix {
   PacketType type = PacketType::handshake1;
   SessionIndex index{};  ///< the client's index of the key epoch to be made
   HandshakeSalt salt{};
-  KeyId key_id{};
-  std::array<std::uint8_t, 16> cookie{};
+  KeyName key_name{};
+  Cookie cookie{};
 
   friend bool operator==(const HandshakePrefix&, const HandshakePrefix&) = default;
 };
@@ -46,9 +50,13 @@ struct HandshakePrefix {
 using HandshakePrefixBytes = std::array<std::uint8_t, kHandshakePrefixBytes>;
 
 HandshakePrefixBytes encode_handshake_prefix(const HandshakePrefix& prefix);
-/// nullopt if the packet is shorter than a prefix, is not HANDSHAKE 1 or 2, or its zero bytes are not
-/// zero.
+/// nullopt if the packet is shorter than a prefix and a mac, is not HANDSHAKE 1, 2 or COOKIE, or its zero
+/// bytes are not zero.
 std::optional<HandshakePrefix> decode_handshake_prefix(ConstBytes packet);
+/// What stands between the prefix and the mac of a packet that decode_handshake_prefix() could read.
+inline ConstBytes noise_message_in(ConstBytes packet) {
+  return packet.subspan(kHandshakePrefixBytes, packet.size() - kHandshakeAroundBytes);
+}
 /// The prologue that both ends give to Noise: message 1's prefix, cookie zeroed.
 HandshakePrefixBytes handshake_prologue(HandshakePrefix message1);
 

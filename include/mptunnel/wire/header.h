@@ -18,7 +18,7 @@ namespace mptunnel {
 enum class PacketType : std::uint8_t {
   handshake1 = 1,
   handshake2 = 2,
-  cookie = 3,  ///< reserved: an answer of a server under load
+  cookie = 3,  ///< a server under load asks for a proof of the address
   data = 4,
   control = 5,
 };

@@ -87,6 +87,8 @@ inline constexpr Duration kQueueTick = 100ms;
 inline constexpr Duration kHandshakeRepeat = 200ms;    ///< while the application sends
 inline constexpr Duration kHandshakeRepeatMax = 5s;    ///< while it does not
 inline constexpr Duration kHandshakeAttemptLife = 5s;  ///< after it, a new message 1 with new keys
+/// How long a handshake for new keys goes only through the session that it renews.
+inline constexpr Duration kRenewalInsideFor = 5s;
 /// How long handshakes go unanswered before a log line says so.
 inline constexpr Duration kNoAnswerAfter = 3s;
 
@@ -102,22 +104,40 @@ inline constexpr Duration kHelloLifeMax = 5s;
 // The server's table of pending handshakes.
 
 inline constexpr Duration kPendingHandshakeLife = 10s;
+/// Those that began outside a session.
 inline constexpr std::size_t kMaxPendingHandshakes = 1024;
+/// A pending handshake is answered again this often: 32 paths repeat it 5 times a second each.
+inline constexpr double kRepeatsPerSecond = 200;
+inline constexpr double kRepeatBurst = 100;
+/// Of genuine handshakes so many are remembered, so that a recorded one is worth nothing: 1,024 clients that
+/// begin one each 2 minutes make as many in two hours.
+inline constexpr std::size_t kSeenHandshakes = std::size_t{1} << 16U;
 
-// What strangers may make the two ends compute. A handshake costs the server about 150 us, the check of a key
-// id less than 5: these rates leave most of a slow processor to the traffic of live sessions. A source
-// network is a /24 of IPv4 or a /56 of IPv6.
+// What strangers may make the two ends compute. A handshake costs the server about 150 us. A mac is verified
+// in less time than it takes to receive the packet, and needs no budget. A source network is a /24 of IPv4 or
+// a /56 of IPv6.
 
-inline constexpr double kHandshakesPerSecond = 1000;
-inline constexpr double kHandshakeBurst = 1000;
+/// Handshakes without a proof of the address, beyond which the server asks for one. They fill half of the
+/// table at most.
+inline constexpr double kUnprovedHandshakesPerSecond = 48;
+inline constexpr double kUnprovedHandshakeBurst = 32;
+/// Handshakes with a proof.
+inline constexpr double kHandshakesPerSecond = 500;
+inline constexpr double kHandshakeBurst = 64;
 inline constexpr double kHandshakesPerSecondOfNetwork = 100;
-inline constexpr double kHandshakeBurstOfNetwork = 200;
-/// Checks of the key id of a message 1. There are far more of them than handshakes, so that messages made
-/// with no key leave the budget of handshakes to those with one.
-inline constexpr double kKeyChecksPerSecond = 20000;
-inline constexpr double kKeyCheckBurst = 20000;
-inline constexpr double kKeyChecksPerSecondOfNetwork = 2000;
-inline constexpr double kKeyCheckBurstOfNetwork = 2000;
+inline constexpr double kHandshakeBurstOfNetwork = 64;
+/// Cookies that are given out.
+inline constexpr double kCookiesPerSecond = 50000;
+inline constexpr double kCookieBurst = 5000;
+inline constexpr double kCookiesPerSecondOfNetwork = 2000;
+inline constexpr double kCookieBurstOfNetwork = 200;
+inline constexpr Duration kCookieLife = 60s;
+/// A client shows a new cookie at once, but no more often than this.
+inline constexpr Duration kCookieShownEach = 50ms;
+/// Handshakes inside a session: a rekey takes one, and a few repeats with other keys where it does not get
+/// through.
+inline constexpr double kRenewalsPerSecond = 0.2;
+inline constexpr double kRenewalBurst = 3;
 /// Answers to an open attempt of the client that it tries to open: the server sends 160 a second at most,
 /// over 32 paths, and the first that opens ends the attempt.
 inline constexpr double kAnswersReadPerSecond = 1000;

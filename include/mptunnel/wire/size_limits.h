@@ -20,7 +20,10 @@ inline constexpr std::size_t kMaxControlBytes = 1200;
 /// path must carry: 576 bytes of IPv4 less its headers.
 inline constexpr std::size_t kBaseMtu = 1200;
 inline constexpr std::size_t kLeastMtu = 548;
-inline constexpr std::size_t kHandshakePrefixBytes = 48;
+inline constexpr std::size_t kHandshakePrefixBytes = 40;
+inline constexpr std::size_t kHandshakeMacBytes = 8;
+/// What a handshake packet has around its Noise message; all of COOKIE.
+inline constexpr std::size_t kHandshakeAroundBytes = kHandshakePrefixBytes + kHandshakeMacBytes;
 /// Message 1 is padded to this; message 2 is never longer, so that a forged source address gains nothing.
 inline constexpr std::size_t kHandshake1Bytes = 256;
 inline constexpr std::size_t kMaxHandshakeBytes = 1200;

@@ -71,16 +71,33 @@ TEST(HkdfDeathTest, AnOutputPastTheLongestIsABug) {
   EXPECT_DEATH(hkdf(bytes_of("secret"), {}, {}, out), "assertion");
 }
 
-TEST(DeriveKeyId, GivesTheKnownAnswer) {
-  HandshakeSalt salt{};
-  std::iota(salt.begin(), salt.end(), std::uint8_t{0x40});
-  EXPECT_EQ(to_hex(derive_key_id(numbered_key(), salt)), test::kKeyId);
+TEST(DeriveHandshakeKey, GivesTheKnownAnswers) {
+  const SecretKey key = numbered_key();
+  EXPECT_EQ(to_hex(derive_handshake_key(&key).name), test::kKeyName);
+  EXPECT_EQ(derive_handshake_key(&key).mac, siphash_key(test::from_hex(test::kKeyedMacKey)));
+  EXPECT_EQ(derive_handshake_key(nullptr).name, KeyName{});
+  EXPECT_EQ(derive_handshake_key(nullptr).mac, siphash_key(test::from_hex(test::kKeylessMacKey)));
 }
 
-TEST(DeriveKeyId, DiffersByKeyAndSalt) {
-  const KeyId id = derive_key_id(numbered_key(), HandshakeSalt{});
-  EXPECT_NE(derive_key_id(numbered_key(), HandshakeSalt{1}), id);
-  EXPECT_NE(derive_key_id(SecretKey(), HandshakeSalt{}), id);
+TEST(DeriveHandshakeKey, DiffersByKey) {
+  const SecretKey one = numbered_key();
+  const SecretKey other;
+  EXPECT_NE(derive_handshake_key(&one).name, derive_handshake_key(&other).name);
+  EXPECT_FALSE(derive_handshake_key(&one).mac == derive_handshake_key(&other).mac);
+}
+
+TEST(HandshakeMac, CoversAllBytesBeforeIt) {
+  const HandshakeKey key = derive_handshake_key(nullptr);
+  std::vector<std::uint8_t> packet(kHandshake1Bytes, 7);
+  write_handshake_mac(key.mac, packet);
+  EXPECT_TRUE(verifies_handshake_mac(key.mac, packet));
+  for (std::size_t byte = 0; byte < packet.size(); ++byte) {
+    packet[byte] ^= static_cast<std::uint8_t>(1U << byte % 8);
+    EXPECT_FALSE(verifies_handshake_mac(key.mac, packet)) << byte;
+    packet[byte] ^= static_cast<std::uint8_t>(1U << byte % 8);
+  }
+  EXPECT_TRUE(verifies_handshake_mac(key.mac, packet));
+  EXPECT_FALSE(verifies_handshake_mac(SipHashKey{key.mac.k0, ~key.mac.k1}, packet));
 }
 
 TEST(DeriveClientIdentity, GivesTheKnownAnswers) {

@@ -54,8 +54,12 @@ inline constexpr std::string_view kLongestHkdfHash =
     "660f0229a5d9af1c4bc358eed4f431f94f32302fe0d729e49222420e3b6f99f1";
 
 // The key is 00 01 ... 1f, the identity a0 a1 ... af.
-inline constexpr std::string_view kKeyId =
-    "c978e50fd2ce7010";
+inline constexpr std::string_view kKeyName =
+    "b4951c525dc9f332";
+inline constexpr std::string_view kKeyedMacKey =
+    "e0244940356e3a646f312866fc42b520";
+inline constexpr std::string_view kKeylessMacKey =
+    "26a3e89cf36d1bb055f4ffe4946111d2";
 inline constexpr std::string_view kKeyedIdentity =
     "524060d9053ddbb11a743812886bfc4b";
 inline constexpr std::string_view kKeylessIdentity =

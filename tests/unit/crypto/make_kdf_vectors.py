@@ -74,8 +74,9 @@ def print_hkdf():
 
 def print_derived():
     print("\n// The key is 00 01 ... 1f, the identity a0 a1 ... af.")
-    salt = bytes(range(0x40, 0x50))
-    constant("kKeyId", hkdf(KEY, salt, b"mptunnel key id", 8))
+    constant("kKeyName", hkdf(KEY, b"mptunnel key name", b"", 8))
+    constant("kKeyedMacKey", hkdf(KEY, b"mptunnel handshake mac", b"", 16))
+    constant("kKeylessMacKey", hkdf(bytes(32), b"mptunnel handshake mac", b"", 16))
     parts = with_lengths(b"0123456789abcdef", b"localhost:3000", b"/etc/mptunnel/mpclient.conf")
     constant("kKeyedIdentity", hkdf(KEY, b"mptunnel client identity", parts, 16))
     constant("kKeylessIdentity", hkdf(bytes(32), b"mptunnel client identity", parts, 16))

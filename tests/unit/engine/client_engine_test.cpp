@@ -63,7 +63,7 @@ const DropRow kDrops[] = {
     DropRow{"TypeZero", Drop::unknown_type, [](Tunnel&) { return Packet(40, 0); }},
     DropRow{"TypeSix", Drop::unknown_type, [](Tunnel&) { return Packet(40, 6); }},
     DropRow{"Handshake1", Drop::unknown_type, [](Tunnel& t) { return t.wires.front().bytes; }},
-    DropRow{"Cookie", Drop::unknown_type, [](Tunnel&) { return with_type(Packet(64), 3); }},
+    DropRow{"Cookie", Drop::handshake_stale, [](Tunnel&) { return with_type(Packet(48), 3); }},
     DropRow{"Handshake2OfNobody", Drop::handshake_stale, [](Tunnel&) { return with_type(Packet(200), 2); }},
     DropRow{"UnknownIndexOfData", Drop::unknown_index,
             [](Tunnel& t) {

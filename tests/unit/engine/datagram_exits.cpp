@@ -18,24 +18,87 @@ const ExitRow kHandshakes[] = {
        settings.key = make_key(1);
        t.to_server(handshake1(t, settings));
      }},
-    {"InvalidAtServer", Drop::handshake_invalid, End::server,
+    {"MacAtServer", Drop::handshake_mac, End::server,
      [](auto& t) { t.to_server(with_type(Packet(kHandshake1Bytes), 1)); }},
-    {"Invalid", Drop::handshake_invalid, End::client,
+    {"Mac", Drop::handshake_mac, End::client,
      [](auto& t) {
        t.start_unanswered();
        t.to_client(last_flipped(t.sent(PacketType::handshake2, false)));
      },
      true},
-    {"RateAtServer", Drop::handshake_rate, End::server,
+    {"MacOfCookie", Drop::handshake_mac, End::client,
+     [](auto& t) {
+       t.start_unanswered();
+       t.to_client(last_flipped(cookie_for(t.sent(PacketType::handshake1, true))));
+     },
+     true},
+    {"SizeOfCookie", Drop::handshake_size, End::client,
+     [](auto& t) {
+       t.start_unanswered();
+       Packet cookie = cookie_for(t.sent(PacketType::handshake1, true));
+       cookie.push_back(0);
+       t.to_client(cookie);
+     },
+     true},
+    {"CookieAfterCookie", Drop::handshake_rate, End::client,
+     [](auto& t) {
+       t.start_unanswered();
+       const Packet cookie = cookie_for(t.sent(PacketType::handshake1, true));
+       t.to_client(cookie);
+       t.count_from_here();
+       t.to_client(cookie);
+     },
+     true},
+    {"CookieForNoAttempt", Drop::handshake_stale, End::client,
+     [](auto& t) { t.to_client(with_type(Packet(kHandshakeAroundBytes), 3)); }},
+    {"Unproved", Drop::handshake_unproved, End::server,
      [](auto& t) {
        RawClient raw = t.raw();
-       for (int i = 0; i < kHandshakeBurstOfNetwork; ++i) ASSERT_TRUE(raw.shake(t.now));
-       EXPECT_FALSE(raw.shake(t.now));
+       while (t.grown_at_server(Drop::handshake_unproved) == 0) ASSERT_TRUE(raw.shake(t.now));
      }},
+    {"Replay", Drop::handshake_replay, End::server,
+     [](auto& t) {
+       const Packet recorded = handshake1(t, t.settings.server);
+       t.to_server(recorded);
+       t.advance(kPendingHandshakeLife + 2s);
+       t.count_from_here();
+       t.to_server(recorded);
+     },
+     false,
+     [](auto& settings) {
+       settings.client.key = make_key(1);
+       settings.server.key = make_key(1);
+     }},
+    {"InvalidAtServer", Drop::handshake_invalid, End::server,
+     [](auto& t) { t.to_server(with_mac(with_type(Packet(kHandshake1Bytes), 1))); }},
+    {"Invalid", Drop::handshake_invalid, End::client,
+     [](auto& t) {
+       t.start_unanswered();
+       t.to_client(with_mac(flipped(t.sent(PacketType::handshake2, false), kHandshakePrefixBytes)));
+     },
+     true},
+    {"RateAtServer", Drop::handshake_rate, End::server,
+     [](auto& t) {
+       const Packet message = handshake1(t, {});
+       for (int i = 0; i <= kRepeatBurst; ++i) t.to_server(message);
+       t.count_from_here();
+       t.to_server(message);
+     }},
+    {"RateInASession", Drop::handshake_rate, End::server,
+     [](auto& t) {
+       for (int i = 0; i <= kRenewalBurst; ++i) {
+         t.count_from_here();
+         t.to_server(control_to_server(t, frame_bytes({HandshakeFrame{handshake1(t, {})}})));
+       }
+     }},
+    {"SizeInASession", Drop::handshake_size, End::server,
+     [](auto& t) { t.to_server(control_to_server(t, frame_bytes({HandshakeFrame{bytes_of("short")}}))); }},
+    {"StaleInASession", Drop::handshake_stale, End::client,
+     [](auto& t) { t.to_client(control_to_client(t, frame_bytes({HandshakeFrame{bytes_of("short")}}))); }},
     {"Rate", Drop::handshake_rate, End::client,
      [](auto& t) {
        t.start_unanswered();
-       const Packet forged = last_flipped(t.sent(PacketType::handshake2, false));
+       const Packet forged = with_mac(flipped(t.sent(PacketType::handshake2, false), kHandshakePrefixBytes));
        for (int i = 0; i < kAnswersReadBurst; ++i) t.to_client(forged);
        t.count_from_here();
        t.to_client(forged);

@@ -98,6 +98,21 @@ inline Packet handshake1(Tunnel& tunnel, const HandshakeSettings& settings = {})
   client.begin(SessionIndex{99}, tunnel.now);
   return {client.message().begin(), client.message().end()};
 }
+/// A handshake packet as somebody without a pre-shared key may make it.
+inline Packet with_mac(Packet packet) {
+  write_handshake_mac(derive_handshake_key(nullptr).mac, packet);
+  return packet;
+}
+/// A COOKIE that answers this message 1.
+inline Packet cookie_for(const Packet& message) {
+  HandshakePrefix prefix = *decode_handshake_prefix(message);
+  prefix.type = PacketType::cookie;
+  prefix.cookie.fill(7);
+  const HandshakePrefixBytes head = encode_handshake_prefix(prefix);
+  Packet packet(head.begin(), head.end());
+  packet.resize(kHandshakeAroundBytes);
+  return with_mac(packet);
+}
 inline Packet data_to_server(Tunnel& t, const Packet& frames) {
   return t.seal_as_client(PacketType::data, frames);
 }

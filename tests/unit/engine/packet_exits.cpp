@@ -13,7 +13,6 @@ const ExitRow kPackets[] = {
        t.to_server(packet);
      }},
     {"UnknownType", Drop::unknown_type, End::client, [](auto& t) { t.to_client(Packet(40, 0)); }},
-    {"Cookie", Drop::unknown_type, End::client, [](auto& t) { t.to_client(with_type(Packet(64), 3)); }},
     {"UnknownTypeAtServer", Drop::unknown_type, End::server, [](auto& t) { t.to_server(Packet(40, 6)); }},
     {"UnknownIndexOfData", Drop::unknown_index, End::client,
      [](auto& t) { t.to_client(flipped(data_to_client(t, datagram()), 2)); }},

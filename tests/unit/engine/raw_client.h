@@ -16,11 +16,15 @@ class RawClient {
             const HandshakeSettings& settings = {})
       : server_(server), random_(random), handshake_(settings, random), route_(route) {}
 
-  /// HANDSHAKE 1, and the answer to it: true if it gave an epoch.
+  /// HANDSHAKE 1, and the answer to it: true if it gave an epoch. Shows a cookie once it has one.
   bool shake(TimePoint now) {
     handshake_.begin(SessionIndex{static_cast<std::uint32_t>(random_.below(1U << kSessionIndexBits))}, now);
-    message_.assign(handshake_.message().begin(), handshake_.message().end());
-    const Output out = send(message_, now);
+    message_ = handshake_.message_for(PathId{0});
+    Output out = send(message_, now);
+    if (out.direct.size() == 1 && handshake_.read_cookie(out.bytes_of(out.direct[0]), PathId{0}, now)) {
+      message_ = handshake_.message_for(PathId{0});
+      out = send(message_, now);
+    }
     if (out.direct.size() != 1) return false;
     auto made = handshake_.read(out.bytes_of(out.direct[0]), now);
     if (made) epoch_ = std::move(*made);

@@ -83,7 +83,7 @@ const DropRow kDrops[] = {
        packet.resize(kMaxHandshakeBytes + 1);
        return packet;
      }},
-    {"HandshakeOfZeros", Drop::handshake_invalid, [](Tunnel&) { return with_type(Packet(256), 1); }},
+    {"HandshakeOfZeros", Drop::handshake_mac, [](Tunnel&) { return with_type(Packet(256), 1); }},
     {"HandshakeWithANumber", Drop::handshake_invalid, [](Tunnel& t) { return flipped(handshake1(t), 7); }},
     {"DataOfAnUnknownIndex", Drop::unknown_index, [](Tunnel& t) { return flipped(client_data(t, {0}), 2); }},
     {"ControlOfAnUnknownIndex", Drop::unknown_index,

@@ -99,8 +99,10 @@ TEST_F(TunnelLife, OldKeyOpensFor30SecondsAfterTheChange) {
 }
 
 TEST_F(TunnelLife, ExpiredKeySealsNothingAndTheQueueWaits) {
-  tunnel_.arrives = [](const Wire& wire) { return wire.type() != PacketType::handshake1; };
-  tunnel_.advance(kRejectAfter + 2s);
+  // Nothing of the server arrives once the key is to be renewed, inside the session or out of it.
+  tunnel_.advance(kRekeyAfter - 1s);
+  tunnel_.arrives = [](const Wire& wire) { return wire.to_server && wire.type() != PacketType::handshake1; };
+  tunnel_.advance(kRejectAfter - kRekeyAfter + 3s);
   EXPECT_FALSE(tunnel_.client->state().link.current() != nullptr);
   const std::size_t sent = tunnel_.wires.size();
   tunnel_.application_sends(1, "waits");

@@ -48,12 +48,27 @@ struct Response {
   Packet packet;
   Refusal refusal = Refusal::none;
   bool is_new = false;
+  bool is_cookie = false;
 };
 inline tl::expected<Response, Drop> answer(PendingHandshakes& server, ConstBytes message,
                                            TimePoint now = kHandshakeStart, const Endpoint& from = host(1)) {
   const auto given = server.answer(message, from, any_index, now);
   if (!given) return tl::unexpected(given.error());
-  return Response{copy_of(given->response), given->refusal, given->is_new};
+  return Response{copy_of(given->response), given->refusal, given->is_new, given->is_cookie};
+}
+/// The same for the packet that was changed after it was made, by somebody who has the key.
+inline Packet with_mac(Packet packet, const HandshakeSettings& settings = {}) {
+  write_handshake_mac(derive_handshake_key(settings.key ? &*settings.key : nullptr).mac, packet);
+  return packet;
+}
+/// HANDSHAKE 1 of a client that shows a cookie, once the server asks for one.
+inline Packet proved_message1(PendingHandshakes& server, const HandshakeSettings& settings,
+                              RandomSource& random, TimePoint now, const Endpoint& from) {
+  ClientHandshake client(settings, random);
+  const Packet first = message1(client, kClientIndex.value, now);
+  const auto given = answer(server, first, now, from);
+  if (!given || !given->is_cookie || !client.read_cookie(given->packet, PathId{0}, now)) return first;
+  return client.message_for(PathId{0});
 }
 
 /// The server's epoch that the client's one belongs to.

@@ -21,15 +21,21 @@ HandshakePrefix numbered_prefix() {
   prefix.type = PacketType::handshake1;
   prefix.index = SessionIndex{0x0a0b0c};
   std::iota(prefix.salt.begin(), prefix.salt.end(), std::uint8_t{0x10});
-  std::iota(prefix.key_id.begin(), prefix.key_id.end(), std::uint8_t{0x20});
+  std::iota(prefix.key_name.begin(), prefix.key_name.end(), std::uint8_t{0x20});
   std::iota(prefix.cookie.begin(), prefix.cookie.end(), std::uint8_t{0x30});
   return prefix;
 }
 
-const Octets kPrefixBytes{0x01, 0x0a, 0x0b, 0x0c, 0x00, 0x00, 0x00, 0x00, 0x10, 0x11, 0x12, 0x13,
-                          0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f,
-                          0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x30, 0x31, 0x32, 0x33,
+const Octets kPrefixBytes{0x01, 0x0a, 0x0b, 0x0c, 0x00, 0x00, 0x00, 0x00, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15,
+                          0x16, 0x17, 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x30, 0x31, 0x32, 0x33,
                           0x34, 0x35, 0x36, 0x37, 0x38, 0x39, 0x3a, 0x3b, 0x3c, 0x3d, 0x3e, 0x3f};
+
+/// A prefix, a mac, and nothing in between.
+Octets shortest() {
+  Octets bytes = kPrefixBytes;
+  bytes.resize(bytes.size() + kHandshakeMacBytes);
+  return bytes;
+}
 
 Octets octets(ConstBytes bytes) {
   return {bytes.begin(), bytes.end()};
@@ -40,32 +46,35 @@ TEST(HandshakePrefix, HasTheFrozenLayout) {
 }
 
 TEST(HandshakePrefix, IsReadAsItWasWritten) {
-  EXPECT_EQ(decode_handshake_prefix(kPrefixBytes), numbered_prefix());
-  Octets message2 = kPrefixBytes;
+  EXPECT_EQ(decode_handshake_prefix(shortest()), numbered_prefix());
+  EXPECT_TRUE(noise_message_in(shortest()).empty());
+  Octets message2 = shortest();
   message2.front() = 2;
-  message2.push_back(0xee);  // the Noise message
+  message2.insert(message2.begin() + 40, {0xee, 0xef});
+  EXPECT_EQ(octets(noise_message_in(message2)), (Octets{0xee, 0xef}));
   HandshakePrefix wanted = numbered_prefix();
   wanted.type = PacketType::handshake2;
   EXPECT_EQ(decode_handshake_prefix(message2), wanted);
 }
 
 TEST(HandshakePrefix, IsNotReadFromAnyPrefixOfItself) {
-  for (std::size_t size = 0; size < kPrefixBytes.size(); ++size) {
-    EXPECT_FALSE(decode_handshake_prefix(ConstBytes(kPrefixBytes).first(size))) << size;
+  const Octets bytes = shortest();
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_FALSE(decode_handshake_prefix(ConstBytes(bytes).first(size))) << size;
   }
 }
 
-TEST(HandshakePrefix, IsReadForTheTwoHandshakeTypesOnly) {
-  Octets bytes = kPrefixBytes;
+TEST(HandshakePrefix, IsReadForTheHandshakeTypesOnly) {
+  Octets bytes = shortest();
   for (unsigned type = 0; type < 256; ++type) {
     bytes.front() = static_cast<std::uint8_t>(type);
-    EXPECT_EQ(decode_handshake_prefix(bytes).has_value(), type == 1 || type == 2) << type;
+    EXPECT_EQ(decode_handshake_prefix(bytes).has_value(), type >= 1 && type <= 3) << type;
   }
 }
 
 TEST(HandshakePrefix, IsRefusedWhereAZeroBitIsSet) {
   for (std::size_t bit = 0; bit < 32; ++bit) {
-    Octets bytes = kPrefixBytes;
+    Octets bytes = shortest();
     bytes[4 + bit / 8] = static_cast<std::uint8_t>(1U << bit % 8);
     EXPECT_FALSE(decode_handshake_prefix(bytes)) << bit;
   }
@@ -73,7 +82,7 @@ TEST(HandshakePrefix, IsRefusedWhereAZeroBitIsSet) {
 
 TEST(HandshakePrologue, IsThePrefixWithTheCookieZeroed) {
   Octets wanted = kPrefixBytes;
-  std::fill(wanted.begin() + 32, wanted.end(), std::uint8_t{0});
+  std::fill(wanted.begin() + 24, wanted.end(), std::uint8_t{0});
   EXPECT_EQ(octets(handshake_prologue(numbered_prefix())), wanted);
 }
 
@@ -98,7 +107,7 @@ HandshakePayload server_payload() {
 }
 
 const Octets kServerBytes{1, 0,    1,    1,    2, 0, 1, 2,    3,    0,    8, 0, 0, 0, 0,
-                          0, 0x30, 0x3f, 0xff, 4, 0, 3, 0xfe, 0xdc, 0xba, 5, 0, 1, 3};
+                          0, 0x70, 0x3f, 0xff, 4, 0, 3, 0xfe, 0xdc, 0xba, 5, 0, 1, 3};
 
 void expect_equal(const HandshakePayload& one, const HandshakePayload& other) {
   EXPECT_EQ(one.versions, other.versions);
