@@ -2,15 +2,18 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <optional>
+#include <thread>
 #include <utility>
 
 namespace mptunnel {
@@ -18,8 +21,11 @@ namespace {
 
 /// Digits of the largest process id of Linux (4194304) with room to spare; a longer file is no pid file.
 constexpr std::size_t kMaxPidText = 20;
-/// How often a file may vanish between being opened and being locked, because its owner ends just then.
+/// How often a file may vanish or change hands between being opened and being locked, because its owner ends
+/// just then, or another instance starts.
 constexpr int kAttempts = 100;
+constexpr auto kPause = std::chrono::milliseconds(1);
+constexpr mode_t kOwnersAlone = S_IRUSR | S_IWUSR;
 
 bool is_same_file(int file, const std::string& path) {
   struct stat ours {};
@@ -46,20 +52,52 @@ tl::unexpected<std::string> failed(const std::string& path, const char* what) {
   return tl::make_unexpected(fmt::format("pid file {} {}: {}", path, what, std::strerror(errno)));
 }
 
-/// Locks an open file and sees to it that it is ours to write.
-tl::expected<void, std::string> claim(int file, const std::string& path) {
+enum class Holder : std::uint8_t {
+  nobody,
+  ourselves,
+  instance,
+  stranger,  ///< a lock for reading, which no instance takes, and anybody who may open the file can
+};
+
+/// Locks the file for this process, or finds out who else has. The lock is one for writing, which only those
+/// get who may write to the file, unlike flock(2). It ends with its descriptor, and a killed process's with
+/// that process. nullopt: the system's reason is in errno.
+std::optional<Holder> lock(int file) {
+  struct flock request {};
+  request.l_type = F_WRLCK;
+  request.l_whence = SEEK_SET;
+  if (fcntl(file, F_OFD_SETLK, &request) == 0) return Holder::ourselves;
+  if (errno != EAGAIN && errno != EACCES) return std::nullopt;
+  if (fcntl(file, F_OFD_GETLK, &request) != 0) return std::nullopt;
+  if (request.l_type == F_UNLCK) return Holder::nobody;
+  return request.l_type == F_WRLCK ? Holder::instance : Holder::stranger;
+}
+
+tl::unexpected<std::string> is_held(int file, const std::string& path) {
   const auto text = short_text(file);
-  if (flock(file, LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return failed(path, "cannot be locked");
-    const std::string pid = text && looks_like_pid(*text) ? text->substr(0, text->find('\n')) : "";
-    return tl::make_unexpected(
-        fmt::format("pid file {} is held by a running instance{}{}: end it first, or name "
-                    "another file",
-                    path, pid.empty() ? "" : ", process ", pid));
-  }
+  const std::string pid = text && looks_like_pid(*text) ? text->substr(0, text->find('\n')) : "";
+  return tl::make_unexpected(
+      fmt::format("pid file {} is held by a running instance{}{}: end it first, or name "
+                  "another file",
+                  path, pid.empty() ? "" : ", process ", pid));
+}
+
+/// Whether a file that was found may be taken over: a pid file, which no other user can write to.
+tl::expected<void, std::string> check_ours(int file, const std::string& path) {
+  struct stat status {};
+  if (fstat(file, &status) != 0) return failed(path, "cannot be read");
+  const auto text = short_text(file);
   if (!text || !looks_like_pid(*text)) {
     return tl::make_unexpected(
         fmt::format("pid file {} exists and is no pid file: it is left alone, name another file", path));
+  }
+  if (status.st_uid != geteuid()) {
+    return tl::make_unexpected(
+        fmt::format("pid file {} belongs to another user: remove it, or name another file", path));
+  }
+  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return tl::make_unexpected(
+        fmt::format("pid file {} may be written by other users: remove it, or name another file", path));
   }
   return {};
 }
@@ -75,6 +113,64 @@ tl::expected<void, std::string> write_pid(int file, const std::string& path) {
   return {};
 }
 
+/// Exchanges `fresh`, which this process has locked, for the file at `path`, unless an instance has got the
+/// lock of that one, `stale`, after all. Whether that was done; the error is the system's (errno).
+tl::expected<bool, int> exchange(const std::string& fresh, const std::string& path, int stale) {
+  const auto swap = [&] {
+    return renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) == 0;
+  };
+  if (!swap()) return tl::make_unexpected(errno);
+  // An instance that locks it from now on finds that it has lost its name.
+  const auto holder = lock(stale);
+  if (is_same_file(stale, fresh) && holder && *holder != Holder::instance) return true;
+  swap();
+  return false;
+}
+
+/// Puts a file of ours, locked, in the place of `stale`, which a stranger holds. Gives the new file's
+/// descriptor, or -1 if something has changed meanwhile: look again. The new file has a name that all
+/// instances use, and only the one that has its lock goes on.
+tl::expected<int, std::string> replace(int stale, const std::string& path) {
+  const std::string fresh = path + ".new";
+  const int file = open(fresh.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, kOwnersAlone);
+  if (file < 0) return failed(path, "cannot be replaced");
+  const auto ours = check_ours(file, fresh);
+  const bool is_ours_to_do = ours && lock(file) == Holder::ourselves && is_same_file(file, fresh) &&
+                             !is_same_file(stale, fresh) && is_same_file(stale, path);
+  if (!is_ours_to_do) {
+    close(file);
+    if (!ours) return tl::make_unexpected(ours.error());
+    return -1;
+  }
+  const auto is_done = exchange(fresh, path, stale);
+  unlink(fresh.c_str());
+  if (is_done && *is_done) return file;
+  close(file);
+  if (is_done || is_done.error() == ENOENT) return -1;
+  errno = is_done.error();
+  return failed(path, "cannot be replaced");
+}
+
+/// Opens, checks and locks the file. The descriptor, or -1 if it vanished or changed hands meanwhile.
+tl::expected<int, std::string> take(const std::string& path) {
+  // No following of links: in a folder that others may write to, one could lead to any file of ours.
+  const int file = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, kOwnersAlone);
+  if (file < 0) return failed(path, "cannot be opened");
+  const auto give_up = [&](auto result) -> tl::expected<int, std::string> {
+    close(file);
+    return result;
+  };
+  if (auto ours = check_ours(file, path); !ours) return give_up(tl::make_unexpected(ours.error()));
+  const auto holder = lock(file);
+  if (!holder) return give_up(failed(path, "cannot be locked"));
+  if (*holder == Holder::instance) return give_up(is_held(file, path));
+  if (*holder == Holder::stranger) return give_up(replace(file, path));
+  if (*holder == Holder::nobody || !is_same_file(file, path)) return give_up(-1);
+  // One that an earlier version made, or the user, may be open to readers, who can lock what they read.
+  if (fchmod(file, kOwnersAlone) != 0) return give_up(failed(path, "cannot be written"));
+  return file;
+}
+
 }  // namespace
 
 tl::expected<PidFile, std::string> PidFile::create(const std::string& path) {
@@ -82,19 +178,17 @@ tl::expected<PidFile, std::string> PidFile::create(const std::string& path) {
   const std::string absolute = std::filesystem::absolute(path, error).string();
   if (error) return tl::make_unexpected(fmt::format("pid file {}: {}", path, error.message()));
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    // No following of links: in a folder that others may write to, one could lead to any file of ours.
-    const int file = open(absolute.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
-                          S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH);
-    if (file < 0) return failed(path, "cannot be opened");
-    auto claimed = claim(file, path);
-    if (claimed && !is_same_file(file, absolute)) {
-      close(file);  // its owner removed it while it was opened here: it has no name any more
+    const auto file = take(absolute);
+    if (!file) return tl::make_unexpected(file.error());
+    if (*file < 0) {
+      std::this_thread::sleep_for(kPause);
       continue;
     }
-    if (claimed) claimed = write_pid(file, path);
-    if (claimed) return PidFile(absolute, file);
-    close(file);
-    return tl::make_unexpected(std::move(claimed.error()));
+    if (auto written = write_pid(*file, path); !written) {
+      close(*file);
+      return tl::make_unexpected(std::move(written.error()));
+    }
+    return PidFile(absolute, *file);
   }
   return tl::make_unexpected(fmt::format("pid file {} vanishes again and again", path));
 }

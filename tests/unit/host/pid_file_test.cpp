@@ -1,11 +1,17 @@
 #include "mptunnel/host/pid_file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <fstream>
 #include <iterator>
+#include <thread>
+#include <vector>
 
 #include "support/temporary_folder.h"
 
@@ -22,6 +28,31 @@ std::string content_of(const std::string& path) {
 std::string own_pid_text() {
   return std::to_string(getpid()) + "\n";
 }
+
+mode_t mode_of(const std::string& path) {
+  struct stat status {};
+  EXPECT_EQ(lstat(path.c_str(), &status), 0);
+  return status.st_mode & 07777U;
+}
+
+/// Somebody who may only read a file, and locks what can be locked of it.
+class Reader {
+ public:
+  explicit Reader(const std::string& path) : file_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    EXPECT_GE(file_, 0);
+    EXPECT_EQ(flock(file_, LOCK_EX | LOCK_NB), 0);
+    struct flock request {};
+    request.l_type = F_RDLCK;
+    request.l_whence = SEEK_SET;
+    EXPECT_EQ(fcntl(file_, F_OFD_SETLK, &request), 0);
+  }
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+  ~Reader() { close(file_); }
+
+ private:
+  int file_;
+};
 
 TEST(PidFile, HoldsTheProcessIdAndGoesWithIt) {
   const TemporaryFolder folder;
@@ -107,6 +138,82 @@ TEST(PidFile, DoesNotRemoveAnotherInItsPlace) {
     static_cast<void>(folder.write("p", "1\n"));
   }
   EXPECT_EQ(content_of(folder / "p"), "1\n");
+}
+
+TEST(PidFile, IsNotOpenToOthers) {
+  const TemporaryFolder folder;
+  const mode_t before = umask(0);
+  const auto file = PidFile::create(folder / "p");
+  umask(before);
+  ASSERT_TRUE(file) << file.error();
+  EXPECT_EQ(mode_of(folder / "p"), 0600U);
+}
+
+TEST(PidFile, ReplacesOneThatAReaderHasLocked) {
+  const TemporaryFolder folder;
+  const std::string path = folder.write("p", "1\n");
+  ASSERT_EQ(chmod(path.c_str(), 0644), 0);
+  const Reader stranger(path);
+  const auto file = PidFile::create(path);
+  ASSERT_TRUE(file) << file.error();
+  EXPECT_EQ(content_of(path), own_pid_text());
+  EXPECT_EQ(mode_of(path), 0600U);
+  EXPECT_FALSE(PidFile::create(path));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1)
+      << "something is left over";
+}
+
+TEST(PidFile, ClosesOneThatReadersCouldOpen) {
+  const TemporaryFolder folder;
+  const std::string path = folder.write("p", "1\n");
+  ASSERT_EQ(chmod(path.c_str(), 0644), 0);
+  const auto file = PidFile::create(path);
+  ASSERT_TRUE(file) << file.error();
+  EXPECT_EQ(mode_of(path), 0600U);
+}
+
+TEST(PidFile, RefusesOneThatOthersMayWriteOrOwn) {
+  const TemporaryFolder folder;
+  const std::string path = folder.write("p", "1\n");
+  for (const mode_t mode : {0620U, 0602U, 0666U}) {
+    ASSERT_EQ(chmod(path.c_str(), mode), 0);
+    const auto file = PidFile::create(path);
+    ASSERT_FALSE(file);
+    EXPECT_EQ(file.error(),
+              "pid file " + path + " may be written by other users: remove it, or name another file");
+  }
+  ASSERT_EQ(chmod(path.c_str(), 0644), 0);
+  if (chown(path.c_str(), geteuid() + 1, static_cast<gid_t>(-1)) != 0)
+    GTEST_SKIP() << "only root can give a file away";
+  const auto file = PidFile::create(path);
+  ASSERT_FALSE(file);
+  EXPECT_EQ(file.error(), "pid file " + path + " belongs to another user: remove it, or name another file");
+  EXPECT_EQ(content_of(path), "1\n");
+}
+
+/// Instances are threads here: the lock is of the opened file, not of the process.
+TEST(PidFile, OneOfManyThatReplaceItAtOnceHasIt) {
+  constexpr int kStarters = 4;
+  const TemporaryFolder folder;
+  const std::string path = folder / "p";
+  for (int round = 0; round < 300; ++round) {
+    std::filesystem::remove(path);
+    static_cast<void>(folder.write("p", "1\n"));
+    const Reader stranger(path);
+    std::atomic<int> opened = 0;
+    std::atomic<int> done = 0;
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kStarters; ++i) {
+      threads.emplace_back([&] {
+        const auto file = PidFile::create(path);
+        if (file) ++opened;
+        ++done;
+        while (done < kStarters) std::this_thread::yield();
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    ASSERT_EQ(opened, 1) << "round " << round;
+  }
 }
 
 TEST(PidFile, IsFreeAgainAfterItsProcessWasKilled) {
