@@ -133,12 +133,12 @@ class CommandLineParser {
     if (const auto file = single("--key-file", raw_.key_file)) return take_key_file("--key-file", *file);
     if (key && key_file) return wrong("MPTUNNEL_KEY and MPTUNNEL_KEY_FILE are both set: unset one of them");
     if (key) line_.key = {.kind = KeySource::Kind::text, .value = *key, .origin = "MPTUNNEL_KEY"};
-    if (key_file) take_key_file("MPTUNNEL_KEY_FILE", *key_file);
+    if (key_file) take_key_file("MPTUNNEL_KEY_FILE", key_file->text());
   }
 
   void read_encrypt() {
     if (!environment_.encrypt) return;
-    const std::string& value = *environment_.encrypt;
+    const std::string& value = environment_.encrypt->text();
     if (value != "0" && value != "1") {
       return wrong(
           "MPTUNNEL_ENCRYPT is {}: set it to 0 for no encryption or to 1 for encryption, or unset "

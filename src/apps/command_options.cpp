@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <iterator>
 
 #include "mptunnel/config/text.h"
@@ -42,7 +43,7 @@ constexpr EnvironmentVariable kVariables[] = {
      "0: datagrams are sent in the clear, if the other end is set so too; 1: they are encrypted. Wins over "
      "the configuration.",
      &Environment::encrypt},
-    {"MPTUNNEL_KEY", "the key itself", &Environment::key},
+    {"MPTUNNEL_KEY", "the key itself; it is removed from the environment", &Environment::key, true},
     {"MPTUNNEL_KEY_FILE",
      "a file with the key. --key-file wins over both, and both win over the configuration.",
      &Environment::key_file},
@@ -250,10 +251,15 @@ std::span<const EnvironmentVariable> environment_variables() {
   return kVariables;
 }
 
-Environment read_environment() {
+Environment take_environment() {
   Environment environment;
   for (const EnvironmentVariable& variable : kVariables) {
-    if (const char* value = std::getenv(variable.name)) environment.*variable.value = value;
+    char* const value = std::getenv(variable.name);
+    if (value == nullptr) continue;
+    environment.*variable.value = SecretText(value);
+    if (!variable.is_secret) continue;
+    explicit_bzero(value, std::strlen(value));
+    unsetenv(variable.name);
   }
   return environment;
 }

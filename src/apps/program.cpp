@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdio>
 #include <optional>
+#include <utility>
 
 #include "mptunnel/apps/ask_status.h"
 #include "mptunnel/control/control_path.h"
@@ -12,6 +13,7 @@
 #include "mptunnel/host/daemon.h"
 #include "mptunnel/host/log.h"
 #include "mptunnel/host/pid_file.h"
+#include "mptunnel/host/system.h"
 #include "mptunnel/net/control_socket.h"
 #include "mptunnel/net/loop.h"
 
@@ -37,8 +39,8 @@ tl::expected<void, std::string> open_control(ControlServer& control, const std::
   return {};
 }
 
-int run_prepared(const std::string& name, const std::string& version, const Prepared& prepared) {
-  const StartOptions& options = prepared.options;
+int run_prepared(const std::string& name, const std::string& version, Prepared prepared) {
+  StartOptions& options = prepared.options;
   set_log_level(options.log_level);
   std::optional<DaemonReport> daemon;
   if (options.daemon) {
@@ -55,6 +57,9 @@ int run_prepared(const std::string& name, const std::string& version, const Prep
   }
   log_protection(options.encrypt, options.key.has_value());
   const std::unique_ptr<App> app = prepared.make();
+  // The engine has the key from here on; nobody else needs it.
+  options.key.reset();
+  prepared.make = nullptr;
   if (const auto started = app->start(); !started) return fail(started.error(), daemon);
   const auto status = [&] {
     Status values = app->status();
@@ -84,8 +89,9 @@ App::App(const SocketTuning& tuning)
 
 int run_program(Program program, int argc, const char* const* argv, const std::string& version,
                 const std::function<tl::expected<Prepared, StartError>(const CommandLine&)>& prepare) {
+  forbid_core_dumps();
   const std::string name(name_of(program));
-  const auto line = parse_command_line(program, argc, argv, read_environment(), version);
+  auto line = parse_command_line(program, argc, argv, take_environment(), version);
   if (!line) return report(line.error());
   if (line->action == Action::help || line->action == Action::version) {
     std::fputs(line->text.c_str(), stdout);
@@ -93,17 +99,19 @@ int run_program(Program program, int argc, const char* const* argv, const std::s
   }
   if (line->action == Action::genkey) {
     SystemRandom random;
-    std::printf("%s\n", generate_key(random).c_str());
+    const SecretText key = generate_key(random);
+    std::printf("%s\n", key.text().c_str());
     return 0;
   }
   if (line->action == Action::status) return ask_status(name, *line);
-  const auto prepared = prepare(*line);
+  auto prepared = prepare(*line);
+  line->key = {};
   if (!prepared) return report(prepared.error());
   if (line->action == Action::check) {
     std::fputs(prepared->check_text.c_str(), stdout);
     return 0;
   }
-  return run_prepared(name, version, *prepared);
+  return run_prepared(name, version, std::move(*prepared));
 }
 
 }  // namespace mptunnel

@@ -16,7 +16,8 @@ namespace {
 /// `mistakes` has one more.
 std::optional<SecretKey> load_key(const KeySource& source, std::vector<std::string>& mistakes) {
   if (source.kind == KeySource::Kind::none) return std::nullopt;
-  auto key = source.kind == KeySource::Kind::text ? parse_key(source.value) : load_key_file(source.value);
+  const std::string& value = source.value.text();
+  auto key = source.kind == KeySource::Kind::text ? parse_key(value) : load_key_file(value);
   if (key) return *key;
   mistakes.push_back(fmt::format("{}: {}", source.origin, key.error()));
   return std::nullopt;
@@ -110,6 +111,8 @@ StartOptions merge_options(const CommandLine& line, const CommonConfig& config) 
   const auto in_file = [&line](int number) { return fmt::format("{}:{}", line.config_path, number); };
   StartOptions options;
   options.key_source = line.key;
+  // What says where the key comes from lives for as long as the program; the key's text does not.
+  if (line.key.kind == KeySource::Kind::text) options.key_source.value = {};
   if (!config.key_file.empty()) {
     if (line.key.kind == KeySource::Kind::none) {
       options.key_source = {

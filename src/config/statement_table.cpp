@@ -68,7 +68,7 @@ CheckLines lines_of(const KeySource& key) {
     case KeySource::Kind::text:
       return {fmt::format("set ({})", key.origin)};
     case KeySource::Kind::file:
-      return {fmt::format("in {} ({})", key.value, key.origin)};
+      return {fmt::format("in {} ({})", key.value.text(), key.origin)};
   }
   return {};
 }

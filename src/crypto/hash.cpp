@@ -25,8 +25,12 @@ void Hash::update(ConstBytes bytes) {
 
 HashBytes Hash::finish() {
   HashBytes result{};
-  openssl::require(EVP_DigestFinal_ex(context_.get(), result.data(), nullptr));
+  finish(result);
   return result;
+}
+
+void Hash::finish(HashBytes& result) {
+  openssl::require(EVP_DigestFinal_ex(context_.get(), result.data(), nullptr));
 }
 
 SecretKey hmac(ConstBytes key, std::initializer_list<ConstBytes> parts) {
@@ -34,8 +38,9 @@ SecretKey hmac(ConstBytes key, std::initializer_list<ConstBytes> parts) {
   if (key.size() > block.size()) {
     Hash shorten;
     shorten.update(key);
-    const HashBytes shortened = shorten.finish();
-    std::copy(shortened.begin(), shortened.end(), block.begin());
+    SecretKey shortened;
+    shorten.finish(shortened.bytes);
+    std::copy(shortened.bytes.begin(), shortened.bytes.end(), block.begin());
   } else {
     std::copy(key.begin(), key.end(), block.begin());
   }
@@ -43,12 +48,13 @@ SecretKey hmac(ConstBytes key, std::initializer_list<ConstBytes> parts) {
   Hash inner;
   inner.update(block);
   for (const ConstBytes part : parts) inner.update(part);
-  SecretKey result{inner.finish()};
+  SecretKey result;
+  inner.finish(result.bytes);
   for (std::uint8_t& byte : block) byte ^= kInnerPad ^ kOuterPad;
   Hash outer;
   outer.update(block);
   outer.update(result.bytes);
-  result.bytes = outer.finish();
+  outer.finish(result.bytes);
   OPENSSL_cleanse(block.data(), block.size());
   return result;
 }

@@ -21,6 +21,8 @@ class Hash {
   Hash();
   void update(ConstBytes bytes);
   HashBytes finish();
+  /// The same to where it shall stand: a secret leaves no copy behind.
+  void finish(HashBytes& result);
 
  private:
   openssl::DigestContext context_;

@@ -54,7 +54,7 @@ tl::expected<SecretKey, std::string> parse_key(std::string_view text) {
   return key;
 }
 
-std::string generate_key(RandomSource& random) {
+SecretText generate_key(RandomSource& random) {
   SecretKey key;
   random.fill(key.bytes);
   return std::string(KeyText(key).view());

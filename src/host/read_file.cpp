@@ -56,6 +56,11 @@ std::optional<std::string> refusal_of(const File& file, const std::string& path)
   struct stat status {};
   if (::fstat(file.descriptor, &status) != 0) return "can't be read: " + reason_of(errno);
   if (!S_ISREG(status.st_mode)) return "is not a regular file: name the file that has the key";
+  // Whoever owns it can open it to others, or write another key to it.
+  if (status.st_uid != 0 && status.st_uid != ::geteuid()) {
+    return "belongs to another user (" + std::to_string(status.st_uid) + "): chown " +
+           std::to_string(::geteuid()) + ' ' + path;
+  }
   if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     return "is open to others than its owner: chmod 600 " + path;
   }

@@ -1,5 +1,6 @@
 #include "mptunnel/host/system.h"
 
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -14,6 +15,13 @@ std::uint64_t raise_open_file_limit() {
   const rlimit raised{limit.rlim_max, limit.rlim_max};
   if (limit.rlim_cur < limit.rlim_max && setrlimit(RLIMIT_NOFILE, &raised) == 0) return raised.rlim_cur;
   return limit.rlim_cur;
+}
+
+void forbid_core_dumps() {
+  // Both succeed always: a limit may be lowered, and 0 is one of the values.
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 std::string machine_id() {

@@ -1,5 +1,8 @@
 """The shared key: clients that have it are served, others hear nothing; and where it may come from."""
 
+import os
+import pathlib
+
 import harness
 from harness import check
 
@@ -92,5 +95,38 @@ def sources(test):
     check(wrong.exists(), "the wrong key is gone")
 
 
+def memory_of(pid):
+    """What a process has written to, without mappings so large that only sanitizers make them"""
+    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in maps:
+            addresses, rights, *_ = line.split()
+            first, end = (int(address, 16) for address in addresses.split("-"))
+            if not rights.startswith("rw") or end - first > 1 << 28:
+                continue
+            memory.seek(first)
+            try:
+                yield memory.read(end - first)
+            except OSError:  # pages of a device
+                continue
+
+
+def text_stays_nowhere(test):
+    """The text of a key is gone once the program runs: from its environment and its memory; no core can be written"""
+    if os.geteuid() != 0:
+        raise harness.Skip("only root sees another process's memory")
+    key = make_key(test)
+    from_file = harness.Tunnel(test, "file: ", True, test.echo(name="file: echo").port)
+    from_file.add_bridges(1)
+    from_file.server_options += ["--key-file", test.file("memory.key", key + "\n")]
+    from_file.client_env = {"MPTUNNEL_KEY": key}
+    from_file.start().wait_up()
+    for end in (from_file.server, from_file.client):
+        proc = pathlib.Path(f"/proc/{end.pid}")
+        check(key.encode() not in (proc / "environ").read_bytes(), f"{end.name}: the key is in its environment")
+        check(not any(key.encode() in part for part in memory_of(end.pid)), f"{end.name}: the key's text is in its memory")
+        limits = next(line for line in (proc / "limits").read_text(encoding="ascii").splitlines() if line.startswith("Max core"))
+        check(limits.split()[4:6] == ["0", "0"], f"{end.name}: {limits}")
+
+
 if __name__ == "__main__":
-    harness.run(the_right_key, a_wrong_key, cured, sources, together=True)
+    harness.run(the_right_key, a_wrong_key, cured, sources, text_stays_nowhere, together=True)

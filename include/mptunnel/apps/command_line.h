@@ -9,21 +9,23 @@
 #include <vector>
 
 #include "mptunnel/base/log_level.h"
+#include "mptunnel/base/secret_text.h"
 #include "mptunnel/config/config.h"
 #include "mptunnel/config/statement.h"
 #include "mptunnel/host/system.h"
 
 namespace mptunnel {
 
-/// What both programs read of the environment; nullopt if a variable is not set.
+/// What both programs read of the environment; nullopt if a variable is not set. One of them is a secret.
 struct Environment {
-  std::optional<std::string> encrypt;   ///< MPTUNNEL_ENCRYPT
-  std::optional<std::string> key;       ///< MPTUNNEL_KEY
-  std::optional<std::string> key_file;  ///< MPTUNNEL_KEY_FILE
+  std::optional<SecretText> encrypt;   ///< MPTUNNEL_ENCRYPT
+  std::optional<SecretText> key;       ///< MPTUNNEL_KEY
+  std::optional<SecretText> key_file;  ///< MPTUNNEL_KEY_FILE
 };
 
-/// This process's environment.
-Environment read_environment();
+/// This process's environment. MPTUNNEL_KEY is wiped from it, where it stands in memory too, so that neither
+/// /proc/PID/environ nor a later look shows it. Not while other threads read the environment.
+Environment take_environment();
 
 enum class Action : std::uint8_t { run, check, status, genkey, version, help };
 

@@ -45,7 +45,8 @@ std::span<const Option> command_options();
 struct EnvironmentVariable {
   const char* name;
   std::string_view help;
-  std::optional<std::string> Environment::*value;
+  std::optional<SecretText> Environment::*value;
+  bool is_secret = false;  ///< it does not stay in the environment
 };
 std::span<const EnvironmentVariable> environment_variables();
 

@@ -16,7 +16,7 @@
 
 namespace mptunnel {
 
-/// What both programs have.
+/// What both programs have. Its key_source has no key's text: that goes once the key is read.
 struct StartOptions : Settings {
   std::optional<SecretKey> key;  ///< set by load_*(), unless key_source says none
   bool daemon = false;

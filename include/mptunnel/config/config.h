@@ -12,6 +12,7 @@
 
 #include "mptunnel/base/endpoint.h"
 #include "mptunnel/base/log_level.h"
+#include "mptunnel/base/secret_text.h"
 #include "mptunnel/base/time.h"
 #include "mptunnel/config/address.h"
 #include "mptunnel/config/limits.h"
@@ -87,7 +88,7 @@ struct ServerConfig {
 struct KeySource {
   enum class Kind : std::uint8_t { none, text, file };
   Kind kind = Kind::none;
-  std::string value;   ///< the key itself, never to be printed, or the file's name
+  SecretText value;    ///< the key itself, never to be printed, or the file's name
   std::string origin;  ///< for messages: "--key-file", "MPTUNNEL_KEY", "mpclient.conf:7"
 };
 

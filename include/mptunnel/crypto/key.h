@@ -1,5 +1,5 @@
 // The pre-shared key as people handle it: 32 bytes in base64. What it is not: a reader of files; that is
-// host/key_file.h.
+// host/read_file.h.
 #pragma once
 
 #include <string>
@@ -7,6 +7,7 @@
 #include <tl/expected.hpp>
 
 #include "mptunnel/base/random.h"
+#include "mptunnel/base/secret_text.h"
 #include "mptunnel/crypto/aead.h"
 
 namespace mptunnel {
@@ -16,6 +17,6 @@ namespace mptunnel {
 tl::expected<SecretKey, std::string> parse_key(std::string_view text);
 
 /// A new key as base64, for `--genkey`.
-std::string generate_key(RandomSource& random);
+SecretText generate_key(RandomSource& random);
 
 }  // namespace mptunnel

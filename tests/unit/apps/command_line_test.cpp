@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 namespace mptunnel {
 namespace {
 
@@ -187,12 +189,25 @@ TEST(CommandLine, ReadsTheProcessEnvironment) {
   ASSERT_EQ(setenv("MPTUNNEL_ENCRYPT", "0", 1), 0);
   ASSERT_EQ(setenv("MPTUNNEL_KEY", "", 1), 0);
   ASSERT_EQ(unsetenv("MPTUNNEL_KEY_FILE"), 0);
-  const Environment environment = read_environment();
+  const Environment environment = take_environment();
   EXPECT_EQ(environment.encrypt, "0");
   EXPECT_EQ(environment.key, "");
   EXPECT_FALSE(environment.key_file);
   unsetenv("MPTUNNEL_ENCRYPT");
-  unsetenv("MPTUNNEL_KEY");
+}
+
+TEST(CommandLine, WipesTheKeyFromTheEnvironment) {
+  // putenv() puts this very memory into the environment, as the kernel does for a new process.
+  std::string variable = "MPTUNNEL_KEY=" + kSomeKey;
+  ASSERT_EQ(setenv("MPTUNNEL_KEY_FILE", "stays", 1), 0);
+  ASSERT_EQ(putenv(variable.data()), 0);
+  const Environment environment = take_environment();
+  EXPECT_EQ(environment.key, kSomeKey);
+  EXPECT_EQ(variable, "MPTUNNEL_KEY=" + std::string(kSomeKey.size(), '\0'));
+  EXPECT_EQ(std::getenv("MPTUNNEL_KEY"), nullptr);
+  EXPECT_STREQ(std::getenv("MPTUNNEL_KEY_FILE"), "stays");
+  EXPECT_FALSE(take_environment().key);
+  unsetenv("MPTUNNEL_KEY_FILE");
 }
 
 struct MistakeRow {

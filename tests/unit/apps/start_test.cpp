@@ -85,6 +85,15 @@ TEST(StartOptions, LetCommandLineAndEnvironmentWin) {
   EXPECT_EQ(options.pid_file, "p");
 }
 
+TEST(StartOptions, KeepNoTextOfAKey) {
+  CommandLine line = with_config("c");
+  line.key = {.kind = KeySource::Kind::text, .value = kKeyOfZeros, .origin = "MPTUNNEL_KEY"};
+  const StartOptions options = merge_options(line, {});
+  EXPECT_EQ(options.key_source.kind, KeySource::Kind::text);
+  EXPECT_EQ(options.key_source.origin, "MPTUNNEL_KEY");
+  EXPECT_TRUE(options.key_source.value.empty());
+}
+
 TEST(StartOptions, CipherSaysWhetherAesIsOffered) {
   EXPECT_TRUE(offers_aes(CipherChoice::aes_256_gcm));
   EXPECT_FALSE(offers_aes(CipherChoice::chacha20_poly1305));

@@ -82,12 +82,20 @@ TEST(ParseKey, AcceptsOneSpellingOfEachKeyOnly) {
   }
 }
 
+TEST(SecretKey, IsWipedWhenItGoes) {
+  alignas(SecretKey) std::array<std::uint8_t, sizeof(SecretKey)> memory{};
+  auto* const key = new (memory.data()) SecretKey;
+  key->bytes.fill(0x5a);
+  key->~SecretKey();
+  EXPECT_EQ(memory, (std::array<std::uint8_t, sizeof(SecretKey)>{}));
+}
+
 TEST(GenerateKey, PrintsWhatParseKeyReads) {
   test::TestRandom random(1);
   test::TestRandom same(1);
   SecretKey wanted;
   same.fill(wanted.bytes);
-  const std::string text = generate_key(random);
+  const std::string text = generate_key(random).text();
   EXPECT_EQ(text.size(), 44U);
   const auto key = parse_key(text);
   ASSERT_TRUE(key) << key.error();

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -74,6 +75,23 @@ TEST_F(KeyFile, IsRefusedWhereOthersMayOpenIt) {
   for (const mode_t mode : {0600U, 0700U}) EXPECT_TRUE(load_key_file(write(std::string(kText), mode)));
   ASSERT_EQ(::chmod(path().c_str(), 0400), 0);
   EXPECT_TRUE(load_key_file(path()));
+}
+
+TEST_F(KeyFile, BelongsToThisUserOrToRoot) {
+  const std::string file = write(std::string(kText));
+  EXPECT_TRUE(load_key_file(file));
+  if (::chown(file.c_str(), 4711, static_cast<gid_t>(-1)) != 0)
+    GTEST_SKIP() << "only root can give a file away";
+  expect_error(file, "belongs to another user (4711): chown 0 " + file);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::chmod(folder_.c_str(), 0755);
+    if (::setresuid(4711, 4711, 4711) != 0) ::_exit(1);
+    ::_exit(load_key_file(file) ? 0 : 2);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 TEST_F(KeyFile, SaysWhatIsWrongWithIt) {
