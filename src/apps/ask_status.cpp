@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
+#include <iterator>
 #include <optional>
 
 #include "mptunnel/apps/start.h"
@@ -60,6 +63,37 @@ tl::expected<std::string, StartError> find_only_instance(const std::string& prog
   return error(kExitUsage, std::move(lines));
 }
 
+/// A character of UTF-8 (RFC 3629), and how many bytes it has: 1 to 4.
+struct Character {
+  char32_t code = 0;
+  std::size_t bytes = 1;
+};
+/// The code of a byte that belongs to no character.
+constexpr char32_t kBroken = 0xffffffff;
+
+/// `text` is not empty.
+Character first_character(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
+  const std::uint8_t lead = byte(0);
+  if (lead < 0x80) return {lead, 1};
+  const std::size_t bytes = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (lead < 0xc2 || lead > 0xf4 || text.size() < bytes) return {kBroken, 1};
+  char32_t code = lead & (0x7fU >> bytes);
+  for (std::size_t i = 1; i < bytes; ++i) {
+    if ((byte(i) & 0xc0U) != 0x80) return {kBroken, 1};
+    code = code << 6U | (byte(i) & 0x3fU);
+  }
+  constexpr std::array<char32_t, 5> kLeast{0, 0, 0x80, 0x800, 0x10000};
+  const bool is_surrogate = code >= 0xd800 && code < 0xe000;
+  if (code < kLeast[bytes] || is_surrogate || code > 0x10ffff) return {kBroken, 1};
+  return {code, bytes};
+}
+
+/// C0, DEL and C1, and what is no character.
+bool is_control(char32_t code) {
+  return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == kBroken;
+}
+
 }  // namespace
 
 tl::expected<std::string, StartError> find_instance(const std::string& program, const CommandLine& line,
@@ -89,13 +123,32 @@ tl::expected<std::string, StartError> find_instance(const std::string& program, 
   return *folder + '/' + control_socket_name(program, instance->port);
 }
 
+std::string printable(std::string_view answer, bool is_json) {
+  std::string text;
+  text.reserve(answer.size());
+  while (!answer.empty()) {
+    const Character character = first_character(answer);
+    if (!is_control(character.code) || character.code == '\n') {
+      text.append(answer.substr(0, character.bytes));
+    } else if (!is_json || character.code == kBroken) {
+      text += '?';
+    } else if (character.code == '\t' || character.code == '\r') {
+      text += ' ';  // JSON has them between its words alone
+    } else {
+      fmt::format_to(std::back_inserter(text), "\\u{:04x}", static_cast<std::uint32_t>(character.code));
+    }
+    answer.remove_prefix(character.bytes);
+  }
+  return text;
+}
+
 int ask_status(const std::string& program, const CommandLine& line) {
   const auto path = find_instance(program, line, current_user());
   if (!path) return report(path.error());
   const auto answer = ask_control(*path, line.json ? kAskJson : kAskTable, kPatience);
   if (!answer) return report({kExitSystem, {fmt::format("{}: {}", program, answer.error())}});
   const bool is_error = answer->starts_with(kControlError);
-  std::fputs(answer->c_str(), is_error ? stderr : stdout);
+  std::fputs(printable(*answer, line.json && !is_error).c_str(), is_error ? stderr : stdout);
   return is_error ? kExitSystem : 0;
 }
 

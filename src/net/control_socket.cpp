@@ -13,50 +13,29 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <thread>
+#include <tuple>
 #include <utility>
+#include <vector>
+
+#include "mptunnel/base/assert.h"
+#include "unix_socket.h"
 
 namespace mptunnel {
 namespace {
 
 using namespace std::chrono_literals;
 
-/// Connections that wait while kMaxControlConnections are served.
+/// Connections that wait to be accepted, one in each turn of the loop.
 constexpr int kBacklog = 16;
+/// Stands for a user whom the system does not tell.
+constexpr uid_t kNobody = static_cast<uid_t>(-1);
 /// How long to leave the waiting ones alone when there is no descriptor for them.
 constexpr Duration kRetryAfter = 1s;
 /// How long another instance may hold the folder while it opens its socket.
 constexpr Duration kLockPatience = 1s;
-
-/// A descriptor that closes itself.
-class File {
- public:
-  explicit File(int fd) : fd_(fd) {}
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  ~File() {
-    if (fd_ >= 0) close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
-
-/// nullopt if the path is empty or too long.
-std::optional<sockaddr_un> address_of(const std::string& path) {
-  sockaddr_un address{};
-  if (path.empty() || path.size() >= sizeof(address.sun_path)) return std::nullopt;
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path.c_str(), path.size());
-  return address;
-}
-
-const sockaddr* generic(const sockaddr_un& address) {
-  return reinterpret_cast<const sockaddr*>(&address);
-}
 
 tl::unexpected<std::string> refused(const std::string& path, std::string_view why) {
   return tl::make_unexpected(fmt::format("control socket {}: {}", path, why));
@@ -117,12 +96,32 @@ ControlSocketState control_socket_state(const std::string& path) {
   return errno == EPROTOTYPE ? ControlSocketState::foreign : ControlSocketState::unusable;
 }
 
+std::size_t yielding_claim(std::span<const ControlClaim> claims, uid_t newcomer) {
+  MPT_ASSERT(!claims.empty());
+  const auto held_by = [&](uid_t uid) {
+    return std::count_if(claims.begin(), claims.end(),
+                         [uid](const auto& claim) { return claim.uid == uid; }) +
+           (uid == newcomer ? 1 : 0);
+  };
+  // The first is the least: more held, then not asked, then longer ago.
+  const auto rank = [&](const ControlClaim& claim) {
+    return std::tuple(-held_by(claim.uid), claim.has_asked, claim.since);
+  };
+  const auto first = std::min_element(claims.begin(), claims.end(), [&](const auto& one, const auto& other) {
+    return rank(one) < rank(other);
+  });
+  return static_cast<std::size_t>(first - claims.begin());
+}
+
 struct ControlServer::Connection {
-  Connection(Loop& loop, int its_fd, LoopCallback on_late) : fd(its_fd), timer(loop, std::move(on_late)) {
-    timer.set(monotonic_now() + kControlConnectionLife);
+  Connection(Loop& loop, int its_fd, uid_t uid, LoopCallback on_late)
+      : fd(its_fd), accepted(monotonic_now()), claim{uid, false, accepted}, timer(loop, std::move(on_late)) {
+    timer.set(accepted + kControlRequestPatience);
   }
 
   File fd;
+  const TimePoint accepted;
+  ControlClaim claim;
   Timer timer;
   std::string request;
   std::string answer;
@@ -187,10 +186,18 @@ void ControlServer::on_connect() {
     retry_.set(monotonic_now() + kRetryAfter);
     return;
   }
+  const uid_t peer = peer_of(fd).value_or(kNobody);
+  make_room(peer);
   const Place place = connections_.insert(connections_.end(), nullptr);
-  *place = std::make_unique<Connection>(loop_, fd, [this, place] { end(place); });
+  *place = std::make_unique<Connection>(loop_, fd, peer, [this, place] { end(place); });
   (*place)->reader = std::make_unique<ReadWatcher>(loop_, fd, [this, place] { on_request(place); });
-  if (connections_.size() == kMaxControlConnections) watcher_->pause();
+}
+
+void ControlServer::make_room(uid_t newcomer) {
+  if (connections_.size() < kMaxControlConnections) return;
+  std::vector<ControlClaim> claims;
+  for (const auto& connection : connections_) claims.push_back(connection->claim);
+  end(std::next(connections_.begin(), static_cast<std::ptrdiff_t>(yielding_claim(claims, newcomer))));
 }
 
 void ControlServer::on_request(Place place) {
@@ -213,6 +220,9 @@ void ControlServer::on_request(Place place) {
 void ControlServer::answer(Place place, const std::string& text) {
   Connection& connection = **place;
   connection.answer = text;
+  connection.claim.has_asked = true;
+  connection.claim.since = monotonic_now();
+  connection.timer.set(connection.accepted + kControlConnectionLife);
   connection.reader.reset();
   connection.writer =
       std::make_unique<WriteWatcher>(loop_, connection.fd.get(), [this, place] { on_writable(place); });
@@ -225,62 +235,12 @@ void ControlServer::on_writable(Place place) {
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (count < 0) return end(place);
   connection.sent += static_cast<std::size_t>(count);
+  connection.claim.since = monotonic_now();
   if (connection.sent == connection.answer.size()) end(place);
 }
 
 void ControlServer::end(Place place) {
   connections_.erase(place);
-  if (retry_.deadline() == kNever) watcher_->resume();
-}
-
-namespace {
-
-tl::unexpected<std::string> failed(const std::string& path, std::string_view why) {
-  return tl::make_unexpected(fmt::format("{}: {}", path, why));
-}
-
-/// Why it could not be connected; empty if it is.
-std::string connect_to(int fd, const std::string& path, Duration timeout) {
-  const auto address = address_of(path);
-  if (!address) return "the path is too long for a socket";
-  // A full queue makes connect() wait, for as long as this allows.
-  const auto microseconds =
-      std::max<std::int64_t>(1, std::chrono::duration_cast<std::chrono::microseconds>(timeout).count());
-  const timeval limit{microseconds / 1'000'000, microseconds % 1'000'000};
-  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-  if (connect(fd, generic(*address), sizeof(*address)) == 0) return {};
-  if (errno == ENOENT) return "nothing runs there (there is no such socket)";
-  if (errno == ECONNREFUSED) return "nothing runs there (the socket is left over)";
-  if (errno == EAGAIN) return "no answer: too many others ask";
-  return std::strerror(errno);
-}
-
-}  // namespace
-
-tl::expected<std::string, std::string> ask_control(const std::string& path, std::string_view request,
-                                                   Duration timeout) {
-  const File connection(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const int fd = connection.get();
-  if (fd < 0) return failed(path, std::strerror(errno));
-  const TimePoint deadline = monotonic_now() + timeout;
-  if (const std::string problem = connect_to(fd, path, timeout); !problem.empty())
-    return failed(path, problem);
-  const std::string line = std::string(request) + '\n';
-  // It is shorter than any socket's buffer: all of it is taken at once.
-  if (send(fd, line.data(), line.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(line.size()))
-    return failed(path, fmt::format("the request cannot be sent: {}", std::strerror(errno)));
-  std::string answer;
-  std::array<char, 65536> piece{};
-  while (wait_until_readable(fd, deadline)) {
-    const ssize_t count = recv(fd, piece.data(), piece.size(), MSG_DONTWAIT);
-    if (count < 0 && (errno == EAGAIN || errno == EINTR)) continue;
-    if (count < 0) return failed(path, std::strerror(errno));
-    if (count == 0 && answer.empty()) return failed(path, "it closed the connection without an answer");
-    if (count == 0) return answer;
-    answer.append(piece.data(), static_cast<std::size_t>(count));
-    if (answer.size() > kMaxControlAnswerBytes) return failed(path, "the answer does not end");
-  }
-  return failed(path, "no answer in time");
 }
 
 }  // namespace mptunnel

@@ -313,7 +313,7 @@ def hostile_askers(test):
     silent = [connect() for _ in range(16)]
     started = time.monotonic()
     ask(test, "mpserver", "--control", control)
-    check(time.monotonic() - started < 5, "sixteen silent askers keep others away")
+    check(time.monotonic() - started < 1, "sixteen silent askers keep others away")
     for asker in silent:
         asker.close()
     for _ in range(200):

@@ -17,7 +17,11 @@ namespace mptunnel {
 tl::expected<std::string, StartError> find_instance(const std::string& program, const CommandLine& line,
                                                     const RuntimeUser& user);
 
-/// Asks and prints; returns the exit code.
+/// An answer as a terminal may get it, whoever gave it: valid UTF-8, without control characters (C0, DEL, C1)
+/// but newlines. They become '?', and in JSON escapes or blanks, so that what was valid JSON still is.
+std::string printable(std::string_view answer, bool is_json);
+
+/// Asks and prints what is printable; returns the exit code. Only a socket of this user or of root is asked.
 int ask_status(const std::string& program, const CommandLine& line);
 
 }  // namespace mptunnel

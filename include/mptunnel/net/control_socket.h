@@ -3,11 +3,14 @@
 #pragma once
 
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <cstddef>
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -19,12 +22,25 @@ namespace mptunnel {
 
 /// The longest request, without its newline.
 inline constexpr std::size_t kMaxControlRequestBytes = 256;
-/// Connections that are served at a time; further ones wait in the kernel's queue until one of these ends.
+/// Connections that are served at a time. For a further one, one of these ends: yielding_claim().
 inline constexpr std::size_t kMaxControlConnections = 16;
-/// How long one connection may take, from the first to the last byte.
+/// How long a connection may take until its request is there. Those who ask do so at once.
+inline constexpr Duration kControlRequestPatience = std::chrono::milliseconds(500);
+/// How long it may take from the first to the last byte.
 inline constexpr Duration kControlConnectionLife = std::chrono::seconds(2);
 /// A longer answer is not believed by ask_control(). The JSON of 1024 clients with 32 paths has 18 to 30 MB.
 inline constexpr std::size_t kMaxControlAnswerBytes = std::size_t{64} << 20U;
+
+/// A connection, as far as it matters for who has to go for a new one.
+struct ControlClaim {
+  uid_t uid = 0;           ///< who asks (SO_PEERCRED)
+  bool has_asked = false;  ///< its request is there
+  TimePoint since{};       ///< when it last got on: accepted, or since it has asked, read some of its answer
+};
+/// Which of `claims` ends for a new connection of `newcomer`: of the user who holds most of them then, one
+/// that has not asked yet, else one that has; of these, the one that has not got on for longest. `claims` is
+/// not empty.
+std::size_t yielding_claim(std::span<const ControlClaim> claims, uid_t newcomer);
 
 /// The file's mode, 0600, decides which users may connect: the same user, and root.
 class ControlServer {
@@ -49,6 +65,7 @@ class ControlServer {
   using Place = std::list<std::unique_ptr<Connection>>::iterator;
 
   void on_connect();
+  void make_room(uid_t newcomer);
   void on_request(Place place);
   void answer(Place place, const std::string& text);
   void on_writable(Place place);
@@ -75,8 +92,16 @@ enum class ControlSocketState : std::uint8_t {
 };
 ControlSocketState control_socket_state(const std::string& path);
 
-/// Sends one line and returns the whole answer. Blocks, for at most about `timeout`. The error is for people.
+/// Why `asker` should not believe what is at `path`: the socket or its folder belongs neither to that user
+/// nor to root, or others may put files in the folder (as root: also its group). nullopt if nothing speaks
+/// against it, or nothing is there.
+std::optional<std::string> distrust_of_place(const std::string& path, uid_t asker);
+/// The same of what a socket is connected to: of the user who runs what listens there.
+std::optional<std::string> distrust_of_peer(int fd, uid_t asker);
+
+/// Sends one line and returns the whole answer, if the place and the peer can be trusted: anybody can listen
+/// somewhere. The answer may have any bytes. Blocks, for at most about `timeout`. The error is for people.
 tl::expected<std::string, std::string> ask_control(const std::string& path, std::string_view request,
-                                                   Duration timeout);
+                                                   Duration timeout, uid_t asker = geteuid());
 
 }  // namespace mptunnel

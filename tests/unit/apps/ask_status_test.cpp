@@ -103,6 +103,34 @@ TEST(FindInstance, TakesTheSocketThatIsNamed) {
   EXPECT_EQ(found("mpclient", asking(folder / "socket"), user_of(folder)), folder / "socket");
 }
 
+TEST(Printable, LeavesAnHonestAnswerAsItIs) {
+  for (const std::string text :
+       {"", "mpserver  1.0\n\na  b\n", "{\"name\":\"K\u00f6ln \u20ac \U0001f600 \\u001b\"}\n"}) {
+    EXPECT_EQ(printable(text, false), text);
+    EXPECT_EQ(printable(text, true), text);
+  }
+}
+
+TEST(Printable, LetsNoControlCharacterThrough) {
+  std::string every;
+  for (int byte = 0; byte < 256; ++byte) every += static_cast<char>(byte);
+  every += "\u0080\u009b31m\u009f";
+  for (const bool is_json : {false, true}) {
+    const std::string text = printable(every, is_json);
+    for (const char character : text)
+      EXPECT_TRUE(character == '\n' || (character >= 0x20 && character < 0x7f))
+          << static_cast<int>(character);
+  }
+  EXPECT_EQ(printable(std::string("a\0b", 3) + "\033]0;title\a\r\t\177\n", false), "a?b?]0;title????\n");
+  EXPECT_EQ(printable("\u009b31m \xc3\x28 \xed\xa0\x80 \xf5 \xc0\xaf \xe2\x82", false),
+            "?31m ?( ??? ? ?? ??");
+}
+
+TEST(Printable, KeepsJsonValid) {
+  EXPECT_EQ(printable("{\"a\":\t\"x\177\u009b\033\xff\"}\r\n", true),
+            "{\"a\": \"x\\u007f\\u009b\\u001b?\"} \n");
+}
+
 TEST(StartOptions, TakeTheControlSocketOfTheCommandLine) {
   CommandLine line;
   EXPECT_EQ(merge_options(line, {}).control, "");
