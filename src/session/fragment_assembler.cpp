@@ -3,68 +3,127 @@
 #include <algorithm>
 #include <utility>
 
+#include "mptunnel/base/assert.h"
 #include "mptunnel/wire/header.h"
 
 namespace mptunnel {
 
+void FragmentBudget::make_room(std::size_t bytes) {
+  while (bytes_ + bytes > limit_) {
+    FragmentAssembler& largest = **std::max_element(
+        holders_.begin(), holders_.end(), [](const FragmentAssembler* one, const FragmentAssembler* other) {
+          return one->bytes_ < other->bytes_;
+        });
+    if (largest.bytes_ == 0) return;
+    const std::size_t before = largest.bytes_;
+    while (largest.bytes_ > 0 && before - largest.bytes_ < kFragmentYieldBytes) largest.evict();
+  }
+}
+
+FragmentAssembler::FragmentAssembler(FragmentBudget& budget) : budget_(budget) {
+  budget_.holders_.push_back(this);
+}
+
+FragmentAssembler::~FragmentAssembler() {
+  budget_.bytes_ -= bytes_;
+  auto& holders = budget_.holders_;
+  const auto own = std::find(holders.begin(), holders.end(), this);
+  MPT_ASSERT(own != holders.end());
+  *own = holders.back();
+  holders.pop_back();
+}
+
 tl::expected<std::optional<std::vector<std::uint8_t>>, Drop> FragmentAssembler::add(
     SessionIndex epoch, const FragmentFrame& fragment, TimePoint now) {
   const Key key{epoch, fragment.type, fragment.number};
-  const std::size_t size = kHeaderBytes + fragment.total;
-  auto found = parts_.find(key);
-  if (found == parts_.end()) {
-    while (parts_.size() >= kFragmentedPackets || bytes_ + size > kFragmentedBytes ||
-           begun_.size() >= kFragmentedBegun) {
-      if (drop_oldest()) ++evicted_;
-    }
-    found = parts_.emplace(key, Part{std::vector<std::uint8_t>(size), {}, next_serial_++}).first;
-    bytes_ += size;
-    begun_.push_back({key, found->second.serial, now + kFragmentLife});
-  }
-  Part& part = found->second;
-  if (part.packet.size() != size) return tl::unexpected(Drop::bad_frame);
-  const auto end = static_cast<std::uint32_t>(fragment.offset + fragment.bytes.size());
-  if (!cover(part.have, {fragment.offset, end})) return tl::unexpected(Drop::copy);
-  if (part.have.size() > kFragmentRanges) {
-    bytes_ -= size;
-    parts_.erase(found);
+  auto known = by_key_.find(key);
+  // A fragment may fill a gap in front of each part and behind the last.
+  const std::size_t parts = known == by_key_.end() ? 0 : known->second->parts.size();
+  make_room(fragment.bytes.size() + (2 + parts) * kFragmentRecordBytes);
+  // What had to go for it may be this very packet.
+  known = by_key_.find(key);
+  const auto packet = known != by_key_.end() ? known->second : begin(key, fragment.total, now);
+  if (packet->total != fragment.total) return tl::unexpected(Drop::bad_frame);
+  if (!keep(*packet, fragment)) return tl::unexpected(Drop::copy);
+  if (packet->parts.size() > kFragmentParts) {
+    forget(packet);
     return tl::unexpected(Drop::bad_frame);
   }
-  std::copy(fragment.bytes.begin(), fragment.bytes.end(),
-            part.packet.begin() + static_cast<std::ptrdiff_t>(kHeaderBytes + fragment.offset));
-  if (part.have.size() > 1 || part.have.front() != Range{0, fragment.total}) return std::nullopt;
-  encode_header({fragment.type, epoch, fragment.number}, part.packet);
-  std::vector<std::uint8_t> packet = std::move(part.packet);
-  bytes_ -= size;
-  parts_.erase(found);
+  if (packet->missing > 0) return std::nullopt;
+  std::vector<std::uint8_t> whole = join(*packet);
+  encode_header({fragment.type, epoch, fragment.number}, whole);
+  forget(packet);
+  return whole;
+}
+
+FragmentAssembler::Packets::iterator FragmentAssembler::begin(const Key& key, std::uint32_t total,
+                                                              TimePoint now) {
+  if (packets_.size() >= kFragmentedPackets) evict();
+  Begun begun;
+  begun.key = key;
+  begun.total = begun.missing = total;
+  begun.until = now + kFragmentLife;
+  const auto packet = packets_.insert(packets_.end(), std::move(begun));
+  by_key_.emplace(key, packet);
+  bytes_ += packet->cost;
+  budget_.bytes_ += packet->cost;
   return packet;
 }
 
-bool FragmentAssembler::cover(std::vector<Range>& have, Range range) {
-  // The first that ends at or behind the beginning of the new one, and the first that begins behind its end.
-  const auto first =
-      std::find_if(have.begin(), have.end(), [&](const Range& r) { return r.second >= range.first; });
-  const auto last = std::find_if(first, have.end(), [&](const Range& r) { return r.first > range.second; });
-  if (first != last && first->first <= range.first && first->second >= range.second) return false;
-  if (first != last)
-    range = {std::min(range.first, first->first), std::max(range.second, (last - 1)->second)};
-  have.insert(have.erase(first, last), range);
-  return true;
+void FragmentAssembler::make_room(std::size_t bytes) {
+  while (bytes_ + bytes > kFragmentedBytes) evict();
+  budget_.make_room(bytes);
 }
 
-bool FragmentAssembler::drop_oldest() {
-  const Begun oldest = begun_.front();
-  begun_.pop_front();
-  const auto found = parts_.find(oldest.key);
-  if (found == parts_.end() || found->second.serial != oldest.serial) return false;
-  bytes_ -= found->second.packet.size();
-  parts_.erase(found);
-  return true;
+bool FragmentAssembler::keep(Begun& packet, const FragmentFrame& fragment) {
+  const std::uint32_t missing = packet.missing;
+  const auto end = static_cast<std::uint32_t>(fragment.offset + fragment.bytes.size());
+  std::uint32_t at = fragment.offset;
+  // The first part that ends behind it; then gap by gap.
+  auto next = std::find_if(packet.parts.begin(), packet.parts.end(),
+                           [&](const Part& part) { return part.end() > at; });
+  while (at < end) {
+    const std::uint32_t until = next == packet.parts.end() ? end : std::min(end, next->offset);
+    if (until > at) {
+      const ConstBytes bytes = fragment.bytes.subspan(at - fragment.offset, until - at);
+      next = packet.parts.insert(next, Part{at, {bytes.begin(), bytes.end()}});
+      packet.missing -= until - at;
+      charge(packet, bytes.size() + kFragmentRecordBytes);
+    }
+    at = std::max(until, next->end());
+    ++next;
+  }
+  return packet.missing < missing;
+}
+
+std::vector<std::uint8_t> FragmentAssembler::join(const Begun& packet) {
+  std::vector<std::uint8_t> whole(kHeaderBytes);
+  whole.reserve(kHeaderBytes + packet.total);
+  for (const Part& part : packet.parts) whole.insert(whole.end(), part.bytes.begin(), part.bytes.end());
+  return whole;
+}
+
+void FragmentAssembler::charge(Begun& packet, std::size_t bytes) {
+  packet.cost += bytes;
+  bytes_ += bytes;
+  budget_.bytes_ += bytes;
+}
+
+void FragmentAssembler::forget(Packets::iterator packet) {
+  bytes_ -= packet->cost;
+  budget_.bytes_ -= packet->cost;
+  by_key_.erase(packet->key);
+  packets_.erase(packet);
+}
+
+void FragmentAssembler::evict() {
+  forget(packets_.begin());
+  ++evicted_;
 }
 
 std::size_t FragmentAssembler::expire(TimePoint now) {
   std::size_t gone = evicted_ - std::exchange(evicted_told_, evicted_);
-  while (!begun_.empty() && begun_.front().until <= now) gone += drop_oldest() ? 1 : 0;
+  for (; !packets_.empty() && packets_.front().until <= now; ++gone) forget(packets_.begin());
   return gone;
 }
 

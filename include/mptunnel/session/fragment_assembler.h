@@ -1,14 +1,14 @@
 // Packets of one session that come in fragments, by whatever paths: kept until they are whole or too old.
-// Bounded in count, bytes and time.
+// Bounded in count, bytes and time, and together with all other sessions in bytes. What is kept grows with
+// what came, never with what a fragment says is still to come.
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <map>
 #include <optional>
 #include <tl/expected.hpp>
 #include <tuple>
-#include <utility>
 #include <vector>
 
 #include "mptunnel/base/drop.h"
@@ -19,45 +19,85 @@
 
 namespace mptunnel {
 
+class FragmentAssembler;
+
+/// What the assemblers of all sessions keep together. Once it is spent, the one that holds most yields.
+class FragmentBudget {
+ public:
+  explicit FragmentBudget(std::size_t limit = kFragmentedBytesOfAll) : limit_(limit) {}
+  FragmentBudget(const FragmentBudget&) = delete;
+  FragmentBudget& operator=(const FragmentBudget&) = delete;
+  ~FragmentBudget() = default;
+
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+ private:
+  friend class FragmentAssembler;
+
+  /// Sees to it that so many more bytes fit.
+  void make_room(std::size_t bytes);
+
+  std::size_t limit_;
+  std::size_t bytes_ = 0;
+  std::vector<FragmentAssembler*> holders_;
+};
+
 class FragmentAssembler {
  public:
+  /// `budget` outlives the assembler.
+  explicit FragmentAssembler(FragmentBudget& budget);
+  FragmentAssembler(const FragmentAssembler&) = delete;
+  FragmentAssembler& operator=(const FragmentAssembler&) = delete;
+  ~FragmentAssembler();
+
   /// Takes a fragment that came under the key epoch with this index (ours). Returns the packet, header and
   /// all, if it is whole now. Errors: copy (all of it was there), bad_frame (it contradicts what came
-  /// before).
+  /// before, or the packet comes in too many parts).
   tl::expected<std::optional<std::vector<std::uint8_t>>, Drop> add(SessionIndex epoch,
                                                                    const FragmentFrame& fragment,
                                                                    TimePoint now);
   /// Forgets what is too old. Returns how many packets were given up since the last call, for age or for
   /// room: each is to be counted as Drop::fragment_expired.
   std::size_t expire(TimePoint now);
-  [[nodiscard]] std::size_t packets() const { return parts_.size(); }
+  [[nodiscard]] std::size_t packets() const { return packets_.size(); }
+  /// What is kept: the bytes that came, and kFragmentRecordBytes for each packet and each part.
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
   /// How many packets had to go for room, in all.
   [[nodiscard]] std::uint64_t evicted() const { return evicted_; }
 
  private:
+  friend class FragmentBudget;
+
   using Key = std::tuple<SessionIndex, PacketType, PacketNumber>;
-  using Range = std::pair<std::uint32_t, std::uint32_t>;  ///< first byte, and the one behind the last
   struct Part {
-    std::vector<std::uint8_t> packet;
-    std::vector<Range> have;  ///< in order, apart from each other
-    std::uint64_t serial = 0;
+    std::uint32_t offset = 0;
+    std::vector<std::uint8_t> bytes;
+    [[nodiscard]] std::uint32_t end() const { return offset + static_cast<std::uint32_t>(bytes.size()); }
   };
   struct Begun {
     Key key;
-    std::uint64_t serial = 0;
+    std::uint32_t total = 0;
+    std::uint32_t missing = 0;
+    std::vector<Part> parts;  ///< in order; none overlaps another
+    std::size_t cost = kFragmentRecordBytes;
     TimePoint until;
   };
+  using Packets = std::list<Begun>;
 
-  /// Whether any of it is new.
-  static bool cover(std::vector<Range>& have, Range range);
-  /// Forgets the oldest packet.
-  bool drop_oldest();
+  Packets::iterator begin(const Key& key, std::uint32_t total, TimePoint now);
+  void make_room(std::size_t bytes);
+  /// Keeps what of the fragment is new. Whether any of it was.
+  bool keep(Begun& packet, const FragmentFrame& fragment);
+  static std::vector<std::uint8_t> join(const Begun& packet);
+  void charge(Begun& packet, std::size_t bytes);
+  void forget(Packets::iterator packet);
+  /// Gives the oldest packet up for room.
+  void evict();
 
-  std::map<Key, Part> parts_;
-  std::deque<Begun> begun_;  ///< in the order of time; packets that are whole or gone are skipped
+  FragmentBudget& budget_;
+  Packets packets_;  ///< the oldest first
+  std::map<Key, Packets::iterator> by_key_;
   std::size_t bytes_ = 0;
-  std::uint64_t next_serial_ = 0;
   std::uint64_t evicted_ = 0;
   std::uint64_t evicted_told_ = 0;  ///< of these, by expire()
 };

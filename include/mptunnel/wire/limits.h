@@ -22,16 +22,19 @@ inline constexpr std::size_t kMaxFramesOfPacket = 32;
 /// One copy in so many, at random, is decrypted although its number was seen.
 inline constexpr unsigned kCopiesOfCheck = 64;
 
-// Fragments: what one session keeps of packets that are not whole yet.
+// Fragments: what is kept of packets that are not whole yet, in one session and in all of a program.
 
 inline constexpr Duration kFragmentLife = 2s;
-inline constexpr std::size_t kFragmentedPackets = 2048;
-inline constexpr std::size_t kFragmentedBytes = std::size_t{2} << 20U;
-/// Records of packets that were begun, whole ones among them until they are too old.
-inline constexpr std::size_t kFragmentedBegun = 4 * kFragmentedPackets;
-/// Separate parts of one packet. A sender makes parts of about equal size, in order: 120 of the largest
-/// packet over the least MTU, of which every second may be late.
-inline constexpr std::size_t kFragmentRanges = 64;
+inline constexpr std::size_t kFragmentedPackets = 2048;                 ///< of one session
+inline constexpr std::size_t kFragmentedBytes = std::size_t{2} << 20U;  ///< of one session
+inline constexpr std::size_t kFragmentedBytesOfAll = std::size_t{64} << 20U;
+/// What a packet, and each part of one, counts besides the bytes that came: about what its record takes.
+inline constexpr std::size_t kFragmentRecordBytes = 128;
+/// Parts of one packet. A sender makes parts of about equal size: 129 of the largest packet over the least
+/// MTU.
+inline constexpr std::size_t kFragmentParts = 256;
+/// Once all is spent, whoever holds most gives up this much at once, so that it is looked for seldom.
+inline constexpr std::size_t kFragmentYieldBytes = std::size_t{64} << 10U;
 
 // The use of one key, in either direction. The shape is RFC 9001, section 6.6, in blocks of 16 bytes.
 

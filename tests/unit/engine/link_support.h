@@ -57,7 +57,8 @@ inline std::vector<Packet> packets_to(const Output& out, PathId path) {
 /// What the far end makes of packets with a FRAGMENT each: the packet as it would have come in one piece;
 /// nullopt if that is not what they are.
 inline std::optional<Packet> assemble(KeyEpoch& far, std::vector<Packet> packets) {
-  FragmentAssembler assembler;
+  FragmentBudget budget;
+  FragmentAssembler assembler(budget);
   std::optional<Packet> whole;
   for (Packet& packet : packets) {
     const auto frames = far.open_control(*decode_header(packet), packet, kEpochStart);

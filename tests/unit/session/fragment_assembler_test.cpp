@@ -46,21 +46,24 @@ bool is_waiting(const Added& added) {
 
 TEST(FragmentAssembler, GivesThePacketWithItsLastFragmentHeaderAndAll) {
   for (const PacketType type : {PacketType::data, PacketType::control}) {
-    FragmentAssembler assembler;
+    FragmentBudget budget;
+    FragmentAssembler assembler(budget);
     const Cut cut(7, 100, type);
     EXPECT_TRUE(is_waiting(cut.add(assembler, 0, 60)));
     EXPECT_EQ(assembler.packets(), 1U);
-    EXPECT_EQ(assembler.bytes(), 108U);
+    EXPECT_EQ(assembler.bytes(), 60 + 2 * kFragmentRecordBytes) << "what came, and no more";
     const Added whole = cut.add(assembler, 60, 40);
     ASSERT_TRUE(whole && *whole);
     EXPECT_EQ(**whole, cut.packet);
     EXPECT_EQ(assembler.packets(), 0U);
     EXPECT_EQ(assembler.bytes(), 0U);
+    EXPECT_EQ(budget.bytes(), 0U);
   }
 }
 
 TEST(FragmentAssembler, OneFragmentMayBeAll) {
-  FragmentAssembler assembler;
+  FragmentBudget budget;
+  FragmentAssembler assembler(budget);
   const Cut cut(1, 1);
   const Added whole = cut.add(assembler, 0, 1);
   ASSERT_TRUE(whole && *whole);
@@ -70,7 +73,8 @@ TEST(FragmentAssembler, OneFragmentMayBeAll) {
 TEST(FragmentAssembler, TakesFragmentsInAnyOrder) {
   std::vector<std::size_t> order{0, 1, 2, 3, 4};
   do {
-    FragmentAssembler assembler;
+    FragmentBudget budget;
+    FragmentAssembler assembler(budget);
     const Cut cut(1, 50);
     for (std::size_t i = 0; i < order.size(); ++i) {
       const Added added = cut.add(assembler, 10 * order[i], 10);
@@ -85,7 +89,8 @@ TEST(FragmentAssembler, TakesFragmentsInAnyOrder) {
 
 TEST(FragmentAssembler, FragmentsOfSeveralSplitsCombine) {
   // Two paths of different MTU: one cuts in halves, the other in three.
-  FragmentAssembler assembler;
+  FragmentBudget budget;
+  FragmentAssembler assembler(budget);
   const Cut cut(1, 60);
   EXPECT_TRUE(is_waiting(cut.add(assembler, 0, 30)));
   EXPECT_TRUE(is_waiting(cut.add(assembler, 40, 20)));
@@ -95,7 +100,8 @@ TEST(FragmentAssembler, FragmentsOfSeveralSplitsCombine) {
 }
 
 TEST(FragmentAssembler, WhatIsAllThereAlreadyIsACopy) {
-  FragmentAssembler assembler;
+  FragmentBudget budget;
+  FragmentAssembler assembler(budget);
   const Cut cut(1, 100);
   EXPECT_TRUE(is_waiting(cut.add(assembler, 10, 50)));
   for (const auto& [offset, size] : {std::pair{10U, 50U}, {10U, 1U}, {59U, 1U}, {20U, 20U}})
@@ -106,7 +112,8 @@ TEST(FragmentAssembler, WhatIsAllThereAlreadyIsACopy) {
 }
 
 TEST(FragmentAssembler, AnotherTotalIsAContradiction) {
-  FragmentAssembler assembler;
+  FragmentBudget budget;
+  FragmentAssembler assembler(budget);
   const Cut cut(1, 100);
   EXPECT_TRUE(is_waiting(cut.add(assembler, 0, 50)));
   for (const std::size_t other : {99U, 101U}) {
@@ -119,7 +126,8 @@ TEST(FragmentAssembler, AnotherTotalIsAContradiction) {
 }
 
 TEST(FragmentAssembler, PacketsOfOtherKeysTypesAndNumbersAreOthers) {
-  FragmentAssembler assembler;
+  FragmentBudget budget;
+  FragmentAssembler assembler(budget);
   const std::vector<Cut> cuts{Cut(1, 20), Cut(2, 20), Cut(1, 20, PacketType::control),
                               Cut(1, 20, PacketType::data, SessionIndex{5})};
   for (const Cut& cut : cuts) EXPECT_TRUE(is_waiting(cut.add(assembler, 0, 10)));
@@ -132,7 +140,8 @@ TEST(FragmentAssembler, PacketsOfOtherKeysTypesAndNumbersAreOthers) {
 }
 
 TEST(FragmentAssembler, ForgetsAPacketTwoSecondsAfterItsFirstFragment) {
-  FragmentAssembler assembler;
+  FragmentBudget budget;
+  FragmentAssembler assembler(budget);
   const Cut first(1, 100);
   const Cut second(2, 100);
   EXPECT_TRUE(is_waiting(first.add(assembler, 0, 10)));
@@ -141,7 +150,7 @@ TEST(FragmentAssembler, ForgetsAPacketTwoSecondsAfterItsFirstFragment) {
   EXPECT_EQ(assembler.expire(kStart + kFragmentLife - 1ns), 0U);
   EXPECT_EQ(assembler.expire(kStart + kFragmentLife), 1U);
   EXPECT_EQ(assembler.packets(), 1U);
-  EXPECT_EQ(assembler.bytes(), 108U);
+  EXPECT_EQ(assembler.bytes(), 10 + 2 * kFragmentRecordBytes);
   EXPECT_TRUE(is_waiting(first.add(assembler, 20, 80, kStart + kFragmentLife))) << "it begins anew";
   EXPECT_EQ(assembler.expire(kStart + 1h), 2U);
   EXPECT_EQ(assembler.bytes(), 0U);
@@ -149,7 +158,8 @@ TEST(FragmentAssembler, ForgetsAPacketTwoSecondsAfterItsFirstFragment) {
 }
 
 TEST(FragmentAssembler, PacketThatIsWholeIsNotCountedAsExpired) {
-  FragmentAssembler assembler;
+  FragmentBudget budget;
+  FragmentAssembler assembler(budget);
   const Cut cut(1, 20);
   EXPECT_TRUE(is_waiting(cut.add(assembler, 0, 10)));
   ASSERT_TRUE(*cut.add(assembler, 10, 10));
@@ -161,7 +171,8 @@ TEST(FragmentAssembler, PacketThatIsWholeIsNotCountedAsExpired) {
 }
 
 TEST(FragmentAssembler, HoldsNoMorePacketsThanItsLimitAndGivesUpTheOldest) {
-  FragmentAssembler assembler;
+  FragmentBudget budget;
+  FragmentAssembler assembler(budget);
   for (std::uint32_t i = 0; i < kFragmentedPackets + 10; ++i) {
     EXPECT_TRUE(is_waiting(Cut(i, 20).add(assembler, 0, 10)));
     EXPECT_LE(assembler.packets(), kFragmentedPackets);
@@ -173,7 +184,8 @@ TEST(FragmentAssembler, HoldsNoMorePacketsThanItsLimitAndGivesUpTheOldest) {
 }
 
 TEST(FragmentAssembler, TellsOnceOfPacketsGivenUpForRoom) {
-  FragmentAssembler assembler;
+  FragmentBudget budget;
+  FragmentAssembler assembler(budget);
   for (std::uint32_t i = 0; i < kFragmentedPackets + 10; ++i) (void)Cut(i, 20).add(assembler, 0, 10);
   EXPECT_EQ(assembler.expire(kStart), 10U) << "none is too old";
   EXPECT_EQ(assembler.expire(kStart), 0U);
@@ -182,19 +194,55 @@ TEST(FragmentAssembler, TellsOnceOfPacketsGivenUpForRoom) {
   EXPECT_EQ(assembler.packets(), 0U);
 }
 
+TEST(FragmentAssembler, WhatAFragmentSaysIsStillToComeTakesNoRoom) {
+  FragmentBudget budget;
+  FragmentAssembler assembler(budget);
+  for (std::uint32_t i = 0; i < kFragmentedPackets; ++i)
+    EXPECT_TRUE(is_waiting(Cut(i, kMaxSealedBytes - kHeaderBytes).add(assembler, i, 1)));
+  EXPECT_EQ(assembler.packets(), kFragmentedPackets);
+  EXPECT_EQ(assembler.bytes(), kFragmentedPackets * (1 + 2 * kFragmentRecordBytes));
+  EXPECT_EQ(assembler.evicted(), 0U);
+}
+
 TEST(FragmentAssembler, HoldsNoMoreBytesThanItsLimit) {
-  FragmentAssembler assembler;
+  FragmentBudget budget;
+  FragmentAssembler assembler(budget);
   const std::size_t size = kMaxSealedBytes - kHeaderBytes;
   for (std::uint32_t i = 0; i < 200; ++i) {
-    EXPECT_TRUE(is_waiting(Cut(i, size).add(assembler, 0, 1)));
+    EXPECT_TRUE(is_waiting(Cut(i, size).add(assembler, 0, size - 1)));
     EXPECT_LE(assembler.bytes(), kFragmentedBytes);
   }
-  EXPECT_EQ(assembler.packets(), kFragmentedBytes / kMaxSealedBytes);
+  EXPECT_EQ(assembler.packets(), kFragmentedBytes / (size - 1 + 2 * kFragmentRecordBytes));
   EXPECT_EQ(assembler.evicted(), 200 - assembler.packets());
 }
 
+TEST(FragmentAssembler, PacketInTooManyPartsIsRefused) {
+  FragmentBudget budget;
+  FragmentAssembler assembler(budget);
+  const Cut cut(1, 2 * kFragmentParts + 2);
+  for (std::uint32_t i = 0; i < kFragmentParts; ++i)
+    ASSERT_TRUE(is_waiting(cut.add(assembler, 2 * i, 1))) << i;
+  EXPECT_EQ(cut.add(assembler, 2 * kFragmentParts, 1).error(), Drop::bad_frame);
+  EXPECT_EQ(assembler.packets(), 0U);
+  EXPECT_EQ(assembler.bytes(), 0U);
+}
+
+TEST(FragmentAssembler, PartThatFillsManyGapsStaysWithinTheLimit) {
+  FragmentBudget budget;
+  FragmentAssembler assembler(budget);
+  const std::size_t size = 60'000;
+  for (std::uint32_t id = 0; id < 100; ++id) {
+    const Cut cut(id, size);
+    for (std::uint32_t i = 0; i < 100; ++i) (void)cut.add(assembler, 2 * i, 1);
+    (void)cut.add(assembler, 0, size - 1);
+    ASSERT_LE(assembler.bytes(), kFragmentedBytes);
+  }
+  EXPECT_GT(assembler.evicted(), 50U);
+}
+
 TEST(FragmentAssembler, ManyPacketsThatBecomeWholeNeedNoRoomForLong) {
-  FragmentAssembler assembler;
+  FragmentBudget budget;
+  FragmentAssembler assembler(budget);
   for (std::uint32_t i = 0; i < 100'000; ++i) {
     const Cut cut(i, 20);
     ASSERT_TRUE(is_waiting(cut.add(assembler, 0, 10)));
@@ -205,10 +253,47 @@ TEST(FragmentAssembler, ManyPacketsThatBecomeWholeNeedNoRoomForLong) {
   EXPECT_EQ(assembler.bytes(), 0U);
 }
 
+TEST(FragmentBudget, LargestHolderYields) {
+  FragmentBudget budget(std::size_t{1} << 20U);
+  FragmentAssembler modest(budget);
+  FragmentAssembler greedy(budget);
+  FragmentAssembler late(budget);
+  const Cut wanted(7, 3000);
+  EXPECT_TRUE(is_waiting(wanted.add(modest, 0, 1000)));
+  for (std::uint32_t i = 0; i < 2000; ++i) {
+    EXPECT_TRUE(is_waiting(Cut(i, 3000).add(greedy, 0, 1000)));
+    ASSERT_LE(budget.bytes(), std::size_t{1} << 20U);
+  }
+  EXPECT_GT(greedy.evicted(), 1000U);
+  // Whoever comes to a full house gets a place, too.
+  EXPECT_TRUE(is_waiting(wanted.add(late, 0, 1000)));
+  for (FragmentAssembler* assembler : {&modest, &late}) {
+    EXPECT_EQ(assembler->evicted(), 0U);
+    const Added whole = wanted.add(*assembler, 1000, 2000);
+    ASSERT_TRUE(whole && *whole);
+    EXPECT_EQ(**whole, wanted.packet);
+  }
+  EXPECT_EQ(greedy.expire(kStart + kFragmentLife), 2000U) << "each is counted";
+  EXPECT_EQ(budget.bytes(), 0U);
+}
+
+TEST(FragmentBudget, AssemblerThatGoesGivesItsBytesBack) {
+  FragmentBudget budget;
+  FragmentAssembler stays(budget);
+  {
+    FragmentAssembler goes(budget);
+    for (FragmentAssembler* assembler : {&stays, &goes})
+      EXPECT_TRUE(is_waiting(Cut(1, 100).add(*assembler, 0, 10)));
+    EXPECT_EQ(budget.bytes(), stays.bytes() + goes.bytes());
+  }
+  EXPECT_EQ(budget.bytes(), stays.bytes());
+}
+
 TEST(FragmentAssembler, AgreesWithAMapOfBytesForRandomSplits) {
   test::TestRandom random(5);
   for (int round = 0; round < 2000; ++round) {
-    FragmentAssembler assembler;
+    FragmentBudget budget;
+    FragmentAssembler assembler(budget);
     std::vector<Cut> cuts;
     std::vector<std::vector<bool>> have;
     for (std::uint32_t i = 0; i < 3; ++i) {

@@ -10,6 +10,7 @@
 #include "mptunnel/base/drop.h"
 #include "mptunnel/base/random.h"
 #include "mptunnel/schedule/copies.h"
+#include "mptunnel/session/fragment_assembler.h"
 #include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
@@ -55,6 +56,7 @@ struct LinkContext {
   RandomSource& random;
   DropCounters drops;
   CopyCheck copy_checks;
+  FragmentBudget fragments;
   MakeScheduler make_scheduler;
 };
 

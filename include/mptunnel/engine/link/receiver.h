@@ -40,7 +40,7 @@ class Origin {
 class Receiver {
  public:
   /// `context` outlives the receiver.
-  explicit Receiver(LinkContext& context) : context_(context) {}
+  explicit Receiver(LinkContext& context) : context_(context), fragments_(context.fragments) {}
 
   struct Opened {
     ConstBytes frames;     ///< a view into the packet

@@ -1,0 +1,113 @@
+// Holders of a key who begin packets and never end them, beside a client whose datagrams need fragments.
+
+#include <gtest/gtest.h>
+
+#include "mptunnel/base/cursor.h"
+#include "sim/bench.h"
+#include "support/engine_access.h"
+
+namespace mptunnel::sim {
+namespace {
+
+constexpr std::size_t kHoarders = 40;
+constexpr std::uint32_t kTotal = 65'500;
+
+class Hoard : public testing::Test {
+ protected:
+  Hoard() {
+    for (std::size_t i = 0; i < kHoarders; ++i) {
+      ClientOptions options = bench_.client.options();
+      options.identity.front() = static_cast<std::uint8_t>(100 + i);
+      options.paths = 1;
+      hoarders_.push_back(&bench_.world.add_client(options));
+    }
+    bench_.server().start();
+    for (ClientHost* hoarder : hoarders_) hoarder->start();
+    bench_.client.start();
+    bench_.run(2s);
+    bench_.world.traffic().start(bench_.application);
+    bench_.run(500ms);
+    for (ClientHost* hoarder : hoarders_)
+      bench_.world.context().oracle.allow_jump(hoarder->process(), keys_of(*hoarder).remote_index());
+  }
+
+  static BenchOptions large_datagrams() {
+    BenchOptions options = clean_bench();
+    options.traffic.min_bytes = 2000;
+    options.traffic.max_bytes = 6000;
+    options.traffic.interval = 10ms;
+    return options;
+  }
+  static KeyEpoch& keys_of(ClientHost& client) { return test::keys_of(client.engine()); }
+
+  /// Each begins one more packet, with so many bytes of it.
+  void begin_packets(std::size_t bytes) {
+    const std::vector<std::uint8_t> part(bytes, 'x');
+    std::array<std::uint8_t, kFragmentPrefixBytes> head{};
+    ByteWriter writer(head);
+    encode_fragment_prefix({PacketType::data, PacketNumber{next_++}, kTotal, 0, {}}, writer);
+    for (ClientHost* hoarder : hoarders_) {
+      Copy copy;
+      copy.altered.emplace(KeyEpoch::kControlOverhead + head.size() + bytes);
+      ASSERT_TRUE(keys_of(*hoarder).seal_control(head, part, *copy.altered, bench_.world.now()));
+      sent_ += copy.altered->size();
+      copy.from = {hoarder->lane(0).upstream, hoarder->lane(0).server};
+      hoarder->lane(0).up->inject(copy, Duration{});
+    }
+  }
+  /// What all sessions keep.
+  std::size_t kept() {
+    std::size_t bytes = 0;
+    for (const auto& [handle, session] : bench_.server().engine().state().table.all())
+      bytes += session->receiver.fragments().bytes();
+    return bytes;
+  }
+  void expect_nothing_lost() {
+    bench_.settle();
+    for (const bool replies : {false, true}) {
+      const Tally tally = bench_.tally(replies);
+      EXPECT_GT(tally.offered, 100U);
+      EXPECT_EQ(tally.lost(), 0U) << "of " << tally.offered << (replies ? " replies" : " datagrams");
+    }
+  }
+
+  Bench bench_{large_datagrams()};
+  std::vector<ClientHost*> hoarders_;
+  std::uint32_t next_ = 1'000'000;
+  std::size_t sent_ = 0;
+};
+
+TEST_F(Hoard, MemoryGrowsWithTheBytesThatCameAndNotWithThosePromised) {
+  for (int i = 0; i < 800; ++i) {
+    begin_packets(1);
+    bench_.run(1ms);
+  }
+  RecordProperty("sent", std::to_string(sent_));
+  RecordProperty("kept", std::to_string(kept()));
+  EXPECT_EQ(sent_, std::size_t{800} * kHoarders * 39);
+  EXPECT_LE(kept(), 8 * sent_);
+  expect_nothing_lost();
+  bench_.run(kFragmentLife + kServerTick);
+  EXPECT_EQ(kept(), 0U);
+  EXPECT_EQ(bench_.server().drops(Drop::fragment_expired), 800 * kHoarders) << "each is counted";
+}
+
+TEST_F(Hoard, WhoeverHoldsMostYieldsAndAModestClientLosesNothing) {
+  std::size_t most = 0;
+  for (int i = 0; i < 1700; ++i) {
+    begin_packets(1300);
+    bench_.run(500us);
+    most = std::max(most, kept());
+  }
+  RecordProperty("sent", std::to_string(sent_));
+  RecordProperty("kept", std::to_string(most));
+  EXPECT_GT(sent_, kFragmentedBytesOfAll);
+  EXPECT_LE(most, kFragmentedBytesOfAll);
+  EXPECT_GT(most, kFragmentedBytesOfAll / 2);
+  expect_nothing_lost();
+  bench_.run(kFragmentLife + kServerTick);
+  EXPECT_EQ(bench_.server().drops(Drop::fragment_expired), 1700 * kHoarders) << "each is counted";
+}
+
+}  // namespace
+}  // namespace mptunnel::sim
