@@ -138,7 +138,7 @@ void ClientInbound::on_control(const Arrival& arrival) {
   PathOrigin origin(epoch->path(arrival.path));
   const auto opened =
       state_.receiver.open_control(*epoch, arrival.header, arrival.packet, origin, arrival.now);
-  if (!opened) return;
+  if (!opened || opened->is_copy) return;
   if (opened->is_news) handshaking_.on_heard(*epoch, arrival.now);
   const bool is_counted = !is_test_of_address(opened->frames);
   read_control(*epoch, opened->frames, arrival);

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <utility>
 
 #include "mptunnel/engine/server_parts.h"
@@ -9,6 +8,11 @@ namespace {
 ClientPathChanged path_came_up(const ServerSession& session, PathId id) {
   const ServerPath& path = *session.paths[id.value];
   return {session.ref(), id, PathState::fresh, PathState::up, path.rtt().smoothed(), {}, false, path.route()};
+}
+
+/// Grows with the key epoch and the packet number.
+std::uint64_t order_of(const EpochRef& epoch, const ServerArrival& arrival) {
+  return std::uint64_t{epoch.epoch->order()} << 32U | arrival.header.number.value;
 }
 
 /// The path that the packet was sent by, as its PING says.
@@ -102,13 +106,53 @@ void ServerControl::read(EpochRef epoch, ConstBytes frames, const ServerArrival&
     std::visit(Visitor{*this, epoch, reply, sent_by, arrival}, *frame);
   }
   if (!reply.path && !reply.frames.empty()) state_.context.drops.add(Drop::no_path);
-  if (reply.path && !reply.frames.empty()) {
-    // Whoever forged the source address of a PING must not get more out of it than was put in.
-    const bool is_validated = session.paths[reply.path->value]->is_validated();
-    const std::size_t at_most = is_validated ? kMaxPacketBytes : arrival.packet.size();
+  send_reply(epoch, reply, arrival);
+  outbound_.flush(session, arrival.out, arrival.now);
+}
+
+void ServerControl::read_copy(EpochRef epoch, ConstBytes frames, const ServerArrival& arrival) {
+  ServerSession& session = *epoch.session;
+  const auto named = path_named_in(frames);
+  if (!named || named->value >= kMaxPaths || check_frames(frames)) return;
+  ServerPath* path = session.paths[named->value].get();
+  if (path == nullptr || !path->reads_copies() || !may_read_copy(arrival.route, arrival.now)) return;
+  Reply reply;
+  FrameReader reader(frames);
+  while (const auto frame = reader.next()) {
+    const auto* ping = std::get_if<PingFrame>(&*frame);
+    const auto* echo = std::get_if<EchoFrame>(&*frame);
+    const bool is_hello = std::holds_alternative<ClientHelloFrame>(*frame);
+    if (ping != nullptr && reply.answered.take(FrameType::ping))
+      answer_ping(epoch, *path, ping->report, true, reply, arrival);
+    if (echo != nullptr && reply.answered.take(FrameType::echo)) on_echo(epoch, echo->token, named, arrival);
+    if (is_hello && reply.answered.take(FrameType::client_hello))
+      reply.frames.emplace_back(ServerHelloFrame{session.resumed});
+  }
+  send_reply(epoch, reply, arrival);
+  outbound_.flush(session, arrival.out, arrival.now);
+}
+
+bool ServerControl::may_read_copy(const Route& from, TimePoint now) {
+  if (!copies_) {
+    copies_.emplace(NetworkBudget::Rate{kCopiesReadPerSecond, kCopiesReadBurst},
+                    NetworkBudget::Rate{kCopiesReadPerSecondOfNetwork, kCopiesReadBurstOfNetwork},
+                    state_.context.random.u64());
+  }
+  return copies_->take(from.remote, now);
+}
+
+void ServerControl::send_reply(EpochRef epoch, const Reply& reply, const ServerArrival& arrival) {
+  if (!reply.path || reply.frames.empty()) return;
+  ServerSession& session = *epoch.session;
+  // Whoever forged the source address of a PING must not get more out of it than was put in.
+  const bool is_validated = session.paths[reply.path->value]->is_validated();
+  const std::size_t at_most = is_validated ? kMaxPacketBytes : arrival.packet.size();
+  if (reply.is_direct) {
+    session.sender.send_answer_to(arrival.route, *epoch.epoch, reply.frames, at_most, arrival.out,
+                                  arrival.now);
+  } else {
     session.sender.send_answer(*epoch.epoch, reply.frames, *reply.path, at_most, arrival.out, arrival.now);
   }
-  outbound_.flush(session, arrival.out, arrival.now);
 }
 
 void ServerControl::on_ping(EpochRef epoch, const PathReport& report, Reply& reply,
@@ -119,18 +163,23 @@ void ServerControl::on_ping(EpochRef epoch, const PathReport& report, Reply& rep
   }
   ServerSession& session = *epoch.session;
   ServerPath* known = session.paths[report.path.value].get();
-  ServerPath& path = known != nullptr ? *known : make_path(epoch, report.path, arrival);
-  const std::uint64_t order = std::uint64_t{epoch.epoch->order()} << 32U | arrival.header.number.value;
+  ServerPath& path = known != nullptr ? *known : make_path(session, report.path, arrival);
   const auto round_trip = epoch.epoch->on_report(report, arrival.now);
-  if (path.is_newest(order)) path.on_report(report, round_trip);
+  if (path.is_newest(order_of(epoch, arrival))) path.on_report(report, round_trip);
+  answer_ping(epoch, path, report, false, reply, arrival);
+}
 
+void ServerControl::answer_ping(EpochRef epoch, ServerPath& path, const PathReport& report, bool is_copy,
+                                Reply& reply, const ServerArrival& arrival) {
+  ServerSession& session = *epoch.session;
   const Route old_route = path.route();
-  const auto verdict = path.on_ping(arrival.route, order, arrival.packet.size(), kChallengeBytes,
-                                    state_.context.random, arrival.now);
+  const auto verdict = path.on_ping({arrival.route, order_of(epoch, arrival), arrival.packet.size(), is_copy},
+                                    kChallengeBytes, state_.context.random, arrival.now);
   if (verdict.answer) {
     PathReport answer = epoch.epoch->make_report(report.path, report.sequence, arrival.now);
     if (path.mtu.is_measured()) answer.mtu = static_cast<std::uint16_t>(path.mtu.mtu());
     reply.path = report.path;
+    reply.is_direct = verdict.challenge && arrival.route != path.route();
     reply.frames.emplace_back(PongFrame{answer});
     if (verdict.challenge) reply.frames.emplace_back(ChallengeFrame{*verdict.challenge});
   }
@@ -142,18 +191,10 @@ void ServerControl::on_ping(EpochRef epoch, const PathReport& report, Reply& rep
   challenge(verdict.challenge_new, arrival.route);
 }
 
-ServerPath& ServerControl::make_path(EpochRef epoch, PathId id, const ServerArrival& arrival) {
-  ServerSession& session = *epoch.session;
-  const auto& inherited = session.inherited_routes;
-  const bool is_inherited = std::find(inherited.begin(), inherited.end(), arrival.route) != inherited.end();
+ServerPath& ServerControl::make_path(ServerSession& session, PathId id, const ServerArrival& arrival) {
   auto& path = session.paths[id.value];
-  path = std::make_unique<ServerPath>(arrival.route, is_inherited, state_.context.random, arrival.now);
+  path = std::make_unique<ServerPath>(arrival.route, state_.context.random, arrival.now);
   session.strays.assign(id, arrival.route, std::nullopt);
-  if (is_inherited) {
-    arrival.out.events.emplace_back(path_came_up(session, id));
-    path->told = PathState::up;
-    start_mtu_search(epoch, *path, arrival.now);
-  }
   return *path;
 }
 
@@ -173,10 +214,12 @@ void ServerControl::on_echo(EpochRef epoch, std::uint64_t token, std::optional<P
     const Route old_route = path.route();
     const auto verdict = path.on_echo(token, arrival.route, arrival.now);
     if (verdict == ServerPath::EchoVerdict::none) continue;
-    session.strays.assign(id, path.route(), old_route);
+    // An address that only asked to be the path's never was it.
+    const bool is_first = verdict == ServerPath::EchoVerdict::validated;
+    session.strays.assign(id, path.route(), is_first ? std::nullopt : std::optional(old_route));
     if (verdict != ServerPath::EchoVerdict::stayed) start_mtu_search(epoch, path, arrival.now);
     path.told = PathState::up;
-    if (verdict == ServerPath::EchoVerdict::validated) {
+    if (is_first) {
       arrival.out.events.emplace_back(path_came_up(session, id));
     } else if (verdict == ServerPath::EchoVerdict::moved) {
       arrival.out.events.emplace_back(ClientPathMoved{session.ref(), id, old_route, path.route()});

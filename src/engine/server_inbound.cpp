@@ -79,6 +79,10 @@ void ServerInbound::on_control(EpochRef epoch, const ServerArrival& arrival) {
   const auto opened =
       session.receiver.open_control(*epoch.epoch, arrival.header, arrival.packet, origin, arrival.now);
   if (!opened) return;
+  if (opened->is_copy) {
+    control_.read_copy(epoch, opened->frames, arrival);
+    return;
+  }
   if (opened->is_news) heard(session, true, arrival);
   if (const auto error = check_frames(opened->frames)) {
     state_.context.drops.add(*error);

@@ -75,10 +75,6 @@ void SessionTable::take_over(ServerSession& from, ServerSession& to, TimePoint n
     if (owner == from.handle) owner = to.handle;
   }
   from.superseded = now;
-  // An address that the old process's packets came from a moment ago needs no new proof.
-  for (const auto& path : from.paths) {
-    if (path && path->carries_data(now)) to.inherited_routes.push_back(path->route());
-  }
 }
 
 bool SessionTable::make_room(const Route& route, bool for_takeover, Output& out) {

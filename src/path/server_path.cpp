@@ -2,12 +2,36 @@
 
 #include <algorithm>
 
+#include "mptunnel/base/cursor.h"
 #include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
 
-ServerPath::ServerPath(const Route& route, bool validated, RandomSource& random, TimePoint now)
-    : route_(route), validated_(validated), token_(random.u64()), last_control_(now), last_ping_(now) {}
+namespace {
+
+SipHashKey make_key(RandomSource& random) {
+  const std::uint64_t k0 = random.u64();
+  return {k0, random.u64()};
+}
+
+/// The token for this address: whoever has it hears what is sent there.
+std::uint64_t token_of(const SipHashKey& key, const Route& route) {
+  constexpr std::size_t kEndpointBytes = 1 + 16 + 4 + 2;
+  std::array<std::uint8_t, 2 * kEndpointBytes> bytes{};
+  ByteWriter writer(bytes);
+  for (const Endpoint* end : {&route.remote, &route.local}) {
+    writer.u8(static_cast<std::uint8_t>(end->family));
+    writer.bytes(end->address);
+    writer.u32(end->scope);
+    writer.u16(end->port);
+  }
+  return siphash(key, bytes);
+}
+
+}  // namespace
+
+ServerPath::ServerPath(const Route& route, RandomSource& random, TimePoint now)
+    : route_(route), key_(make_key(random)), last_control_(now), last_ping_(now) {}
 
 bool ServerPath::is_usable(TimePoint now) const {
   return validated_ && now - last_control_ <= std::max<Duration>(kServerPathLife, 3 * interval_);
@@ -37,67 +61,90 @@ void ServerPath::on_report(const PathReport& report, std::optional<Duration> rou
   if (round_trip) rtt_.add(*round_trip);
 }
 
-ServerPath::PingVerdict ServerPath::on_ping(const Route& from, std::uint64_t order, std::size_t bytes,
-                                            std::size_t challenge_bytes, RandomSource& random,
-                                            TimePoint now) {
-  PingVerdict verdict;
-  const bool is_newest = order >= highest_order_;
-  highest_order_ = std::max(highest_order_, order);
+ServerPath::PingVerdict ServerPath::on_ping(const PingArrival& ping, std::size_t challenge_bytes,
+                                            RandomSource& random, TimePoint now) {
+  const bool is_newest = !ping.is_copy && ping.order >= highest_order_;
+  highest_order_ = std::max(highest_order_, ping.order);
   if (is_newest) last_ping_ = now;
-  if (from != route_ && is_newest && !validated_) {
-    route_ = from;
-    token_ = random.u64();
-    challenges_ = 0;
-  }
-  if (from == route_) {
-    if (is_newest) candidate_.reset();
-    last_control_ = now;
-    verdict.answer = true;
-    if (!validated_) {
-      verdict.challenge = token_;
-      ++challenges_;
-      challenged_ = now;
-    }
-    return verdict;
-  }
+  if (!validated_) return prove(ping.from, now);
+
+  PingVerdict verdict;
   // The old address may be alive, and is where the answer is safe: whoever copies PINGs and is faster than
   // the path must not silence it.
-  verdict.answer = validated_;
-  if (!is_newest || (refused_ && refused_->route == from && now < refused_->until)) return verdict;
-  if (!candidate_ || candidate_->route != from) {
-    candidate_ = Candidate{from, random.u64(), random.u64(), 0, 0};
-    verdict.challenge_old = candidate_->old_token;
+  verdict.answer = !ping.is_copy;
+  if (ping.from == route_ && !ping.is_copy) {
+    if (is_newest) {
+      away_since_.reset();
+      move_.reset();
+    }
+    last_control_ = now;
+    return verdict;
   }
-  candidate_->bytes_from += bytes;
-  if (candidate_->bytes_to + challenge_bytes <= candidate_->bytes_from) {
-    candidate_->bytes_to += challenge_bytes;
-    verdict.challenge_new = candidate_->token;
+  if (is_newest && !away_since_) away_since_ = ping.order;
+  if (!away_since_ || ping.order < *away_since_) return verdict;
+  if (ping.from == route_) {
+    last_control_ = now;
+  } else {
+    test(ping, challenge_bytes, verdict, random, now);
   }
   return verdict;
 }
 
+ServerPath::PingVerdict ServerPath::prove(const Route& from, TimePoint now) {
+  last_control_ = challenged_ = now;
+  ++challenges_;
+  PingVerdict verdict;
+  verdict.answer = true;
+  verdict.challenge = token_of(key_, from);
+  return verdict;
+}
+
+void ServerPath::test(const PingArrival& ping, std::size_t challenge_bytes, PingVerdict& verdict,
+                      RandomSource& random, TimePoint now) {
+  if (challenge_bytes > ping.bytes || is_refused(ping.from, now)) return;
+  if (!move_) {
+    move_ = Move{make_key(random), random.u64(), ping.from};
+    verdict.challenge_old = move_->old_token;
+  }
+  move_->latest = ping.from;
+  verdict.challenge_new = token_of(move_->key, ping.from);
+}
+
+bool ServerPath::is_refused(const Route& from, TimePoint now) const {
+  return std::any_of(refused_.begin(), refused_.end(),
+                     [&](const Refused& refused) { return refused.route == from && now < refused.until; });
+}
+
+void ServerPath::refuse(const Route& from, TimePoint now) {
+  refused_[next_refused_++ % refused_.size()] = {from, now + kRefusedAddressRest};
+  away_since_.reset();
+  move_.reset();
+}
+
 ServerPath::EchoVerdict ServerPath::on_echo(std::uint64_t token, const Route& from, TimePoint now) {
-  if (!validated_ && token == token_ && from == route_) {
+  if (!validated_) {
+    if (token != token_of(key_, from)) return EchoVerdict::none;
+    route_ = from;
     validated_ = true;
     last_control_ = now;
     if (challenges_ == 1) rtt_.add(now - challenged_);
     return EchoVerdict::validated;
   }
-  if (candidate_ && token == candidate_->token && from == candidate_->route) {
-    former_ = Former{route_, candidate_->old_token, now + std::max(kFormerAddressLife, 3 * rtt_.smoothed())};
+  if (move_ && from != route_ && token == token_of(move_->key, from)) {
+    former_ = Former{route_, move_->old_token, now + std::max(kFormerAddressLife, 3 * rtt_.smoothed())};
     route_ = from;
     last_control_ = now;
-    candidate_.reset();
+    away_since_.reset();
+    move_.reset();
     return EchoVerdict::moved;
   }
-  if (candidate_ && token == candidate_->old_token) {
-    refused_ = Refused{candidate_->route, now + kRefusedAddressRest};
-    candidate_.reset();
+  if (move_ && token == move_->old_token) {
+    refuse(move_->latest, now);
     last_control_ = now;
     return EchoVerdict::stayed;
   }
   if (former_ && token == former_->token && now < former_->until) {
-    refused_ = Refused{route_, now + kRefusedAddressRest};
+    refuse(route_, now);
     route_ = former_->route;
     former_.reset();
     last_control_ = now;

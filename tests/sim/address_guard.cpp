@@ -12,16 +12,18 @@ void AddressGuard::on_arrival(const Copy& copy) {
     if (echo == nullptr) continue;
     const auto challenge = challenges_.find(echo->token);
     if (challenge == challenges_.end() || challenge->second != copy.from.remote) continue;
-    proved_.emplace(copy.packet->epoch->identity, copy.from.remote);
+    proved_.emplace(copy.packet->epoch->client, copy.from.remote);
     proved_for_somebody_.insert(copy.from.remote);
   }
 }
 
 void AddressGuard::on_send(const Packet& packet, const Endpoint& to) {
+  bool has_data = packet.type == PacketType::data;
   for (const Frame& frame : packet.frames) {
     if (const auto* challenge = std::get_if<ChallengeFrame>(&frame)) challenges_[challenge->token] = to;
+    has_data = has_data || std::holds_alternative<FragmentFrame>(frame);
   }
-  if (packet.type == PacketType::data && !proved_.contains({packet.epoch->identity, to})) {
+  if (has_data && !proved_.contains({packet.epoch->client, to})) {
     journal_.fail("data goes to {}, which has not proved that it hears the server", to.to_string());
   }
   if (proved_for_somebody_.contains(to)) return;

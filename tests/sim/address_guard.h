@@ -31,8 +31,8 @@ class AddressGuard {
   std::map<Endpoint, Balance> balances_;
   /// Which challenge went where.
   std::map<std::uint64_t, Endpoint> challenges_;
-  /// Addresses that answered one, and for whom.
-  std::set<std::pair<ClientIdentity, Endpoint>> proved_;
+  /// Addresses that answered one, and the client's process that did.
+  std::set<std::pair<ProcessNumber, Endpoint>> proved_;
   std::set<Endpoint> proved_for_somebody_;
 };
 

@@ -29,6 +29,36 @@ TEST(Takeover, RestartedClientKeepsItsSocketToTheTarget) {
   }
 }
 
+TEST(Takeover, AddressOfTheFormerProcessGetsNothingUnlessTheNewOneHearsIt) {
+  BenchOptions options = clean_bench();
+  options.traffic = {.interval = 10ms, .push_interval = 2ms};
+  Bench bench(options);
+  bench.begin();
+  bench.run(1s);
+  bench.client.kill();
+  std::vector<Endpoint> former;
+  for (std::size_t i = 0; i < 3; ++i) former.push_back(bench.client.lane(i).upstream);
+  bench.world.new_sockets(bench.client);
+  // Somebody who can forge addresses, and is faster, has all of the new process come from the old one's.
+  for (std::size_t i = 0; i < 3; ++i) {
+    Lane& lane = bench.client.lane(i);
+    lane.up->set_tap([&lane, from = former[i]](const Copy& copy) {
+      Copy forged = copy;
+      forged.from.remote = from;
+      lane.up->inject(forged, 1ms);
+    });
+  }
+  bench.client.start();
+  const TimePoint started = bench.world.now();
+  // AddressGuard would see data that goes to the former addresses.
+  bench.run(10s);
+  EXPECT_EQ(bench.count<ClientTakenOver>(bench.server().events()), 1U);
+  EXPECT_LE(resumed_after(bench.application, started), 300ms);
+  for (std::size_t i = 0; i < 3; ++i) bench.client.lane(i).up->set_tap(nullptr);
+  bench.settle();
+  EXPECT_EQ(bench.tally(false, started).lost(), 0U);
+}
+
 TEST(Takeover, FormerSessionIsGoneAfterTenSeconds) {
   Bench bench(clean_bench());
   bench.begin();

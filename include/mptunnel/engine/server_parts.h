@@ -8,6 +8,7 @@
 #include "mptunnel/base/throttle.h"
 #include "mptunnel/engine/output.h"
 #include "mptunnel/engine/server_state.h"
+#include "mptunnel/session/token_bucket.h"
 
 namespace mptunnel {
 
@@ -43,6 +44,10 @@ class ServerControl {
   /// Acts on the frames of one CONTROL packet of the session, all of which can be read. They may end the
   /// session.
   void read(EpochRef epoch, ConstBytes frames, const ServerArrival& arrival);
+  /// The same for a genuine copy of a packet that was read: while the path that its PING names proves its
+  /// address or moves, the address may be the true one, and is answered and challenged, within a budget.
+  /// Nothing else of it is acted on.
+  void read_copy(EpochRef epoch, ConstBytes frames, const ServerArrival& arrival);
   /// Acts on the frames of an opened DATA packet, or of a packet that was put together from fragments.
   void read_data(EpochRef epoch, ConstBytes frames, const ServerArrival& arrival);
   /// A limit refused something.
@@ -54,13 +59,19 @@ class ServerControl {
   struct Reply {
     std::vector<Frame> frames;
     std::optional<PathId> path;
+    bool is_direct = false;  ///< to where the packet came from, which may turn out to be the path's address
     AnsweredOnce answered;
     std::optional<FlowId> refused;  ///< see deliver()
     bool is_superseded = false;     ///< and counted as such
   };
 
   void on_ping(EpochRef epoch, const PathReport& report, Reply& reply, const ServerArrival& arrival);
-  ServerPath& make_path(EpochRef epoch, PathId id, const ServerArrival& arrival);
+  /// Answers and challenges as the path wants. `is_copy`: of a PING that was acted on.
+  void answer_ping(EpochRef epoch, ServerPath& path, const PathReport& report, bool is_copy, Reply& reply,
+                   const ServerArrival& arrival);
+  void send_reply(EpochRef epoch, const Reply& reply, const ServerArrival& arrival);
+  bool may_read_copy(const Route& from, TimePoint now);
+  ServerPath& make_path(ServerSession& session, PathId id, const ServerArrival& arrival);
   void on_echo(EpochRef epoch, std::uint64_t token, std::optional<PathId> sent_by,
                const ServerArrival& arrival);
   void on_handshake(ServerSession& session, const HandshakeFrame& handshake, Reply& reply,
@@ -77,6 +88,7 @@ class ServerControl {
   ServerState& state_;
   ServerOutbound& outbound_;
   Throttle limit_lines_;
+  std::optional<NetworkBudget> copies_;  ///< made for the first copy that is looked at
 };
 
 /// From the network to the target: packets find their session and are opened; handshakes are answered.

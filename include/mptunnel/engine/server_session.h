@@ -75,7 +75,6 @@ struct ServerSession {
   bool dormant = false;
   std::optional<TimePoint> superseded;  ///< another process took over; nothing is sent any more
   bool resumed = false;                 ///< what SERVER_HELLO says under the current key
-  std::vector<Route> inherited_routes;  ///< validated by the process that this one took over from
   std::optional<TimePoint> said_flow_unknown;
   std::uint64_t from_client = 0;  ///< datagrams
   std::uint64_t to_client = 0;

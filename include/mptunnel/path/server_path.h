@@ -1,21 +1,26 @@
 // One path as the server sees it: which address it has, and whether that address has proved that it hears us.
 //
-//     first PING of the id -> unvalidated --- ECHO from there ---> validated
+//     PINGs of the id, from any address -> unvalidated --- the first ECHO from one of these ---> validated
 //     PING with the highest number of the id, from another address, while validated:
 //        CHALLENGE to the new address and to the old
 //          the new one echoes  -> the path moves; if the old one echoes soon after, it moves back
 //          the old one echoes  -> the path stays, and that new address is not tried again for a while
 //
 // So whoever copies a packet and sends it from elsewhere gains nothing, and a NAT that changes its mapping is
-// followed.
+// followed. A copy may come before what it copies: then the genuine packet is the copy, which is why copies
+// of PINGs are looked at while a path is not validated or seems to move. Nothing is kept for an address that
+// is challenged: its token is a keyed hash of it, so that no number of false addresses displaces the true
+// one. An address gets no more bytes than its packet had.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "mptunnel/base/endpoint.h"
 #include "mptunnel/base/random.h"
 #include "mptunnel/base/time.h"
+#include "mptunnel/crypto/siphash.h"
 #include "mptunnel/path/mtu_search.h"
 #include "mptunnel/path/path_history.h"
 #include "mptunnel/path/path_state.h"
@@ -27,8 +32,9 @@ namespace mptunnel {
 
 class ServerPath {
  public:
-  ServerPath(const Route& route, bool validated, RandomSource& random, TimePoint now);
+  ServerPath(const Route& route, RandomSource& random, TimePoint now);
 
+  /// Until it is validated: where its first PING came from.
   [[nodiscard]] const Route& route() const { return route_; }
   [[nodiscard]] bool is_validated() const { return validated_; }
   [[nodiscard]] const RttEstimator& rtt() const { return rtt_; }
@@ -61,16 +67,25 @@ class ServerPath {
 
   /// What a PING calls for.
   struct PingVerdict {
-    bool answer = false;                         ///< PONG to route(), wherever the PING came from
+    /// PONG to route(), wherever the PING came from; until the path is validated, to where it came from.
+    bool answer = false;
     std::optional<std::uint64_t> challenge;      ///< together with that PONG
     std::optional<std::uint64_t> challenge_new;  ///< alone, to where the PING came from
     std::optional<std::uint64_t> challenge_old;  ///< alone, to route()
   };
-  /// `order` grows with the key epoch and the packet number; `bytes` is the size of the packet. A challenge
-  /// to a new address is called for only while no more than `challenge_bytes` each would exceed what came
-  /// from there.
-  PingVerdict on_ping(const Route& from, std::uint64_t order, std::size_t bytes, std::size_t challenge_bytes,
-                      RandomSource& random, TimePoint now);
+  /// A PING, as it arrived.
+  struct PingArrival {
+    const Route& from;
+    std::uint64_t order = 0;  ///< grows with the key epoch and the packet number
+    std::size_t bytes = 0;    ///< of the packet
+    bool is_copy = false;     ///< the same packet came before; it is genuine all the same
+  };
+  /// `challenge_bytes` is the size of a CHALLENGE alone: it goes to a new address only for a PING that is no
+  /// smaller.
+  PingVerdict on_ping(const PingArrival& ping, std::size_t challenge_bytes, RandomSource& random,
+                      TimePoint now);
+  /// Whether copies of PINGs, and of the ECHOs with them, may say anything.
+  [[nodiscard]] bool reads_copies() const { return !validated_ || away_since_.has_value(); }
 
   enum class EchoVerdict : std::uint8_t { none, validated, moved, stayed };
   EchoVerdict on_echo(std::uint64_t token, const Route& from, TimePoint now);
@@ -80,12 +95,11 @@ class ServerPath {
   PathState told = PathState::fresh;  ///< the state that the engine last reported
 
  private:
-  struct Candidate {
-    Route route;
-    std::uint64_t token = 0;      ///< sent to the candidate
+  /// PINGs come from elsewhere, and whoever is there is to prove it.
+  struct Move {
+    SipHashKey key;               ///< of the tokens sent to the new addresses
     std::uint64_t old_token = 0;  ///< sent to the address that the path has
-    std::size_t bytes_from = 0;
-    std::size_t bytes_to = 0;
+    Route latest;                 ///< of the new addresses
   };
   struct Former {
     Route route;
@@ -97,10 +111,16 @@ class ServerPath {
     TimePoint until;
   };
 
+  PingVerdict prove(const Route& from, TimePoint now);
+  void test(const PingArrival& ping, std::size_t challenge_bytes, PingVerdict& verdict, RandomSource& random,
+            TimePoint now);
+  [[nodiscard]] bool is_refused(const Route& from, TimePoint now) const;
+  void refuse(const Route& from, TimePoint now);
+
   Route route_;
-  bool validated_;
-  std::uint64_t token_;
-  unsigned challenges_ = 0;  ///< sent to route_ while it was not validated
+  bool validated_ = false;
+  SipHashKey key_;           ///< of the tokens sent while it is not validated
+  unsigned challenges_ = 0;  ///< sent until then, to all addresses
   TimePoint challenged_{};
   std::uint64_t highest_order_ = 0;
   TimePoint last_control_;  ///< from route_
@@ -112,9 +132,12 @@ class ServerPath {
   double ping_share_ = 1;  ///< of the last 16 PINGs or so that came
   std::uint32_t next_ping_ = 0;
   Duration interval_ = kProbeWhileIdle;  ///< until the next PING, as the client said
-  std::optional<Candidate> candidate_;
+  /// The order of the first PING that came from elsewhere after the newest from route_.
+  std::optional<std::uint64_t> away_since_;
+  std::optional<Move> move_;
   std::optional<Former> former_;
-  std::optional<Refused> refused_;
+  std::array<Refused, kRefusedAddresses> refused_{};
+  std::size_t next_refused_ = 0;
 };
 
 }  // namespace mptunnel

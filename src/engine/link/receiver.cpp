@@ -52,9 +52,9 @@ std::optional<Receiver::Opened> Receiver::open_control(LinkEpoch& epoch, const P
   const auto opened = keys.open_control(header, packet, now);
   if (opened) return Opened{*opened, is_news};
   context_.drops.add(opened.error());
-  if (opened.error() == Drop::copy && keys.verifies(header, packet))
-    origin.genuine().count_received(packet.size());
-  return std::nullopt;
+  if (opened.error() != Drop::copy || !keys.verifies(header, packet)) return std::nullopt;
+  origin.genuine().count_received(packet.size());
+  return Opened{packet.subspan(kHeaderBytes, packet.size() - KeyEpoch::kControlOverhead), false, true};
 }
 
 std::optional<ConstBytes> Receiver::add_fragment(LinkEpoch& epoch, const FragmentFrame& fragment, Output& out,

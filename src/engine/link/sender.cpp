@@ -141,16 +141,24 @@ void Sender::send_control_to(const Route& route, LinkEpoch& epoch, const std::ve
   if (const auto size = seal_control(epoch, frames, 0, out, now)) out.send_direct(*size, route);
 }
 
+std::optional<std::size_t> Sender::seal_answer(LinkEpoch& epoch, const std::vector<Frame>& frames,
+                                               std::size_t at_most, Output& out, TimePoint now) {
+  const auto size = seal_control(epoch, frames, 0, out, now);
+  if (!size || *size <= at_most) return size;
+  out.discard_packet(*size);
+  context_.drops.add(Drop::no_path);
+  return std::nullopt;
+}
+
 void Sender::send_answer(LinkEpoch& epoch, const std::vector<Frame>& frames, PathId path, std::size_t at_most,
                          Output& out, TimePoint now) {
-  const auto size = seal_control(epoch, frames, 0, out, now);
-  if (!size) return;
-  if (*size > at_most) {
-    out.discard_packet(*size);
-    context_.drops.add(Drop::no_path);
-    return;
-  }
-  out.send(*size, PathSet::of(path), session_, epoch.index());
+  if (const auto size = seal_answer(epoch, frames, at_most, out, now))
+    out.send(*size, PathSet::of(path), session_, epoch.index());
+}
+
+void Sender::send_answer_to(const Route& route, LinkEpoch& epoch, const std::vector<Frame>& frames,
+                            std::size_t at_most, Output& out, TimePoint now) {
+  if (const auto size = seal_answer(epoch, frames, at_most, out, now)) out.send_direct(*size, route);
 }
 
 void Sender::send_mtu_probe(PathId path, MtuSearch& search, const MtuSearch::Patience& patience, bool moving,

@@ -56,7 +56,10 @@ class ReceiverTest : public testing::Test {
                : receiver_.open_control(pair_.server, header, packet, origin, kEpochStart);
   }
   /// Of a copy, which stays as it was.
-  bool opens(Packet packet, Origin& origin) { return open(packet, origin).has_value(); }
+  bool opens(Packet packet, Origin& origin) {
+    const auto opened = open(packet, origin);
+    return opened && !opened->is_copy;
+  }
   [[nodiscard]] std::uint64_t drops(Drop drop) const { return context_.drops[drop]; }
 
   test::TestRandom random_{1};

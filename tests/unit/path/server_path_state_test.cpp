@@ -16,7 +16,14 @@ class ServerPathState : public testing::Test {
   ServerPathState()
       : route_{*parse_numeric_endpoint("192.0.2.1", 1), *parse_numeric_endpoint("198.51.100.1", 2000)} {}
 
-  ServerPath validated() { return {route_, true, random_, kStart}; }
+  ServerPath validated() {
+    ServerPath path(route_, random_, kStart);
+    // Of two challenges, so that the echo is no sample of the round trip.
+    path.on_ping({route_, 0, 100}, 33, random_, kStart);
+    const auto verdict = path.on_ping({route_, 0, 100}, 33, random_, kStart);
+    path.on_echo(*verdict.challenge, route_, kStart);
+    return path;
+  }
   /// A PING that promises the next one after `interval`.
   void ping(ServerPath& path, Duration interval, TimePoint now, std::uint8_t flags = 0,
             std::optional<Duration> round_trip = {}) {
@@ -25,7 +32,7 @@ class ServerPathState : public testing::Test {
     report.flags = flags;
     report.sequence = sequence_;
     path.on_report(report, round_trip);
-    path.on_ping(route_, sequence_++, 100, 33, random_, now);
+    path.on_ping({route_, sequence_++, 100}, 33, random_, now);
   }
 
   test::TestRandom random_{1};
@@ -69,7 +76,7 @@ TEST_F(ServerPathState, DataGoesToASuspectPathAndNotToOneThatIsDown) {
 }
 
 TEST_F(ServerPathState, IsNewUntilItHasProvedItself) {
-  ServerPath path(route_, false, random_, kStart);
+  ServerPath path(route_, random_, kStart);
   ping(path, 100ms, kStart);
   EXPECT_EQ(path.state(kStart), PathState::fresh);
   EXPECT_EQ(path.state(kStart + 1h), PathState::fresh);

@@ -23,9 +23,14 @@ class ServerPathTest : public testing::Test {
  protected:
   ServerPath::PingVerdict ping(ServerPath& path, const Route& from, std::uint64_t order,
                                Duration after = {}) {
-    return path.on_ping(from, order, kPingBytes, kChallengeBytes, random_, kStart + after);
+    return path.on_ping({from, order, kPingBytes}, kChallengeBytes, random_, kStart + after);
   }
-  ServerPath fresh() { return {kOld, false, random_, kStart}; }
+  /// The same packet came before.
+  ServerPath::PingVerdict copy(ServerPath& path, const Route& from, std::uint64_t order,
+                               Duration after = {}) {
+    return path.on_ping({from, order, kPingBytes, true}, kChallengeBytes, random_, kStart + after);
+  }
+  ServerPath fresh() { return {kOld, random_, kStart}; }
   /// A path at kOld that has proved itself, with a round trip of 40 ms. Orders up to 10 are used.
   ServerPath validated() {
     ServerPath path = fresh();
@@ -70,25 +75,34 @@ TEST_F(ServerPathTest, EachPingBeforeValidationIsChallengedAgain) {
   EXPECT_FALSE(path.rtt().has_sample());
 }
 
-TEST_F(ServerPathTest, UnvalidatedPathFollowsItsNewestPing) {
+TEST_F(ServerPathTest, EachAddressOfAnUnvalidatedPathHasATokenOfItsOwn) {
   ServerPath path = fresh();
   const auto first = ping(path, kOld, 5);
-  const auto second = ping(path, kNew, 6);
-  EXPECT_TRUE(second.answer);
-  EXPECT_EQ(path.route(), kNew);
+  const auto second = copy(path, kNew, 5);
+  const auto late = ping(path, kOther, 4);
+  for (const auto& verdict : {first, second, late}) EXPECT_TRUE(verdict.answer && verdict.challenge);
+  EXPECT_EQ(path.route(), kOld);
+  EXPECT_TRUE(path.reads_copies());
   EXPECT_NE(first.challenge, second.challenge);
+  EXPECT_EQ(path.on_echo(*second.challenge, kOld, kStart), ServerPath::EchoVerdict::none);
   EXPECT_EQ(path.on_echo(*first.challenge, kNew, kStart), ServerPath::EchoVerdict::none);
-  // A delayed PING from the former address does not bring it back.
-  EXPECT_FALSE(ping(path, kOld, 4).answer);
+  EXPECT_EQ(path.on_echo(*second.challenge, kNew, kStart), ServerPath::EchoVerdict::validated);
   EXPECT_EQ(path.route(), kNew);
+  EXPECT_FALSE(path.reads_copies());
+  EXPECT_EQ(path.on_echo(*first.challenge, kOld, kStart), ServerPath::EchoVerdict::none);
 }
 
-TEST_F(ServerPathTest, ValidatedAtBirthNeedsNoChallenge) {
-  ServerPath path(kOld, true, random_, kStart);
-  EXPECT_TRUE(path.carries_data(kStart));
-  const auto verdict = ping(path, kOld, 0);
-  EXPECT_TRUE(verdict.answer);
-  EXPECT_FALSE(verdict.challenge);
+TEST_F(ServerPathTest, NoNumberOfOtherAddressesDisplacesTheTrueOne) {
+  ServerPath path = fresh();
+  const auto own = copy(path, kNew, 1);
+  for (std::uint16_t port = 100; port < 2000; ++port) ping(path, route(port), 1 + port);
+  EXPECT_EQ(path.on_echo(*own.challenge, kNew, kStart), ServerPath::EchoVerdict::validated);
+}
+
+TEST_F(ServerPathTest, TokensOfTwoPathsDiffer) {
+  ServerPath one = fresh();
+  ServerPath other = fresh();
+  EXPECT_NE(ping(one, kOld, 1).challenge, ping(other, kOld, 1).challenge);
 }
 
 TEST_F(ServerPathTest, CarriesDataForItsLifeAfterTheLastPing) {
@@ -195,35 +209,87 @@ TEST_F(ServerPathTest, LatePingFromThePathsAddressDoesNot) {
   EXPECT_EQ(path.on_echo(*verdict.challenge_new, kNew, kStart), ServerPath::EchoVerdict::moved);
 }
 
-TEST_F(ServerPathTest, SendsNoMoreToANewAddressThanCameFromThere) {
+TEST_F(ServerPathTest, SendsNoMoreToANewAddressThanThePingHad) {
   ServerPath path = validated();
-  std::size_t from = 0;
-  std::size_t to = 0;
-  int challenges = 0;
-  for (std::uint64_t i = 0; i < 100; ++i) {
-    // The smallest packet with a PING that anybody could make is smaller than a challenge.
-    const std::size_t bytes = i % 3 == 0 ? 20 : 30;
-    const auto verdict = path.on_ping(kNew, 11 + i, bytes, kChallengeBytes, random_, kStart);
-    from += bytes;
+  for (const std::size_t bytes : {kChallengeBytes - 1, kChallengeBytes}) {
+    const auto verdict = path.on_ping({kNew, 11, bytes}, kChallengeBytes, random_, kStart);
     EXPECT_FALSE(verdict.challenge);
-    EXPECT_EQ(verdict.challenge_old.has_value(), i == 0);
-    if (!verdict.challenge_new) continue;
-    ++challenges;
-    to += kChallengeBytes;
-    EXPECT_LE(to, from);
+    EXPECT_EQ(verdict.challenge_new.has_value(), bytes == kChallengeBytes);
+    EXPECT_EQ(verdict.challenge_old.has_value(), bytes == kChallengeBytes);
   }
-  EXPECT_GT(challenges, 70);
 }
 
-TEST_F(ServerPathTest, AnotherNewAddressStartsOverWithTokensOfItsOwn) {
+TEST_F(ServerPathTest, SeveralNewAddressesMayProveThemselves) {
+  for (const bool is_second : {false, true}) {
+    ServerPath path = validated();
+    const auto first = ping(path, kNew, 11);
+    const auto second = copy(path, kOther, 11);
+    const auto third = ping(path, kNew, 12);
+    ASSERT_TRUE(first.challenge_new && second.challenge_new);
+    EXPECT_TRUE(first.challenge_old && !second.challenge_old) << "the old one is asked once";
+    EXPECT_FALSE(second.answer) << "the packet was answered when it came first";
+    EXPECT_NE(first.challenge_new, second.challenge_new);
+    EXPECT_EQ(first.challenge_new, third.challenge_new);
+    EXPECT_EQ(path.on_echo(*first.challenge_new, kOther, kStart), ServerPath::EchoVerdict::none);
+    const Route& wins = is_second ? kOther : kNew;
+    const auto& token = is_second ? second.challenge_new : first.challenge_new;
+    EXPECT_EQ(path.on_echo(*token, wins, kStart), ServerPath::EchoVerdict::moved);
+    EXPECT_EQ(path.route(), wins);
+  }
+}
+
+TEST_F(ServerPathTest, CopiesMoveNothingWhileTheNewestPingIsFromThePathsAddress) {
+  ServerPath path = validated();
+  EXPECT_FALSE(path.reads_copies());
+  ping(path, kOld, 11);
+  auto verdict = copy(path, kNew, 11);
+  EXPECT_FALSE(verdict.answer || verdict.challenge_new || verdict.challenge_old);
+  ping(path, kNew, 12);
+  EXPECT_TRUE(path.reads_copies());
+  verdict = copy(path, kOther, 11);
+  EXPECT_FALSE(verdict.challenge_new) << "older than what came from elsewhere";
+  ping(path, kOld, 13);
+  EXPECT_FALSE(path.reads_copies());
+}
+
+TEST_F(ServerPathTest, CopyMovesAPathAlthoughTheFirstToComeIsRefused) {
+  // An observer that is always faster was refused a moment ago; then the client's address changes.
+  ServerPath path = validated();
+  const auto refused = ping(path, kOther, 11);
+  path.on_echo(*refused.challenge_old, kOld, kStart);
+  EXPECT_FALSE(ping(path, kOther, 12).challenge_new);
+  const auto verdict = copy(path, kNew, 12);
+  ASSERT_TRUE(verdict.challenge_new && verdict.challenge_old);
+  EXPECT_EQ(path.on_echo(*verdict.challenge_new, kNew, kStart), ServerPath::EchoVerdict::moved);
+}
+
+TEST_F(ServerPathTest, CopyFromThePathsAddressKeepsItUsable) {
+  ServerPath path = validated();
+  ping(path, kNew, 11, 10s);
+  const auto verdict = copy(path, kOld, 11, 10s);
+  EXPECT_FALSE(verdict.answer || verdict.challenge_new);
+  EXPECT_TRUE(path.is_usable(kStart + 10s + kServerPathLife));
+}
+
+TEST_F(ServerPathTest, TokenOfAnEarlierMoveIsWorthNothing) {
   ServerPath path = validated();
   const auto first = ping(path, kNew, 11);
-  const auto second = ping(path, kOther, 12);
-  ASSERT_TRUE(second.challenge_new && second.challenge_old);
+  ping(path, kOld, 12);
+  const auto second = ping(path, kNew, 13);
   EXPECT_NE(first.challenge_new, second.challenge_new);
   EXPECT_EQ(path.on_echo(*first.challenge_new, kNew, kStart), ServerPath::EchoVerdict::none);
-  EXPECT_EQ(path.on_echo(*second.challenge_new, kOther, kStart), ServerPath::EchoVerdict::moved);
-  EXPECT_EQ(path.route(), kOther);
+}
+
+TEST_F(ServerPathTest, RemembersSeveralRefusedAddresses) {
+  ServerPath path = validated();
+  std::uint64_t order = 11;
+  for (std::uint16_t port = 100; port < 100 + kRefusedAddresses; ++port) {
+    const auto verdict = ping(path, route(port), order++);
+    ASSERT_TRUE(verdict.challenge_old);
+    path.on_echo(*verdict.challenge_old, kOld, kStart);
+  }
+  for (std::uint16_t port = 100; port < 100 + kRefusedAddresses; ++port)
+    EXPECT_FALSE(ping(path, route(port), order++).challenge_old) << port;
 }
 
 TEST_F(ServerPathTest, SameRemoteAtAnotherLocalAddressIsAMove) {

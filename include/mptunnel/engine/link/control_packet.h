@@ -21,10 +21,15 @@ class AnsweredOnce {
  public:
   /// Whether it is the first of its kind; any other is counted as dropped.
   bool is_first(FrameType type, DropCounters& drops) {
+    const bool first = take(type);
+    if (!first) drops.add(Drop::unexpected_frame);
+    return first;
+  }
+  /// Whether it is the first of its kind; any other is counted nowhere.
+  bool take(FrameType type) {
     const std::uint64_t bit = frame_bit(type);
     const bool first = (seen_ & bit) == 0;
     seen_ |= bit;
-    if (!first) drops.add(Drop::unexpected_frame);
     return first;
   }
 

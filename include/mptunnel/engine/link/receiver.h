@@ -45,12 +45,16 @@ class Receiver {
   struct Opened {
     ConstBytes frames;     ///< a view into the packet
     bool is_news = false;  ///< its number is above all that came before: the peer is alive
+    /// CONTROL that came before, and is genuine. It was counted, and what it says acted on: only the address
+    /// that it comes from may be new.
+    bool is_copy = false;
   };
   /// Opens a DATA packet in place, and counts it. nullopt if it is dropped.
   std::optional<Opened> open_data(LinkEpoch& epoch, const PacketHeader& header, Bytes packet, Origin& origin,
                                   TimePoint now);
   /// Opens a CONTROL packet in place. The caller counts it once it has acted on it, because a report in it
-  /// speaks of what was sent before; genuine copies are counted here. nullopt if it is dropped.
+  /// speaks of what was sent before. Copies are dropped and counted here: a genuine one is returned all the
+  /// same, and marked. nullopt if it is anything else that is dropped.
   std::optional<Opened> open_control(LinkEpoch& epoch, const PacketHeader& header, Bytes packet,
                                      Origin& origin, TimePoint now);
   /// Takes a fragment that came under this key. Returns the frames of the packet that it completes, opened

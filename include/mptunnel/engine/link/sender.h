@@ -76,6 +76,9 @@ class Sender {
   /// The same, but only if it is no larger than `at_most` bytes: otherwise it is counted as `no_path`.
   void send_answer(LinkEpoch& epoch, const std::vector<Frame>& frames, PathId path, std::size_t at_most,
                    Output& out, TimePoint now);
+  /// The same, to an address that is no path's yet.
+  void send_answer_to(const Route& route, LinkEpoch& epoch, const std::vector<Frame>& frames,
+                      std::size_t at_most, Output& out, TimePoint now);
   /// Sends the MTU probe that is due on this path under the current key, if one is.
   void send_mtu_probe(PathId path, MtuSearch& search, const MtuSearch::Patience& patience, bool moving,
                       Output& out, TimePoint now);
@@ -111,6 +114,8 @@ class Sender {
   tl::expected<void, Drop> send_fragments(const LargePacket& packet, Output& out, TimePoint now);
   std::optional<std::size_t> seal_control(LinkEpoch& epoch, const std::vector<Frame>& frames,
                                           std::size_t at_least, Output& out, TimePoint now);
+  std::optional<std::size_t> seal_answer(LinkEpoch& epoch, const std::vector<Frame>& frames,
+                                         std::size_t at_most, Output& out, TimePoint now);
 
   SessionHandle session_;
   SessionLink& link_;
