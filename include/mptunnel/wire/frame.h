@@ -60,11 +60,10 @@ constexpr std::uint64_t frame_bit(FrameType type) {
 
 /// The frames that this implementation understands, as the handshake announces them: bit i is frame type i.
 inline constexpr std::uint64_t kKnownFrames =
-    ((frame_bit(FrameType::fragment) << 1U) - 1) | frame_bit(FrameType::mtu_probe) |
-    frame_bit(FrameType::mtu_seen) | frame_bit(FrameType::handshake);
+    ((frame_bit(FrameType::handshake) << 1U) - frame_bit(FrameType::mtu_probe)) |
+    ((frame_bit(FrameType::fragment) << 1U) - 1);
 
-/// A datagram of the application, or for it. DATAGRAM and DATAGRAM_LEN decode to the same. The payload is a
-/// view into the packet.
+/// A datagram of the application, or for it. DATAGRAM and DATAGRAM_LEN decode to the same. A view.
 struct DatagramFrame {
   FlowId flow;
   ConstBytes payload;
