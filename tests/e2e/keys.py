@@ -123,7 +123,9 @@ def text_stays_nowhere(test):
     for end in (from_file.server, from_file.client):
         proc = pathlib.Path(f"/proc/{end.pid}")
         check(key.encode() not in (proc / "environ").read_bytes(), f"{end.name}: the key is in its environment")
-        check(not any(key.encode() in part for part in memory_of(end.pid)), f"{end.name}: the key's text is in its memory")
+        # The runtime of sanitizers keeps a copy of the environment.
+        if not test.is_sanitized or end is from_file.server:
+            check(not any(key.encode() in part for part in memory_of(end.pid)), f"{end.name}: the key's text is in its memory")
         limits = next(line for line in (proc / "limits").read_text(encoding="ascii").splitlines() if line.startswith("Max core"))
         check(limits.split()[4:6] == ["0", "0"], f"{end.name}: {limits}")
 
