@@ -7,6 +7,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "mptunnel/base/cursor.h"
+
 namespace mptunnel {
 
 std::string Endpoint::address_string() const {
@@ -28,6 +30,16 @@ Endpoint Endpoint::with_port(std::uint16_t other) const {
   Endpoint copy = *this;
   copy.port = other;
   return copy;
+}
+
+std::array<std::uint8_t, kEndpointBytes> bytes_of(const Endpoint& endpoint) {
+  std::array<std::uint8_t, kEndpointBytes> bytes{};
+  ByteWriter writer(bytes);
+  writer.u8(static_cast<std::uint8_t>(endpoint.family));
+  writer.bytes(endpoint.address);
+  writer.u32(endpoint.scope);
+  writer.u16(endpoint.port);
+  return bytes;
 }
 
 bool Endpoint::is_any() const {

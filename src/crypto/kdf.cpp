@@ -93,6 +93,16 @@ void write_handshake_mac(const SipHashKey& key, Bytes packet) {
   ByteWriter(packet.subspan(covered)).u64(siphash(key, packet.first(covered)));
 }
 
+std::vector<std::uint8_t> handshake_packet(const SipHashKey& key, const HandshakePrefix& prefix,
+                                           ConstBytes noise_message) {
+  std::vector<std::uint8_t> packet(kHandshakeAroundBytes + noise_message.size());
+  ByteWriter writer(packet);
+  writer.bytes(encode_handshake_prefix(prefix));
+  writer.bytes(noise_message);
+  write_handshake_mac(key, packet);
+  return packet;
+}
+
 bool verifies_handshake_mac(const SipHashKey& key, ConstBytes packet) {
   const std::size_t covered = packet.size() - kHandshakeMacBytes;
   return *ByteReader(packet.subspan(covered)).u64() == siphash(key, packet.first(covered));
@@ -109,12 +119,8 @@ ClientIdentity derive_client_identity(const SecretKey* key, std::string_view wor
 }
 
 std::uint64_t derive_flow_hash(const ClientIdentity& identity, const Endpoint& application) {
-  std::array<std::uint8_t, 1 + 16 + 4 + 2> info{};
-  ByteWriter writer(info);
-  writer.u8(application.family == Family::ipv4 ? 4 : 6);
-  writer.bytes(application.address);
-  writer.u32(application.scope);
-  writer.u16(application.port);
+  auto info = bytes_of(application);
+  info.front() = application.family == Family::ipv4 ? 4 : 6;
   std::array<std::uint8_t, 8> hash{};
   hkdf(identity, bytes_of("mptunnel flow"), info, hash);
   return *ByteReader(hash).u64();

@@ -64,11 +64,14 @@ void ServerInbound::on_handshake1(const ServerArrival& arrival) {
       arrival.out.events.emplace_back(HandshakeOtherKey{arrival.route});
     return;
   }
-  state_.alarm.wake_by(arrival.now + kServerTick);
+  if (answer->is_cookie) {
+    state_.context.drops.add(Drop::handshake_unproved);
+  } else {
+    state_.alarm.wake_by(arrival.now + kServerTick);
+  }
   const Bytes packet = arrival.out.make_packet(answer->response.size());
   std::copy(answer->response.begin(), answer->response.end(), packet.begin());
   arrival.out.send_direct(packet.size(), arrival.route);
-  if (answer->is_cookie) state_.context.drops.add(Drop::handshake_unproved);
   if (answer->refusal != Refusal::none && answer->is_new && refused_lines_.take(arrival.now))
     arrival.out.events.emplace_back(HandshakeRefused{answer->refusal, arrival.route});
 }

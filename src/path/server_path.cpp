@@ -9,29 +9,18 @@ namespace mptunnel {
 
 namespace {
 
-SipHashKey make_key(RandomSource& random) {
-  const std::uint64_t k0 = random.u64();
-  return {k0, random.u64()};
-}
-
 /// The token for this address: whoever has it hears what is sent there.
 std::uint64_t token_of(const SipHashKey& key, const Route& route) {
-  constexpr std::size_t kEndpointBytes = 1 + 16 + 4 + 2;
   std::array<std::uint8_t, 2 * kEndpointBytes> bytes{};
   ByteWriter writer(bytes);
-  for (const Endpoint* end : {&route.remote, &route.local}) {
-    writer.u8(static_cast<std::uint8_t>(end->family));
-    writer.bytes(end->address);
-    writer.u32(end->scope);
-    writer.u16(end->port);
-  }
+  for (const Endpoint* end : {&route.remote, &route.local}) writer.bytes(bytes_of(*end));
   return siphash(key, bytes);
 }
 
 }  // namespace
 
 ServerPath::ServerPath(const Route& route, RandomSource& random, TimePoint now)
-    : route_(route), key_(make_key(random)), last_control_(now), last_ping_(now) {}
+    : route_(route), key_(random_siphash_key(random)), last_control_(now), last_ping_(now) {}
 
 bool ServerPath::is_usable(TimePoint now) const {
   return validated_ && now - last_control_ <= std::max<Duration>(kServerPathLife, 3 * interval_);
@@ -103,7 +92,7 @@ void ServerPath::test(const PingArrival& ping, std::size_t challenge_bytes, Ping
                       RandomSource& random, TimePoint now) {
   if (challenge_bytes > ping.bytes || is_refused(ping.from, now)) return;
   if (!move_) {
-    move_ = Move{make_key(random), random.u64(), ping.from};
+    move_ = Move{random_siphash_key(random), random.u64(), ping.from};
     verdict.challenge_old = move_->old_token;
   }
   move_->latest = ping.from;

@@ -21,17 +21,11 @@ void AddressProof::renew(TimePoint now) {
   const bool is_former_known = present_ && now - renewed_ < 2 * kCookieLife;
   former_ = is_former_known ? present_ : std::nullopt;
   renewed_ = is_former_known ? renewed_ + kCookieLife : now;
-  const auto word = [this] { return random_.u64(); };
-  present_ = Secret{{word(), word()}, {word(), word()}};
+  present_ = Secret{random_siphash_key(random_), random_siphash_key(random_)};
 }
 
 Cookie AddressProof::cookie_of(const Secret& secret, const Endpoint& address) {
-  std::array<std::uint8_t, 1 + 16 + 4 + 2> bytes{};
-  ByteWriter writer(bytes);
-  writer.u8(static_cast<std::uint8_t>(address.family));
-  writer.bytes(address.address);
-  writer.u32(address.scope);
-  writer.u16(address.port);
+  const auto bytes = bytes_of(address);
   Cookie cookie{};
   ByteWriter out(cookie);
   out.u64(siphash(secret.first, bytes));

@@ -49,11 +49,7 @@ void ClientHandshake::begin(SessionIndex local, TimePoint now) {
   NoiseHandshake noise(NoiseHandshake::Role::initiator, handshake_prologue(prefix), key, random_);
   const auto noise_message = noise.write_message(encode_handshake_payload(payload, room));
   MPT_ASSERT(noise_message.has_value());
-  const HandshakePrefixBytes head = encode_handshake_prefix(prefix);
-  std::vector<std::uint8_t> message(head.begin(), head.end());
-  message.insert(message.end(), noise_message->begin(), noise_message->end());
-  message.resize(message.size() + kHandshakeMacBytes);
-  write_handshake_mac(key_.mac, message);
+  auto message = handshake_packet(key_.mac, prefix, *noise_message);
 
   attempts_[1] = std::move(attempts_[0]);
   attempts_[0].emplace(Attempt{prefix, std::move(noise), std::move(message), now});
@@ -101,15 +97,12 @@ tl::expected<void, Drop> ClientHandshake::read_cookie(ConstBytes packet, PathId 
 }
 
 std::vector<std::uint8_t> ClientHandshake::message_for(PathId path) const {
-  std::vector<std::uint8_t> message = attempts_.front()->message;
+  const Attempt& attempt = *attempts_.front();
   const std::optional<Shown>& cookie = cookies_.at(path.value);
-  if (!cookie) return message;
-  HandshakePrefix prefix = attempts_.front()->prefix;
+  if (!cookie) return attempt.message;
+  HandshakePrefix prefix = attempt.prefix;
   prefix.cookie = cookie->cookie;
-  const HandshakePrefixBytes head = encode_handshake_prefix(prefix);
-  std::copy(head.begin(), head.end(), message.begin());
-  write_handshake_mac(key_.mac, message);
-  return message;
+  return handshake_packet(key_.mac, prefix, noise_message_in(attempt.message));
 }
 
 PathSet ClientHandshake::paths_with_cookies(TimePoint now) {
@@ -154,66 +147,71 @@ PendingHandshakes::PendingHandshakes(const HandshakeSettings& settings, RandomSo
               {kHandshakesPerSecondOfNetwork, kHandshakeBurstOfNetwork}, random.u64()),
       cookies_({kCookiesPerSecond, kCookieBurst}, {kCookiesPerSecondOfNetwork, kCookieBurstOfNetwork},
                random.u64()),
-      seen_key_{random.u64(), random.u64()} {}
+      seen_key_(random_siphash_key(random)) {}
 
-tl::expected<HandshakePrefix, Drop> PendingHandshakes::read_prefix(ConstBytes packet) const {
+tl::expected<PendingHandshakes::Request, Drop> PendingHandshakes::read(ConstBytes packet) const {
   if (packet.size() < kHandshake1Bytes || packet.size() > kMaxHandshakeBytes)
     return tl::unexpected(Drop::handshake_size);
   const auto prefix = decode_handshake_prefix(packet);
   if (!prefix || prefix->type != PacketType::handshake1) return tl::unexpected(Drop::handshake_invalid);
   if (prefix->key_name != key_.name) return tl::unexpected(Drop::handshake_key);
   if (!verifies_handshake_mac(key_.mac, packet)) return tl::unexpected(Drop::handshake_mac);
-  return *prefix;
-}
-
-PendingHandshakes::Message PendingHandshakes::message_in(const HandshakePrefix& prefix, ConstBytes packet) {
   Message message(packet.begin(), packet.end() - kHandshakeMacBytes);
-  const HandshakePrefixBytes prologue = handshake_prologue(prefix);
+  const HandshakePrefixBytes prologue = handshake_prologue(*prefix);
   std::copy(prologue.begin(), prologue.end(), message.begin());
-  return message;
+  return Request{*prefix, std::move(message), noise_message_in(packet)};
 }
 
 tl::expected<PendingHandshakes::Answer, Drop> PendingHandshakes::answer(ConstBytes packet,
                                                                         const Endpoint& from,
                                                                         const IsIndexFree& is_free,
                                                                         TimePoint now) {
-  const auto prefix = read_prefix(packet);
-  if (!prefix) return tl::unexpected(prefix.error());
-  Message message = message_in(*prefix, packet);
-  if (const auto known = entries_.find(message); known != entries_.end()) return repeat(known->second, now);
-
-  // Without a key anybody can make messages that were never seen.
-  const std::uint64_t fingerprint = siphash(seen_key_, message);
-  if (settings_.key && seen_.contains(fingerprint)) return tl::unexpected(Drop::handshake_replay);
-  if (proof_.holds(prefix->cookie, from, now)) {
+  auto request = read(packet);
+  if (!request) return tl::unexpected(request.error());
+  if (const auto known = entries_.find(request->message); known != entries_.end())
+    return repeat(known->second, now);
+  if (was_seen(*request)) return tl::unexpected(Drop::handshake_replay);
+  if (proof_.holds(request->prefix.cookie, from, now)) {
     if (!proved_.take(from, now)) return tl::unexpected(Drop::handshake_rate);
   } else if (!unproved_.take(now)) {
-    return ask_for_proof(*prefix, from, now);
+    return ask_for_proof(request->prefix, from, now);
   }
-  auto made = respond(*prefix, noise_message_in(packet), is_free, now);
+  const auto made = make(std::move(*request), is_free, now);
   if (!made) return tl::unexpected(made.error());
-  if (settings_.key) seen_.insert(fingerprint);
   if (order_.size() >= kMaxPendingHandshakes) erase(order_[random_.below(order_.size())]);
-  const auto added = insert(std::move(message), std::move(*made));
-  added->second.place = order_.size();
-  order_.push_back(added);
-  return Answer{added->second.response, added->second.refusal, true, false};
+  Entry& entry = (*made)->second;
+  entry.place = order_.size();
+  order_.push_back(*made);
+  return Answer{entry.response, entry.refusal, true, false};
 }
 
 tl::expected<PendingHandshakes::Answer, Drop> PendingHandshakes::renew(ConstBytes packet, TokenBucket& budget,
                                                                        const IsIndexFree& is_free,
                                                                        TimePoint now) {
-  const auto prefix = read_prefix(packet);
-  if (!prefix) return tl::unexpected(prefix.error());
-  Message message = message_in(*prefix, packet);
-  if (const auto known = entries_.find(message); known != entries_.end()) return repeat(known->second, now);
+  auto request = read(packet);
+  if (!request) return tl::unexpected(request.error());
+  if (const auto known = entries_.find(request->message); known != entries_.end())
+    return repeat(known->second, now);
   if (!budget.take(now)) return tl::unexpected(Drop::handshake_rate);
-  auto made = respond(*prefix, noise_message_in(packet), is_free, now);
+  const auto made = make(std::move(*request), is_free, now);
   if (!made) return tl::unexpected(made.error());
-  // The client sends it outside as well if no answer comes.
-  seen_.insert(siphash(seen_key_, message));
-  const auto added = insert(std::move(message), std::move(*made));
-  return Answer{added->second.response, added->second.refusal, true, false};
+  return Answer{(*made)->second.response, (*made)->second.refusal, true, false};
+}
+
+bool PendingHandshakes::was_seen(const Request& request) const {
+  // Without a key anybody can make messages that were never seen.
+  return settings_.key && seen_.contains(siphash(seen_key_, request.message));
+}
+
+tl::expected<PendingHandshakes::Entries::iterator, Drop> PendingHandshakes::make(Request request,
+                                                                                 const IsIndexFree& is_free,
+                                                                                 TimePoint now) {
+  auto entry = respond(request.prefix, request.noise_message, is_free, now);
+  if (!entry) return tl::unexpected(entry.error());
+  if (settings_.key) seen_.insert(siphash(seen_key_, request.message));
+  const auto added = entries_.emplace(std::move(request.message), std::move(*entry)).first;
+  by_index_.emplace(added->second.index, added);
+  return added;
 }
 
 tl::expected<PendingHandshakes::Answer, Drop> PendingHandshakes::repeat(Entry& entry, TimePoint now) {
@@ -227,9 +225,7 @@ tl::expected<PendingHandshakes::Answer, Drop> PendingHandshakes::ask_for_proof(H
   if (!cookies_.take(from, now)) return tl::unexpected(Drop::handshake_rate);
   prefix.type = PacketType::cookie;
   prefix.cookie = proof_.make(from, now);
-  const HandshakePrefixBytes head = encode_handshake_prefix(prefix);
-  std::copy(head.begin(), head.end(), cookie_packet_.begin());
-  write_handshake_mac(key_.mac, cookie_packet_);
+  cookie_packet_ = handshake_packet(key_.mac, prefix, {});
   return Answer{cookie_packet_, Refusal::none, false, true};
 }
 
@@ -263,11 +259,7 @@ tl::expected<PendingHandshakes::Entry, Drop> PendingHandshakes::respond(const Ha
   HandshakePrefix reply_prefix = prefix;
   reply_prefix.type = PacketType::handshake2;
   reply_prefix.cookie = {};
-  const HandshakePrefixBytes head = encode_handshake_prefix(reply_prefix);
-  entry.response.assign(head.begin(), head.end());
-  entry.response.insert(entry.response.end(), reply_message->begin(), reply_message->end());
-  entry.response.resize(entry.response.size() + kHandshakeMacBytes);
-  write_handshake_mac(key_.mac, entry.response);
+  entry.response = handshake_packet(key_.mac, reply_prefix, *reply_message);
   MPT_ASSERT(entry.response.size() <= kHandshake1Bytes);
   if (entry.refusal == Refusal::none) {
     entry.epoch = std::make_unique<KeyEpoch>(
@@ -284,12 +276,6 @@ Refusal PendingHandshakes::choose(const HandshakePayload& offer, Cipher& cipher)
     if (contains(offer.ciphers, cipher)) return Refusal::none;
   }
   return Refusal::cipher;
-}
-
-PendingHandshakes::Entries::iterator PendingHandshakes::insert(Message message, Entry entry) {
-  const auto added = entries_.emplace(std::move(message), std::move(entry)).first;
-  by_index_.emplace(added->second.index, added);
-  return added;
 }
 
 void PendingHandshakes::erase(Entries::iterator entry) {

@@ -40,6 +40,10 @@ struct Endpoint {
 /// An endpoint from a numeric address, without brackets. nullopt if it is a name or malformed.
 std::optional<Endpoint> parse_numeric_endpoint(std::string_view address, std::uint16_t port);
 
+/// The endpoint as bytes, to be hashed: family 1 (the number in the enum), address 16, scope 4, port 2.
+inline constexpr std::size_t kEndpointBytes = 1 + 16 + 4 + 2;
+std::array<std::uint8_t, kEndpointBytes> bytes_of(const Endpoint& endpoint);
+
 /// The part of an address that one customer usually has, for quotas: /24 of IPv4, /56 of IPv6.
 std::uint64_t source_network(const Endpoint& from);
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "mptunnel/base/endpoint.h"
 #include "mptunnel/crypto/aead.h"
@@ -28,6 +29,9 @@ struct HandshakeKey {
   SipHashKey mac;
 };
 HandshakeKey derive_handshake_key(const SecretKey* key);
+/// HANDSHAKE 1, 2 or COOKIE, which has no Noise message, with its mac.
+std::vector<std::uint8_t> handshake_packet(const SipHashKey& key, const HandshakePrefix& prefix,
+                                           ConstBytes noise_message);
 /// Writes the last 8 bytes of a handshake packet.
 void write_handshake_mac(const SipHashKey& key, Bytes packet);
 /// The packet has at least kHandshakeAroundBytes.

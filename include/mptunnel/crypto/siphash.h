@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "mptunnel/base/bytes.h"
+#include "mptunnel/base/random.h"
 
 namespace mptunnel {
 
@@ -52,6 +53,10 @@ constexpr std::uint64_t word_of(ConstBytes bytes) {
 
 }  // namespace siphash_detail
 
+inline SipHashKey random_siphash_key(RandomSource& random) {
+  const std::uint64_t k0 = random.u64();
+  return {k0, random.u64()};
+}
 /// From 16 bytes.
 constexpr SipHashKey siphash_key(ConstBytes bytes) {
   return {siphash_detail::word_of(bytes.first<8>()), siphash_detail::word_of(bytes.subspan<8, 8>())};

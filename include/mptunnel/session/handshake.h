@@ -154,16 +154,25 @@ class PendingHandshakes {
   /// In a tree, which no choice of messages makes slow.
   using Entries = std::map<Message, Entry, IsLess>;
 
-  /// Reads what a message 1 shows without a look into its Noise. The error says why it is not looked at.
-  [[nodiscard]] tl::expected<HandshakePrefix, Drop> read_prefix(ConstBytes packet) const;
-  static Message message_in(const HandshakePrefix& prefix, ConstBytes packet);
+  /// What a message 1 shows without a look into its Noise.
+  struct Request {
+    HandshakePrefix prefix;
+    Message message;
+    ConstBytes noise_message;  ///< in the packet
+  };
+
+  /// The error says why it is not looked at.
+  [[nodiscard]] tl::expected<Request, Drop> read(ConstBytes packet) const;
+  [[nodiscard]] bool was_seen(const Request& request) const;
+  /// Reads and answers its Noise, and keeps the answer; it is among those from outside only once it is in
+  /// order_.
+  tl::expected<Entries::iterator, Drop> make(Request request, const IsIndexFree& is_free, TimePoint now);
   static tl::expected<Answer, Drop> repeat(Entry& entry, TimePoint now);
   tl::expected<Answer, Drop> ask_for_proof(HandshakePrefix prefix, const Endpoint& from, TimePoint now);
   tl::expected<Entry, Drop> respond(const HandshakePrefix& prefix, ConstBytes noise_message,
                                     const IsIndexFree& is_free, TimePoint now);
   /// `cipher` becomes what is chosen; if the client offers none of ours, the last of these.
   Refusal choose(const HandshakePayload& offer, Cipher& cipher) const;
-  Entries::iterator insert(Message message, Entry entry);
   void erase(Entries::iterator entry);
 
   HandshakeSettings settings_;
@@ -178,7 +187,7 @@ class PendingHandshakes {
   NetworkBudget cookies_;
   SipHashKey seen_key_;
   SeenHandshakes seen_;
-  std::array<std::uint8_t, kHandshakeAroundBytes> cookie_packet_{};
+  std::vector<std::uint8_t> cookie_packet_;  ///< the last that was given out
 };
 
 }  // namespace mptunnel
