@@ -40,12 +40,12 @@ int wait_for_child(pid_t child) {
 
 /// Standard streams that lead nowhere; whoever reads our output sees its end.
 tl::expected<void, std::string> silence_standard_streams() {
-  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (null < 0) return refused("/dev/null");
+  File null(open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!null.is_open()) return refused("/dev/null");
   for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (dup2(null, stream) < 0) return refused("/dev/null");
+    if (dup2(null.get(), stream) < 0) return refused("/dev/null");
   }
-  if (null > STDERR_FILENO) close(null);
+  if (null.get() <= STDERR_FILENO) null.release();
   return {};
 }
 
@@ -60,15 +60,8 @@ void become_daemon_or_exit() {
 
 }  // namespace
 
-DaemonReport::DaemonReport(DaemonReport&& other) noexcept : pipe_(std::exchange(other.pipe_, -1)) {}
-
-DaemonReport& DaemonReport::operator=(DaemonReport&& other) noexcept {
-  std::swap(pipe_, other.pipe_);
-  return *this;
-}
-
 DaemonReport::~DaemonReport() {
-  if (pipe_ >= 0) failed(kExitSystem);
+  failed(kExitSystem);
 }
 
 tl::expected<void, std::string> DaemonReport::ready() {
@@ -83,43 +76,34 @@ void DaemonReport::failed(int exit_code) {
 }
 
 void DaemonReport::send(int exit_code) {
-  if (pipe_ < 0) return;
+  if (!pipe_.is_open()) return;
   const auto code = static_cast<std::uint8_t>(exit_code);
   // If the starting process is gone, nobody reads the report; SIGPIPE would end this process.
   const auto handler = signal(SIGPIPE, SIG_IGN);
-  while (write(pipe_, &code, 1) < 0 && errno == EINTR) {
+  while (write(pipe_.get(), &code, 1) < 0 && errno == EINTR) {
   }
   signal(SIGPIPE, handler);
-  close(std::exchange(pipe_, -1));
+  pipe_ = File();
 }
 
 tl::expected<Daemonized, std::string> daemonize() {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) return refused("pipe");
-  const auto [reading, writing] = ends;
+  const File reading(ends[0]);
+  File writing(ends[1]);
   const pid_t child = fork();
-  if (child < 0) {
-    auto error = refused("fork");
-    close(reading);
-    close(writing);
-    return error;
-  }
+  if (child < 0) return refused("fork");
   Daemonized result;
   if (child == 0) {
-    close(reading);
     become_daemon_or_exit();
-    result.report.emplace(writing);
+    result.report.emplace(std::move(writing));
     return result;
   }
-  close(writing);
+  // Else its end would not show.
+  writing = File();
   errno = wait_for_child(child);
-  if (errno != 0) {
-    auto error = refused("fork");
-    close(reading);
-    return error;
-  }
-  const auto code = wait_for_report(reading);
-  close(reading);
+  if (errno != 0) return refused("fork");
+  const auto code = wait_for_report(reading.get());
   if (!code) return tl::make_unexpected(std::string("the daemon ended before it was ready"));
   result.exit_code = *code;
   return result;

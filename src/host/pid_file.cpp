@@ -127,47 +127,42 @@ tl::expected<bool, int> exchange(const std::string& fresh, const std::string& pa
   return false;
 }
 
-/// Puts a file of ours, locked, in the place of `stale`, which a stranger holds. Gives the new file's
-/// descriptor, or -1 if something has changed meanwhile: look again. The new file has a name that all
-/// instances use, and only the one that has its lock goes on.
-tl::expected<int, std::string> replace(int stale, const std::string& path) {
+File open_own(const std::string& path) {
+  // No following of links: in a folder that others may write to, one could lead to any file of ours.
+  return File(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, kOwnersAlone));
+}
+
+/// Puts a file of ours, locked, in the place of `stale`, which a stranger holds. Gives the new file, or none
+/// if something has changed meanwhile: look again. The new file has a name that all instances use, and only
+/// the one that has its lock goes on.
+tl::expected<File, std::string> replace(int stale, const std::string& path) {
   const std::string fresh = path + ".new";
-  const int file = open(fresh.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, kOwnersAlone);
-  if (file < 0) return failed(path, "cannot be replaced");
-  const auto ours = check_ours(file, fresh);
-  const bool is_ours_to_do = ours && lock(file) == Holder::ourselves && is_same_file(file, fresh) &&
+  File file = open_own(fresh);
+  if (!file.is_open()) return failed(path, "cannot be replaced");
+  if (const auto ours = check_ours(file.get(), fresh); !ours) return tl::make_unexpected(ours.error());
+  const bool is_ours_to_do = lock(file.get()) == Holder::ourselves && is_same_file(file.get(), fresh) &&
                              !is_same_file(stale, fresh) && is_same_file(stale, path);
-  if (!is_ours_to_do) {
-    close(file);
-    if (!ours) return tl::make_unexpected(ours.error());
-    return -1;
-  }
+  if (!is_ours_to_do) return File();
   const auto is_done = exchange(fresh, path, stale);
   unlink(fresh.c_str());
   if (is_done && *is_done) return file;
-  close(file);
-  if (is_done || is_done.error() == ENOENT) return -1;
+  if (is_done || is_done.error() == ENOENT) return File();
   errno = is_done.error();
   return failed(path, "cannot be replaced");
 }
 
-/// Opens, checks and locks the file. The descriptor, or -1 if it vanished or changed hands meanwhile.
-tl::expected<int, std::string> take(const std::string& path) {
-  // No following of links: in a folder that others may write to, one could lead to any file of ours.
-  const int file = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, kOwnersAlone);
-  if (file < 0) return failed(path, "cannot be opened");
-  const auto give_up = [&](auto result) -> tl::expected<int, std::string> {
-    close(file);
-    return result;
-  };
-  if (auto ours = check_ours(file, path); !ours) return give_up(tl::make_unexpected(ours.error()));
-  const auto holder = lock(file);
-  if (!holder) return give_up(failed(path, "cannot be locked"));
-  if (*holder == Holder::instance) return give_up(is_held(file, path));
-  if (*holder == Holder::stranger) return give_up(replace(file, path));
-  if (*holder == Holder::nobody || !is_same_file(file, path)) return give_up(-1);
+/// Opens, checks and locks the file. None if it vanished or changed hands meanwhile.
+tl::expected<File, std::string> take(const std::string& path) {
+  File file = open_own(path);
+  if (!file.is_open()) return failed(path, "cannot be opened");
+  if (const auto ours = check_ours(file.get(), path); !ours) return tl::make_unexpected(ours.error());
+  const auto holder = lock(file.get());
+  if (!holder) return failed(path, "cannot be locked");
+  if (*holder == Holder::instance) return is_held(file.get(), path);
+  if (*holder == Holder::stranger) return replace(file.get(), path);
+  if (*holder == Holder::nobody || !is_same_file(file.get(), path)) return File();
   // One that an earlier version made, or the user, may be open to readers, who can lock what they read.
-  if (fchmod(file, kOwnersAlone) != 0) return give_up(failed(path, "cannot be written"));
+  if (fchmod(file.get(), kOwnersAlone) != 0) return failed(path, "cannot be written");
   return file;
 }
 
@@ -178,23 +173,18 @@ tl::expected<PidFile, std::string> PidFile::create(const std::string& path) {
   const std::string absolute = std::filesystem::absolute(path, error).string();
   if (error) return tl::make_unexpected(fmt::format("pid file {}: {}", path, error.message()));
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    const auto file = take(absolute);
-    if (!file) return tl::make_unexpected(file.error());
-    if (*file < 0) {
+    auto file = take(absolute);
+    if (!file) return tl::make_unexpected(std::move(file.error()));
+    if (!file->is_open()) {
       std::this_thread::sleep_for(kPause);
       continue;
     }
-    if (auto written = write_pid(*file, path); !written) {
-      close(*file);
+    if (auto written = write_pid(file->get(), path); !written)
       return tl::make_unexpected(std::move(written.error()));
-    }
-    return PidFile(absolute, *file);
+    return PidFile(absolute, std::move(*file));
   }
   return tl::make_unexpected(fmt::format("pid file {} vanishes again and again", path));
 }
-
-PidFile::PidFile(PidFile&& other) noexcept
-    : path_(std::move(other.path_)), file_(std::exchange(other.file_, -1)) {}
 
 PidFile& PidFile::operator=(PidFile&& other) noexcept {
   std::swap(path_, other.path_);
@@ -203,9 +193,7 @@ PidFile& PidFile::operator=(PidFile&& other) noexcept {
 }
 
 PidFile::~PidFile() {
-  if (file_ < 0) return;
-  if (is_same_file(file_, path_)) unlink(path_.c_str());
-  close(file_);
+  if (file_.is_open() && is_same_file(file_.get(), path_)) unlink(path_.c_str());
 }
 
 }  // namespace mptunnel

@@ -14,24 +14,15 @@
 #include <system_error>
 #include <vector>
 
+#include "mptunnel/base/file.h"
 #include "mptunnel/crypto/key.h"
 
 namespace mptunnel {
 namespace {
 
 constexpr std::size_t kMaxKeyFileBytes = 4096;
+constexpr std::size_t kPieceBytes = 16384;
 constexpr std::string_view kBlanks = " \t\r\n";
-
-/// Closes the file at the end of the scope.
-struct File {
-  int descriptor;
-  explicit File(int opened) : descriptor(opened) {}
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  ~File() {
-    if (descriptor >= 0) ::close(descriptor);
-  }
-};
 
 /// The bytes of a key file, with room for one too many, so that a file that is too large shows.
 struct FileText {
@@ -54,7 +45,7 @@ std::string reason_of(int error) {
 /// Why the opened file may not be used for a key, or nothing.
 std::optional<std::string> refusal_of(const File& file, const std::string& path) {
   struct stat status {};
-  if (::fstat(file.descriptor, &status) != 0) return "can't be read: " + reason_of(errno);
+  if (::fstat(file.get(), &status) != 0) return "can't be read: " + reason_of(errno);
   if (!S_ISREG(status.st_mode)) return "is not a regular file: name the file that has the key";
   // Whoever owns it can open it to others, or write another key to it.
   if (status.st_uid != 0 && status.st_uid != ::geteuid()) {
@@ -71,7 +62,7 @@ std::optional<std::string> refusal_of(const File& file, const std::string& path)
 tl::expected<std::size_t, int> read_all(const File& file, std::span<char> room) {
   std::size_t size = 0;
   while (size < room.size()) {
-    const ssize_t got = ::read(file.descriptor, room.data() + size, room.size() - size);
+    const ssize_t got = ::read(file.get(), room.data() + size, room.size() - size);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return tl::make_unexpected(errno);
     if (got == 0) break;
@@ -101,13 +92,19 @@ tl::unexpected<std::string> unreadable(const std::string& path, const std::strin
 
 tl::expected<std::string, std::string> read_file(const std::string& path, std::size_t limit_bytes) {
   const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.descriptor < 0) return unreadable(path, reason_of(errno));
-  std::string content(limit_bytes + 1, '\0');  // room for one too many, as above
-  const auto size = read_all(file, content);
-  if (!size) return unreadable(path, reason_of(size.error()));
-  if (*size > limit_bytes)
+  if (!file.is_open()) return unreadable(path, reason_of(errno));
+  std::string content;
+  bool is_at_end = false;
+  while (!is_at_end && content.size() <= limit_bytes) {
+    const std::size_t before = content.size();
+    content.resize(std::min(limit_bytes + 1, before + kPieceBytes));  // one too many, as above
+    const auto size = read_all(file, std::span(content).subspan(before));
+    if (!size) return unreadable(path, reason_of(size.error()));
+    is_at_end = before + *size < content.size();
+    content.resize(before + *size);
+  }
+  if (content.size() > limit_bytes)
     return unreadable(path, "it has more than " + std::to_string(limit_bytes) + " bytes");
-  content.resize(*size);
   return content;
 }
 
@@ -115,7 +112,7 @@ tl::expected<SecretKey, std::string> load_key_file(const std::string& path) {
   // The name may be a symbolic link: what counts is the file that is opened. O_NONBLOCK: a FIFO would
   // wait for a writer.
   const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (file.descriptor < 0) return problem(path, "can't be opened: " + reason_of(errno));
+  if (!file.is_open()) return problem(path, "can't be opened: " + reason_of(errno));
   if (const auto refusal = refusal_of(file, path)) return problem(path, *refusal);
   FileText text;
   const auto size = read_all(file, text.bytes);

@@ -87,7 +87,7 @@ ControlSocketState control_socket_state(const std::string& path) {
     return errno == ENOENT ? ControlSocketState::missing : ControlSocketState::unusable;
   if (!S_ISSOCK(status.st_mode)) return ControlSocketState::foreign;
   const File probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (probe.get() < 0) return ControlSocketState::unusable;
+  if (!probe.is_open()) return ControlSocketState::unusable;
   // EAGAIN: so many wait there that there is no room for one more.
   if (connect(probe.get(), generic(*address), sizeof(*address)) == 0 || errno == EAGAIN)
     return ControlSocketState::alive;
@@ -136,12 +136,11 @@ ControlServer::ControlServer(Loop& loop, Handler handler)
 ControlServer::~ControlServer() {
   connections_.clear();
   watcher_.reset();
-  if (fd_ < 0) return;
-  // As long as fd_ is open the system gives our file's number to no other.
+  if (!listener_.is_open()) return;
+  // As long as the socket is open the system gives our file's number to no other.
   struct stat named {};
   if (lstat(path_.c_str(), &named) == 0 && named.st_dev == device_ && named.st_ino == inode_)
     unlink(path_.c_str());
-  close(fd_);
 }
 
 tl::expected<void, std::string> ControlServer::open(const std::string& path) {
@@ -154,14 +153,14 @@ tl::expected<void, std::string> ControlServer::open(const std::string& path) {
   if (mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST)
     return refused(path, fmt::format("its folder cannot be made: {}", std::strerror(errno)));
   const File lock(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (lock.get() >= 0) lock_folder(lock);
+  if (lock.is_open()) lock_folder(lock);
   if (const auto problem = clear_place(path)) return refused(path, *problem);
 
   File listener(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   // The file is made with the mode that the socket has by then, so that it is never open to others (Linux,
   // unix_bind()).
   struct stat named {};
-  if (listener.get() < 0 || fchmod(listener.get(), S_IRUSR | S_IWUSR) != 0 ||
+  if (!listener.is_open() || fchmod(listener.get(), S_IRUSR | S_IWUSR) != 0 ||
       bind(listener.get(), generic(*address), sizeof(*address)) != 0)
     return refused(path, std::strerror(errno));
   if (listen(listener.get(), kBacklog) != 0 || lstat(path.c_str(), &named) != 0) {
@@ -169,16 +168,16 @@ tl::expected<void, std::string> ControlServer::open(const std::string& path) {
     unlink(path.c_str());
     return refused(path, std::strerror(error));
   }
-  fd_ = listener.release();
+  listener_ = std::move(listener);
   path_ = absolute.string();
   device_ = named.st_dev;
   inode_ = named.st_ino;
-  watcher_ = std::make_unique<ReadWatcher>(loop_, fd_, [this] { on_connect(); });
+  watcher_ = std::make_unique<ReadWatcher>(loop_, listener_.get(), [this] { on_connect(); });
   return {};
 }
 
 void ControlServer::on_connect() {
-  const int fd = accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  const int fd = accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (fd < 0) {
     if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return;
     // No descriptor or no memory: the connection stays in the queue, and would be reported without a pause.

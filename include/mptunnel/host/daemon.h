@@ -7,18 +7,21 @@
 #include <optional>
 #include <string>
 #include <tl/expected.hpp>
+#include <utility>
+
+#include "mptunnel/base/file.h"
 
 namespace mptunnel {
 
 /// The daemon's end of the wire to the process that started it.
 class DaemonReport {
  public:
-  /// Takes the file descriptor over; -1 for a report that nobody waits for.
-  explicit DaemonReport(int pipe) : pipe_(pipe) {}
+  /// None for a report that nobody waits for.
+  explicit DaemonReport(File pipe) : pipe_(std::move(pipe)) {}
   DaemonReport(const DaemonReport&) = delete;
   DaemonReport& operator=(const DaemonReport&) = delete;
-  DaemonReport(DaemonReport&& other) noexcept;
-  DaemonReport& operator=(DaemonReport&& other) noexcept;
+  DaemonReport(DaemonReport&&) = default;
+  DaemonReport& operator=(DaemonReport&&) = default;
   /// Without a word before it, the starting process ends with exit code 1.
   ~DaemonReport();
 
@@ -32,7 +35,7 @@ class DaemonReport {
  private:
   void send(int exit_code);
 
-  int pipe_ = -1;
+  File pipe_;
 };
 
 /// In the daemon, `report` is set. In the process that started it, it is not, and `exit_code` is what to end

@@ -6,6 +6,9 @@
 
 #include <string>
 #include <tl/expected.hpp>
+#include <utility>
+
+#include "mptunnel/base/file.h"
 
 namespace mptunnel {
 
@@ -20,16 +23,16 @@ class PidFile {
 
   PidFile(const PidFile&) = delete;
   PidFile& operator=(const PidFile&) = delete;
-  PidFile(PidFile&& other) noexcept;
+  PidFile(PidFile&& other) noexcept = default;
   PidFile& operator=(PidFile&& other) noexcept;
   /// Removes the file, unless another one stands in its place by now.
   ~PidFile();
 
  private:
-  PidFile(std::string path, int file) : path_(std::move(path)), file_(file) {}
+  PidFile(std::string path, File file) : path_(std::move(path)), file_(std::move(file)) {}
 
   std::string path_;  ///< absolute
-  int file_ = -1;     ///< holds the lock
+  File file_;         ///< holds the lock
 };
 
 }  // namespace mptunnel

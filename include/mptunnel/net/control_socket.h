@@ -15,6 +15,7 @@
 #include <string_view>
 #include <tl/expected.hpp>
 
+#include "mptunnel/base/file.h"
 #include "mptunnel/base/time.h"
 #include "mptunnel/net/loop.h"
 
@@ -74,7 +75,7 @@ class ControlServer {
   Loop& loop_;
   Handler handler_;
   std::string path_;  ///< absolute
-  int fd_ = -1;
+  File listener_;
   dev_t device_ = 0;  ///< of the socket's file, as inode_
   ino_t inode_ = 0;
   std::unique_ptr<ReadWatcher> watcher_;
