@@ -14,7 +14,6 @@
 #include "mptunnel/ports/listen_sockets.h"
 #include "mptunnel/ports/server_carrier.h"
 #include "mptunnel/ports/target.h"
-#include "mptunnel/session/token_bucket.h"
 
 namespace mptunnel {
 namespace {
@@ -56,7 +55,6 @@ class ServerApp final : public App {
   Target target_;
   ListenSockets listeners_;
   ServerCarrier carrier_;
-  TokenBucket path_lines_{0.5, 100};  ///< of the log
 };
 
 ServerApp::ServerApp(const ServerConfig& config, const ServerSettings& settings, const SocketTuning& tuning)
@@ -122,10 +120,7 @@ void ServerApp::on_stop() {
 
 void ServerApp::flush() {
   carrier_.carry(out_);
-  for (const Event& event : out_.events) {
-    // A hostile client can have its paths come, go and move as it likes.
-    if (!path_of(event) || path_lines_.take(monotonic_now())) log_event(event);
-  }
+  for (const Event& event : out_.events) log_event(event);
   out_.clear();
   timer_.set(engine_.deadline());
 }

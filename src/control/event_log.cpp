@@ -67,6 +67,10 @@ struct Wording {
   std::string_view bridge;
 
   Line operator()(const TablesFull& event) const {
+    if (event.drop == Drop::flow_rate)
+      return warning(
+          "a client opens flows faster than it may: {}; new ones are refused (logged once a minute)",
+          name_of(event.drop));
     return warning("a table is full: {}; new entries are refused (logged once a minute)",
                    name_of(event.drop));
   }
@@ -152,7 +156,8 @@ struct Wording {
   }
   Line operator()(const HandshakeOtherKey& event) const {
     return warning(
-        "a client from {} has another key, or one end has none: it gets no answer (logged once a minute)",
+        "a client from {} has another key, or one end has none: it gets no answer (logged once a minute for "
+        "each network)",
         from(event.route));
   }
   Line operator()(const ClientPathChanged& event) const {
@@ -180,6 +185,17 @@ struct Wording {
   Line operator()(const ClientFragmenting& event) const {
     return line_of_fragments(
         event.what, fmt::format("path {} of client {}", event.what.path.value, name_of(event.session)));
+  }
+  Line operator()(const EventsLeftOut& event) const {
+    std::string kinds;
+    for (const EventsLeftOut::Kind& kind : event.kinds) {
+      if (!kinds.empty()) kinds += ", ";
+      kinds += fmt::format("{} {}", kind.count, kind.name);
+      if (kind.last_from.is_set()) kinds += fmt::format(" (the last from {})", kind.last_from.to_string());
+    }
+    return warning(
+        "not logged one by one in the last {:.0f} s, because clients or strangers cause too many: {}",
+        seconds_of(event.span), kinds);
   }
 };
 

@@ -38,7 +38,7 @@ struct ServerControl::Visitor {
     if (is_first(FrameType::ping)) control.on_ping(epoch, ping.report, reply, arrival);
   }
   void operator()(const EchoFrame& echo) const {
-    if (is_first(FrameType::echo)) control.on_echo(epoch, echo.token, sent_by, arrival);
+    if (is_first(FrameType::echo)) reply.is_over = !control.on_echo(epoch, echo.token, sent_by, arrival);
   }
   void operator()(const FlowOpenFrame& open) const {
     if (is_alive()) control.on_flow_open(*epoch.session, open, reply.refused, arrival);
@@ -51,9 +51,13 @@ struct ServerControl::Visitor {
   void operator()(const DatagramFrame& datagram) const {
     if (is_alive()) control.deliver(*epoch.session, datagram, reply.refused, arrival);
   }
-  /// If the packet was the first under its key it has been acted on.
+  /// If the packet was the first under its key it has been acted on. A session that will find no place is not
+  /// confirmed: the client echoes all the same, and is told then. This address is not proved yet.
   void operator()(const ClientHelloFrame&) const {
-    if (is_first(FrameType::client_hello))
+    if (!is_first(FrameType::client_hello)) return;
+    const ServerSession& session = *epoch.session;
+    if (session.is_settled || session.superseded ||
+        control.state_.table.has_room(source_network(arrival.route.remote)))
       reply.frames.emplace_back(ServerHelloFrame{epoch.session->resumed});
   }
   void operator()(const FragmentFrame& fragment) const { control.on_fragment(epoch, fragment, arrival); }
@@ -104,6 +108,7 @@ void ServerControl::read(EpochRef epoch, ConstBytes frames, const ServerArrival&
       return;
     }
     std::visit(Visitor{*this, epoch, reply, sent_by, arrival}, *frame);
+    if (reply.is_over) return;
   }
   if (!reply.path && !reply.frames.empty()) state_.context.drops.add(Drop::no_path);
   send_reply(epoch, reply, arrival);
@@ -124,7 +129,9 @@ void ServerControl::read_copy(EpochRef epoch, ConstBytes frames, const ServerArr
     const bool is_hello = std::holds_alternative<ClientHelloFrame>(*frame);
     if (ping != nullptr && reply.answered.take(FrameType::ping))
       answer_ping(epoch, *path, ping->report, true, reply, arrival);
-    if (echo != nullptr && reply.answered.take(FrameType::echo)) on_echo(epoch, echo->token, named, arrival);
+    if (echo != nullptr && reply.answered.take(FrameType::echo) &&
+        !on_echo(epoch, echo->token, named, arrival))
+      return;
     if (is_hello && reply.answered.take(FrameType::client_hello))
       reply.frames.emplace_back(ServerHelloFrame{session.resumed});
   }
@@ -204,7 +211,28 @@ void ServerControl::start_mtu_search(EpochRef epoch, ServerPath& path, TimePoint
   state_.alarm.wake_for_mtu(*epoch.session, path, now);
 }
 
-void ServerControl::on_echo(EpochRef epoch, std::uint64_t token, std::optional<PathId> sent_by,
+bool ServerControl::settle(EpochRef epoch, const Route& proved, const ServerArrival& arrival) {
+  ServerSession& session = *epoch.session;
+  session.is_proved = true;
+  if (session.is_settled) return true;
+  session.network = source_network(proved.remote);
+  session.first_route = proved;
+  if (session.superseded) return true;
+  const auto settled = state_.table.settle(session, session.network, arrival.out);
+  if (settled) {
+    arrival.out.events.emplace_back(
+        ClientSessionStarted{session.ref(), epoch.epoch->keys().cipher(), proved});
+    return true;
+  }
+  state_.context.drops.add(settled.error());
+  arrival.out.events.emplace_back(TablesFull{settled.error()});
+  session.sender.send_control_to(proved, *epoch.epoch, {CloseFrame{CloseReason::no_room}}, arrival.out,
+                                 arrival.now);
+  state_.end_session(session.handle, std::nullopt, arrival.out);
+  return false;
+}
+
+bool ServerControl::on_echo(EpochRef epoch, std::uint64_t token, std::optional<PathId> sent_by,
                             const ServerArrival& arrival) {
   ServerSession& session = *epoch.session;
   for (const PathId id : session.all_paths()) {
@@ -214,6 +242,7 @@ void ServerControl::on_echo(EpochRef epoch, std::uint64_t token, std::optional<P
     const Route old_route = path.route();
     const auto verdict = path.on_echo(token, arrival.route, arrival.now);
     if (verdict == ServerPath::EchoVerdict::none) continue;
+    if (!settle(epoch, path.route(), arrival)) return false;
     // An address that only asked to be the path's never was it.
     const bool is_first = verdict == ServerPath::EchoVerdict::validated;
     session.strays.assign(id, path.route(), is_first ? std::nullopt : std::optional(old_route));
@@ -226,8 +255,9 @@ void ServerControl::on_echo(EpochRef epoch, std::uint64_t token, std::optional<P
     } else {
       arrival.out.events.emplace_back(ClientPathStayed{session.ref(), id, path.route()});
     }
-    return;
+    return true;
   }
+  return true;
 }
 
 void ServerControl::on_handshake(ServerSession& session, const HandshakeFrame& handshake, Reply& reply,
@@ -277,7 +307,7 @@ void ServerControl::on_flow_open(ServerSession& session, const FlowOpenFrame& op
   if (!flow) {
     refused = open.flow;
     state_.context.drops.add(flow.error());
-    note_limit(flow.error(), arrival.out, arrival.now);
+    arrival.out.events.emplace_back(TablesFull{flow.error()});
     return;
   }
   std::optional<TimePoint>& acknowledged = (*flow)->acknowledged;
@@ -309,10 +339,6 @@ void ServerControl::deliver(ServerSession& session, const DatagramFrame& datagra
   session.said_flow_unknown = arrival.now;
   session.sender.send_control(session.current(), {FlowCloseFrame{datagram.flow}},
                               session.carrying(arrival.now), arrival.out, arrival.now);
-}
-
-void ServerControl::note_limit(Drop drop, Output& out, TimePoint now) {
-  if (limit_lines_.take(now)) out.events.emplace_back(TablesFull{drop});
 }
 
 }  // namespace mptunnel

@@ -34,6 +34,13 @@ PeerSnapshot peer_snapshot(const ServerSession& session, TimePoint now) {
 
 }  // namespace
 
+void ServerEngine::on_deadline(Output& out, TimePoint now) {
+  const std::size_t first = out.events.size();
+  timers_.run(out, now);
+  limiter_.limit(out, first, now);
+  if (now >= limiter_.due()) limiter_.report(out, now);
+}
+
 void ServerEngine::on_sent(PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop,
                            TimePoint now) {
   ServerSession* session = state_.table.find(run.session);

@@ -60,7 +60,7 @@ void ServerInbound::on_handshake1(const ServerArrival& arrival) {
                                             state_.table.epochs().chooser(), arrival.now);
   if (!answer) {
     state_.context.drops.add(answer.error());
-    if (answer.error() == Drop::handshake_key && other_key_lines_.take(arrival.now))
+    if (answer.error() == Drop::handshake_key)
       arrival.out.events.emplace_back(HandshakeOtherKey{arrival.route});
     return;
   }
@@ -72,7 +72,7 @@ void ServerInbound::on_handshake1(const ServerArrival& arrival) {
   const Bytes packet = arrival.out.make_packet(answer->response.size());
   std::copy(answer->response.begin(), answer->response.end(), packet.begin());
   arrival.out.send_direct(packet.size(), arrival.route);
-  if (answer->refusal != Refusal::none && answer->is_new && refused_lines_.take(arrival.now))
+  if (answer->refusal != Refusal::none && answer->is_new)
     arrival.out.events.emplace_back(HandshakeRefused{answer->refusal, arrival.route});
 }
 
@@ -121,7 +121,7 @@ void ServerInbound::on_first_control(const ServerArrival& arrival) {
   const auto claim = state_.table.claim(*hello, arrival.route, arrival.out, arrival.now);
   if (!claim) {
     drops.add(claim.error());
-    control_.note_limit(claim.error(), arrival.out, arrival.now);
+    arrival.out.events.emplace_back(TablesFull{claim.error()});
     const auto size =
         seal_control_packet(*keys, {CloseFrame{CloseReason::no_room}}, 0, arrival.out, arrival.now);
     if (size) {
@@ -135,11 +135,9 @@ void ServerInbound::on_first_control(const ServerArrival& arrival) {
   ServerSession& session = *claim->session;
   if (claim->is_new) {
     state_.alarm.wake_by(arrival.now + kServerTick);
-    if (claim->took_over) {
+    // Of any other new session a person hears when it has proved an address.
+    if (claim->took_over)
       arrival.out.events.emplace_back(ClientTakenOver{session.ref(), keys->cipher(), arrival.route});
-    } else {
-      arrival.out.events.emplace_back(ClientSessionStarted{session.ref(), keys->cipher(), arrival.route});
-    }
   }
   LinkEpoch& epoch = state_.table.add_epoch(session, state_.pending.adopt(arrival.header.index), arrival.now);
   session.resumed = claim->resumed;
@@ -159,8 +157,9 @@ void ServerInbound::heard(ServerSession& session, bool control, const ServerArri
   session.last_heard = arrival.now;
   session.dormant = false;
   if (!session.superseded || !control || arrival.now - *session.superseded < kTakeoverGrace) return;
-  // Both processes are alive: the one that lost its flows opens them again, and has sockets of its own from
-  // now on.
+  // Both processes are alive: the one that lost its flows opens them again, and has sockets and a place of
+  // its own from now on, if there is room.
+  if (session.is_proved && !state_.table.settle(session, session.network, arrival.out)) return;
   session.superseded.reset();
   arrival.out.events.emplace_back(IdentitiesClash{session.ref(), arrival.route});
 }

@@ -18,7 +18,8 @@ void ServerTimers::end_silent_sessions(Output& out, TimePoint now) {
   std::vector<SessionHandle> over;
   for (const auto& [handle, session] : state_.table.all()) {
     const bool is_left = session->superseded && now - *session->superseded >= kSupersededLife;
-    if (now - session->last_heard >= kSessionLife || is_left) over.push_back(handle);
+    const bool is_unproved = !session->is_proved && now - session->unsettled_since >= kUnprovedLife;
+    if (now - session->last_heard >= kSessionLife || is_left || is_unproved) over.push_back(handle);
   }
   for (const SessionHandle handle : over) state_.end_session(handle, std::nullopt, out);
 }

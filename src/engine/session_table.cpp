@@ -56,13 +56,18 @@ tl::expected<SessionTable::Claim, Drop> SessionTable::claim(const ClientHelloFra
     if (!session->superseded && (former == nullptr || session->last_heard > former->last_heard))
       former = session.get();
   }
+  if (former == nullptr || !former->is_settled) {
+    const Places all = places(0);
+    if (all.taken >= limits_.max_sessions && all.idlest == nullptr)
+      return tl::unexpected(Drop::session_limit);
+  }
   const SessionHandle former_handle = former == nullptr ? SessionHandle{} : former->handle;
-  if (!make_room(route, former != nullptr, out)) return tl::unexpected(Drop::session_limit);
+  limit_unsettled(out);
   const SessionHandle handle{next_session_++};
   ServerSession& made =
       *sessions_.emplace(handle, std::make_unique<ServerSession>(handle, hello, route, context_, now))
            .first->second;
-  // make_room() may have ended the former session.
+  // The former session may be the one that had to go.
   ServerSession* still_there = find(former_handle);
   if (still_there != nullptr) take_over(*still_there, made, now);
   return Claim{&made, false, true, still_there != nullptr};
@@ -71,29 +76,52 @@ tl::expected<SessionTable::Claim, Drop> SessionTable::claim(const ClientHelloFra
 void SessionTable::take_over(ServerSession& from, ServerSession& to, TimePoint now) {
   to.flows = std::exchange(from.flows, ServerFlows());
   to.flows.forget_ids();
+  to.flow_openings = from.flow_openings;
   for (auto& [flow, owner] : flows_) {
     if (owner == from.handle) owner = to.handle;
   }
-  from.superseded = now;
+  to.is_settled = std::exchange(from.is_settled, false);
+  to.network = from.network;
+  from.superseded = from.unsettled_since = now;
 }
 
-bool SessionTable::make_room(const Route& route, bool for_takeover, Output& out) {
-  // A restarted client replaces a session: it is let in when a stranger is not, up to twice the limit,
-  // because the old session is kept for a few seconds.
-  const std::size_t factor = for_takeover ? 2 : 1;
-  const std::uint64_t network = source_network(route.remote);
-  std::size_t of_network = 0;
-  const ServerSession* idlest = nullptr;
+SessionTable::Places SessionTable::places(std::uint64_t network) const {
+  Places all;
   for (const auto& [handle, session] : sessions_) {
-    if (session->network == network) ++of_network;
-    const bool is_idle = session->dormant || session->superseded;
-    if (is_idle && (idlest == nullptr || session->last_heard < idlest->last_heard)) idlest = session.get();
+    if (!session->is_settled) continue;
+    ++all.taken;
+    if (session->network == network) ++all.of_network;
+    if (session->dormant && (all.idlest == nullptr || session->last_heard < all.idlest->last_heard))
+      all.idlest = session.get();
   }
-  if (of_network >= factor * limits_.max_sessions_of_network) return false;
-  if (sessions_.size() < factor * limits_.max_sessions) return true;
-  if (idlest == nullptr) return false;
-  end(idlest->handle, std::nullopt, out);
-  return true;
+  return all;
+}
+
+bool SessionTable::has_room(std::uint64_t network) const {
+  const Places all = places(network);
+  return all.of_network < limits_.max_sessions_of_network &&
+         (all.taken < limits_.max_sessions || all.idlest != nullptr);
+}
+
+tl::expected<void, Drop> SessionTable::settle(ServerSession& session, std::uint64_t network, Output& out) {
+  if (session.is_settled) return {};
+  if (!has_room(network)) return tl::unexpected(Drop::session_limit);
+  const Places all = places(network);
+  if (all.taken >= limits_.max_sessions) end(all.idlest->handle, std::nullopt, out);
+  session.is_settled = true;
+  session.network = network;
+  return {};
+}
+
+void SessionTable::limit_unsettled(Output& out) {
+  std::size_t unsettled = 0;
+  const ServerSession* oldest = nullptr;
+  for (const auto& [handle, session] : sessions_) {
+    if (session->is_settled) continue;
+    ++unsettled;
+    if (oldest == nullptr || session->unsettled_since < oldest->unsettled_since) oldest = session.get();
+  }
+  if (unsettled >= kMaxUnsettledSessions) end(oldest->handle, std::nullopt, out);
 }
 
 LinkEpoch& SessionTable::add_epoch(ServerSession& session, std::unique_ptr<KeyEpoch> keys, TimePoint now) {
@@ -118,7 +146,7 @@ void SessionTable::end(SessionHandle handle, std::optional<CloseReason> reason, 
   session.flows.close_all(closed);
   close_flows(closed, out);
   for (const SessionIndex index : session.link.indices()) epochs_.erase(index);
-  if (!session.superseded) {
+  if (session.is_settled) {
     if (reason) {
       out.events.emplace_back(ClientSessionEnded{session.ref(), *reason});
     } else {
@@ -130,8 +158,10 @@ void SessionTable::end(SessionHandle handle, std::optional<CloseReason> reason, 
 
 tl::expected<ServerFlow*, Drop> SessionTable::open_flow(ServerSession& session, const FlowOpenFrame& open,
                                                         Output& out, TimePoint now) {
-  if (!session.flows.knows(open.hash) && flows_.size() >= limits_.max_flows)
-    return tl::unexpected(Drop::flow_limit);
+  if (!session.flows.knows(open.hash)) {
+    if (!session.flow_openings.take(now)) return tl::unexpected(Drop::flow_rate);
+    if (!make_room_for_flow(session, out, now)) return tl::unexpected(Drop::flow_limit);
+  }
   while (flows_.contains(FlowHandle{next_flow_})) ++next_flow_;
   const FlowHandle handle{next_flow_};
   std::vector<FlowHandle> closed;
@@ -144,6 +174,35 @@ tl::expected<ServerFlow*, Drop> SessionTable::open_flow(ServerSession& session, 
     out.flow_changes.push_back({handle, open.hash, true});
   }
   return opened->flow;
+}
+
+bool SessionTable::make_room_for_flow(ServerSession& wants, Output& out, TimePoint now) {
+  if (!wants.is_settled && wants.flows.size() >= limits_.guaranteed_flows()) return false;
+  if (flows_.size() < limits_.max_flows) return true;
+  ServerSession* holder = wants.is_settled ? holder_to_yield(wants, now) : nullptr;
+  if (holder == nullptr) return false;
+  close_flows({holder->flows.close_oldest()}, out);
+  return true;
+}
+
+ServerSession* SessionTable::holder_to_yield(const ServerSession& wants, TimePoint now) const {
+  const std::size_t guaranteed = limits_.guaranteed_flows();
+  const std::size_t own = wants.flows.size();
+  const auto count = [](const ServerSession* session) {
+    return session == nullptr ? std::size_t{0} : session->flows.size();
+  };
+  ServerSession* largest = nullptr;
+  ServerSession* idle = nullptr;
+  for (const auto& [handle, entry] : sessions_) {
+    ServerSession* session = entry.get();
+    const std::size_t held = count(session);
+    if (held != 0 && !session->is_settled) return session;
+    if (held > count(largest)) largest = session;
+    const bool may_yield = session == &wants || (held > own && held > guaranteed);
+    if (may_yield && held > count(idle) && session->flows.has_idle(now)) idle = session;
+  }
+  if (idle != nullptr) return idle;
+  return count(largest) > guaranteed && count(largest) >= 2 * (own + 1) ? largest : nullptr;
 }
 
 void SessionTable::close_flows(const std::vector<FlowHandle>& closed, Output& out) {

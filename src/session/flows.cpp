@@ -85,7 +85,10 @@ tl::expected<ServerFlows::Opened, Drop> ServerFlows::open(FlowId id, std::uint64
   if (named != nullptr && named->hash != hash) closed.push_back(*close(id));
   const auto known = by_hash_.find(hash);
   const bool is_new = known == by_hash_.end();
-  if (is_new && by_hash_.size() >= limit_ && !make_room(closed, now)) return tl::unexpected(Drop::flow_limit);
+  if (is_new && by_hash_.size() >= limit_) {
+    if (!has_idle(now)) return tl::unexpected(Drop::flow_limit);
+    closed.push_back(close_oldest());
+  }
   ServerFlow& flow = is_new ? by_hash_[hash] : known->second;
   if (is_new) {
     flow.handle = handle;
@@ -149,14 +152,26 @@ void ServerFlows::close_all(std::vector<FlowHandle>& closed) {
   by_id_.clear();
 }
 
-bool ServerFlows::make_room(std::vector<FlowHandle>& closed, TimePoint now) {
-  const auto oldest = std::min_element(by_hash_.begin(), by_hash_.end(), [](const auto& a, const auto& b) {
-    return a.second.last_used < b.second.last_used;
-  });
-  if (oldest == by_hash_.end() || now - oldest->second.last_used < kFlowEvictableAfter) return false;
-  closed.push_back(oldest->second.handle);
-  erase(oldest->first);
-  return true;
+const ServerFlow& ServerFlows::oldest() const {
+  return std::min_element(
+             by_hash_.begin(), by_hash_.end(),
+             [](const auto& a, const auto& b) { return a.second.last_used < b.second.last_used; })
+      ->second;
+}
+
+bool ServerFlows::has_idle(TimePoint now) {
+  // A flow is used or goes, or a new one comes: none of these makes the oldest older.
+  if (by_hash_.empty() || now < none_idle_before_) return false;
+  none_idle_before_ = oldest().last_used + kFlowEvictableAfter;
+  return now >= none_idle_before_;
+}
+
+FlowHandle ServerFlows::close_oldest() {
+  MPT_ASSERT(!by_hash_.empty());
+  const ServerFlow& flow = oldest();
+  const FlowHandle handle = flow.handle;
+  erase(flow.hash);
+  return handle;
 }
 
 }  // namespace mptunnel

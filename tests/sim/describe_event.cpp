@@ -73,6 +73,7 @@ std::string describe(const Event& event) {
             return fmt::format("path {} stays at {}", e.path.value, e.route.remote.to_string());
           },
           [](const ClientFragmenting& e) { return fragments(e.what); },
+          [](const EventsLeftOut& e) { return fmt::format("events of {} kinds left out", e.kinds.size()); },
       },
       event);
 }

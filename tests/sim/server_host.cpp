@@ -11,7 +11,6 @@ namespace {
 
 constexpr Duration kQueuedAtMost = 5s;
 /// While a client is taken over there are two sessions of it.
-constexpr std::size_t kTakeoverFactor = 2;
 constexpr std::size_t kMaxEpochsOfSession = 4;
 
 }  // namespace
@@ -145,7 +144,7 @@ void ServerHost::call(bool is_offer, Call call) {
   const DropCounters& after = program_->engine.drops();
   context_.oracle.counted(Side::server, program_->number, before, after, is_offer);
   std::uint64_t excuses = 0;
-  for (const Drop reason : {Drop::flow_unknown, Drop::flow_limit, Drop::superseded})
+  for (const Drop reason : {Drop::flow_unknown, Drop::flow_limit, Drop::flow_rate, Drop::superseded})
     excuses += after[reason] - before[reason];
   for (const Event& event : out_.events) {
     events_.push_back(event);
@@ -256,7 +255,7 @@ void ServerHost::audit() const {
   Journal& journal = context_.journal;
   const SessionTable& table = engine.state().table;
   const std::size_t pending = engine.state().pending.size();
-  if (table.all().size() > kTakeoverFactor * settings.max_sessions)
+  if (table.all().size() > settings.max_sessions + kMaxUnsettledSessions)
     journal.fail("the server has {} sessions", table.all().size());
   if (table.flows() > settings.max_flows) journal.fail("the server has {} flows", table.flows());
   if (table.flows() != program_->sockets.size())

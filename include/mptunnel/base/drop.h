@@ -36,6 +36,7 @@ namespace mptunnel {
   /* What our limits refuse. */                                                                      \
   X(session_limit)      /* the session table is full, or the quota of a source network */            \
   X(flow_limit)         /* the flow table is full of flows in use */                                 \
+  X(flow_rate)          /* a session opens flows faster than it may */                               \
   X(flow_unknown)       /* for a flow that is not open here */                                       \
   X(path_limit)         /* a path id past the limit */                                               \
   X(superseded)         /* from a process whose session another one took over */                     \

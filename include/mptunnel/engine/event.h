@@ -6,13 +6,14 @@
 //
 // To add one: a struct here and its place in `Event`; the engine that finds it appends it to Output::events.
 // Then nothing builds until the visitors have its words: src/control/event_log.cpp for the log, with a row in
-// tests/unit/control/event_log_test.cpp, and tests/sim/describe_event.cpp for the simulation's trace. What a
-// peer or a stranger can cause at will is reported at most once a minute.
+// tests/unit/control/event_log_test.cpp, tests/sim/describe_event.cpp for the simulation's trace, and, if it
+// is mpserver's, src/engine/event_limiter.cpp: how often peers and strangers may cause it.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <variant>
+#include <vector>
 
 #include "mptunnel/base/drop.h"
 #include "mptunnel/base/endpoint.h"
@@ -26,7 +27,7 @@ namespace mptunnel {
 
 // Of either end.
 
-/// A limit refused something; at most once a minute.
+/// A limit refused something.
 struct TablesFull {
   Drop drop{};  ///< the limit, and what its counter is called
 };
@@ -89,12 +90,13 @@ struct Fragmenting {
 struct SessionRef {
   SessionHandle handle;
   ClientIdentity identity{};
+  Endpoint from{};  ///< see ServerSession::first_route
 };
 
 struct ClientSessionStarted {
   SessionRef session;
   Cipher cipher{};
-  Route route;  ///< where its first packet came from
+  Route route;  ///< the address that it proved first
 };
 
 /// Another process with the identity of a client has a session now, and that client's flows.
@@ -121,13 +123,13 @@ struct IdentitiesClash {
   Route route;         ///< where its packet came from
 };
 
-/// A handshake was answered with a refusal; at most once a minute.
+/// A handshake was answered with a refusal.
 struct HandshakeRefused {
   Refusal refusal{};
   Route route;
 };
 
-/// A handshake was made with another key, or one of the ends has none; at most once a minute.
+/// A handshake was made with another key, or one of the ends has none.
 struct HandshakeOtherKey {
   Route route;
 };
@@ -165,11 +167,22 @@ struct ClientFragmenting {
   Fragmenting what;
 };
 
-using Event =
-    std::variant<TablesFull, SessionStarted, SessionLost, SessionEnded, SessionRefused, NoAnswer, PathChanged,
-                 PathStandby, PathLooped, Fragmenting, ClientSessionStarted, ClientTakenOver,
-                 ClientSessionEnded, ClientSessionSilent, IdentitiesClash, HandshakeRefused,
-                 HandshakeOtherKey, ClientPathChanged, ClientPathMoved, ClientPathStayed, ClientFragmenting>;
+/// What EventLimiter left out lately.
+struct EventsLeftOut {
+  struct Kind {
+    const char* name = "";  ///< for people, in the plural
+    std::uint64_t count = 0;
+    Endpoint last_from;  ///< not set if it is about nobody
+  };
+  std::vector<Kind> kinds;
+  Duration span{};
+};
+
+using Event = std::variant<TablesFull, SessionStarted, SessionLost, SessionEnded, SessionRefused, NoAnswer,
+                           PathChanged, PathStandby, PathLooped, Fragmenting, ClientSessionStarted,
+                           ClientTakenOver, ClientSessionEnded, ClientSessionSilent, IdentitiesClash,
+                           HandshakeRefused, HandshakeOtherKey, ClientPathChanged, ClientPathMoved,
+                           ClientPathStayed, ClientFragmenting, EventsLeftOut>;
 
 /// The path that an event has as its subject; nullopt if it has none. ClientFragmenting is about a client.
 inline std::optional<PathId> path_of(const Event& event) {

@@ -7,6 +7,9 @@
 // handshakes.
 #pragma once
 
+#include <algorithm>
+
+#include "mptunnel/engine/event_limiter.h"
 #include "mptunnel/engine/output.h"
 #include "mptunnel/engine/server_parts.h"
 #include "mptunnel/engine/server_state.h"
@@ -21,7 +24,9 @@ class ServerEngine {
 
   /// What arrived from the network. Decrypted in place: deliveries point into `batch`.
   void on_network(DatagramBatch batch, const Route& route, Output& out, TimePoint now) {
+    const std::size_t first = out.events.size();
     inbound_.on_network(batch, route, out, now);
+    limiter_.limit(out, first, now);
   }
   /// Datagrams that the target sent to the socket of a flow, and the DSCP that they came with, which their
   /// packets get.
@@ -29,8 +34,8 @@ class ServerEngine {
     outbound_.on_target(flow, batch, dscp, out, now);
   }
   /// To be called at deadline() or later; more often does no harm.
-  void on_deadline(Output& out, TimePoint now) { timers_.run(out, now); }
-  [[nodiscard]] TimePoint deadline() const { return timers_.deadline(); }
+  void on_deadline(Output& out, TimePoint now);
+  [[nodiscard]] TimePoint deadline() const { return std::min(timers_.deadline(), limiter_.due()); }
   /// How many of a run's packets the kernel took for one of its paths; `drop` says why not the others.
   void on_sent(PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop, TimePoint now);
   /// Tells all clients that this process ends.
@@ -49,6 +54,7 @@ class ServerEngine {
   ServerControl control_{state_, outbound_};
   ServerInbound inbound_{state_, control_};
   ServerTimers timers_{state_, outbound_};
+  EventLimiter limiter_;
 };
 
 }  // namespace mptunnel

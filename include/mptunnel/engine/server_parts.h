@@ -5,7 +5,6 @@
 #include <optional>
 #include <vector>
 
-#include "mptunnel/base/throttle.h"
 #include "mptunnel/engine/output.h"
 #include "mptunnel/engine/server_state.h"
 #include "mptunnel/session/token_bucket.h"
@@ -50,8 +49,6 @@ class ServerControl {
   void read_copy(EpochRef epoch, ConstBytes frames, const ServerArrival& arrival);
   /// Acts on the frames of an opened DATA packet, or of a packet that was put together from fragments.
   void read_data(EpochRef epoch, ConstBytes frames, const ServerArrival& arrival);
-  /// A limit refused something.
-  void note_limit(Drop drop, Output& out, TimePoint now);
 
  private:
   struct Visitor;
@@ -63,6 +60,7 @@ class ServerControl {
     AnsweredOnce answered;
     std::optional<FlowId> refused;  ///< see deliver()
     bool is_superseded = false;     ///< and counted as such
+    bool is_over = false;           ///< the session has ended
   };
 
   void on_ping(EpochRef epoch, const PathReport& report, Reply& reply, const ServerArrival& arrival);
@@ -72,8 +70,11 @@ class ServerControl {
   void send_reply(EpochRef epoch, const Reply& reply, const ServerArrival& arrival);
   bool may_read_copy(const Route& from, TimePoint now);
   ServerPath& make_path(ServerSession& session, PathId id, const ServerArrival& arrival);
-  void on_echo(EpochRef epoch, std::uint64_t token, std::optional<PathId> sent_by,
+  /// False: the session has ended, see settle().
+  bool on_echo(EpochRef epoch, std::uint64_t token, std::optional<PathId> sent_by,
                const ServerArrival& arrival);
+  /// The session has proved an address. False: there is no room for it; it was told so, and has ended.
+  bool settle(EpochRef epoch, const Route& proved, const ServerArrival& arrival);
   void on_handshake(ServerSession& session, const HandshakeFrame& handshake, Reply& reply,
                     const ServerArrival& arrival);
   void on_fragment(EpochRef epoch, const FragmentFrame& fragment, const ServerArrival& arrival);
@@ -87,7 +88,6 @@ class ServerControl {
 
   ServerState& state_;
   ServerOutbound& outbound_;
-  Throttle limit_lines_;
   std::optional<NetworkBudget> copies_;  ///< made for the first copy that is looked at
 };
 
@@ -111,8 +111,6 @@ class ServerInbound {
 
   ServerState& state_;
   ServerControl& control_;
-  Throttle other_key_lines_;
-  Throttle refused_lines_;
 };
 
 /// What the server does because time passes.

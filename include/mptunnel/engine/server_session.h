@@ -61,14 +61,19 @@ struct ServerSession {
   SessionHandle handle;
   ClientIdentity identity{};
   ProcessId process = 0;
-  std::uint64_t network = 0;  ///< where the first packet came from, for the quota
-  Route first_route;          ///< for log lines
+  Route first_route;  ///< where the first packet came from, or the first address that was proved; to be told
+  /// It has a place in the table of sessions, and counts against `network`: see SessionTable::settle().
+  bool is_settled = false;
+  bool is_proved = false;     ///< one of its paths has proved an address, now or earlier
+  std::uint64_t network = 0;  ///< of first_route, or of the session that this one took over from
+  TimePoint unsettled_since;  ///< when it began, or was taken over
   SessionLink link{kMaxEpochs - 1};
   Sender sender;
   Receiver receiver;
   StrayTraffic strays{link};
   std::array<std::unique_ptr<ServerPath>, kMaxPaths> paths;
   ServerFlows flows;
+  TokenBucket flow_openings{kFlowsOpenedPerSecond, kFlowsOpenedBurst};
   TimePoint last_heard;                                     ///< a sealed packet of the client opened
   TimePoint last_moved;                                     ///< a datagram, either way
   TokenBucket renewals{kRenewalsPerSecond, kRenewalBurst};  ///< handshakes inside the session
@@ -79,7 +84,7 @@ struct ServerSession {
   std::uint64_t from_client = 0;  ///< datagrams
   std::uint64_t to_client = 0;
 
-  [[nodiscard]] SessionRef ref() const { return {handle, identity}; }
+  [[nodiscard]] SessionRef ref() const { return {handle, identity, first_route.remote}; }
   /// From the first confirmed key on, there is always a current one.
   [[nodiscard]] LinkEpoch& current() { return *link.current(); }
   [[nodiscard]] const LinkEpoch& current() const { return *link.current(); }

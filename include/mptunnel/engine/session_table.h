@@ -2,6 +2,7 @@
 // flow or a path belongs to. It sends nothing.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -68,8 +69,20 @@ struct SessionLimits {
   std::size_t max_sessions = 1024;
   std::size_t max_sessions_of_network = 256;  ///< of one source network: /24 of IPv4, /56 of IPv6
   std::size_t max_flows = 16384;              ///< of all sessions together: each has a socket
+
+  /// Flows that a session gets whatever the others have: half an equal share.
+  [[nodiscard]] std::size_t guaranteed_flows() const {
+    return std::max(kMinGuaranteedFlows, max_flows / (2 * std::max<std::size_t>(max_sessions, 1)));
+  }
 };
 
+/// Sessions that have a place, up to the limits, and those that have none:
+///
+///   a client's first packet -> unsettled --- a path proves its address: settle() ---> settled
+///   another process takes over: it gets the place, and the former one is unsettled
+///
+/// An address that nobody proved counts against no network. Unsettled sessions are few, go first, and keep
+/// nobody out; what they may open is little.
 class SessionTable {
  public:
   using Sessions = std::map<SessionHandle, std::unique_ptr<ServerSession>>;
@@ -83,8 +96,9 @@ class SessionTable {
   [[nodiscard]] EpochTable& epochs() { return epochs_; }
 
   /// The session that the first packet under a new key belongs to, and whether its client still knows its
-  /// flows. A new one is made for a client that has none; a restarted client's takes over from its old one.
-  /// Error: session_limit.
+  /// flows. A new one is made for a client that has none; a restarted client's takes over from its old one,
+  /// and gets its place. Others are unsettled; if there are too many of these, the oldest ends. Error:
+  /// session_limit, if each place is taken by a session in use.
   struct Claim {
     ServerSession* session = nullptr;
     bool resumed = false;
@@ -93,6 +107,11 @@ class SessionTable {
   };
   tl::expected<Claim, Drop> claim(const ClientHelloFrame& hello, const Route& route, Output& out,
                                   TimePoint now);
+  /// Whether settle() would find a place.
+  [[nodiscard]] bool has_room(std::uint64_t network) const;
+  /// A session whose address is proved gets a place, which counts against `network`. One that is dormant
+  /// makes room. Error: session_limit, of the table or of the network.
+  tl::expected<void, Drop> settle(ServerSession& session, std::uint64_t network, Output& out);
   /// Whether the client has a newer key already. Then the packet under this one was delayed, and the process
   /// that sent it has given the key up or has ended: it could not open what the server would seal.
   [[nodiscard]] bool is_late(const ClientHelloFrame& hello, const KeyEpoch& keys) const;
@@ -100,11 +119,14 @@ class SessionTable {
   LinkEpoch& add_epoch(ServerSession& session, std::unique_ptr<KeyEpoch> keys, TimePoint now);
   /// Forgets keys of the session that open no more.
   void expire_epochs(ServerSession& session, TimePoint now);
-  /// Ends the session, its flows and its keys. `reason` is the client's, if it said one.
+  /// Ends the session, its flows and its keys. `reason` is the client's, if it said one. An unsettled session
+  /// goes unsaid.
   void end(SessionHandle handle, std::optional<CloseReason> reason, Output& out);
 
   /// FLOW_OPEN came: as ServerFlows::open(), with the limit of all sessions. New flows and those that had to
-  /// go are changes in `out`.
+  /// go are changes in `out`. If all are taken, the one that was idle the longest goes, of the session that
+  /// has the most; if none is idle, one in use, of a session that has more than its guarantee and at least
+  /// twice as many as this one would. Errors: flow_limit, flow_rate.
   tl::expected<ServerFlow*, Drop> open_flow(ServerSession& session, const FlowOpenFrame& open, Output& out,
                                             TimePoint now);
   void close_flows(const std::vector<FlowHandle>& closed, Output& out);
@@ -113,7 +135,18 @@ class SessionTable {
   [[nodiscard]] std::size_t flows() const { return flows_.size(); }
 
  private:
-  bool make_room(const Route& route, bool for_takeover, Output& out);
+  /// The settled sessions, and the one that goes first for another: it is dormant. Null if there is none.
+  struct Places {
+    std::size_t taken = 0;
+    std::size_t of_network = 0;
+    const ServerSession* idlest = nullptr;
+  };
+  [[nodiscard]] Places places(std::uint64_t network) const;
+  /// Sees to it that one more session may be unsettled.
+  void limit_unsettled(Output& out);
+  bool make_room_for_flow(ServerSession& wants, Output& out, TimePoint now);
+  /// Whose flow goes if all are taken and `wants`, which is settled, opens one; null if nobody's.
+  [[nodiscard]] ServerSession* holder_to_yield(const ServerSession& wants, TimePoint now) const;
   void take_over(ServerSession& from, ServerSession& to, TimePoint now);
 
   SessionLimits limits_;

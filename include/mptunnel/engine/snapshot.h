@@ -77,7 +77,7 @@ struct ClientSnapshot {
 struct PeerSnapshot {
   SessionHandle handle;
   ClientIdentity identity{};
-  Route first_route;     ///< where its first packet came from
+  Route first_route;     ///< the first address that it proved; until then, where its first packet came from
   bool dormant = false;  ///< silent for so long that nothing is sent to it
   SessionSnapshot session;
   std::vector<PathSnapshot> paths;

@@ -95,6 +95,10 @@ class ServerFlows {
   [[nodiscard]] bool knows(std::uint64_t hash) const { return by_hash_.contains(hash); }
   /// Forgets the flow; returns its handle.
   std::optional<FlowHandle> close(FlowId id);
+  /// Whether a flow was silent for kFlowEvictableAfter. Costs a look at all flows only if one may have been.
+  bool has_idle(TimePoint now);
+  /// Forgets the flow that was used the longest ago; returns its handle. There is one.
+  FlowHandle close_oldest();
   /// Closes what was idle for longer than a client's flow lives; the handles are appended to `closed`.
   void expire(std::vector<FlowHandle>& closed, TimePoint now);
   /// Another process speaks now: its ids mean nothing yet.
@@ -105,9 +109,11 @@ class ServerFlows {
 
  private:
   void erase(std::uint64_t hash);
-  bool make_room(std::vector<FlowHandle>& closed, TimePoint now);
+  /// There is a flow.
+  [[nodiscard]] const ServerFlow& oldest() const;
 
   std::size_t limit_;
+  TimePoint none_idle_before_{};  ///< no flow can have been silent for kFlowEvictableAfter earlier
   std::unordered_map<std::uint64_t, ServerFlow> by_hash_;
   std::unordered_map<FlowHandle, std::uint64_t> by_handle_;
   std::vector<ServerFlow*> by_id_;  ///< into by_hash_, whose elements stay where they are

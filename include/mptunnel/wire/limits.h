@@ -66,9 +66,17 @@ inline constexpr std::size_t kMaxFlows = 4096;  ///< of one session
 inline constexpr Duration kFlowIdle = 5min;
 /// The server's flows: the client ends them, the server only cleans up behind one that could not say so.
 inline constexpr Duration kServerFlowIdle = kFlowIdle + 30s;
-/// A flow in use is not given up for a new one; one that was silent for this long may be.
+/// A flow that was silent for this long is given up for a new one; one in use only by a server, and only by
+/// the session that has far more than the one that asks.
 inline constexpr Duration kFlowEvictableAfter = 10s;
 inline constexpr Duration kFlowIdRest = 60s;  ///< before an id names another flow
+/// Half an equal share of a server's flows is guaranteed to each session, and at least so many: see
+/// SessionTable::open_flow().
+inline constexpr std::size_t kMinGuaranteedFlows = 4;
+/// New flows of one session. After a restart of the server a client opens all of its flows again, each with
+/// its next datagram: 4096 of them in 8 s.
+inline constexpr double kFlowsOpenedPerSecond = 400;
+inline constexpr double kFlowsOpenedBurst = 1024;
 /// FLOW_OPEN rides along with every datagram until it is acknowledged: one FLOW_OPENED in this time is
 /// enough.
 inline constexpr Duration kOpenedRepeat = 10ms;
@@ -79,6 +87,10 @@ inline constexpr Duration kDormantAfter = 60s;  ///< a silent session: nothing i
 inline constexpr Duration kSessionLife = 5min;  ///< a silent session: its flows end
 inline constexpr Duration kTakeoverGrace = 2s;  ///< after it, a process that is still heard is another client
 inline constexpr Duration kSupersededLife = 10s;  ///< of a session that another process has taken over
+/// Sessions that have no place in the server's table: those that have proved no address yet, and those that
+/// were taken over. The oldest goes when there are more. A challenge is answered within a round trip.
+inline constexpr std::size_t kMaxUnsettledSessions = 128;
+inline constexpr Duration kUnprovedLife = 10s;  ///< of a session that proves no address
 /// How often an engine looks for what is over: idle flows, old keys and fragments, dormant sessions.
 inline constexpr Duration kHousekeeping = 1s;  ///< client
 inline constexpr Duration kServerTick = 1s;    ///< server
@@ -147,6 +159,12 @@ inline constexpr double kAnswersReadPerSecond = 1000;
 inline constexpr double kAnswersReadBurst = 1000;
 /// Source networks share this many budgets, by a keyed hash.
 inline constexpr std::size_t kHandshakeNetworkBuckets = 1024;
+
+// What peers and strangers may cause a person to read: see EventLimiter.
+
+inline constexpr std::size_t kEventSources = 256;  ///< source networks that have a budget of their own
+/// After the first event that was left out: when their count is told.
+inline constexpr Duration kLeftOutAfter = 60s;
 
 // Datagrams that wait for a session.
 

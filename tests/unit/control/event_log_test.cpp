@@ -37,6 +37,13 @@ std::vector<Row> rows() {
   return {
       {"TablesFull", TablesFull{Drop::flow_limit}, warning,
        "a table is full: flow_limit; new entries are refused (logged once a minute)"},
+      {"FlowsOpenedTooFast", TablesFull{Drop::flow_rate}, warning,
+       "a client opens flows faster than it may: flow_rate; new ones are refused (logged once a minute)"},
+      {"EventsLeftOut",
+       EventsLeftOut{{{"changes of paths", 12, route(4001).remote}, {"refusals by full tables", 3, {}}}, 61s},
+       warning,
+       "not logged one by one in the last 61 s, because clients or strangers cause too many: 12 changes of "
+       "paths (the last from 192.0.2.1:4001), 3 refusals by full tables"},
       {"SessionStarted", SessionStarted{aes, false}, info,
        std::string("session with mpserver started, cipher ") + name_of(aes)},
       {"SessionResumed", SessionStarted{aes, true}, debug,
@@ -93,7 +100,7 @@ std::vector<Row> rows() {
        "a client from 192.0.2.1:4000 is refused: it has no room for another client"},
       {"HandshakeOtherKey", HandshakeOtherKey{route(4000)}, warning,
        "a client from 192.0.2.1:4000 has another key, or one end has none: it gets no answer (logged once a "
-       "minute)"},
+       "minute for each network)"},
       {"ClientPathProved",
        ClientPathChanged{kClient, path, PathState::fresh, PathState::up, 0ms, 0ms, false, route(4001)}, info,
        "client ab01ff20: path 2 from 192.0.2.1:4001 is up"},

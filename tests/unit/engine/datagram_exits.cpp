@@ -112,6 +112,12 @@ const ExitRow kHandshakes[] = {
        t.to_client(flipped(t.sent(PacketType::handshake2, false), 3));
      },
      true},
+    {"NoRoomForASessionOfThisNetwork", Drop::session_limit, End::server,
+     [](auto& t) {
+       EXPECT_TRUE(t.raw().join(4, 4, t.now));
+       EXPECT_FALSE(t.raw().join(5, 5, t.now));
+     },
+     false, [](auto& settings) { settings.limits.max_sessions_of_network = 1; }},
     {"NoRoomForASession", Drop::session_limit, End::server,
      [](auto& t) { EXPECT_FALSE(t.raw().connect(5, 5, t.now)); }, false,
      [](auto& settings) { settings.limits.max_sessions = 1; }},
@@ -122,6 +128,11 @@ const ExitRow kDatagrams[] = {
      [](auto& settings) { settings.max_flows = 1; }},
     {"NoRoomForAFlowAtServer", Drop::flow_limit, End::server, [](auto& t) { t.application_sends(2, "x"); },
      false, [](auto& settings) { settings.limits.max_flows = 1; }},
+    {"FlowsOpenedTooFastAtServer", Drop::flow_rate, End::server,
+     [](auto& t) {
+       for (std::uint16_t id = 1; id <= kFlowsOpenedBurst + 1; ++id)
+         t.to_server(data_to_server(t, frame_bytes({FlowOpenFrame{FlowId{id}, id}})));
+     }},
     {"NoRoomForAFlowAtServerInTheClear", Drop::flow_limit, End::server,
      [](auto& t) { t.application_sends(2, "x"); }, false,
      [](auto& settings) {

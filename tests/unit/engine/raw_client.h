@@ -66,6 +66,21 @@ class RawClient {
   bool connect(std::uint8_t identity, ProcessId process, TimePoint now) {
     return shake(now) && !send(hello(identity, process, now), now).runs.empty();
   }
+  /// The same, and answers the challenge, if there is one: true if the server then keeps the session.
+  bool join(std::uint8_t identity, ProcessId process, TimePoint now) {
+    if (!shake(now)) return false;
+    const Output out = send(hello(identity, process, now), now);
+    return !out.runs.empty() && echo(out, now);
+  }
+  /// Answers the challenge in what the server sent.
+  bool echo(const Output& out, TimePoint now) {
+    const ConstBytes answer = out.runs.empty() ? out.bytes_of(out.direct.at(0)) : out.bytes_of(out.runs[0]);
+    for (const Frame& frame : read(answer, now)) {
+      if (const auto* challenge = std::get_if<ChallengeFrame>(&frame))
+        return !send(control({EchoFrame{challenge->token}, PingFrame{}}, now), now).runs.empty();
+    }
+    return true;
+  }
   /// The frames of a packet of the server; it must open.
   std::vector<Frame> read(ConstBytes packet, TimePoint now) {
     Packet copy(packet.begin(), packet.end());

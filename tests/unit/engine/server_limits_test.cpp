@@ -19,7 +19,7 @@ class ServerLimits : public testing::Test {
   RawClient client(const Route& route) { return {*server_, client_random_, route}; }
   bool connect(std::uint8_t identity, const Route& route) {
     RawClient made = client(route);
-    const bool connected = made.connect(identity, identity, now_);
+    const bool connected = made.join(identity, identity, now_);
     events_.insert(events_.end(), made.events.begin(), made.events.end());
     return connected;
   }
@@ -73,7 +73,7 @@ TEST_F(ServerLimits, FullTableIsSaidOnceAMinute) {
   settings.max_sessions = 1;
   make_server(settings);
   RawClient first = client(raw_route(1));
-  ASSERT_TRUE(first.connect(1, 1, now_));
+  ASSERT_TRUE(first.join(1, 1, now_));
   for (int i = 0; i < 70; ++i) {
     EXPECT_FALSE(connect(2, raw_route(2)));
     first.send(first.ping(now_), now_);
@@ -88,7 +88,7 @@ TEST_F(ServerLimits, DormantSessionMakesRoomAndALiveOneDoesNot) {
   settings.max_sessions = 2;
   make_server(settings);
   RawClient live = client(raw_route(1));
-  ASSERT_TRUE(live.connect(1, 1, now_));
+  ASSERT_TRUE(live.join(1, 1, now_));
   ASSERT_TRUE(connect(2, raw_route(2)));
   for (int i = 0; i < 61; ++i) {
     EXPECT_FALSE(connect(3, raw_route(3)));
@@ -118,6 +118,138 @@ TEST_F(ServerLimits, SourceNetworkHasAQuota) {
   EXPECT_EQ(server_->drops()[Drop::session_limit], 1U);
 }
 
+TEST_F(ServerLimits, AddressesThatNobodyProvedCountAgainstNoNetwork) {
+  ServerSettings settings;
+  settings.max_sessions = 20;
+  settings.max_sessions_of_network = 5;
+  make_server(settings);
+  // Whoever completes handshakes and forges the source of what follows.
+  for (std::uint8_t i = 0; i < 200; ++i) {
+    RawClient forger = client(raw_route(9, 1000 + i));
+    ASSERT_TRUE(forger.shake(now_));
+    forger.set_route(raw_route(i % 20 == 0 ? 7 : i, 2000));
+    EXPECT_TRUE(!forger.send(forger.hello(i, 1, now_), now_).runs.empty());
+    EXPECT_TRUE(forger.events.empty()) << "no line for an address that nobody proved";
+    EXPECT_LE(server_->state().table.all().size(), kMaxUnsettledSessions);
+    now_ += 20ms;  // as fast as handshakes are answered
+  }
+  for (std::uint8_t i = 201; i < 206; ++i) EXPECT_TRUE(connect(i, raw_route(7, i)));
+  EXPECT_FALSE(connect(206, raw_route(7, 206))) << "those that are proved count";
+  EXPECT_EQ(server_->drops()[Drop::session_limit], 1U);
+  advance(10s);
+  EXPECT_EQ(server_->state().table.all().size(), 5U);
+  EXPECT_EQ(count<ClientSessionSilent>(), 0U);
+  EXPECT_EQ(count<ClientSessionStarted>(), 5U);
+}
+
+TEST_F(ServerLimits, NetworkWithoutRoomIsToldWhenTheAddressIsProved) {
+  ServerSettings settings;
+  settings.max_sessions_of_network = 1;
+  make_server(settings);
+  ASSERT_TRUE(connect(1, raw_route(1, 1)));
+  RawClient second = client(raw_route(1, 2));
+  ASSERT_TRUE(second.shake(now_));
+  const Output answer = second.send(second.hello(2, 2, now_), now_);
+  const auto frames = second.read(answer.bytes_of(answer.runs[0]), now_);
+  ASSERT_EQ(frames.size(), 2U) << "PONG and CHALLENGE: the session is not confirmed";
+  const EchoFrame echo{std::get<ChallengeFrame>(frames.back()).token};
+  // What follows the echo in its packet meets no session any more.
+  const Output out =
+      second.send(second.control({PingFrame{}, echo, FlowOpenFrame{FlowId{0}, 1}}, now_), now_);
+  ASSERT_EQ(out.direct.size(), 1U);
+  EXPECT_TRUE(out.runs.empty() && out.flow_changes.empty());
+  EXPECT_EQ(out.direct[0].route, raw_route(1, 2));
+  const auto told = second.read(out.bytes_of(out.direct[0]), now_);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(std::get<CloseFrame>(told[0]).reason, CloseReason::no_room);
+  EXPECT_EQ(server_->state().table.all().size(), 1U);
+}
+
+TEST_F(ServerLimits, HelloFromAFullNetworkThatProvesAnotherAddressGetsItsPlace) {
+  ServerSettings settings;
+  settings.max_sessions_of_network = 1;
+  make_server(settings);
+  ASSERT_TRUE(connect(1, raw_route(1)));
+  RawClient second = client(raw_route(1, 2));
+  ASSERT_TRUE(second.shake(now_));
+  second.send(second.hello(2, 2, now_), now_);
+  second.set_route(raw_route(2));
+  EXPECT_TRUE(second.echo(second.send(second.ping(now_), now_), now_));
+  ClientHelloFrame hello;
+  const auto frames = [&] {
+    const Output out = second.send(second.control({hello, PingFrame{}}, now_), now_);
+    return second.read(out.bytes_of(out.runs[0]), now_);
+  }();
+  EXPECT_TRUE(std::holds_alternative<ServerHelloFrame>(frames[0]));
+  EXPECT_EQ(server_->state().table.all().size(), 2U);
+}
+
+TEST_F(ServerLimits, SessionThatProvesNothingEndsAfterTenSeconds) {
+  make_server({});
+  RawClient raw = client(raw_route(1));
+  ASSERT_TRUE(raw.connect(1, 1, now_));
+  for (int i = 0; i < 9; ++i) {
+    raw.send(raw.control({PingFrame{}}, now_), now_);
+    advance(1s);
+  }
+  EXPECT_EQ(server_->state().table.all().size(), 1U);
+  advance(1s);
+  EXPECT_TRUE(server_->state().table.all().empty());
+  EXPECT_EQ(count<ClientSessionSilent>(), 0U);
+}
+
+TEST_F(ServerLimits, TakenOverPlaceHasToBeProvedAsWell) {
+  make_server({});
+  ASSERT_TRUE(connect(1, raw_route(1)));
+  RawClient claims = client(raw_route(2));
+  ASSERT_TRUE(claims.connect(1, 99, now_));
+  advance(10s);
+  EXPECT_TRUE(server_->state().table.all().empty());
+}
+
+TEST_F(ServerLimits, SessionOpensFlowsAtALimitedRate) {
+  make_server({});
+  RawClient raw = client(raw_route(1));
+  ASSERT_TRUE(raw.join(1, 1, now_));
+  const auto open = [&](std::uint16_t id) {
+    return raw.send(raw.data({FlowOpenFrame{FlowId{id}, id}}, now_), now_).flow_changes.size();
+  };
+  std::size_t opened = 0;
+  for (std::uint16_t id = 0; id < 2000; ++id) opened += open(id);
+  EXPECT_EQ(opened, 1024U);
+  EXPECT_EQ(server_->drops()[Drop::flow_rate], 2000U - 1024U);
+  EXPECT_EQ(open(0), 0U);
+  EXPECT_EQ(server_->drops()[Drop::flow_rate], 2000U - 1024U) << "one that is known costs nothing";
+  now_ += 1s;
+  for (std::uint16_t id = 2000; id < 3000; ++id) opened += open(id);
+  EXPECT_EQ(opened, 1024U + 400U);
+}
+
+TEST_F(ServerLimits, OtherKeysOfOneNetworkHideNoneOfAnother) {
+  ServerSettings settings;
+  settings.handshake.key.emplace();
+  settings.handshake.key->bytes.fill(1);
+  make_server(settings);
+  for (int i = 0; i < 500; ++i) {
+    RawClient junk = client(raw_route(1));
+    junk.shake(now_);
+    events_.insert(events_.end(), junk.events.begin(), junk.events.end());
+  }
+  EXPECT_EQ(count<HandshakeOtherKey>(), 1U);
+  RawClient mistaken = client(raw_route(2));
+  mistaken.shake(now_);
+  ASSERT_EQ(mistaken.events.size(), 1U);
+  EXPECT_EQ(std::get<HandshakeOtherKey>(mistaken.events[0]).route, raw_route(2));
+  EXPECT_EQ(server_->deadline(), now_ + kLeftOutAfter) << "wakes up to tell";
+  advance(60s);
+  ASSERT_EQ(count<EventsLeftOut>(), 1U);
+  const auto& told = std::get<EventsLeftOut>(events_.back());
+  ASSERT_EQ(told.kinds.size(), 1U);
+  EXPECT_EQ(told.kinds[0].count, 499U);
+  EXPECT_EQ(told.kinds[0].last_from, raw_route(1).remote);
+  EXPECT_EQ(told.span, 60s);
+}
+
 TEST_F(ServerLimits, RestartedClientIsLetIntoAFullTable) {
   ServerSettings settings;
   settings.max_sessions = 1;
@@ -125,21 +257,21 @@ TEST_F(ServerLimits, RestartedClientIsLetIntoAFullTable) {
   make_server(settings);
   ASSERT_TRUE(connect(1, raw_route(1)));
   RawClient restarted = client(raw_route(1, 4001));
-  EXPECT_TRUE(restarted.connect(1, 99, now_));
+  EXPECT_TRUE(restarted.join(1, 99, now_));
   EXPECT_EQ(test::Tunnel::count<ClientTakenOver>(restarted.events), 1U);
 }
 
-TEST_F(ServerLimits, RestartsInARowStayWithinTwiceTheLimit) {
+TEST_F(ServerLimits, RestartsInARowLeaveTheOthersTheirPlaces) {
   ServerSettings settings;
   settings.max_sessions = 3;
   make_server(settings);
   for (std::uint8_t identity = 1; identity <= 3; ++identity)
     ASSERT_TRUE(connect(identity, raw_route(identity)));
-  for (ProcessId process = 100; process < 150; ++process) {
+  for (ProcessId process = 100; process < 300; ++process) {
     RawClient restarted = client(raw_route(1));
-    EXPECT_TRUE(restarted.connect(1, process, now_));
-    EXPECT_LE(server_->state().table.all().size(), 6U);
-    if (process % 3 == 0) advance(1s);
+    EXPECT_TRUE(restarted.join(1, process, now_));
+    EXPECT_LE(server_->state().table.all().size(), 3 + kMaxUnsettledSessions);
+    if (process % 20 == 0) advance(1s);
   }
   advance(11s);
   EXPECT_EQ(server_->state().table.all().size(), 3U);
@@ -151,8 +283,8 @@ TEST_F(ServerLimits, FlowsOfAllSessionsTogetherHaveALimit) {
   make_server(settings);
   RawClient one = client(raw_route(1));
   RawClient two = client(raw_route(2));
-  ASSERT_TRUE(one.connect(1, 1, now_));
-  ASSERT_TRUE(two.connect(2, 2, now_));
+  ASSERT_TRUE(one.join(1, 1, now_));
+  ASSERT_TRUE(two.join(2, 2, now_));
   for (std::uint16_t id = 0; id < 2; ++id) {
     EXPECT_EQ(one.send(one.data({FlowOpenFrame{FlowId{id}, id}}, now_), now_).flow_changes.size(), 1U);
     two.send(two.data({FlowOpenFrame{FlowId{id}, id}}, now_), now_);
@@ -172,8 +304,8 @@ TEST_F(ServerLimits, SameHashOfTwoClientsIsTwoFlows) {
   make_server({});
   RawClient one = client(raw_route(1));
   RawClient two = client(raw_route(2));
-  ASSERT_TRUE(one.connect(1, 1, now_));
-  ASSERT_TRUE(two.connect(2, 2, now_));
+  ASSERT_TRUE(one.join(1, 1, now_));
+  ASSERT_TRUE(two.join(2, 2, now_));
   const Output first = one.send(one.data({FlowOpenFrame{FlowId{0}, 7}}, now_), now_);
   const Output second = two.send(two.data({FlowOpenFrame{FlowId{0}, 7}}, now_), now_);
   ASSERT_TRUE(first.flow_changes.size() == 1 && second.flow_changes.size() == 1);

@@ -41,6 +41,12 @@ class SessionTableTest : public testing::Test {
     table_->add_epoch(*claimed->session, make_keys(), now_);
     return *claimed->session;
   }
+  /// And its address is proved.
+  ServerSession& settle(std::uint8_t client, ProcessId process, const Route& route = kHere) {
+    ServerSession& session = admit(client, process, route);
+    EXPECT_TRUE(table_->settle(session, source_network(route.remote), out_));
+    return session;
+  }
   tl::expected<ServerFlow*, Drop> open(ServerSession& session, std::uint16_t id, std::uint64_t hash) {
     return table_->open_flow(session, {FlowId{id}, hash}, out_, now_);
   }
@@ -145,25 +151,27 @@ TEST_F(SessionTableTest, KeyOlderThanTheClientsPresentOneIsLate) {
 
 TEST_F(SessionTableTest, StrangerIsRefusedWhileAllSessionsAreInUse) {
   limit({.max_sessions = 2});
-  admit(1, 10);
-  admit(2, 10);
+  settle(1, 10);
+  settle(2, 10);
   EXPECT_EQ(claim(3, 10).error(), Drop::session_limit);
   EXPECT_EQ(table_->all().size(), 2U);
   EXPECT_TRUE(claim(2, 10)) << "who has a session keeps it";
   EXPECT_TRUE(out_.events.empty());
 }
 
-TEST_F(SessionTableTest, IdlestSessionGoesForAStranger) {
+TEST_F(SessionTableTest, IdlestSessionGoesForOneThatIsProved) {
   limit({.max_sessions = 3});
-  ServerSession& in_use = admit(1, 10);
-  ServerSession& idlest = admit(2, 10);
-  ServerSession& idle = admit(3, 10);
+  ServerSession& in_use = settle(1, 10);
+  ServerSession& idlest = settle(2, 10);
+  ServerSession& idle = settle(3, 10);
   const SessionHandle gone = idlest.handle;
   open(idlest, 5, 0xabc);
   idle.dormant = idlest.dormant = true;
   idle.last_heard += 1s;
   in_use.last_heard -= 1h;
-  ASSERT_TRUE(claim(4, 10));
+  ServerSession& fresh = admit(4, 10);
+  EXPECT_NE(table_->find(gone), nullptr) << "not before the address is proved";
+  EXPECT_TRUE(table_->settle(fresh, fresh.network, out_));
   EXPECT_EQ(table_->find(gone), nullptr);
   EXPECT_EQ(table_->all().size(), 3U);
   ASSERT_EQ(out_.events.size(), 1U);
@@ -173,49 +181,52 @@ TEST_F(SessionTableTest, IdlestSessionGoesForAStranger) {
 
 TEST_F(SessionTableTest, NetworkHasALimitOfItsOwn) {
   limit({.max_sessions = 100, .max_sessions_of_network = 2});
-  admit(1, 10, from("192.0.2.1"));
-  admit(2, 10, from("192.0.2.200")).dormant = true;
-  EXPECT_EQ(claim(3, 10, from("192.0.2.77")).error(), Drop::session_limit) << "idle ones of it count";
-  EXPECT_TRUE(claim(4, 10, from("192.0.3.1")));
+  settle(1, 10, from("192.0.2.1"));
+  settle(2, 10, from("192.0.2.200")).dormant = true;
+  ServerSession& third = admit(3, 10, from("192.0.2.77"));
+  EXPECT_EQ(table_->settle(third, third.network, out_).error(), Drop::session_limit) << "idle ones count";
+  settle(4, 10, from("192.0.3.1"));
+  EXPECT_TRUE(table_->settle(third, source_network(from("192.0.3.1").remote), out_))
+      << "what counts is the address that is proved";
 }
 
-TEST_F(SessionTableTest, RestartedClientIsLetInUpToTwiceTheLimit) {
-  for (const bool of_network : {false, true}) {
-    limit(of_network ? SessionLimits{.max_sessions_of_network = 2} : SessionLimits{.max_sessions = 2});
-    admit(1, 10);
-    admit(2, 10);
-    EXPECT_TRUE(claim(3, 10).error() == Drop::session_limit);
-    admit(1, 11);
-    admit(2, 11);
-    EXPECT_EQ(table_->all().size(), 4U);
+TEST_F(SessionTableTest, UnsettledSessionsAreFewAndTheOldestGoesUnsaid) {
+  limit({.max_sessions = 2, .max_sessions_of_network = 1});
+  settle(1, 10);
+  const SessionHandle oldest = admit(2, 10).handle;
+  for (ProcessId process = 0; process < kMaxUnsettledSessions - 1; ++process) {
+    now_ += 1ms;
+    admit(3, process);
+    // Each takes over from the one before.
+    EXPECT_LE(table_->all().size(), 1 + kMaxUnsettledSessions);
   }
-  // Twice the limit of a network is the end of it.
-  EXPECT_EQ(claim(1, 12).error(), Drop::session_limit);
+  EXPECT_NE(table_->find(oldest), nullptr);
+  admit(4, 10);
+  EXPECT_EQ(table_->find(oldest), nullptr);
+  EXPECT_EQ(table_->all().size(), 1 + kMaxUnsettledSessions);
+  EXPECT_TRUE(out_.events.empty());
 }
 
-TEST_F(SessionTableTest, AtTwiceTheLimitASupersededSessionGoesUnsaid) {
-  limit({.max_sessions = 1});
-  const SessionHandle first = admit(1, 10).handle;
-  admit(1, 11);
-  const auto third = claim(1, 12);
-  ASSERT_TRUE(third);
-  EXPECT_TRUE(third->took_over);
-  EXPECT_EQ(table_->find(first), nullptr);
-  EXPECT_TRUE(out_.events.empty()) << "its client is still there";
+TEST_F(SessionTableTest, RestartedClientGetsThePlaceOfItsFormerSession) {
+  limit({.max_sessions = 2, .max_sessions_of_network = 2});
+  settle(1, 10);
+  settle(2, 10);
+  for (ProcessId process = 11; process < 20; ++process) {
+    ServerSession& made = admit(1, process, from("203.0.113.9"));
+    EXPECT_TRUE(made.is_settled);
+    EXPECT_EQ(made.network, source_network(kHere.remote));
+  }
+  EXPECT_EQ(claim(3, 10).error(), Drop::session_limit);
+  EXPECT_EQ(table_->all().size(), 11U);
 }
 
-TEST_F(SessionTableTest, RoomMayBeMadeOfTheVerySessionThatWouldBeTakenOver) {
+TEST_F(SessionTableTest, DormantSessionIsTakenOverAsWell) {
   limit({.max_sessions = 1});
-  admit(1, 10);
-  ServerSession& second = admit(1, 11);
-  second.dormant = true;
-  second.last_heard -= 1h;
-  const SessionHandle gone = second.handle;
-  const auto third = claim(1, 12);
-  ASSERT_TRUE(third);
-  EXPECT_FALSE(third->took_over);
-  EXPECT_TRUE(third->is_new);
-  EXPECT_EQ(table_->find(gone), nullptr);
+  ServerSession& first = settle(1, 10);
+  first.dormant = true;
+  const auto second = claim(1, 11);
+  ASSERT_TRUE(second);
+  EXPECT_TRUE(second->took_over && second->is_new);
 }
 
 TEST_F(SessionTableTest, FlowIsOpenedOnceAndHasAnOwner) {
@@ -241,8 +252,8 @@ TEST_F(SessionTableTest, IdThatNamesAnotherFlowEndsTheFormer) {
 
 TEST_F(SessionTableTest, LimitOfFlowsIsThatOfAllSessions) {
   limit({.max_flows = 2});
-  ServerSession& one = admit(1, 10);
-  ServerSession& other = admit(2, 10);
+  ServerSession& one = settle(1, 10);
+  ServerSession& other = settle(2, 10);
   open(one, 5, 0xabc);
   open(other, 5, 0xabc);
   EXPECT_EQ(open(one, 6, 0xdef).error(), Drop::flow_limit);
@@ -253,10 +264,79 @@ TEST_F(SessionTableTest, LimitOfFlowsIsThatOfAllSessions) {
   EXPECT_EQ(table_->flows(), 2U);
 }
 
+class FlowShares : public SessionTableTest {
+ protected:
+  /// Opens flows with ids from `first` on; returns how many.
+  std::size_t open_many(ServerSession& session, std::uint16_t first, std::uint16_t count) {
+    std::size_t opened = 0;
+    for (std::uint16_t i = 0; i < count; ++i) opened += open(session, first + i, 1000U + first + i) ? 1 : 0;
+    return opened;
+  }
+};
+
+TEST_F(FlowShares, IdleFlowOfTheLargestHolderYields) {
+  limit({.max_sessions = 4, .max_flows = 40});
+  ServerSession& largest = settle(1, 10);
+  ServerSession& second = settle(2, 10);
+  ServerSession& small = settle(3, 10);
+  open_many(largest, 0, 25);
+  open_many(second, 0, 15);
+  now_ += kFlowEvictableAfter;
+  largest.flows.find(FlowId{0})->last_used = now_;
+  EXPECT_EQ(open_many(small, 0, 5), 5U);
+  EXPECT_EQ(largest.flows.size(), 20U);
+  EXPECT_NE(largest.flows.find(FlowId{0}), nullptr);
+  EXPECT_EQ(second.flows.size(), 15U);
+  EXPECT_EQ(open_many(largest, 100, 5), 5U) << "of its own";
+  EXPECT_EQ(second.flows.size(), 15U);
+}
+
+TEST_F(FlowShares, FlowInUseIsTakenFromNobodyForABiggerHolder) {
+  limit({.max_sessions = 4, .max_flows = 40});
+  ServerSession& large = settle(1, 10);
+  ServerSession& small = settle(2, 10);
+  open_many(large, 0, 25);
+  open_many(small, 0, 15);
+  EXPECT_EQ(open_many(large, 100, 5), 0U);
+  EXPECT_EQ(open_many(small, 100, 5), 0U) << "nor for one that has more than half as many";
+  now_ += kFlowEvictableAfter;
+  for (std::uint16_t id = 0; id < 25; ++id) large.flows.find(FlowId{id})->last_used = now_;
+  EXPECT_EQ(open_many(large, 100, 5), 0U) << "idle ones of a smaller holder stay as well";
+  EXPECT_EQ(small.flows.size(), 15U);
+}
+
+TEST_F(FlowShares, HolderOfAllFlowsYieldsEvenThoseInUse) {
+  limit({.max_sessions = 4, .max_flows = 40});
+  ServerSession& greedy = settle(1, 10);
+  ServerSession& fresh = settle(2, 10);
+  EXPECT_EQ(open_many(greedy, 0, 50), 40U);
+  EXPECT_EQ(open_many(fresh, 0, 50), 13U);
+  EXPECT_EQ(greedy.flows.size(), 27U);
+  EXPECT_EQ(open_many(greedy, 100, 10), 0U) << "it gets none back";
+  EXPECT_EQ(table_->flows(), 40U);
+}
+
+TEST_F(FlowShares, EachSessionGetsItsGuarantee) {
+  limit({.max_sessions = 8, .max_flows = 80});
+  for (std::uint8_t client = 1; client <= 7; ++client) open_many(settle(client, 10), 0, 40);
+  EXPECT_EQ(open_many(settle(8, 10), 0, 5), 5U);
+  for (const auto& [handle, session] : table_->all()) EXPECT_GE(session->flows.size(), 5U);
+}
+
+TEST_F(FlowShares, UnsettledSessionHasFewFlowsAndYieldsAll) {
+  limit({.max_sessions = 4, .max_flows = 40});
+  ServerSession& unproved = admit(1, 10);
+  EXPECT_EQ(open_many(unproved, 0, 20), 5U);
+  ServerSession& proved = settle(2, 10);
+  EXPECT_EQ(open_many(proved, 0, 50), 40U);
+  EXPECT_EQ(unproved.flows.size(), 0U);
+  EXPECT_EQ(open_many(unproved, 0, 5), 0U);
+}
+
 TEST_F(SessionTableTest, EndedSessionLeavesNothingBehind) {
   for (const bool has_reason : {true, false}) {
     out_.clear();
-    ServerSession& session = admit(1, 10);
+    ServerSession& session = settle(1, 10);
     const SessionHandle handle = session.handle;
     const SessionIndex index = session.current().index();
     open(session, 5, 0xabc);

@@ -1,0 +1,71 @@
+// How often peers and strangers may cause an event. It stands between the parts of an engine and whoever
+// drives it: what is too frequent is taken out of the output and counted, and the count is told later. It
+// knows nothing of the log.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <utility>
+
+#include "mptunnel/engine/output.h"
+#include "mptunnel/session/token_bucket.h"
+
+namespace mptunnel {
+
+/// Kinds of events that have a budget together; src/engine/event_limiter.cpp has their rates.
+enum class EventKind : std::uint8_t {
+  full_table,  ///< a source is one of the tables
+  other_key,
+  refused_handshake,
+  session,
+  clash,
+  path,
+  wavering_path,  ///< worth a debug line only
+  fragmenting,
+  count_
+};
+
+/// Each source network has a budget for each kind, and all networks have one together: a network that is
+/// loud leaves the others their lines, as long as these are few. Sources are remembered exactly and not by a
+/// hash, so no network shares a budget with another; if there are more than kEventSources, the one that was
+/// quiet the longest is forgotten.
+class EventLimiter {
+ public:
+  EventLimiter();
+
+  /// Takes events out of `out`, from number `first` on, that are too frequent. Events that only the engine
+  /// causes stay.
+  void limit(Output& out, std::size_t first, TimePoint now) {
+    if (out.events.size() > first) filter(out, first, now);
+  }
+  /// When report() has something to tell; kNever if nothing was left out.
+  [[nodiscard]] TimePoint due() const { return due_; }
+  /// Appends what was left out since the last report, as one event.
+  void report(Output& out, TimePoint now);
+
+ private:
+  struct Source {
+    TokenBucket budget;
+    TimePoint last;
+  };
+  struct LeftOut {
+    std::uint64_t count = 0;
+    Endpoint last_from;
+  };
+  struct Subject;
+  struct SubjectOf;
+  static constexpr std::size_t kKinds = static_cast<std::size_t>(EventKind::count_);
+
+  void filter(Output& out, std::size_t first, TimePoint now);
+  bool is_allowed(const Event& event, TimePoint now);
+  TokenBucket& budget_of(EventKind kind, std::uint64_t source, TimePoint now);
+
+  std::vector<TokenBucket> all_;  ///< by kind
+  std::map<std::pair<EventKind, std::uint64_t>, Source> sources_;
+  std::array<LeftOut, kKinds> left_out_;
+  TimePoint since_{};  ///< when the first of `left_out_` was
+  TimePoint due_ = kNever;
+};
+
+}  // namespace mptunnel
