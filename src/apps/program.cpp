@@ -56,10 +56,12 @@ int run_prepared(const std::string& name, const std::string& version, Prepared p
     pid_file.emplace(std::move(*created));
   }
   log_protection(options.encrypt, options.key.has_value());
-  const std::unique_ptr<App> app = prepared.make();
+  const auto made = prepared.make();
   // The engine has the key from here on; nobody else needs it.
   options.key.reset();
   prepared.make = nullptr;
+  if (!made) return fail(made.error(), daemon);
+  const std::unique_ptr<App>& app = *made;
   if (const auto started = app->start(); !started) return fail(started.error(), daemon);
   const auto status = [&] {
     Status values = app->status();

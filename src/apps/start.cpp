@@ -2,12 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <iterator>
+#include <system_error>
 #include <variant>
 
 #include "mptunnel/config/statement.h"
 #include "mptunnel/crypto/aead.h"
+#include "mptunnel/crypto/kdf.h"
+#include "mptunnel/host/log.h"
 #include "mptunnel/host/read_file.h"
+#include "mptunnel/host/state_file.h"
 
 namespace mptunnel {
 namespace {
@@ -52,6 +57,32 @@ tl::expected<Start, StartError> load(const CommandLine& line, Parse parse) {
   start.options = merge_options(line, start.config.common);
   start.options.key = std::move(key);
   return start;
+}
+
+/// As Settings::state.
+std::string state_of(const ClientConfig& config, bool has_key) {
+  if (!config.has_state) return "none";
+  if (has_key || !config.state_path.empty()) return config.state_path;
+  return default_state_path(current_state_user());
+}
+
+/// What a client's identity is bound to: the key, or else a secret of its own.
+tl::expected<SecretKey, std::string> identity_secret(const ClientStart& start, RandomSource& random) {
+  if (start.options.key) return *start.options.key;
+  if (start.options.state != "none") {
+    auto kept = keep_secret(start.options.state, random);
+    if (kept) return *kept;
+    // The default file is a service that may fail; one that was asked for may not.
+    if (!start.config.state_path.empty()) return tl::make_unexpected(std::move(kept.error().text));
+    log_line(
+        kept.error().is_there ? LogLevel::error : LogLevel::warning,
+        fmt::format("{}; after a restart mpserver sees a new client. Name a file with 'state FILE', write "
+                    "'state none' if that is what you want, or set a key",
+                    kept.error().text));
+  }
+  SecretKey secret;
+  random.fill(secret.bytes);
+  return secret;
 }
 
 void add_line(std::string& text, std::string_view what, std::string_view value) {
@@ -141,7 +172,21 @@ StartOptions merge_options(const CommandLine& line, const CommonConfig& config) 
 }
 
 tl::expected<ClientStart, StartError> load_client_start(const CommandLine& line) {
-  return load<ClientStart>(line, parse_client_config);
+  auto start = load<ClientStart>(line, parse_client_config);
+  if (start) start->options.state = state_of(start->config, start->options.key.has_value());
+  return start;
+}
+
+tl::expected<ClientIdentity, std::string> client_identity(const ClientStart& start, RandomSource& random) {
+  auto secret = identity_secret(start, random);
+  if (!secret) return tl::make_unexpected(std::move(secret.error()));
+  if (!start.config.client_id.empty()) return derive_client_identity(*secret, start.config.client_id);
+  std::string listen;
+  for (const ListenAddress& address : start.config.listen) listen += address.endpoint.to_string() + ' ';
+  std::error_code error;
+  const auto path = std::filesystem::absolute(start.options.config_path, error);
+  return derive_client_identity(*secret, machine_id(), listen,
+                                error ? start.options.config_path : path.string());
 }
 
 tl::expected<ServerStart, StartError> load_server_start(const CommandLine& line) {

@@ -71,6 +71,23 @@ bool StatementLine::is_plain_path(std::string_view name) {
   return false;
 }
 
+std::optional<std::string> StatementLine::path_or_none() {
+  const auto name = word();
+  if (!name || !is_plain_path(*name)) return std::nullopt;
+  if (*name == "none") return std::string();
+  // A bridge whose host is called as the statement would vanish without a word.
+  if (is_digits(*name)) {
+    wrong("'{0} {1}' is no path: write 'bridge {0} {1}' for a bridge, or '{0} ./{1}' for a file",
+          statement.word, *name);
+    return std::nullopt;
+  }
+  if (name->ends_with('/')) {
+    wrong("{} is a folder: write the path of a file in it", quote_word(*name));
+    return std::nullopt;
+  }
+  return path_of(*name);
+}
+
 std::string StatementLine::path_of(std::string_view name) const {
   return name.starts_with('/') ? std::string(name) : file.folder + std::string(name);
 }
@@ -133,25 +150,21 @@ void read_key_file(StatementLine& line, CommonConfig& config) {
 }
 
 void read_control(StatementLine& line, CommonConfig& config) {
-  const auto name = line.word();
-  if (!name) return;
-  config.has_control = *name != "none";
-  if (!config.has_control || !line.is_plain_path(*name)) return;
-  // A bridge whose host is called control would vanish without a word.
-  if (is_digits(*name)) {
-    return line.wrong(
-        "'control {0}' is no path: write 'bridge control {0}' for a bridge, or "
-        "'control ./{0}' for a file",
-        *name);
-  }
-  if (name->ends_with('/'))
-    return line.wrong("{} is a folder: write the path of a file in it", quote_word(*name));
-  std::string path = line.path_of(*name);
-  if (path.size() > kMaxControlPathBytes) {
+  auto path = line.path_or_none();
+  if (!path) return;
+  config.has_control = !path->empty();
+  if (path->size() > kMaxControlPathBytes) {
     return line.wrong("the path {} has {} bytes, and a UNIX socket's has at most {}: write a shorter one",
-                      quote_word(path), path.size(), kMaxControlPathBytes);
+                      quote_word(*path), path->size(), kMaxControlPathBytes);
   }
-  config.control_path = std::move(path);
+  config.control_path = std::move(*path);
+}
+
+void read_state(StatementLine& line, ClientConfig& config) {
+  auto path = line.path_or_none();
+  if (!path) return;
+  config.has_state = !path->empty();
+  config.state_path = std::move(*path);
 }
 
 }  // namespace mptunnel

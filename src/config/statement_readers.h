@@ -45,6 +45,9 @@ struct StatementLine {
   std::optional<bool> either();
   /// Whether a file may be named so: no '~' and no quotes, which only a shell takes away.
   bool is_plain_path(std::string_view name);
+  /// The only argument as a path, seen from the configuration's folder; empty if it is "none". nullopt, and a
+  /// mistake in the report, for what can't be meant.
+  std::optional<std::string> path_or_none();
   /// The path that `name` means, seen from the configuration's folder.
   [[nodiscard]] std::string path_of(std::string_view name) const;
 };
@@ -77,6 +80,7 @@ void read_server_listen(StatementLine& line, ServerConfig& config);
 void read_bridge(StatementLine& line, ClientConfig& config);
 void read_target(StatementLine& line, ServerConfig& config);
 void read_dev_exclude(StatementLine& line, ClientConfig& config);
+void read_state(StatementLine& line, ClientConfig& config);
 void read_key_file(StatementLine& line, CommonConfig& config);
 void read_control(StatementLine& line, CommonConfig& config);
 

@@ -116,6 +116,12 @@ CheckLines show_dscp(const CommonConfig& config) {
   return {config.copy_dscp ? "copy" : "none"};
 }
 
+CheckLines show_state(const Settings& settings) {
+  if (settings.state.empty()) return {};
+  const bool is_used = settings.key_source.kind == KeySource::Kind::none;
+  return {settings.state + (is_used ? "" : " (not used: there is a key)")};
+}
+
 CheckLines show_control(const Settings& settings) {
   return {settings.control.empty() ? "in the runtime directory" : settings.control};
 }
@@ -144,9 +150,12 @@ constexpr Statement kStatements[] = {
      "between probes of a path while nothing is sent; 1 to 60",
      read_word<&ClientConfig::keepalive, parse_keepalive>, show_interval<&ClientConfig::keepalive>},
     {"client-id", "WORD", Programs::mpclient, Times::once, "",
-     "made from the key, the machine, the listen addresses and the path of the file",
+     "made from the key or secret, the machine, the listen addresses and the path of the file",
      "the name by which mpserver knows this client across restarts",
      read_word<&ClientConfig::client_id, parse_client_id>, show<&ClientConfig::client_id>},
+    {"state", "FILE|none", Programs::mpclient, Times::once, "", "client-secret below the state directory",
+     "the secret by which mpserver knows a client without a key; none: a new one at each start", read_state,
+     show_state},
     {"key-file", "FILE", Programs::both, Times::once, "", "none",
      "the key that both ends share; only its owner may be able to read it", read_key_file,
      show<&Settings::key_source>, "key"},

@@ -24,10 +24,9 @@ std::vector<std::uint8_t> join(std::initializer_list<ConstBytes> parts) {
   return joined;
 }
 
-ClientIdentity identity_of(const SecretKey* key, std::string_view salt, ConstBytes info) {
-  const SecretKey none;
+ClientIdentity identity_of(const SecretKey& secret, std::string_view salt, ConstBytes info) {
   ClientIdentity identity{};
-  hkdf(key == nullptr ? none.bytes : key->bytes, bytes_of(salt), info, identity);
+  hkdf(secret.bytes, bytes_of(salt), info, identity);
   return identity;
 }
 
@@ -108,14 +107,14 @@ bool verifies_handshake_mac(const SipHashKey& key, ConstBytes packet) {
   return *ByteReader(packet.subspan(covered)).u64() == siphash(key, packet.first(covered));
 }
 
-ClientIdentity derive_client_identity(const SecretKey* key, std::string_view machine_id,
+ClientIdentity derive_client_identity(const SecretKey& secret, std::string_view machine_id,
                                       std::string_view listen_address, std::string_view configuration_path) {
-  return identity_of(key, "mptunnel client identity",
+  return identity_of(secret, "mptunnel client identity",
                      join({bytes_of(machine_id), bytes_of(listen_address), bytes_of(configuration_path)}));
 }
 
-ClientIdentity derive_client_identity(const SecretKey* key, std::string_view word) {
-  return identity_of(key, "mptunnel client id", join({bytes_of(word)}));
+ClientIdentity derive_client_identity(const SecretKey& secret, std::string_view word) {
+  return identity_of(secret, "mptunnel client id", join({bytes_of(word)}));
 }
 
 std::uint64_t derive_flow_hash(const ClientIdentity& identity, const Endpoint& application) {

@@ -1,6 +1,7 @@
 #include "mptunnel/host/read_file.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,7 +25,7 @@ constexpr std::size_t kMaxKeyFileBytes = 4096;
 constexpr std::size_t kPieceBytes = 16384;
 constexpr std::string_view kBlanks = " \t\r\n";
 
-/// The bytes of a key file, with room for one too many, so that a file that is too large shows.
+/// The bytes of a file with a secret, with room for one too many, so that a file that is too large shows.
 struct FileText {
   std::array<char, kMaxKeyFileBytes + 1> bytes{};
 
@@ -34,19 +35,16 @@ struct FileText {
   ~FileText() { explicit_bzero(bytes.data(), bytes.size()); }
 };
 
-tl::unexpected<std::string> problem(const std::string& path, const std::string& what) {
-  return tl::unexpected("key file " + path + " " + what);
-}
-
 std::string reason_of(int error) {
   return std::generic_category().message(error);
 }
 
-/// Why the opened file may not be used for a key, or nothing.
-std::optional<std::string> refusal_of(const File& file, const std::string& path) {
+/// Why the opened file may not be used for a secret, or nothing.
+std::optional<std::string> refusal_of(const File& file, const std::string& path, std::string_view secret) {
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) return "can't be read: " + reason_of(errno);
-  if (!S_ISREG(status.st_mode)) return "is not a regular file: name the file that has the key";
+  if (!S_ISREG(status.st_mode))
+    return fmt::format("is not a regular file: name the file that has the {}", secret);
   // Whoever owns it can open it to others, or write another key to it.
   if (status.st_uid != 0 && status.st_uid != ::geteuid()) {
     return "belongs to another user (" + std::to_string(status.st_uid) + "): chown " +
@@ -109,23 +107,32 @@ tl::expected<std::string, std::string> read_file(const std::string& path, std::s
 }
 
 tl::expected<SecretKey, std::string> load_key_file(const std::string& path) {
+  return load_secret_file(path, {"key file", "key", "make one with --genkey", ""});
+}
+
+tl::expected<SecretKey, std::string> load_secret_file(const std::string& path, const SecretFileWords& words) {
+  const auto problem = [&](std::string_view what) {
+    return tl::unexpected(fmt::format("{} {} {}", words.file, path, what));
+  };
   // The name may be a symbolic link: what counts is the file that is opened. O_NONBLOCK: a FIFO would
   // wait for a writer.
   const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!file.is_open()) return problem(path, "can't be opened: " + reason_of(errno));
-  if (const auto refusal = refusal_of(file, path)) return problem(path, *refusal);
+  if (!file.is_open()) return problem("can't be opened: " + reason_of(errno));
+  if (const auto refusal = refusal_of(file, path, words.secret)) return problem(*refusal);
   FileText text;
   const auto size = read_all(file, text.bytes);
-  if (!size) return problem(path, "can't be read: " + reason_of(size.error()));
+  if (!size) return problem("can't be read: " + reason_of(size.error()));
   if (*size > kMaxKeyFileBytes) {
-    return problem(path, "is larger than 4096 bytes: it should have one line, the key");
+    return problem(fmt::format("is larger than 4096 bytes: it should have one line, the {}", words.secret));
   }
   const auto lines = key_lines({text.bytes.data(), *size});
-  if (lines.empty()) return problem(path, "has no key in it: make one with --genkey");
-  if (lines.size() > 1) return problem(path, "has more than one line that could be the key: leave one");
+  if (lines.empty()) return problem(fmt::format("has no {} in it: {}", words.secret, words.cure));
+  if (lines.size() > 1)
+    return problem(fmt::format("has more than one line that could be the {}: leave one", words.secret));
   auto key = parse_key(lines.front());
-  if (!key) return problem(path, "is not right: " + key.error());
-  return key;
+  if (!key)
+    return problem(fmt::format("is not right: {}", words.wanted.empty() ? key.error() : words.wanted));
+  return *key;
 }
 
 }  // namespace mptunnel

@@ -292,6 +292,8 @@ class Test:
             arguments = self._with_own_control(arguments)
             arguments[0] = str(self.build / arguments[0])
         name = name or pathlib.Path(arguments[0]).name
+        # The secret of clients without a key stays in this test's folder, too.
+        env = {"STATE_DIRECTORY": str(self.folder / "state"), **(env or {})}
         with self._lock:
             process = Process(arguments, name, env, cwd, netns)
             self.processes.append(process)

@@ -269,7 +269,7 @@ def in_the_background(test):
     config = config_file(test, PORTS.take(), "d/daemon.conf")
     pid_file = folder / "pid"
     started = subprocess.run([str(test.build / "mpclient"), "--daemon", "--pid-file", pid_file, "--control", "s", config],
-                             cwd=folder, timeout=30, check=False)
+                             cwd=folder, timeout=30, check=False, env={**os.environ, "STATE_DIRECTORY": str(folder)})
     check(started.returncode == 0, f"--daemon: exit code {started.returncode}")
     pid = int(pid_file.read_text(encoding="ascii"))
     try:

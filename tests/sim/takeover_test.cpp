@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include "mptunnel/base/cursor.h"
+#include "mptunnel/crypto/kdf.h"
 #include "sim/bench.h"
 
 namespace mptunnel::sim {
@@ -8,6 +10,62 @@ namespace {
 /// A second machine with the identity of the first.
 ClientHost& add_twin(Bench& bench) {
   return bench.world.add_client(bench.client.options());
+}
+
+constexpr std::string_view kMachine = "0123456789abcdef";
+constexpr std::string_view kListen = "127.0.0.1:3000 ";
+constexpr std::string_view kConfiguration = "/etc/mptunnel/mpclient.conf";
+constexpr std::string_view kWord = "garage";
+
+/// By hand: HKDF of 32 zero bytes and the parts, which is all that a stranger can know.
+ClientIdentity guess(std::string_view salt, std::initializer_list<std::string_view> parts) {
+  std::vector<std::uint8_t> info;
+  for (const std::string_view part : parts) {
+    info.insert(info.end(), {0, 0, 0, static_cast<std::uint8_t>(part.size())});
+    info.insert(info.end(), part.begin(), part.end());
+  }
+  ClientIdentity identity{};
+  hkdf(SecretKey().bytes, bytes_of(salt), info, identity);
+  return identity;
+}
+
+/// How often a stranger with the identity `guessed` takes over a client with this one.
+std::size_t takeovers(const ClientIdentity& identity, const ClientIdentity& guessed) {
+  BenchOptions options = clean_bench();
+  options.client.identity = identity;
+  Bench bench(options);
+  bench.begin();
+  bench.run(1s);
+  ClientOptions stranger = bench.client.options();
+  stranger.identity = guessed;
+  ClientHost& host = bench.world.add_client(stranger);
+  Application& application = host.add_application({});
+  host.start();
+  bench.world.traffic().start(application);
+  const TimePoint began = bench.world.now();
+  bench.run(5s);
+  bench.settle();
+  const std::size_t count = bench.count<ClientTakenOver>(bench.server().events());
+  if (count == 0) {
+    EXPECT_EQ(bench.server().sockets_opened(), 2U);
+    EXPECT_EQ(bench.count<IdentitiesClash>(bench.server().events()), 0U);
+    EXPECT_EQ(bench.tally(false, began).lost(), 0U);
+    EXPECT_EQ(bench.tally(true, began).lost(), 0U);
+  }
+  return count;
+}
+
+TEST(Takeover, StrangerWhoKnowsAllButTheSecretTakesNothingOver) {
+  const ClientIdentity by_parts = guess("mptunnel client identity", {kMachine, kListen, kConfiguration});
+  const ClientIdentity by_word = guess("mptunnel client id", {kWord});
+  SecretKey secret;
+  // Where the secret can be guessed, so can the identity.
+  EXPECT_EQ(takeovers(derive_client_identity(secret, kMachine, kListen, kConfiguration), by_parts), 1U);
+  EXPECT_EQ(takeovers(derive_client_identity(secret, kWord), by_word), 1U);
+  test::Prng random(1);
+  for (std::uint8_t& byte : secret.bytes) byte = static_cast<std::uint8_t>(random.below(256));
+  EXPECT_EQ(takeovers(derive_client_identity(secret, kMachine, kListen, kConfiguration), by_parts), 0U);
+  EXPECT_EQ(takeovers(derive_client_identity(secret, kWord), by_word), 0U);
 }
 
 TEST(Takeover, RestartedClientKeepsItsSocketToTheTarget) {

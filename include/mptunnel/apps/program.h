@@ -65,7 +65,8 @@ struct Prepared {
   StartOptions options;
   std::uint16_t port = 0;  ///< of the first address to listen on: names the default control socket
   std::string check_text;  ///< what --check prints
-  std::function<std::unique_ptr<App>()> make;
+  /// To be called once, after any fork, while messages still reach the terminal. The error is for people.
+  std::function<tl::expected<std::unique_ptr<App>, std::string>()> make;
 };
 
 /// `version` is what --version and the status say. Returns the exit code.

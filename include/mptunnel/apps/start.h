@@ -1,5 +1,6 @@
 // What a program runs with: the command line, the environment, the configuration and the key, joined.
-// It reads the configuration and the key file, and nothing else; no name is looked up and no socket opened.
+// It reads the configuration, the key file and the state file, and nothing else; no name is looked up and no
+// socket opened.
 //
 // What wins: the key of the command line, then of the environment, then of the configuration;
 // MPTUNNEL_ENCRYPT before `encrypt`; --log-level before `log-level`; --offload before `offload`.
@@ -11,8 +12,10 @@
 #include <tl/expected.hpp>
 
 #include "mptunnel/apps/command_line.h"
+#include "mptunnel/base/random.h"
 #include "mptunnel/config/config.h"
 #include "mptunnel/crypto/key.h"
+#include "mptunnel/wire/frame.h"
 
 namespace mptunnel {
 
@@ -47,6 +50,12 @@ std::string control_of(const CommandLine& line, const CommonConfig& config);
 /// `line` is one for Action::run or Action::check.
 tl::expected<ClientStart, StartError> load_client_start(const CommandLine& line);
 tl::expected<ServerStart, StartError> load_server_start(const CommandLine& line);
+
+/// The same after a restart, and another one for another instance on this host. Without a key it is bound to
+/// the secret in the state file, which is made if there is none; or, with a warning in the log, to one of
+/// this process alone, if that file was not asked for and can't be used. To be called before the current
+/// folder changes. The error is for people.
+tl::expected<ClientIdentity, std::string> client_identity(const ClientStart& start, RandomSource& random);
 
 /// What --check prints: what was understood, a line for each thing, and where it comes from. Never the key.
 std::string render_check(const ClientStart& start);

@@ -71,6 +71,8 @@ struct ClientConfig {
   std::vector<ListenAddress> listen;  ///< at least one; localhost:3000 for both families if none is given
   std::vector<BridgeConfig> bridges;  ///< 1 to kMaxBridges, in the order of the file
   std::string client_id;              ///< empty: made from the machine and the configuration
+  bool has_state = true;              ///< false: the secret of a client without a key dies with the process
+  std::string state_path;             ///< relative as `key_file`; empty: the default
   /// Interfaces that no pattern of a bridge matches; names with '*' and '?'.
   std::vector<std::string> dev_exclude;
   std::size_t min_paths = 1;                      ///< 1 to kMaxBridges; backups carry copies below it
@@ -103,6 +105,8 @@ struct Settings {
   std::string offload_origin;  ///< as encrypt_origin
   LogLevel log_level = LogLevel::info;
   std::string control;  ///< the control socket: empty for the default, "none" for none
+  /// mpclient's state file, "none" for none. Empty: there is a key, and none is named; or it is mpserver.
+  std::string state;
 };
 
 /// Whether `dev=` may match several interfaces: it has several words, or a '*' or '?'. Else the bridge is

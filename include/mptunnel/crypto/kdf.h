@@ -37,13 +37,14 @@ void write_handshake_mac(const SipHashKey& key, Bytes packet);
 /// The packet has at least kHandshakeAroundBytes.
 bool verifies_handshake_mac(const SipHashKey& key, ConstBytes packet);
 
-/// The identity of a client, the same after a restart: HKDF(key or 32 zero bytes, salt = "mptunnel client
-/// identity", info = the parts, each with its 4-byte length before it).
-ClientIdentity derive_client_identity(const SecretKey* key, std::string_view machine_id,
+/// The identity of a client, the same after a restart: HKDF(secret, salt = "mptunnel client identity", info =
+/// the parts, each with its 4-byte length before it). `secret` is the key or, without one, 32 random bytes
+/// that the client keeps: who does not have it can't find the identity, whatever else is known of the client.
+ClientIdentity derive_client_identity(const SecretKey& secret, std::string_view machine_id,
                                       std::string_view listen_address, std::string_view configuration_path);
 /// The same from a word that the user chose (`client-id WORD`): salt = "mptunnel client id", info = the word,
 /// with its 4-byte length before it.
-ClientIdentity derive_client_identity(const SecretKey* key, std::string_view word);
+ClientIdentity derive_client_identity(const SecretKey& secret, std::string_view word);
 
 /// 64 bits that identify an application's address: HKDF(identity, salt = "mptunnel flow", info = family (1
 /// byte: 4 or 6), address (16, IPv4 in the first 4), scope (4), port (2)).

@@ -1,8 +1,9 @@
-// Small files in one piece: any, and a pre-shared key's, which only its owner may read.
+// Small files in one piece: any, and those that have a secret, which only their owner may read.
 #pragma once
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 
 #include "mptunnel/crypto/aead.h"
@@ -17,5 +18,15 @@ tl::expected<std::string, std::string> read_file(const std::string& path, std::s
 /// regular file, is larger than 4096 bytes or has more than one such line; the error names the file and says
 /// what to do (`chmod 600 FILE`).
 tl::expected<SecretKey, std::string> load_key_file(const std::string& path);
+
+/// How messages call a file with one secret, and what to do about it.
+struct SecretFileWords {
+  std::string_view file;    ///< "key file"
+  std::string_view secret;  ///< "key"
+  std::string_view cure;    ///< of a file without a secret: "make one with --genkey"
+  std::string_view wanted;  ///< what its line is to be; empty: what parse_key says
+};
+/// As load_key_file, for other secrets of 32 bytes.
+tl::expected<SecretKey, std::string> load_secret_file(const std::string& path, const SecretFileWords& words);
 
 }  // namespace mptunnel

@@ -17,7 +17,8 @@ tl::expected<Prepared, StartError> prepare(const CommandLine& line) {
   ServerSettings settings;
   settings.handshake = {start->options.key, start->options.encrypt, offers_aes(start->options.cipher)};
   return Prepared{start->options, start->config.listen.front().endpoint.port, render_check(*start),
-                  [config = start->config, offload = start->options.offload, settings]() mutable {
+                  [config = start->config, offload = start->options.offload,
+                   settings]() mutable -> tl::expected<std::unique_ptr<App>, std::string> {
                     // Each flow has a socket: what the system does not allow is refused here, with a word
                     // why.
                     const std::uint64_t files = raise_open_file_limit();

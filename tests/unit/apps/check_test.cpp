@@ -6,6 +6,7 @@
 #include "mptunnel/apps/start.h"
 #include "mptunnel/config/statement.h"
 #include "support/temporary_folder.h"
+#include "support/variable.h"
 
 namespace mptunnel {
 namespace {
@@ -75,6 +76,29 @@ TEST(RenderCheck, SaysWhatMpserverUnderstood) {
             "offload     yes (default)\n"
             "log level   info\n"
             "control     in the runtime directory\n");
+}
+
+std::string state_line(const std::string& check) {
+  std::smatch line;
+  return std::regex_search(check, line, std::regex("\nstate +(.*)\n")) ? line[1].str() : "";
+}
+
+TEST(RenderCheck, SaysWhereTheStateFileIsAndMakesNone) {
+  const TemporaryFolder folder;
+  const test::Variable directory("STATE_DIRECTORY", folder / "state");
+  const auto shown = [&](const std::string& statement, bool has_key) {
+    CommandLine line = with_config(folder.write("c", "h 1\n" + statement));
+    if (has_key) line.key = {.kind = KeySource::Kind::text, .value = kKeyOfZeros, .origin = "MPTUNNEL_KEY"};
+    const auto start = load_client_start(line);
+    return start ? state_line(render_check(*start)) : start.error().lines.front();
+  };
+  EXPECT_EQ(shown("", false), folder / "state/client-secret");
+  EXPECT_EQ(shown("state s\n", false), folder / "s");
+  EXPECT_EQ(shown("state none\n", false), "none");
+  EXPECT_EQ(shown("", true), "");
+  EXPECT_EQ(shown("state s\n", true), folder / "s (not used: there is a key)");
+  EXPECT_FALSE(std::filesystem::exists(folder / "state"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "s"));
 }
 
 /// The text without where values come from, which a statement that says the default changes.

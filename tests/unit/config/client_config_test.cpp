@@ -112,6 +112,19 @@ TEST(ClientConfig, TakesAControlPathOrNone) {
   EXPECT_EQ(parsed("h 1\ncontrol " + longest + "\n").common.control_path, longest);
 }
 
+TEST(ClientConfig, TakesAStateFileOrNone) {
+  const ClientConfig unset = parsed("h 1\n");
+  EXPECT_TRUE(unset.has_state);
+  EXPECT_EQ(unset.state_path, "");
+  EXPECT_EQ(parsed("h 1\nstate /var/lib/s\n", "/etc/c").state_path, "/var/lib/s");
+  EXPECT_EQ(parsed("h 1\nstate s\n", "/etc/c").state_path, "/etc/s");
+  EXPECT_TRUE(parsed("h 1\nstate s\n", "/etc/c").has_state);
+  EXPECT_EQ(parsed("h 1\nstate ./none\n", "c").state_path, "./none");
+  const ClientConfig none = parsed("h 1\nstate none\n", "/etc/c");
+  EXPECT_FALSE(none.has_state);
+  EXPECT_EQ(none.state_path, "");
+}
+
 TEST(ClientConfig, ReadsBackupAndMetered) {
   const ClientConfig config = parsed("h 1 backup\nh 2 metered\nh 3 metered name=m backup\nh 4\n");
   ASSERT_EQ(config.bridges.size(), 4U);
@@ -576,6 +589,25 @@ INSTANTIATE_TEST_SUITE_P(
                  "h 1\ncontrol /" + std::string(107, 'x') + "\n",
                  {"c:2: the path '/" + std::string(79, 'x') +
                   "...' has 108 bytes, and a UNIX socket's has at most 107: write a shorter one"}}),
+    error_row_name);
+
+INSTANTIATE_TEST_SUITE_P(
+    State, ClientConfigErrors,
+    testing::Values(
+        ErrorRow{"Alone", "h 1\nstate\n", {"c:2: 'state' says nothing: write 'state FILE' or 'state none'"}},
+        ErrorRow{"Twice",
+                 "h 1\nstate none\nstate none\n",
+                 {"c:3: 'state' stands on line 2 already: keep one of the two"}},
+        ErrorRow{"WithTilde",
+                 "h 1\nstate ~/s\n",
+                 {"c:2: '~/s' starts with a '~', which has no meaning here: write the plain path"}},
+        ErrorRow{"IsFolder",
+                 "h 1\nstate /var/lib/\n",
+                 {"c:2: '/var/lib/' is a folder: write the path of a file in it"}},
+        ErrorRow{"IsABridge",
+                 "h 1\nstate 4000\n",
+                 {"c:2: 'state 4000' is no path: write 'bridge state 4000' for a bridge, or 'state ./4000' "
+                  "for a file"}}),
     error_row_name);
 
 INSTANTIATE_TEST_SUITE_P(

@@ -100,25 +100,32 @@ TEST(HandshakeMac, CoversAllBytesBeforeIt) {
   EXPECT_FALSE(verifies_handshake_mac(SipHashKey{key.mac.k0, ~key.mac.k1}, packet));
 }
 
+/// The bytes 20 21 ... 3f.
+SecretKey other_secret() {
+  SecretKey secret;
+  std::iota(secret.bytes.begin(), secret.bytes.end(), std::uint8_t{32});
+  return secret;
+}
+
 TEST(DeriveClientIdentity, GivesTheKnownAnswers) {
   const SecretKey key = numbered_key();
-  EXPECT_EQ(to_hex(derive_client_identity(&key, kMachine, kListen, kPath)), test::kKeyedIdentity);
-  EXPECT_EQ(to_hex(derive_client_identity(nullptr, kMachine, kListen, kPath)), test::kKeylessIdentity);
-  EXPECT_EQ(to_hex(derive_client_identity(&key, "garage")), test::kWordIdentity);
+  EXPECT_EQ(to_hex(derive_client_identity(key, kMachine, kListen, kPath)), test::kKeyedIdentity);
+  EXPECT_EQ(to_hex(derive_client_identity(other_secret(), kMachine, kListen, kPath)), test::kOtherIdentity);
+  EXPECT_EQ(to_hex(derive_client_identity(key, "garage")), test::kWordIdentity);
 }
 
 TEST(DeriveClientIdentity, DiffersByEachPart) {
   const SecretKey key = numbered_key();
   const std::set<ClientIdentity> identities{
-      derive_client_identity(&key, kMachine, kListen, kPath),
-      derive_client_identity(nullptr, kMachine, kListen, kPath),
-      derive_client_identity(&key, "other", kListen, kPath),
-      derive_client_identity(&key, kMachine, "other", kPath),
-      derive_client_identity(&key, kMachine, kListen, "x"), derive_client_identity(&key, ""),
-      derive_client_identity(&key, "garage"), derive_client_identity(nullptr, "garage"),
+      derive_client_identity(key, kMachine, kListen, kPath),
+      derive_client_identity(other_secret(), kMachine, kListen, kPath),
+      derive_client_identity(key, "other", kListen, kPath),
+      derive_client_identity(key, kMachine, "other", kPath),
+      derive_client_identity(key, kMachine, kListen, "x"), derive_client_identity(key, ""),
+      derive_client_identity(key, "garage"), derive_client_identity(other_secret(), "garage"),
       // The same letters, cut elsewhere.
-      derive_client_identity(&key, "ab", "c", ""), derive_client_identity(&key, "a", "bc", ""),
-      derive_client_identity(&key, "", "abc", ""), derive_client_identity(&key, "", "", "abc")};
+      derive_client_identity(key, "ab", "c", ""), derive_client_identity(key, "a", "bc", ""),
+      derive_client_identity(key, "", "abc", ""), derive_client_identity(key, "", "", "abc")};
   EXPECT_EQ(identities.size(), 12U);
 }
 

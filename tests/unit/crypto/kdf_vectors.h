@@ -62,8 +62,8 @@ inline constexpr std::string_view kKeylessMacKey =
     "26a3e89cf36d1bb055f4ffe4946111d2";
 inline constexpr std::string_view kKeyedIdentity =
     "524060d9053ddbb11a743812886bfc4b";
-inline constexpr std::string_view kKeylessIdentity =
-    "c9b7c8d800f92765c6bd3e737d5567bf";
+inline constexpr std::string_view kOtherIdentity =
+    "e0066cbbdffac928d425653310edb8be";
 inline constexpr std::string_view kWordIdentity =
     "a0110f93d7b55c0e2fdc8db489b7d86d";
 inline constexpr std::string_view kIpv4FlowHash =

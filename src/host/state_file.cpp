@@ -1,0 +1,115 @@
+#include "mptunnel/host/state_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+#include "mptunnel/base/file.h"
+#include "mptunnel/crypto/key.h"
+#include "mptunnel/host/read_file.h"
+
+namespace mptunnel {
+namespace {
+
+constexpr std::string_view kName = "client-secret";
+constexpr std::string_view kOfSystem = "/var/lib/mptunnel";
+constexpr std::string_view kComment =
+    "# By this secret mpserver knows the mpclients of this user that have no key. Keep it to yourself.\n";
+constexpr SecretFileWords kWords{"state file", "secret", "remove it, and the next start makes a new one",
+                                 "it should have 32 bytes in base64; remove it, and the next start makes a "
+                                 "new one"};
+
+std::string variable(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+/// Whether all was done; if not, errno says why.
+bool write_all(const File& file, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t count = ::write(file.get(), text.data(), text.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
+/// Makes the folders above `path` that are missing. As write_all.
+bool make_folders(const std::string& path) {
+  for (std::size_t end = path.find('/', 1); end != std::string::npos; end = path.find('/', end + 1)) {
+    const std::string folder = path.substr(0, end);
+    if (::mkdir(folder.c_str(), S_IRWXU) == 0 || errno == EEXIST) continue;
+    const int reason = errno;
+    struct stat status {};
+    // A file system that can't be written may say so of a folder that is there.
+    if (::stat(folder.c_str(), &status) == 0) continue;
+    errno = reason;
+    return false;
+  }
+  return true;
+}
+
+/// The file's name lasts, not only what is in it.
+void sync_folder(const std::string& path) {
+  const std::string folder = path.substr(0, path.rfind('/') + 1);
+  const File file(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (file.is_open()) ::fsync(file.get());
+}
+
+/// A new secret under a name that has none yet: written beside, and linked once it is whole. Whoever is
+/// first wins. As write_all.
+bool make(const std::string& path, RandomSource& random) {
+  if (!make_folders(path)) return false;
+  std::string beside = path + ".XXXXXX";
+  const File file(::mkostemp(beside.data(), O_CLOEXEC));
+  if (!file.is_open()) return false;
+  const SecretText secret = generate_key(random);
+  const bool is_made = write_all(file, kComment) && write_all(file, secret.text()) && write_all(file, "\n") &&
+                       ::fsync(file.get()) == 0 &&
+                       (::link(beside.c_str(), path.c_str()) == 0 || errno == EEXIST);
+  const int reason = errno;
+  ::unlink(beside.c_str());
+  sync_folder(path);
+  errno = reason;
+  return is_made;
+}
+
+}  // namespace
+
+StateUser current_state_user() {
+  return {.uid = ::geteuid(),
+          .state_directory = variable("STATE_DIRECTORY"),
+          .state_home = variable("XDG_STATE_HOME"),
+          .home = variable("HOME")};
+}
+
+std::string default_state_path(const StateUser& user) {
+  const auto below = [](std::string_view folder) { return fmt::format("{}/{}", folder, kName); };
+  if (user.state_directory.starts_with('/'))
+    return below(user.state_directory.substr(0, user.state_directory.find(':')));
+  if (user.uid == 0) return below(kOfSystem);
+  if (user.state_home.starts_with('/')) return below(user.state_home + "/mptunnel");
+  if (user.home.starts_with('/')) return below(user.home + "/.local/state/mptunnel");
+  return below(kOfSystem);
+}
+
+tl::expected<SecretKey, StateError> keep_secret(const std::string& path, RandomSource& random) {
+  struct stat status {};
+  const bool is_there = ::lstat(path.c_str(), &status) == 0;
+  if (!is_there && !make(path, random)) {
+    return tl::make_unexpected(
+        StateError{false, fmt::format("{} {} can't be made: {}", kWords.file, path, std::strerror(errno))});
+  }
+  auto secret = load_secret_file(path, kWords);
+  if (!secret) return tl::make_unexpected(StateError{is_there, std::move(secret.error())});
+  return *secret;
+}
+
+}  // namespace mptunnel
