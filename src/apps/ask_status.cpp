@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -20,6 +21,8 @@ namespace mptunnel {
 namespace {
 
 constexpr Duration kPatience = std::chrono::seconds(5);
+/// Of an answer, at a time.
+constexpr std::size_t kPieceBytes = 65536;
 
 tl::unexpected<StartError> error(int exit_code, std::vector<std::string> lines) {
   return tl::make_unexpected(StartError{exit_code, std::move(lines)});
@@ -49,10 +52,10 @@ bool is_socket(const std::string& path) {
   return stat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
-tl::expected<std::string, StartError> find_only_instance(const std::string& program,
+tl::expected<FoundSocket, StartError> find_only_instance(const std::string& program,
                                                          const std::string& folder) {
   const std::vector<std::string> running = running_instances(folder, program);
-  if (running.size() == 1) return running.front();
+  if (running.size() == 1) return FoundSocket{running.front()};
   if (running.empty()) {
     return error(kExitSystem, {fmt::format("{}: no instance of this user runs (none has a socket in {})",
                                            program, folder)});
@@ -71,6 +74,11 @@ struct Character {
 /// The code of a byte that belongs to no character.
 constexpr char32_t kBroken = 0xffffffff;
 
+/// Whether the byte belongs to the character before it.
+bool is_continuation(char byte) {
+  return (static_cast<std::uint8_t>(byte) & 0xc0U) == 0x80;
+}
+
 /// `text` is not empty.
 Character first_character(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
@@ -80,7 +88,7 @@ Character first_character(std::string_view text) {
   if (lead < 0xc2 || lead > 0xf4 || text.size() < bytes) return {kBroken, 1};
   char32_t code = lead & (0x7fU >> bytes);
   for (std::size_t i = 1; i < bytes; ++i) {
-    if ((byte(i) & 0xc0U) != 0x80) return {kBroken, 1};
+    if (!is_continuation(text[i])) return {kBroken, 1};
     code = code << 6U | (byte(i) & 0x3fU);
   }
   constexpr std::array<char32_t, 5> kLeast{0, 0, 0x80, 0x800, 0x10000};
@@ -96,7 +104,7 @@ bool is_control(char32_t code) {
 
 }  // namespace
 
-tl::expected<std::string, StartError> find_instance(const std::string& program, const CommandLine& line,
+tl::expected<FoundSocket, StartError> find_instance(const std::string& program, const CommandLine& line,
                                                     const RuntimeUser& user) {
   std::optional<Instance> instance;
   if (!line.control.empty()) {
@@ -106,7 +114,7 @@ tl::expected<std::string, StartError> find_instance(const std::string& program, 
   } else if (line.status_port) {
     instance = Instance{"", *line.status_port};
   } else if (is_socket(line.config_path)) {
-    return line.config_path;
+    return FoundSocket{line.config_path, true};
   } else if (!line.config_path.empty()) {
     auto read = program == "mpserver" ? read_instance(line, parse_server_config)
                                       : read_instance(line, parse_client_config);
@@ -116,11 +124,11 @@ tl::expected<std::string, StartError> find_instance(const std::string& program, 
   if (instance && instance->control == "none")
     return error(kExitUsage,
                  {fmt::format("{}: an instance without a control socket can't be asked", program)});
-  if (instance && !instance->control.empty()) return instance->control;
+  if (instance && !instance->control.empty()) return FoundSocket{instance->control, !line.control.empty()};
   const auto folder = control_folder(user, false);
   if (!folder) return error(kExitSystem, {fmt::format("{}: {}", program, folder.error())});
   if (!instance) return find_only_instance(program, *folder);
-  return *folder + '/' + control_socket_name(program, instance->port);
+  return FoundSocket{*folder + '/' + control_socket_name(program, instance->port)};
 }
 
 std::string printable(std::string_view answer, bool is_json) {
@@ -142,13 +150,24 @@ std::string printable(std::string_view answer, bool is_json) {
   return text;
 }
 
+void print(std::string_view answer, bool is_json, std::FILE* file) {
+  while (!answer.empty()) {
+    std::size_t end = std::min(answer.size(), kPieceBytes);
+    // A character has at most three bytes more behind its first.
+    for (int i = 0; i < 3 && end < answer.size() && is_continuation(answer[end]); ++i) --end;
+    std::fputs(printable(answer.substr(0, end), is_json).c_str(), file);
+    answer.remove_prefix(end);
+  }
+}
+
 int ask_status(const std::string& program, const CommandLine& line) {
-  const auto path = find_instance(program, line, current_user());
-  if (!path) return report(path.error());
-  const auto answer = ask_control(*path, line.json ? kAskJson : kAskTable, kPatience);
+  const auto found = find_instance(program, line, current_user());
+  if (!found) return report(found.error());
+  const ControlAsker asker{.named = found->is_named};
+  const auto answer = ask_control(found->path, line.json ? kAskJson : kAskTable, kPatience, asker);
   if (!answer) return report({kExitSystem, {fmt::format("{}: {}", program, answer.error())}});
   const bool is_error = answer->starts_with(kControlError);
-  std::fputs(printable(*answer, line.json && !is_error).c_str(), is_error ? stderr : stdout);
+  print(*answer, line.json && !is_error, is_error ? stderr : stdout);
   return is_error ? kExitSystem : 0;
 }
 

@@ -1,4 +1,5 @@
-// The end of the control socket that asks. It trusts what belongs to the asking user or to root alone.
+// The end of the control socket that asks. It trusts what belongs to the asking user or to root alone; root
+// also what it names.
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -35,6 +36,11 @@ std::string connect_to(int fd, const std::string& path, Duration timeout) {
   return std::strerror(errno);
 }
 
+/// What to do about a socket of another user's.
+std::string_view cure(uid_t asker) {
+  return asker == 0 ? "ask as that user, or name the socket with --control" : "ask as that user";
+}
+
 bool is_trusted(uid_t owner, uid_t asker) {
   return owner == 0 || owner == asker;
 }
@@ -45,12 +51,12 @@ std::optional<std::string> distrust_of_place(const std::string& path, uid_t aske
   struct stat status {};
   if (stat(path.c_str(), &status) != 0) return std::nullopt;
   if (!is_trusted(status.st_uid, asker))
-    return fmt::format("the socket belongs to another user ({}): ask as that user", status.st_uid);
+    return fmt::format("the socket belongs to another user ({}): {}", status.st_uid, cure(asker));
   const std::size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   if (stat(folder.c_str(), &status) != 0) return std::nullopt;
   if (!is_trusted(status.st_uid, asker))
-    return fmt::format("its folder belongs to another user ({}): ask as that user", status.st_uid);
+    return fmt::format("its folder belongs to another user ({}): {}", status.st_uid, cure(asker));
   // With the sticky bit others may put files there, but neither rename nor remove ours. Many users have a
   // group of their own, which root's folders are not meant for.
   const mode_t strangers = asker == 0 ? S_IWGRP | S_IWOTH : S_IWOTH;
@@ -64,19 +70,22 @@ std::optional<std::string> distrust_of_peer(int fd, uid_t asker) {
   const auto peer = peer_of(fd);
   if (!peer) return "the system does not tell who listens there";
   if (is_trusted(*peer, asker)) return std::nullopt;
-  return fmt::format("another user ({}) listens there: ask as that user", *peer);
+  return fmt::format("another user ({}) listens there: {}", *peer, cure(asker));
 }
 
 tl::expected<std::string, std::string> ask_control(const std::string& path, std::string_view request,
-                                                   Duration timeout, uid_t asker) {
-  if (const auto distrust = distrust_of_place(path, asker)) return failed(path, *distrust);
+                                                   Duration timeout, const ControlAsker& asker) {
+  const bool asks_anybody = asker.named && asker.uid == 0;
+  if (const auto distrust = distrust_of_place(path, asker.uid); distrust && !asks_anybody)
+    return failed(path, *distrust);
   const File connection(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const int fd = connection.get();
   if (fd < 0) return failed(path, std::strerror(errno));
   const TimePoint deadline = monotonic_now() + timeout;
   if (const std::string problem = connect_to(fd, path, timeout); !problem.empty())
     return failed(path, problem);
-  if (const auto distrust = distrust_of_peer(fd, asker)) return failed(path, *distrust);
+  if (const auto distrust = distrust_of_peer(fd, asker.uid); distrust && !asks_anybody)
+    return failed(path, *distrust);
   const std::string line = std::string(request) + '\n';
   // It is shorter than any socket's buffer: all of it is taken at once.
   if (send(fd, line.data(), line.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(line.size()))

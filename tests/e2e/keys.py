@@ -1,5 +1,6 @@
 """The shared key: clients that have it are served, others hear nothing; and where it may come from."""
 
+import base64
 import os
 import pathlib
 
@@ -130,5 +131,20 @@ def text_stays_nowhere(test):
         check(limits.split()[4:6] == ["0", "0"], f"{end.name}: {limits}")
 
 
+def state_secret_stays_nowhere(test):
+    """The secret of a client without a key is in its file alone, whether it was just made or read: not in the memory"""
+    if os.geteuid() != 0:
+        raise harness.Skip("only root sees another process's memory")
+    tunnel = make_tunnel(test, "state", None, None)
+    tunnel.start().wait_up()
+    text = (test.folder / "state/client-secret").read_text(encoding="ascii").split()[-1].encode()
+    for start in ("made", "read"):
+        for form, secret in (("text", text), ("bytes", base64.b64decode(text))):
+            check(not any(secret in part for part in memory_of(tunnel.client.pid)), f"{start}: the secret's {form} is in memory")
+        tunnel.client.stop()
+        tunnel.start_client()
+        tunnel.wait_up()
+
+
 if __name__ == "__main__":
-    harness.run(the_right_key, a_wrong_key, cured, sources, text_stays_nowhere, together=True)
+    harness.run(the_right_key, a_wrong_key, cured, sources, text_stays_nowhere, state_secret_stays_nowhere, together=True)

@@ -189,6 +189,13 @@ def ways_to_ask(test):
         check(answer["listen"] == [f"127.0.0.1:{port}"], f"mpclient --status {arguments}")
         check(answer["session"]["state"] == "connecting" and answer["session"]["key"] == "none", f"session {answer['session']}")
     check("nothing runs there" in runtime.ask("mpserver", PORTS.take(), code=1), "another port")
+    # Root may ask what another user runs, if it names the socket.
+    for arguments in (("--control", runtime.socket("mpclient", port)), (runtime.socket("mpclient", port),)):
+        check(ask_json(test, "mpclient", *arguments)["listen"] == [f"127.0.0.1:{port}"], f"mpclient --status {arguments} as root")
+    named = test.file("named.conf", f"{config.read_text(encoding='ascii')}control {runtime.socket('mpclient', port)}\n")
+    if os.geteuid() == 0:
+        text = ask(test, "mpclient", named, code=1)
+        check("belongs to another user (65534): ask as that user, or name the socket with --control" in text, f"root: {text}")
 
     second = runtime.start("mpclient", other, name="second mpclient")
     wait_socket(runtime.socket("mpclient", other_port))

@@ -100,9 +100,17 @@ std::optional<std::string> distrust_of_place(const std::string& path, uid_t aske
 /// The same of what a socket is connected to: of the user who runs what listens there.
 std::optional<std::string> distrust_of_peer(int fd, uid_t asker);
 
+struct ControlAsker {
+  uid_t uid = geteuid();
+  /// The user gave the very path, and does not want what was found there. Root may ask any socket then: its
+  /// owner can lie, but neither write to the terminal (printable()) nor take more than `timeout` and
+  /// kMaxControlAnswerBytes.
+  bool named = false;
+};
+
 /// Sends one line and returns the whole answer, if the place and the peer can be trusted: anybody can listen
 /// somewhere. The answer may have any bytes. Blocks, for at most about `timeout`. The error is for people.
 tl::expected<std::string, std::string> ask_control(const std::string& path, std::string_view request,
-                                                   Duration timeout, uid_t asker = geteuid());
+                                                   Duration timeout, const ControlAsker& asker = {});
 
 }  // namespace mptunnel

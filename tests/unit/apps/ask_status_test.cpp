@@ -25,7 +25,8 @@ CommandLine asking(const std::string& config = "") {
 
 std::string found(const std::string& program, const CommandLine& line, const RuntimeUser& user) {
   const auto path = find_instance(program, line, user);
-  return path ? *path : "exit " + std::to_string(path.error().exit_code) + ": " + path.error().lines.front();
+  return path ? path->path
+              : "exit " + std::to_string(path.error().exit_code) + ": " + path.error().lines.front();
 }
 
 /// A socket that somebody listens on, in a loop that does not run.
@@ -101,6 +102,48 @@ TEST(FindInstance, TakesTheSocketThatIsNamed) {
             "exit 2: mpclient: an instance without a control socket can't be asked");
   const Listener listener(folder / "socket");
   EXPECT_EQ(found("mpclient", asking(folder / "socket"), user_of(folder)), folder / "socket");
+}
+
+/// Whether the command line gives the very path.
+bool is_named(const CommandLine& line, const RuntimeUser& user) {
+  const auto found = find_instance("mpclient", line, user);
+  return found && found->is_named;
+}
+
+TEST(FindInstance, TellsWhatIsNamedFromWhatIsFound) {
+  const TemporaryFolder folder;
+  const RuntimeUser user = user_of(folder);
+  const Listener listener(folder / "mptunnel/mpclient-3000.sock");
+  CommandLine line = asking();
+  EXPECT_FALSE(is_named(line, user));
+  EXPECT_FALSE(is_named(asking(folder.write("c", "h 1\n")), user));
+  EXPECT_FALSE(is_named(asking(folder.write("d", "h 1\ncontrol /run/c\n")), user));
+  EXPECT_TRUE(is_named(asking(folder / "mptunnel/mpclient-3000.sock"), user));
+  line.control = folder / "mptunnel/mpclient-3000.sock";
+  EXPECT_TRUE(is_named(line, user));
+}
+
+/// What print() writes.
+std::string written(std::string_view answer, bool is_json) {
+  std::FILE* const file = std::tmpfile();
+  print(answer, is_json, file);
+  std::string text(static_cast<std::size_t>(std::ftell(file)), ' ');
+  std::rewind(file);
+  EXPECT_EQ(std::fread(text.data(), 1, text.size(), file), text.size());
+  std::fclose(file);
+  return text;
+}
+
+TEST(Print, BreaksNoCharacterBetweenItsPieces) {
+  for (const std::string character : {"x", "\u00f6", "\u20ac", "\U0001f600", "\u009b", "\xff", "\x80"}) {
+    for (std::size_t before = 65530; before < 65540; ++before) {
+      std::string answer(before, 'a');
+      for (int i = 0; i < 10; ++i) answer += character;
+      EXPECT_EQ(written(answer, false), printable(answer, false)) << before;
+      EXPECT_EQ(written(answer, true), printable(answer, true)) << before;
+    }
+  }
+  EXPECT_EQ(written("", false), "");
 }
 
 TEST(Printable, LeavesAnHonestAnswerAsItIs) {

@@ -437,22 +437,38 @@ TEST(AskControl, BelievesTheAskingUserAndRootAlone) {
   const Folder folder;
   const RunningServer server(folder / "s");
   const uid_t me = geteuid();
-  EXPECT_EQ(ask_control(folder / "s", "status", 5s, me), "<status>\n");
+  EXPECT_EQ(ask_control(folder / "s", "status", 5s, {me}), "<status>\n");
   if (me != 0) {
     EXPECT_EQ(
-        ask_control(folder / "s", "status", 5s, me + 1).error(),
+        ask_control(folder / "s", "status", 5s, {me + 1}).error(),
         folder / "s: the socket belongs to another user (" + std::to_string(me) + "): ask as that user");
     GTEST_SKIP() << "only root can give a file away";
   }
-  EXPECT_EQ(ask_control(folder / "s", "status", 5s, 4711), "<status>\n");
+  EXPECT_EQ(ask_control(folder / "s", "status", 5s, {4711}), "<status>\n");
   ASSERT_EQ(chown((folder / "s").c_str(), 4711, static_cast<gid_t>(-1)), 0);
   EXPECT_EQ(ask_control(folder / "s", "status", 5s).error(),
-            folder / "s: the socket belongs to another user (4711): ask as that user");
-  EXPECT_EQ(ask_control(folder / "s", "status", 5s, 4711), "<status>\n");
+            folder /
+                "s: the socket belongs to another user (4711): ask as that user, or name the socket with "
+                "--control");
+  EXPECT_EQ(ask_control(folder / "s", "status", 5s, {4711}), "<status>\n");
   ASSERT_EQ(chown((folder / "s").c_str(), 0, static_cast<gid_t>(-1)), 0);
   ASSERT_EQ(chown((folder / "").c_str(), 4711, static_cast<gid_t>(-1)), 0);
   EXPECT_EQ(ask_control(folder / "s", "status", 5s).error(),
-            folder / "s: its folder belongs to another user (4711): ask as that user");
+            folder /
+                "s: its folder belongs to another user (4711): ask as that user, or name the socket with "
+                "--control");
+}
+
+TEST(AskControl, AsksWhatRootNames) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
+  const Folder folder;
+  const RunningServer server(folder / "s");
+  ASSERT_EQ(chown((folder / "s").c_str(), 4711, static_cast<gid_t>(-1)), 0);
+  ASSERT_EQ(chown((folder / "").c_str(), 4711, static_cast<gid_t>(-1)), 0);
+  ASSERT_EQ(chmod((folder / "").c_str(), 0777), 0);
+  EXPECT_EQ(ask_control(folder / "s", "status", 5s, {.uid = 0, .named = true}), "<status>\n");
+  EXPECT_FALSE(ask_control(folder / "s", "status", 5s, {.uid = 0, .named = false}));
+  EXPECT_FALSE(ask_control(folder / "s", "status", 5s, {.uid = 1000, .named = true}));
 }
 
 TEST(AskControl, BelievesNoSocketWhereOthersMayPutOne) {
@@ -486,8 +502,12 @@ TEST(AskControl, BelievesNoPeerOfAnotherUser) {
   int status = 0;
   ASSERT_EQ(waitpid(stranger, &status, 0), stranger);
   ASSERT_EQ(WEXITSTATUS(status), 0);
-  EXPECT_EQ(ask_control(folder / "s", "status", 100ms).error(),
-            folder / "s: another user (4711) listens there: ask as that user");
+  EXPECT_EQ(
+      ask_control(folder / "s", "status", 100ms).error(),
+      folder / "s: another user (4711) listens there: ask as that user, or name the socket with --control");
+  // The peer is not believed, but asked: it does not answer.
+  EXPECT_EQ(ask_control(folder / "s", "status", 100ms, {.uid = 0, .named = true}).error(),
+            folder / "s: no answer in time");
   close(listener);
 }
 
