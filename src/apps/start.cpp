@@ -61,8 +61,8 @@ tl::expected<Start, StartError> load(const CommandLine& line, Parse parse) {
 
 /// As Settings::state.
 std::string state_of(const ClientConfig& config, bool has_key) {
-  if (!config.has_state) return "none";
   if (has_key || !config.state_path.empty()) return config.state_path;
+  if (!config.has_state) return "none";
   return default_state_path(current_state_user());
 }
 

@@ -105,7 +105,7 @@ struct Settings {
   std::string offload_origin;  ///< as encrypt_origin
   LogLevel log_level = LogLevel::info;
   std::string control;  ///< the control socket: empty for the default, "none" for none
-  /// mpclient's state file, "none" for none. Empty: there is a key, and none is named; or it is mpserver.
+  /// mpclient's state file, "none" for none. Empty: there is a key, and no file is named; or it is mpserver.
   std::string state;
 };
 

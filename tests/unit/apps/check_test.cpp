@@ -96,6 +96,7 @@ TEST(RenderCheck, SaysWhereTheStateFileIsAndMakesNone) {
   EXPECT_EQ(shown("state s\n", false), folder / "s");
   EXPECT_EQ(shown("state none\n", false), "none");
   EXPECT_EQ(shown("", true), "");
+  EXPECT_EQ(shown("state none\n", true), "");
   EXPECT_EQ(shown("state s\n", true), folder / "s (not used: there is a key)");
   EXPECT_FALSE(std::filesystem::exists(folder / "state"));
   EXPECT_FALSE(std::filesystem::exists(folder / "s"));
