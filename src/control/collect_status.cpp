@@ -131,7 +131,8 @@ PathStatus path_status(const PathSnapshot& path) {
 
 ClientStatus client_status(const PeerSnapshot& client, bool has_key) {
   ClientStatus status;
-  status.client = client_name(client.identity);
+  status.client = client_name(client.identity, {});
+  status.key_name = client.key_name;
   status.session = session_values(client.session);
   if (client.dormant) status.session.state = SessionState::dormant;
   status.session.encrypted = client.session.key && client.session.key->cipher != Cipher::none;

@@ -49,7 +49,7 @@ std::string from(const Route& route) {
   return route.remote.to_string();
 }
 std::string name_of(const SessionRef& session) {
-  return client_name(session.identity);
+  return client_name(session.identity, session.key_name);
 }
 
 /// Which settings of OpenVPN and WireGuard make their packets fit.
@@ -160,6 +160,23 @@ struct Wording {
         "each network)",
         from(event.route));
   }
+  Line operator()(const HandshakeDisabled& event) const {
+    return warning(
+        "client {} from {} is disabled in the keyring: it gets no answer (logged once a minute for each "
+        "network)",
+        event.key_name, from(event.route));
+  }
+  Line operator()(const ClientQuotaReached& event) const {
+    const std::string client = name_of(event.session);
+    if (event.drop == Drop::key_rate)
+      return warning(
+          "client {} sends or gets more than its max-rate: what is beyond it is dropped (logged once a "
+          "minute)",
+          client);
+    const bool is_flows = event.drop == Drop::key_flows;
+    return warning("client {} has as many {} as its {} allows: new ones are refused", client,
+                   is_flows ? "flows" : "sessions", is_flows ? "max-flows" : "max-sessions");
+  }
   Line operator()(const ClientPathChanged& event) const {
     const std::string path = fmt::format("client {}: path {} from {}", name_of(event.session),
                                          event.path.value, from(event.route));
@@ -201,8 +218,9 @@ struct Wording {
 
 }  // namespace
 
-std::string client_name(const ClientIdentity& identity) {
-  std::string name;
+std::string client_name(const ClientIdentity& identity, std::string_view key_name) {
+  std::string name(key_name);
+  if (!name.empty()) name += '/';
   for (std::size_t i = 0; i < 4; ++i) name += fmt::format("{:02x}", identity[i]);
   return name;
 }

@@ -107,7 +107,10 @@ Json list_of(const std::vector<Value>& values) {
 }
 
 Json json_of(const ClientStatus& client) {
-  return {{"client", client.client}, {"session", json_of(client.session)}, {"paths", list_of(client.paths)}};
+  return {{"client", client.client},
+          {"key_name", client.key_name.empty() ? Json(nullptr) : Json(client.key_name)},
+          {"session", json_of(client.session)},
+          {"paths", list_of(client.paths)}};
 }
 
 // The table.
@@ -261,7 +264,8 @@ std::string render_table(const Status& status) {
     if (status.clients.empty()) add_line(text, "clients", "none");
     for (const ClientStatus& client : status.clients) {
       text += '\n';
-      add_line(text, "client", "{}", printable(client.client));
+      const std::string name = client.key_name.empty() ? "" : client.key_name + '/';
+      add_line(text, "client", "{}", printable(name + client.client));
       add_session(text, client.session);
       add_paths(text, client.paths);
     }

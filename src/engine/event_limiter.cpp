@@ -20,6 +20,7 @@ constexpr std::array<Rule, static_cast<std::size_t>(EventKind::count_)> kRules{{
     {"refusals by full tables", {kOnceAMinute, 1}, {1, 10}},
     {"handshakes with another key", {kOnceAMinute, 1}, {0.1, 10}},
     {"refused handshakes", {kOnceAMinute, 1}, {0.1, 10}},
+    {"refusals by quotas of keys", {kOnceAMinute, 4}, {0.1, 20}},
     {"starts and ends of sessions", {0.1, 20}, {0.5, 100}},
     {"clashes of identities", {kOnceAMinute, 4}, {0.1, 20}},
     {"changes of paths", {0.2, 40}, {0.5, 100}},
@@ -55,6 +56,12 @@ struct EventLimiter::SubjectOf {
   }
   Found operator()(const HandshakeOtherKey& event) const {
     return about(EventKind::other_key, event.route.remote);
+  }
+  Found operator()(const HandshakeDisabled& event) const {
+    return about(EventKind::refused_handshake, event.route.remote);
+  }
+  Found operator()(const ClientQuotaReached& event) const {
+    return about(EventKind::quota, event.session.from);
   }
   Found operator()(const HandshakeRefused& event) const {
     return about(EventKind::refused_handshake, event.route.remote);

@@ -57,7 +57,7 @@ struct ServerControl::Visitor {
     if (!is_first(FrameType::client_hello)) return;
     const ServerSession& session = *epoch.session;
     if (session.is_settled || session.superseded ||
-        control.state_.table.has_room(source_network(arrival.route.remote)))
+        control.state_.table.has_room(session.account, source_network(arrival.route.remote)))
       reply.frames.emplace_back(ServerHelloFrame{epoch.session->resumed});
   }
   void operator()(const FragmentFrame& fragment) const { control.on_fragment(epoch, fragment, arrival); }
@@ -224,10 +224,11 @@ bool ServerControl::settle(EpochRef epoch, const Route& proved, const ServerArri
         ClientSessionStarted{session.ref(), epoch.epoch->keys().cipher(), proved});
     return true;
   }
-  state_.context.drops.add(settled.error());
-  arrival.out.events.emplace_back(TablesFull{settled.error()});
-  session.sender.send_control_to(proved, *epoch.epoch, {CloseFrame{CloseReason::no_room}}, arrival.out,
-                                 arrival.now);
+  note_limit(session, settled.error(), arrival.out);
+  const bool is_quota = settled.error() == Drop::key_sessions;
+  session.sender.send_control_to(proved, *epoch.epoch,
+                                 {CloseFrame{is_quota ? CloseReason::key_sessions : CloseReason::no_room}},
+                                 arrival.out, arrival.now);
   state_.end_session(session.handle, std::nullopt, arrival.out);
   return false;
 }
@@ -262,8 +263,8 @@ bool ServerControl::on_echo(EpochRef epoch, std::uint64_t token, std::optional<P
 
 void ServerControl::on_handshake(ServerSession& session, const HandshakeFrame& handshake, Reply& reply,
                                  const ServerArrival& arrival) {
-  const auto answer =
-      state_.pending.renew(handshake.packet, session.renewals, state_.table.epochs().chooser(), arrival.now);
+  const auto answer = state_.pending.renew(handshake.packet, session.account, session.renewals,
+                                           state_.table.epochs().chooser(), arrival.now);
   if (!answer) {
     state_.context.drops.add(answer.error());
     return;
@@ -301,13 +302,21 @@ void ServerControl::read_data(EpochRef epoch, ConstBytes frames, const ServerArr
       });
 }
 
+void ServerControl::note_limit(const ServerSession& session, Drop drop, Output& out) {
+  state_.context.drops.add(drop);
+  if (drop == Drop::key_sessions || drop == Drop::key_flows) {
+    out.events.emplace_back(ClientQuotaReached{session.ref(), drop});
+  } else {
+    out.events.emplace_back(TablesFull{drop});
+  }
+}
+
 void ServerControl::on_flow_open(ServerSession& session, const FlowOpenFrame& open,
                                  std::optional<FlowId>& refused, const ServerArrival& arrival) {
   const auto flow = state_.table.open_flow(session, open, arrival.out, arrival.now);
   if (!flow) {
     refused = open.flow;
-    state_.context.drops.add(flow.error());
-    arrival.out.events.emplace_back(TablesFull{flow.error()});
+    note_limit(session, flow.error(), arrival.out);
     return;
   }
   std::optional<TimePoint>& acknowledged = (*flow)->acknowledged;
@@ -324,6 +333,9 @@ void ServerControl::deliver(ServerSession& session, const DatagramFrame& datagra
                             std::optional<FlowId>& refused, const ServerArrival& arrival) {
   ServerFlow* flow = session.flows.find(datagram.flow);
   if (flow != nullptr) {
+    if (session.account.has_rate() && !state_.take_rate(session, &KeyAccount::take_to_target,
+                                                        datagram.payload.size(), arrival.out, arrival.now))
+      return;
     flow->last_used = session.last_moved = arrival.now;
     ++session.from_client;
     arrival.out.deliver(flow->handle, datagram.payload);

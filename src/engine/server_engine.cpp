@@ -21,6 +21,7 @@ PeerSnapshot peer_snapshot(const ServerSession& session, TimePoint now) {
   PeerSnapshot peer;
   peer.handle = session.handle;
   peer.identity = session.identity;
+  peer.key_name = session.account.name();
   peer.first_route = session.first_route;
   peer.dormant = session.dormant;
   peer.session = snapshot_of(session.link, session.sender, session.views(now), now);
@@ -51,6 +52,27 @@ void ServerEngine::on_sent(PathId path, const PacketRun& run, std::uint32_t acce
   ServerPath& own = *session->paths[path.value];
   own.mtu.on_refused(run.stride, now);
   state_.alarm.wake_for_mtu(*session, own, now);
+}
+
+void ServerEngine::set_keys(const ServerKeys& keys, Output& out, TimePoint now) {
+  const std::size_t first = out.events.size();
+  for (const KeyAccount* account : state_.keyring.replace(keys)) {
+    state_.pending.withdraw(*account);
+    std::vector<ServerSession*> over;
+    for (const auto& [handle, session] : state_.table.all()) {
+      if (&session->account == account) over.push_back(session.get());
+    }
+    for (ServerSession* session : over) {
+      // By their addresses: the paths go with the session.
+      for (const PathId id : session->carrying(now)) {
+        session->sender.send_control_to(session->paths[id.value]->route(), session->current(),
+                                        {CloseFrame{CloseReason::key_withdrawn}}, out, now);
+      }
+      state_.end_session(session->handle, CloseReason::key_withdrawn, out);
+    }
+  }
+  state_.keyring.erase_withdrawn();
+  limiter_.limit(out, first, now);
 }
 
 void ServerEngine::close(Output& out, TimePoint now) {

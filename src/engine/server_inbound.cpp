@@ -62,6 +62,10 @@ void ServerInbound::on_handshake1(const ServerArrival& arrival) {
     state_.context.drops.add(answer.error());
     if (answer.error() == Drop::handshake_key)
       arrival.out.events.emplace_back(HandshakeOtherKey{arrival.route});
+    if (answer.error() == Drop::handshake_disabled) {
+      const KeyName key = decode_handshake_prefix(arrival.packet)->key_name;
+      arrival.out.events.emplace_back(HandshakeDisabled{state_.keyring.find(key)->name(), arrival.route});
+    }
     return;
   }
   if (answer->is_cookie) {
@@ -97,7 +101,7 @@ void ServerInbound::on_control(EpochRef epoch, const ServerArrival& arrival) {
 
 void ServerInbound::on_first_control(const ServerArrival& arrival) {
   DropCounters& drops = state_.context.drops;
-  KeyEpoch* keys = state_.pending.find(arrival.header.index);
+  const auto [keys, account] = state_.pending.find(arrival.header.index);
   if (keys == nullptr) {
     drops.add(Drop::unknown_index);
     return;
@@ -114,11 +118,12 @@ void ServerInbound::on_first_control(const ServerArrival& arrival) {
     drops.add(Drop::unexpected_frame);
     return;
   }
-  if (state_.table.is_late(*hello, *keys)) {
+  const Claimant claimant{*hello, *account};
+  if (state_.table.is_late(claimant, *keys)) {
     drops.add(Drop::key_expired);
     return;
   }
-  const auto claim = state_.table.claim(*hello, arrival.route, arrival.out, arrival.now);
+  const auto claim = state_.table.claim(claimant, arrival.route, arrival.out, arrival.now);
   if (!claim) {
     drops.add(claim.error());
     arrival.out.events.emplace_back(TablesFull{claim.error()});

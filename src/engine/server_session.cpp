@@ -31,11 +31,12 @@ StrayTraffic::Stray& StrayTraffic::add(const Stray& stray) {
   return strays_.emplace_back(stray);
 }
 
-ServerSession::ServerSession(SessionHandle own, const ClientHelloFrame& hello, const Route& route,
+ServerSession::ServerSession(SessionHandle own, const Claimant& claimant, const Route& route,
                              LinkContext& context, TimePoint now)
     : handle(own),
-      identity(hello.identity),
-      process(hello.process),
+      account(claimant.account),
+      identity(claimant.hello.identity),
+      process(claimant.hello.process),
       first_route(route),
       network(source_network(route.remote)),
       unsettled_since(now),

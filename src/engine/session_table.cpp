@@ -40,24 +40,25 @@ ServerSession* SessionTable::find(SessionHandle handle) const {
   return found == sessions_.end() ? nullptr : found->second.get();
 }
 
-bool SessionTable::is_late(const ClientHelloFrame& hello, const KeyEpoch& keys) const {
+bool SessionTable::is_late(const Claimant& claimant, const KeyEpoch& keys) const {
   return std::any_of(sessions_.begin(), sessions_.end(), [&](const auto& entry) {
     const ServerSession& session = *entry.second;
-    return session.identity == hello.identity && session.current().keys().created() > keys.created();
+    return session.is_of(claimant) && session.current().keys().created() > keys.created();
   });
 }
 
-tl::expected<SessionTable::Claim, Drop> SessionTable::claim(const ClientHelloFrame& hello, const Route& route,
+tl::expected<SessionTable::Claim, Drop> SessionTable::claim(const Claimant& claimant, const Route& route,
                                                             Output& out, TimePoint now) {
   const ServerSession* former = nullptr;
   for (const auto& [handle, session] : sessions_) {
-    if (session->identity != hello.identity) continue;
-    if (session->process == hello.process) return Claim{session.get(), !session->superseded, false, false};
+    if (!session->is_of(claimant)) continue;
+    if (session->process == claimant.hello.process)
+      return Claim{session.get(), !session->superseded, false, false};
     if (!session->superseded && (former == nullptr || session->last_heard > former->last_heard))
       former = session.get();
   }
   if (former == nullptr || !former->is_settled) {
-    const Places all = places(0);
+    const Places all = places(claimant.account, 0);
     if (all.taken >= limits_.max_sessions && all.idlest == nullptr)
       return tl::unexpected(Drop::session_limit);
   }
@@ -65,7 +66,7 @@ tl::expected<SessionTable::Claim, Drop> SessionTable::claim(const ClientHelloFra
   limit_unsettled(out);
   const SessionHandle handle{next_session_++};
   ServerSession& made =
-      *sessions_.emplace(handle, std::make_unique<ServerSession>(handle, hello, route, context_, now))
+      *sessions_.emplace(handle, std::make_unique<ServerSession>(handle, claimant, route, context_, now))
            .first->second;
   // The former session may be the one that had to go.
   ServerSession* still_there = find(former_handle);
@@ -85,29 +86,44 @@ void SessionTable::take_over(ServerSession& from, ServerSession& to, TimePoint n
   from.superseded = from.unsettled_since = now;
 }
 
-SessionTable::Places SessionTable::places(std::uint64_t network) const {
+SessionTable::Places SessionTable::places(const KeyAccount& account, std::uint64_t network) const {
   Places all;
+  const auto note_idle = [](const ServerSession*& idlest, const ServerSession& session) {
+    if (session.dormant && (idlest == nullptr || session.last_heard < idlest->last_heard)) idlest = &session;
+  };
   for (const auto& [handle, session] : sessions_) {
     if (!session->is_settled) continue;
     ++all.taken;
-    if (session->network == network) ++all.of_network;
-    if (session->dormant && (all.idlest == nullptr || session->last_heard < all.idlest->last_heard))
-      all.idlest = session.get();
+    note_idle(all.idlest, *session);
+    if (session->network == network && !session->account.is_named()) ++all.of_network;
+    if (&session->account != &account) continue;
+    ++all.of_account;
+    note_idle(all.idlest_of_account, *session);
   }
   return all;
 }
 
-bool SessionTable::has_room(std::uint64_t network) const {
-  const Places all = places(network);
-  return all.of_network < limits_.max_sessions_of_network &&
-         (all.taken < limits_.max_sessions || all.idlest != nullptr);
+tl::expected<const ServerSession*, Drop> SessionTable::room_for(const KeyAccount& account,
+                                                                std::uint64_t network) const {
+  const Places all = places(account, network);
+  if (account.is_named()) {
+    if (all.of_account >= account.quota().max_sessions) {
+      if (all.idlest_of_account == nullptr) return tl::unexpected(Drop::key_sessions);
+      return all.idlest_of_account;
+    }
+  } else if (all.of_network >= limits_.max_sessions_of_network) {
+    return tl::unexpected(Drop::session_limit);
+  }
+  if (all.taken < limits_.max_sessions) return nullptr;
+  if (all.idlest == nullptr) return tl::unexpected(Drop::session_limit);
+  return all.idlest;
 }
 
 tl::expected<void, Drop> SessionTable::settle(ServerSession& session, std::uint64_t network, Output& out) {
   if (session.is_settled) return {};
-  if (!has_room(network)) return tl::unexpected(Drop::session_limit);
-  const Places all = places(network);
-  if (all.taken >= limits_.max_sessions) end(all.idlest->handle, std::nullopt, out);
+  const auto goes = room_for(session.account, network);
+  if (!goes) return tl::unexpected(goes.error());
+  if (*goes != nullptr) end((*goes)->handle, std::nullopt, out);
   session.is_settled = true;
   session.network = network;
   return {};
@@ -160,6 +176,10 @@ tl::expected<ServerFlow*, Drop> SessionTable::open_flow(ServerSession& session, 
                                                         Output& out, TimePoint now) {
   if (!session.flows.knows(open.hash)) {
     if (!session.flow_openings.take(now)) return tl::unexpected(Drop::flow_rate);
+    if (!session.account.may_open_flow()) {
+      if (!session.flows.has_idle(now)) return tl::unexpected(Drop::key_flows);
+      close_flows({session.flows.close_oldest()}, out);
+    }
     if (!make_room_for_flow(session, out, now)) return tl::unexpected(Drop::flow_limit);
   }
   while (flows_.contains(FlowHandle{next_flow_})) ++next_flow_;
@@ -171,6 +191,7 @@ tl::expected<ServerFlow*, Drop> SessionTable::open_flow(ServerSession& session, 
   if (opened->is_new) {
     ++next_flow_;
     flows_.emplace(handle, session.handle);
+    session.account.count_flows(1);
     out.flow_changes.push_back({handle, open.hash, true});
   }
   return opened->flow;
@@ -207,6 +228,7 @@ ServerSession* SessionTable::holder_to_yield(const ServerSession& wants, TimePoi
 
 void SessionTable::close_flows(const std::vector<FlowHandle>& closed, Output& out) {
   for (const FlowHandle flow : closed) {
+    if (const ServerSession* owner = owner_of(flow)) owner->account.count_flows(-1);
     flows_.erase(flow);
     out.flow_changes.push_back({flow, 0, false});
   }

@@ -63,6 +63,8 @@ std::string describe(const Event& event) {
           [](const HandshakeRefused& e) {
             return fmt::format("handshake refused: {}", static_cast<int>(e.refusal));
           },
+          [](const HandshakeDisabled& e) { return "handshake with the disabled key " + e.key_name; },
+          [](const ClientQuotaReached& e) { return std::string("quota of a key: ") + name_of(e.drop); },
           [](const HandshakeOtherKey&) { return std::string("handshake with another key"); },
           [](const ClientPathChanged& e) { return path_change(e.path, e.state, e.was, e.rtt); },
           [](const ClientPathMoved& e) {

@@ -27,6 +27,7 @@ namespace mptunnel {
   X(handshake_size)     /* a message 1 too short to be answered, or a handshake packet too long */   \
   X(handshake_key)      /* made with another key, or with one although this server has none */       \
   X(handshake_mac)      /* its mac does not verify */                                                \
+  X(handshake_disabled) /* made with a key that the keyring lists as disabled */                     \
   X(handshake_replay)   /* was answered long ago */                                                  \
   X(handshake_unproved) /* comes without a proof of its address, which is asked for under load */    \
   X(handshake_invalid)  /* does not verify or decode */                                              \
@@ -38,6 +39,9 @@ namespace mptunnel {
   X(flow_limit)         /* the flow table is full of flows in use */                                 \
   X(flow_rate)          /* a session opens flows faster than it may */                               \
   X(flow_unknown)       /* for a flow that is not open here */                                       \
+  X(key_sessions)       /* a client has more sessions than its key may have */                       \
+  X(key_flows)          /* a client has more flows than its key may have */                          \
+  X(key_rate)           /* a client's datagrams are more than its key may send or get */             \
   X(path_limit)         /* a path id past the limit */                                               \
   X(superseded)         /* from a process whose session another one took over */                     \
   /* What the application's or target's datagrams meet. */                                           \

@@ -11,8 +11,9 @@
 
 namespace mptunnel {
 
-/// What a client is called at mpserver: the first 8 digits of its identity.
-std::string client_name(const ClientIdentity& identity);
+/// What a client is called at mpserver: the first 8 digits of its identity, "1f2e3d4c", and before them what
+/// the keyring calls its key, "alice/1f2e3d4c".
+std::string client_name(const ClientIdentity& identity, std::string_view key_name);
 
 struct LogLine {
   LogLevel level = LogLevel::info;

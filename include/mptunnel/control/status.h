@@ -79,7 +79,8 @@ struct SessionStatus {
 
 /// A client of mpserver.
 struct ClientStatus {
-  std::string client;  ///< the first 8 digits of its identity
+  std::string client;    ///< the first 8 digits of its identity
+  std::string key_name;  ///< as the keyring names its key; empty if that is not one client's
   SessionStatus session;
   std::vector<PathStatus> paths;
 };

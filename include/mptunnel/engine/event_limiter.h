@@ -18,6 +18,7 @@ enum class EventKind : std::uint8_t {
   full_table,  ///< a source is one of the tables
   other_key,
   refused_handshake,
+  quota,
   session,
   clash,
   path,

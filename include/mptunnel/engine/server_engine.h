@@ -38,6 +38,8 @@ class ServerEngine {
   [[nodiscard]] TimePoint deadline() const { return std::min(timers_.deadline(), limiter_.due()); }
   /// How many of a run's packets the kernel took for one of its paths; `drop` says why not the others.
   void on_sent(PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop, TimePoint now);
+  /// From now on these keys. Sessions whose key is not among them, or is disabled, are told, and end.
+  void set_keys(const ServerKeys& keys, Output& out, TimePoint now);
   /// Tells all clients that this process ends.
   void close(Output& out, TimePoint now);
 

@@ -78,6 +78,8 @@ class ServerControl {
   void on_handshake(ServerSession& session, const HandshakeFrame& handshake, Reply& reply,
                     const ServerArrival& arrival);
   void on_fragment(EpochRef epoch, const FragmentFrame& fragment, const ServerArrival& arrival);
+  /// Counts what a limit refused the session, and says so.
+  void note_limit(const ServerSession& session, Drop drop, Output& out);
   /// `refused` becomes the flow's id if it is.
   void on_flow_open(ServerSession& session, const FlowOpenFrame& open, std::optional<FlowId>& refused,
                     const ServerArrival& arrival);

@@ -16,6 +16,7 @@
 #include "mptunnel/path/server_path.h"
 #include "mptunnel/schedule/scheduler.h"
 #include "mptunnel/session/flows.h"
+#include "mptunnel/session/keyring.h"
 #include "mptunnel/session/token_bucket.h"
 #include "mptunnel/wire/frame.h"
 
@@ -50,15 +51,24 @@ class StrayTraffic {
   std::vector<Stray> strays_;  ///< at most kMaxPaths
 };
 
+/// Who a first packet under a new key says that it comes from, and the account whose key stands for it: an
+/// identity means nothing without.
+struct Claimant {
+  const ClientHelloFrame& hello;
+  KeyAccount& account;
+};
+
 struct ServerSession {
-  /// A new client, whose first packet came by `route`. Its first key is still to be confirmed.
-  ServerSession(SessionHandle own, const ClientHelloFrame& hello, const Route& route, LinkContext& context,
+  /// A new client, whose first packet came by `route`. Its first key is still to be confirmed. Its account
+  /// outlives the session.
+  ServerSession(SessionHandle own, const Claimant& claimant, const Route& route, LinkContext& context,
                 TimePoint now);
   ServerSession(const ServerSession&) = delete;
   ServerSession& operator=(const ServerSession&) = delete;
   ~ServerSession() = default;
 
   SessionHandle handle;
+  KeyAccount& account;
   ClientIdentity identity{};
   ProcessId process = 0;
   Route first_route;  ///< where the first packet came from, or the first address that was proved; to be told
@@ -84,7 +94,10 @@ struct ServerSession {
   std::uint64_t from_client = 0;  ///< datagrams
   std::uint64_t to_client = 0;
 
-  [[nodiscard]] SessionRef ref() const { return {handle, identity, first_route.remote}; }
+  [[nodiscard]] SessionRef ref() const { return {handle, identity, account.name(), first_route.remote}; }
+  [[nodiscard]] bool is_of(const Claimant& claimant) const {
+    return &account == &claimant.account && identity == claimant.hello.identity;
+  }
   /// From the first confirmed key on, there is always a current one.
   [[nodiscard]] LinkEpoch& current() { return *link.current(); }
   [[nodiscard]] const LinkEpoch& current() const { return *link.current(); }

@@ -3,18 +3,22 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
+#include <vector>
 
 #include "mptunnel/base/random.h"
 #include "mptunnel/engine/link/link_context.h"
 #include "mptunnel/engine/session_table.h"
-#include "mptunnel/session/handshake.h"
+#include "mptunnel/session/keyring.h"
+#include "mptunnel/session/pending_handshakes.h"
 
 namespace mptunnel {
 
 struct ServerSettings : SessionLimits {
   HandshakeSettings handshake;
-  std::size_t lanes = 1;                       ///< see EpochTable
-  MakeScheduler make_scheduler = make_copies;  ///< for what is sent to each client
+  std::optional<std::vector<NamedKey>> named_keys;  ///< beside the key in `handshake`, see ServerKeys
+  std::size_t lanes = 1;                            ///< see EpochTable
+  MakeScheduler make_scheduler = make_copies;       ///< for what is sent to each client
 };
 
 /// When the server has something to do because time passes.
@@ -33,7 +37,8 @@ struct ServerAlarm {
 struct ServerState {
   ServerState(const ServerSettings& settings, RandomSource& random)
       : context(random, settings.make_scheduler),
-        pending(settings.handshake, random),
+        keyring({settings.handshake.key, settings.named_keys}),
+        pending(settings.handshake, keyring, random),
         table(settings, settings.lanes, context) {}
   ServerState(const ServerState&) = delete;
   ServerState& operator=(const ServerState&) = delete;
@@ -45,7 +50,19 @@ struct ServerState {
     if (table.all().empty()) alarm.mtu = kNever;
   }
 
+  /// Whether a datagram of so many bytes is within the rate of the session's key, which has one, this way. If
+  /// not, it is counted as dropped, and said once a minute.
+  bool take_rate(ServerSession& session, bool (KeyAccount::*take)(std::size_t, TimePoint), std::size_t bytes,
+                 Output& out, TimePoint now) {
+    if ((session.account.*take)(bytes, now)) return true;
+    context.drops.add(Drop::key_rate);
+    if (session.account.may_say_rate(now))
+      out.events.emplace_back(ClientQuotaReached{session.ref(), Drop::key_rate});
+    return false;
+  }
+
   LinkContext context;
+  Keyring keyring;
   PendingHandshakes pending;
   SessionTable table;
   ServerAlarm alarm;

@@ -105,16 +105,18 @@ class SessionTable {
     bool is_new = false;
     bool took_over = false;
   };
-  tl::expected<Claim, Drop> claim(const ClientHelloFrame& hello, const Route& route, Output& out,
-                                  TimePoint now);
+  tl::expected<Claim, Drop> claim(const Claimant& claimant, const Route& route, Output& out, TimePoint now);
   /// Whether settle() would find a place.
-  [[nodiscard]] bool has_room(std::uint64_t network) const;
-  /// A session whose address is proved gets a place, which counts against `network`. One that is dormant
-  /// makes room. Error: session_limit, of the table or of the network.
+  [[nodiscard]] bool has_room(const KeyAccount& account, std::uint64_t network) const {
+    return room_for(account, network).has_value();
+  }
+  /// A session whose address is proved gets a place, which counts against its key's quota, or, if the key is
+  /// not one client's, against `network`. One that is dormant makes room. Errors: session_limit, of the table
+  /// or of the network; key_sessions.
   tl::expected<void, Drop> settle(ServerSession& session, std::uint64_t network, Output& out);
   /// Whether the client has a newer key already. Then the packet under this one was delayed, and the process
   /// that sent it has given the key up or has ended: it could not open what the server would seal.
-  [[nodiscard]] bool is_late(const ClientHelloFrame& hello, const KeyEpoch& keys) const;
+  [[nodiscard]] bool is_late(const Claimant& claimant, const KeyEpoch& keys) const;
   /// The key is the session's current one from now on. Returns its epoch.
   LinkEpoch& add_epoch(ServerSession& session, std::unique_ptr<KeyEpoch> keys, TimePoint now);
   /// Forgets keys of the session that open no more.
@@ -126,7 +128,8 @@ class SessionTable {
   /// FLOW_OPEN came: as ServerFlows::open(), with the limit of all sessions. New flows and those that had to
   /// go are changes in `out`. If all are taken, the one that was idle the longest goes, of the session that
   /// has the most; if none is idle, one in use, of a session that has more than its guarantee and at least
-  /// twice as many as this one would. Errors: flow_limit, flow_rate.
+  /// twice as many as this one would. Flows beyond the quota of the key are given up by the session itself.
+  /// Errors: flow_limit, flow_rate, key_flows.
   tl::expected<ServerFlow*, Drop> open_flow(ServerSession& session, const FlowOpenFrame& open, Output& out,
                                             TimePoint now);
   void close_flows(const std::vector<FlowHandle>& closed, Output& out);
@@ -135,13 +138,19 @@ class SessionTable {
   [[nodiscard]] std::size_t flows() const { return flows_.size(); }
 
  private:
-  /// The settled sessions, and the one that goes first for another: it is dormant. Null if there is none.
+  /// The settled sessions, and those that go first for another: they are dormant. Null if there is none.
   struct Places {
     std::size_t taken = 0;
-    std::size_t of_network = 0;
+    std::size_t of_network = 0;  ///< of those whose key is not one client's
+    std::size_t of_account = 0;
     const ServerSession* idlest = nullptr;
+    const ServerSession* idlest_of_account = nullptr;
   };
-  [[nodiscard]] Places places(std::uint64_t network) const;
+  [[nodiscard]] Places places(const KeyAccount& account, std::uint64_t network) const;
+  /// The session that has to go for one more of this account from this network; null if none has to. Errors
+  /// as settle().
+  [[nodiscard]] tl::expected<const ServerSession*, Drop> room_for(const KeyAccount& account,
+                                                                  std::uint64_t network) const;
   /// Sees to it that one more session may be unsettled.
   void limit_unsettled(Output& out);
   bool make_room_for_flow(ServerSession& wants, Output& out, TimePoint now);

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "mptunnel/base/drop.h"
@@ -77,6 +78,7 @@ struct ClientSnapshot {
 struct PeerSnapshot {
   SessionHandle handle;
   ClientIdentity identity{};
+  std::string key_name;  ///< see SessionRef
   Route first_route;     ///< the first address that it proved; until then, where its first packet came from
   bool dormant = false;  ///< silent for so long that nothing is sent to it
   SessionSnapshot session;

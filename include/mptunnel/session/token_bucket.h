@@ -16,15 +16,15 @@ class TokenBucket {
  public:
   TokenBucket(double per_second, double burst) : per_second_(per_second), burst_(burst), tokens_(burst) {}
 
-  /// Whether one more event is allowed at `now`; if so it is charged.
-  bool take(TimePoint now) {
+  /// Whether one more event, or one that counts as `amount`, is allowed at `now`; if so it is charged.
+  bool take(TimePoint now, double amount = 1) {
     if (now > filled_) {
       tokens_ =
           std::min(burst_, tokens_ + per_second_ * std::chrono::duration<double>(now - filled_).count());
       filled_ = now;
     }
-    if (tokens_ < 1) return false;
-    tokens_ -= 1;
+    if (tokens_ < amount) return false;
+    tokens_ -= amount;
     return true;
   }
 

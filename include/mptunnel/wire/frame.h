@@ -29,6 +29,7 @@
 #include "mptunnel/base/bytes.h"
 #include "mptunnel/base/cursor.h"
 #include "mptunnel/base/ids.h"
+#include "mptunnel/wire/close_reason.h"
 #include "mptunnel/wire/header.h"
 #include "mptunnel/wire/path_report.h"
 
@@ -101,13 +102,6 @@ struct ChallengeFrame {
 struct EchoFrame {
   std::uint64_t token = 0;
 };
-
-enum class CloseReason : std::uint8_t {
-  shutdown = 0,  ///< the peer's program ended
-  no_room = 1,   ///< the server's tables are full
-};
-/// The name for a log line; "unknown" for a value of a later version.
-const char* name_of(CloseReason reason);
 
 /// The sender ends the session; the receiver forgets its keys.
 struct CloseFrame {

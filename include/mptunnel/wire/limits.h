@@ -97,6 +97,13 @@ inline constexpr Duration kServerTick = 1s;    ///< server
 /// How late the server may find that a datagram has waited too long.
 inline constexpr Duration kQueueTick = 100ms;
 
+// Keys that are one client's.
+
+inline constexpr std::size_t kSessionsOfKey = 16;  ///< unless the keyring says otherwise
+inline constexpr double kHandshakesPerSecondOfKey = 20;
+inline constexpr double kHandshakeBurstOfKey = 40;
+inline constexpr Duration kRateBurst = 200ms;  ///< so much of a rate may come at once
+
 // Handshakes. The client's attempts.
 
 inline constexpr Duration kHandshakeRepeat = 200ms;    ///< while the application sends

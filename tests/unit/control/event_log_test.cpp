@@ -13,6 +13,7 @@ constexpr const char* kSetBothEnds =
     "set MPTUNNEL_ENCRYPT (or encrypt in the configuration) to the same value at both ends";
 
 const SessionRef kClient{SessionHandle{3}, {0xab, 0x01, 0xff, 0x20, 0x99}};
+const SessionRef kNamed{SessionHandle{3}, {0xab, 0x01, 0xff, 0x20, 0x99}, "alice"};
 
 Route route(std::uint16_t port) {
   return {*parse_numeric_endpoint("192.0.2.1", port), {}};
@@ -98,6 +99,18 @@ std::vector<Row> rows() {
            kSetBothEnds},
       {"HandshakeRefusedNoRoom", HandshakeRefused{Refusal::no_room, route(4000)}, error,
        "a client from 192.0.2.1:4000 is refused: it has no room for another client"},
+      {"HandshakeDisabled", HandshakeDisabled{"bob", route(4000)}, warning,
+       "client bob from 192.0.2.1:4000 is disabled in the keyring: it gets no answer (logged once a minute "
+       "for "
+       "each network)"},
+      {"ClientOverRate", ClientQuotaReached{kNamed, Drop::key_rate}, warning,
+       "client alice/ab01ff20 sends or gets more than its max-rate: what is beyond it is dropped (logged "
+       "once a "
+       "minute)"},
+      {"ClientOverFlows", ClientQuotaReached{kNamed, Drop::key_flows}, warning,
+       "client alice/ab01ff20 has as many flows as its max-flows allows: new ones are refused"},
+      {"ClientOverSessions", ClientQuotaReached{kNamed, Drop::key_sessions}, warning,
+       "client alice/ab01ff20 has as many sessions as its max-sessions allows: new ones are refused"},
       {"HandshakeOtherKey", HandshakeOtherKey{route(4000)}, warning,
        "a client from 192.0.2.1:4000 has another key, or one end has none: it gets no answer (logged once a "
        "minute for each network)"},

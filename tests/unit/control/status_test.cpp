@@ -185,7 +185,7 @@ Status server_status() {
   SessionStatus dormant;
   dormant.state = SessionState::dormant;
   dormant.flows = 1;
-  status.clients = {{"a1b2c3d4", some_session(), {good_path()}}, {"00000001", dormant, {}}};
+  status.clients = {{"a1b2c3d4", "", some_session(), {good_path()}}, {"00000001", "alice", dormant, {}}};
   return status;
 }
 
@@ -222,7 +222,7 @@ sizes     12 datagrams were too large for a path in use and went there in pieces
 path               state      RTT  loss out  loss in   MTU    rate out    rate in   wins   answered  problem
 198.51.100.1:4000  up     12.3 ms     1.2 %      0 %  1472  3.4 Mbit/s  12 Mbit/s  100 %  0.1 s ago
 
-client    00000001
+client    alice/00000001
 session   dormant, datagrams in the clear, no key
 traffic   1 flow, 0 datagrams in, 0 out, 0 duplicates dropped, residual loss out -, in -
 no paths
@@ -374,6 +374,8 @@ TEST(RenderJson, HasWhatIsPromisedOfAServer) {
   ASSERT_EQ(object["clients"].size(), 2U);
   for (const json& client : object["clients"]) expect_kinds(client["session"], kSession, "session");
   EXPECT_EQ(object["clients"][0]["client"], "a1b2c3d4");
+  EXPECT_TRUE(object["clients"][0]["key_name"].is_null());
+  EXPECT_EQ(object["clients"][1]["key_name"], "alice");
   EXPECT_EQ(object["clients"][0]["paths"].size(), 1U);
   EXPECT_EQ(object["clients"][1]["session"]["state"], "dormant");
   EXPECT_EQ(object["clients"][1]["session"]["key"], "none");

@@ -3,6 +3,17 @@
 namespace mptunnel::test {
 namespace {
 
+/// The client's key is 1, and may have one session with one flow; key 2 is disabled.
+void with_keyring(TunnelSettings& settings) {
+  settings.client.key = make_key(1);
+  KeyQuota quota;
+  quota.max_sessions = 1;
+  quota.max_flows = 1;
+  quota.max_rate = 8;
+  settings.limits.named_keys = {NamedKey{"a", make_key(1), quota, false},
+                                NamedKey{"b", make_key(2), {}, true}};
+}
+
 const ExitRow kHandshakes[] = {
     {"SizeAtServer", Drop::handshake_size, End::server,
      [](auto& t) { t.to_server(with_type(Packet(kHandshake1Bytes - 1), 1)); }},
@@ -18,6 +29,13 @@ const ExitRow kHandshakes[] = {
        settings.key = make_key(1);
        t.to_server(handshake1(t, settings));
      }},
+    {"WithADisabledKeyAtServer", Drop::handshake_disabled, End::server,
+     [](auto& t) {
+       HandshakeSettings settings;
+       settings.key = make_key(2);
+       t.to_server(handshake1(t, settings));
+     },
+     false, with_keyring},
     {"MacAtServer", Drop::handshake_mac, End::server,
      [](auto& t) { t.to_server(with_type(Packet(kHandshake1Bytes), 1)); }},
     {"Mac", Drop::handshake_mac, End::client,
@@ -118,6 +136,12 @@ const ExitRow kHandshakes[] = {
        EXPECT_FALSE(t.raw().join(5, 5, t.now));
      },
      false, [](auto& settings) { settings.limits.max_sessions_of_network = 1; }},
+    {"NoSessionMoreForAKey", Drop::key_sessions, End::server,
+     [](auto& t) {
+       RawClient raw(*t.server, t.server_random, raw_route(9), t.settings.client);
+       EXPECT_FALSE(raw.join(4, 4, t.now));
+     },
+     false, with_keyring},
     {"NoRoomForASession", Drop::session_limit, End::server,
      [](auto& t) { EXPECT_FALSE(t.raw().connect(5, 5, t.now)); }, false,
      [](auto& settings) { settings.limits.max_sessions = 1; }},
@@ -128,6 +152,20 @@ const ExitRow kDatagrams[] = {
      [](auto& settings) { settings.max_flows = 1; }},
     {"NoRoomForAFlowAtServer", Drop::flow_limit, End::server, [](auto& t) { t.application_sends(2, "x"); },
      false, [](auto& settings) { settings.limits.max_flows = 1; }},
+    {"NoFlowMoreForAKey", Drop::key_flows, End::server, [](auto& t) { t.application_sends(2, "x"); }, false,
+     with_keyring},
+    {"BeyondTheRateOfAKey", Drop::key_rate, End::server,
+     [](auto& t) {
+       for (int i = 0; i < 70 && t.grown_at_server(Drop::key_rate) == 0; ++i)
+         t.application_sends(1, std::string(1000, 'x'));
+     },
+     false, with_keyring},
+    {"BeyondTheRateOfAKeyToTheClient", Drop::key_rate, End::server,
+     [](auto& t) {
+       for (int i = 0; i < 70 && t.grown_at_server(Drop::key_rate) == 0; ++i)
+         t.target_sends(t.at_target[0].flow, std::string(1000, 'x'));
+     },
+     false, with_keyring},
     {"FlowsOpenedTooFastAtServer", Drop::flow_rate, End::server,
      [](auto& t) {
        for (std::uint16_t id = 1; id <= kFlowsOpenedBurst + 1; ++id)

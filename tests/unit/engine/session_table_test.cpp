@@ -27,7 +27,7 @@ class SessionTableTest : public testing::Test {
  protected:
   void limit(const SessionLimits& limits) { table_.emplace(limits, 1, context_); }
   tl::expected<Claim, Drop> claim(std::uint8_t client, ProcessId process, const Route& route = kHere) {
-    return table_->claim(hello(client, process), route, out_, now_);
+    return table_->claim({hello(client, process), account_}, route, out_, now_);
   }
   std::unique_ptr<KeyEpoch> make_keys() {
     const SessionIndex index{next_index_++};
@@ -61,6 +61,7 @@ class SessionTableTest : public testing::Test {
   using Changes = std::vector<std::string>;
   test::TestRandom random_{1};
   LinkContext context_{random_};
+  KeyAccount account_{nullptr, ""};
   std::optional<SessionTable> table_{std::in_place, SessionLimits{}, 1, context_};
   Output out_;
   TimePoint now_ = kEpochStart;
@@ -142,11 +143,11 @@ TEST_F(SessionTableTest, KeyOlderThanTheClientsPresentOneIsLate) {
   now_ += 1s;
   const auto later = make_keys();
   for (const ProcessId process : {10U, 11U}) {
-    EXPECT_TRUE(table_->is_late(hello(1, process), *early));
-    EXPECT_FALSE(table_->is_late(hello(1, process), *as_old));
-    EXPECT_FALSE(table_->is_late(hello(1, process), *later));
+    EXPECT_TRUE(table_->is_late({hello(1, process), account_}, *early));
+    EXPECT_FALSE(table_->is_late({hello(1, process), account_}, *as_old));
+    EXPECT_FALSE(table_->is_late({hello(1, process), account_}, *later));
   }
-  EXPECT_FALSE(table_->is_late(hello(2, 10), *early));
+  EXPECT_FALSE(table_->is_late({hello(2, 10), account_}, *early));
 }
 
 TEST_F(SessionTableTest, StrangerIsRefusedWhileAllSessionsAreInUse) {

@@ -26,7 +26,8 @@ class ClientHandshakeTest : public testing::TestWithParam<bool> {
 
   test::TestRandom random_{1};
   ClientHandshake client_{settings(), random_};
-  PendingHandshakes server_{settings(), random_};
+  Keyring keyring_{{settings().key, {}}};
+  PendingHandshakes server_{settings(), keyring_, random_};
 };
 INSTANTIATE_TEST_SUITE_P(Keys, ClientHandshakeTest, testing::Bool(),
                          [](const auto& row) { return std::string(row.param ? "Keyed" : "Keyless"); });

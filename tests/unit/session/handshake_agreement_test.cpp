@@ -38,7 +38,8 @@ class HandshakeAgreement : public testing::TestWithParam<std::tuple<AgreementRow
 TEST_P(HandshakeAgreement, IsWhatBothAreSetTo) {
   const AgreementRow& row = std::get<AgreementRow>(GetParam());
   ClientHandshake client(settings(row.client), random_);
-  PendingHandshakes server(settings(row.server), random_);
+  Keyring keyring({settings(row.server).key, {}});
+  PendingHandshakes server(settings(row.server), keyring, random_);
   const test::Packet first = test::message1(client);
   const auto response = test::answer(server, first);
   ASSERT_TRUE(response);

@@ -7,7 +7,7 @@
 
 #include "epoch_support.h"
 #include "mptunnel/crypto/kdf.h"
-#include "mptunnel/session/handshake.h"
+#include "mptunnel/session/pending_handshakes.h"
 #include "support/test_random.h"
 
 namespace mptunnel::test {
@@ -73,7 +73,7 @@ inline Packet proved_message1(PendingHandshakes& server, const HandshakeSettings
 
 /// The server's epoch that the client's one belongs to.
 inline KeyEpoch* epoch_at(PendingHandshakes& server, const KeyEpoch& client) {
-  return server.find(client.remote_index());
+  return server.find(client.remote_index()).keys;
 }
 /// Whether packets of both types pass both ways.
 inline bool agree(KeyEpoch& client, KeyEpoch& server, TimePoint now = kHandshakeStart) {

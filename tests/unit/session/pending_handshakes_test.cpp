@@ -22,7 +22,8 @@ class PendingHandshakesTest : public testing::Test {
 
   test::TestRandom random_{1};
   ClientHandshake client_{{}, random_};
-  PendingHandshakes server_{{}, random_};
+  Keyring keyring_{{}};
+  PendingHandshakes server_{{}, keyring_, random_};
 };
 
 TEST_F(PendingHandshakesTest, SameMessageGetsTheSameAnswer) {
@@ -127,7 +128,9 @@ TEST_F(PendingHandshakesTest, AnotherKeyOrNoneIsMetWithSilence) {
   for (const KeyRow& row :
        {KeyRow{"client without a key", 1, std::nullopt}, KeyRow{"client with another", 1, 2},
         KeyRow{"server without a key", std::nullopt, 1}}) {
-    PendingHandshakes server(row.server ? keyed(*row.server) : HandshakeSettings{}, random_);
+    const HandshakeSettings settings = row.server ? keyed(*row.server) : HandshakeSettings{};
+    Keyring keyring({settings.key, {}});
+    PendingHandshakes server(settings, keyring, random_);
     const Packet packet = test::message1(row.client ? keyed(*row.client) : HandshakeSettings{}, random_);
     const auto response = test::answer(server, packet);
     ASSERT_FALSE(response) << row.name;
@@ -137,7 +140,8 @@ TEST_F(PendingHandshakesTest, AnotherKeyOrNoneIsMetWithSilence) {
 }
 
 TEST_F(PendingHandshakesTest, RightKeyNameDoesNotReplaceTheKey) {
-  PendingHandshakes server(keyed(1), random_);
+  Keyring keyring({keyed(1).key, {}});
+  PendingHandshakes server(keyed(1), keyring, random_);
   Packet packet = test::message1(keyed(2), random_);
   const SecretKey key = test::make_key(1);
   const KeyName name = derive_handshake_key(&key).name;
@@ -149,7 +153,8 @@ TEST_F(PendingHandshakesTest, RightKeyNameDoesNotReplaceTheKey) {
 }
 
 TEST_F(PendingHandshakesTest, EveryAlteredByteOfAKeyedMessageIsMetWithSilence) {
-  PendingHandshakes server(keyed(1), random_);
+  Keyring keyring({keyed(1).key, {}});
+  PendingHandshakes server(keyed(1), keyring, random_);
   const Packet genuine = test::message1(keyed(1), random_);
   for (std::size_t byte = 0; byte < genuine.size(); ++byte) {
     Packet altered = genuine;
@@ -182,7 +187,7 @@ TEST_F(PendingHandshakesTest, UnknownVersionIsRefusedInASealedAnswer) {
   const auto payload = decode_handshake_payload(*said);
   EXPECT_EQ(payload->refusal, Refusal::version);
   EXPECT_EQ(payload->versions, std::vector{kProtocolVersion});
-  EXPECT_EQ(server_.find(*payload->server_index), nullptr);
+  EXPECT_EQ(server_.find(*payload->server_index).keys, nullptr);
   EXPECT_EQ(test::answer(server_, packet)->refusal, Refusal::version);
 }
 
@@ -195,12 +200,12 @@ TEST_F(PendingHandshakesTest, AdoptedEpochIsGoneButItsAnswerStays) {
   auto theirs = server_.adopt(index);
   ASSERT_NE(theirs, nullptr);
   EXPECT_TRUE(test::agree(**epoch, *theirs));
-  EXPECT_EQ(server_.find(index), nullptr);
+  EXPECT_EQ(server_.find(index).keys, nullptr);
   EXPECT_EQ(test::answer(server_, first)->packet, response->packet);
 }
 
 TEST_F(PendingHandshakesTest, FindsNothingUnderAnUnknownIndex) {
-  EXPECT_EQ(server_.find(SessionIndex{1}), nullptr);
+  EXPECT_EQ(server_.find(SessionIndex{1}).keys, nullptr);
 }
 
 TEST_F(PendingHandshakesTest, ExpiresAfterTenSeconds) {
@@ -220,7 +225,8 @@ TEST_F(PendingHandshakesTest, ExpiresAfterTenSeconds) {
 }
 
 TEST_F(PendingHandshakesTest, RecordedMessageIsWorthNothing) {
-  PendingHandshakes server(keyed(1), random_);
+  Keyring keyring({keyed(1).key, {}});
+  PendingHandshakes server(keyed(1), keyring, random_);
   const Packet recorded = test::message1(keyed(1), random_);
   ASSERT_TRUE(test::answer(server, recorded));
   server.expire(kHandshakeStart + 10s);
@@ -258,7 +264,8 @@ class FewIndices final : public RandomSource {
 
 TEST_F(PendingHandshakesTest, IndicesAreUniqueAmongPendingOnes) {
   FewIndices random;
-  PendingHandshakes server({}, random);
+  Keyring keyring{{}};
+  PendingHandshakes server({}, keyring, random);
   std::set<SessionIndex> indices;
   for (int i = 0; i < 8; ++i) {
     ClientHandshake client({}, random_);
@@ -272,7 +279,8 @@ TEST_F(PendingHandshakesTest, IndicesAreUniqueAmongPendingOnes) {
 
 TEST_F(PendingHandshakesTest, IndicesInUseAreAvoided) {
   FewIndices random;
-  PendingHandshakes server({}, random);
+  Keyring keyring{{}};
+  PendingHandshakes server({}, keyring, random);
   const Packet packet = test::message1(client_);
   const auto given = server.answer(
       packet, test::host(1), [](SessionIndex index) { return index.value == 6; }, kHandshakeStart);

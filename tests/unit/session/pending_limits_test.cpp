@@ -23,6 +23,12 @@ class PendingLimits : public testing::TestWithParam<bool> {
   tl::expected<test::Response, Drop> shake(const Endpoint& from, TimePoint now) {
     return test::answer(server_, test::proved_message1(server_, settings(), random_, now, from), now, from);
   }
+  /// A handshake inside a session.
+  tl::expected<PendingHandshakes::Answer, Drop> renew(const Packet& packet, TokenBucket& budget,
+                                                      TimePoint now = kHandshakeStart) {
+    const KeyAccount& account = *keyring_.find(decode_handshake_prefix(packet)->key_name);
+    return server_.renew(packet, account, budget, test::any_index, now);
+  }
   /// Uses up what is done without a proof of the address.
   void load(TimePoint now = kHandshakeStart) {
     for (int i = 0; i < 1000; ++i) {
@@ -41,7 +47,8 @@ class PendingLimits : public testing::TestWithParam<bool> {
   }
 
   test::TestRandom random_{3};
-  PendingHandshakes server_{settings(), random_};
+  Keyring keyring_{{settings().key, {}}};
+  PendingHandshakes server_{settings(), keyring_, random_};
 };
 INSTANTIATE_TEST_SUITE_P(Keys, PendingLimits, testing::Bool(),
                          [](const auto& row) { return std::string(row.param ? "Keyed" : "Keyless"); });
@@ -172,16 +179,15 @@ TEST_P(PendingLimits, ThoseOfASessionHaveABudgetOfTheirOwn) {
   std::vector<Packet> messages;
   for (int i = 0; i < kRenewalBurst; ++i) {
     messages.push_back(message());
-    const auto given = server_.renew(messages.back(), budget, test::any_index, kHandshakeStart);
+    const auto given = renew(messages.back(), budget);
     ASSERT_TRUE(given && given->is_new);
-    EXPECT_FALSE(server_.renew(messages.back(), budget, test::any_index, kHandshakeStart)->is_new);
+    EXPECT_FALSE(renew(messages.back(), budget)->is_new);
   }
-  EXPECT_EQ(server_.renew(message(), budget, test::any_index, kHandshakeStart).error(), Drop::handshake_rate);
+  EXPECT_EQ(renew(message(), budget).error(), Drop::handshake_rate);
   // Nor does a flood take their places.
   for (std::uint32_t i = 0; i < 2 * kMaxPendingHandshakes; ++i)
     ASSERT_TRUE(shake(test::host(i % 100), kHandshakeStart + 3ms * i));
-  for (const Packet& known : messages)
-    EXPECT_FALSE(server_.renew(known, budget, test::any_index, kHandshakeStart + 7s)->is_new);
+  for (const Packet& known : messages) EXPECT_FALSE(renew(known, budget, kHandshakeStart + 7s)->is_new);
   server_.expire(kHandshakeStart + 30s);
   EXPECT_TRUE(server_.empty());
 }
@@ -190,7 +196,8 @@ TEST(PendingLimitsOfAKey, ForgeriesWithASeenPrefixCostNothingOfItsOwner) {
   test::TestRandom random(3);
   HandshakeSettings settings;
   settings.key = test::make_key(1);
-  PendingHandshakes server(settings, random);
+  Keyring keyring({settings.key, {}});
+  PendingHandshakes server(settings, keyring, random);
   const Packet seen = test::message1(settings, random);
   ASSERT_TRUE(test::answer(server, seen));
   for (int i = 0; i < 50'000; ++i) {

@@ -314,7 +314,9 @@ TEST(FrameDeathTest, APayloadThatNoLengthCanSayIsABug) {
 TEST(CloseReason, HasANameForPeople) {
   EXPECT_STREQ(name_of(CloseReason::shutdown), "the program ended");
   EXPECT_STREQ(name_of(CloseReason::no_room), "no room for another session");
-  EXPECT_STREQ(name_of(static_cast<CloseReason>(2)), "unknown reason");
+  EXPECT_STREQ(name_of(CloseReason::key_withdrawn), "its key is not accepted any more");
+  EXPECT_STREQ(name_of(CloseReason::key_sessions), "its key has as many sessions as it may");
+  EXPECT_STREQ(name_of(static_cast<CloseReason>(4)), "unknown reason");
 }
 
 TEST(WholeDatagram, ReadsWhatFrameReaderReads) {

@@ -1,0 +1,66 @@
+// What mpclient's engine reports: see event.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <variant>
+
+#include "mptunnel/base/ids.h"
+#include "mptunnel/base/time.h"
+#include "mptunnel/path/path_state.h"
+#include "mptunnel/wire/close_reason.h"
+#include "mptunnel/wire/handshake.h"
+
+namespace mptunnel {
+
+/// The server has confirmed a key.
+struct SessionStarted {
+  Cipher cipher{};
+  bool resumed = false;  ///< the session is the one before, with a new key
+};
+
+/// All paths are down; the session is kept, and handshakes go on beside it.
+struct SessionLost {};
+
+/// The server closed the session; handshakes begin.
+struct SessionEnded {
+  CloseReason reason{};
+};
+
+/// The server makes no session: it answered a handshake with a refusal, or closed the session before it
+/// began. Once until a session starts.
+struct SessionRefused {
+  std::variant<Refusal, CloseReason> why;
+};
+
+/// Handshakes have gone unanswered for 3 s. Once until a session starts.
+struct NoAnswer {};
+
+struct PathChanged {
+  PathId path;
+  PathState was{};
+  PathState state{};
+  Duration rtt{};            ///< the latest; zero before the first answer
+  Duration silent{};         ///< for how long PINGs have gone unanswered, or had until this answer
+  std::uint32_t probes = 0;  ///< PINGs in that time
+};
+
+/// A backup path stops or begins to carry data.
+struct PathStandby {
+  PathId path;
+  bool standby = false;  ///< it stops
+};
+
+/// What is sent on the path comes back in from the application; the path is shut.
+struct PathLooped {
+  PathId path;
+};
+
+/// Many datagrams do not fit all paths in one piece.
+struct Fragmenting {
+  PathId path;              ///< the one that carries the least
+  double share = 0;         ///< of the datagrams lately, 0 to 1
+  std::size_t largest = 0;  ///< payload that fits, in bytes
+};
+
+}  // namespace mptunnel
