@@ -30,7 +30,7 @@ class CommandLineParser {
     if (line_.action != Action::genkey) {
       read_options();
       // Whoever asks a running instance needs no key, and may have none.
-      if (line_.action != Action::status) {
+      if (!line_.asks_instance()) {
         read_key();
         read_encrypt();
       }
@@ -74,10 +74,11 @@ class CommandLineParser {
   }
 
   void read_action() {
-    const std::array<std::tuple<bool, std::string_view, Action>, 3> actions{
+    const std::array<std::tuple<bool, std::string_view, Action>, 4> actions{
         {{raw_.check, "--check", Action::check},
          {raw_.genkey, "--genkey", Action::genkey},
-         {raw_.status, "--status", Action::status}}};
+         {raw_.status, "--status", Action::status},
+         {raw_.reload, "--reload", Action::reload}}};
     std::string_view first;
     for (const auto& [is_given, option, action] : actions) {
       if (!is_given) continue;
@@ -87,9 +88,13 @@ class CommandLineParser {
     }
     line_.json = raw_.json;
     if (raw_.json && !raw_.status) wrong("--json says how --status prints: write '--status --json'");
-    if (raw_.genkey && !raw_.positionals.empty()) {
-      wrong("--genkey takes no arguments, and there is {}", quote_word(raw_.positionals.front()));
+    if (line_.action != Action::genkey || raw_.positionals.empty()) return;
+    if (raw_.positionals.size() > 1) {
+      return wrong("--genkey takes one name at most, and there is also {}", quote_word(raw_.positionals[1]));
     }
+    auto name = parse_name_word(raw_.positionals.front(), "name");
+    if (!name) return wrong("--genkey: " + name.error());
+    line_.key_name = std::move(*name);
   }
 
   /// The value of an option that may be given once.
@@ -103,6 +108,7 @@ class CommandLineParser {
     line_.daemon = raw_.daemon;
     line_.pid_file = single("--pid-file", raw_.pid_file).value_or("");
     line_.control = single("--control", raw_.control).value_or("");
+    line_.keys = single("--keys", raw_.keys).value_or("");
     if (const auto word = single("--log-level", raw_.log_level)) {
       const auto level = parse_level(*word);
       if (!level) wrong("--log-level: " + level.error());
@@ -157,7 +163,7 @@ class CommandLineParser {
 
   /// --status without arguments asks the only instance, or that of --control.
   [[nodiscard]] bool asks_without_arguments() const {
-    return line_.action == Action::status && raw_.positionals.empty();
+    return line_.asks_instance() && raw_.positionals.empty();
   }
 
   void read_client_arguments() {
@@ -176,7 +182,7 @@ class CommandLineParser {
     if (asks_without_arguments()) return;
     if (words.size() == 3) return read_server_positionals();
     if (words.size() == 1 && is_digits(words.front())) {
-      if (line_.action == Action::status) return read_status_port();
+      if (line_.asks_instance()) return read_status_port();
       return wrong(
           "the target is missing: write 'mpserver {} TARGET_HOST TARGET_PORT', or './{}' for a "
           "configuration file of that name",

@@ -15,6 +15,7 @@ namespace {
 // word, letter, value, which program has it, what it is, where it is kept
 constexpr Option kOptions[] = {
     {"--key-file", "", "FILE", Programs::both, "", &CommandWords::key_file},
+    {"--keys", "", "FILE", Programs::mpserver, "", &CommandWords::keys},
     {"--log-level", "", "LEVEL", Programs::both, "", &CommandWords::log_level},
     {"--pid-file", "", "FILE", Programs::both, "write the process id there, and remove the file at the end",
      &CommandWords::pid_file},
@@ -27,7 +28,12 @@ constexpr Option kOptions[] = {
      "only one that runs",
      &CommandWords::status},
     {"--json", "", "", Programs::both, "with --status: print JSON", &CommandWords::json},
-    {"--genkey", "", "", Programs::both, "print a new key and end", &CommandWords::genkey},
+    {"--reload", "", "", Programs::mpserver,
+     "have a running instance, named as with --status, read its keys again; so does SIGHUP",
+     &CommandWords::reload},
+    {"--genkey", "", "", Programs::both,
+     "print a new key and end; with a NAME as argument, the lines for a client of that name at both ends",
+     &CommandWords::genkey},
     {"--daemon", "", "", Programs::both, "run in the background; messages go to syslog once it works",
      &CommandWords::daemon},
     {"--version", "-V", "", Programs::both, "print the version and end", &CommandWords::version},
@@ -171,6 +177,10 @@ constexpr std::string_view kServerExamples = R"(  mpserver 2000 127.0.0.1 1194
       make a key; copy the file to the other end
   mpserver --key-file tunnel.key 2000 127.0.0.1 1194
       answer only clients that have the key
+  mpserver --genkey alice
+      make a key for one client, and print its lines for both ends
+  mpserver --keys clients.keys 2000 127.0.0.1 1194
+      answer the clients in that file, and each only with its own key
   mpserver --listen 192.0.2.1 --listen 2001:db8::1 2000 127.0.0.1 1194
       listen on two addresses
   mpserver --check mpserver.conf
@@ -216,7 +226,8 @@ void add_option(std::string& help, const Option& option) {
   const std::string term = fmt::format("{}{}{}{}{}", option.letter, option.letter.empty() ? "" : ", ",
                                        option.word, option.value.empty() ? "" : " ", option.value);
   // An option that replaces a statement means the same.
-  const Statement* statement = find_statement(Program::mpclient, option.word.substr(2));
+  const Program program = option.programs == Programs::mpserver ? Program::mpserver : Program::mpclient;
+  const Statement* statement = find_statement(program, option.word.substr(2));
   add_entry(help, term, option.help.empty() ? describe(*statement) : option.help, kOptionColumn);
 }
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "mptunnel/apps/ask_status.h"
+#include "mptunnel/apps/ask_instance.h"
 #include "mptunnel/control/control_path.h"
 #include "mptunnel/control/event_log.h"
 #include "mptunnel/control/render.h"
@@ -39,6 +39,30 @@ tl::expected<void, std::string> open_control(ControlServer& control, const std::
   return {};
 }
 
+/// The keys that there are, in words.
+std::string describe(const StartOptions& options) {
+  if (!options.named_keys) return mptunnel::describe(options.key.has_value(), std::nullopt);
+  Keyring::Clients clients;
+  for (const NamedKey& key : *options.named_keys) {
+    ++clients.named;
+    if (key.is_disabled) ++clients.disabled;
+  }
+  return mptunnel::describe(options.key.has_value(), clients);
+}
+
+/// For --genkey.
+void print_key(const SecretText& key, const std::string& name) {
+  const char* const text = key.text().c_str();
+  if (name.empty()) {
+    std::printf("%s\n", text);
+  } else {
+    std::printf(
+        "# a line for the file that 'keys' names at mpserver:\n%s %s\n"
+        "# the whole of the file that 'key-file' names at this client:\n%s\n",
+        name.c_str(), text, text);
+  }
+}
+
 int run_prepared(const std::string& name, const std::string& version, Prepared prepared) {
   StartOptions& options = prepared.options;
   set_log_level(options.log_level);
@@ -55,10 +79,11 @@ int run_prepared(const std::string& name, const std::string& version, Prepared p
     if (!created) return fail(created.error(), daemon);
     pid_file.emplace(std::move(*created));
   }
-  log_protection(options.encrypt, options.key.has_value());
+  log_protection(options.encrypt, describe(options));
   const auto made = prepared.make();
-  // The engine has the key from here on; nobody else needs it.
+  // The engine has the keys from here on; nobody else needs them.
   options.key.reset();
+  options.named_keys.reset();
   prepared.make = nullptr;
   if (!made) return fail(made.error(), daemon);
   const std::unique_ptr<App>& app = *made;
@@ -69,8 +94,9 @@ int run_prepared(const std::string& name, const std::string& version, Prepared p
     values.config = options.config_path;
     return values;
   };
+  const ControlActions actions{status, [&] { return app->reload(); }};
   ControlServer control(app->loop(),
-                        [&](std::string_view request) { return answer_request(request, status); });
+                        [&](std::string_view request) { return answer_request(request, actions); });
   if (const auto opened = open_control(control, name, prepared); !opened) return fail(opened.error(), daemon);
   if (daemon) {
     log_to_syslog(name);
@@ -101,11 +127,10 @@ int run_program(Program program, int argc, const char* const* argv, const std::s
   }
   if (line->action == Action::genkey) {
     SystemRandom random;
-    const SecretText key = generate_key(random);
-    std::printf("%s\n", key.text().c_str());
+    print_key(generate_key(random), line->key_name);
     return 0;
   }
-  if (line->action == Action::status) return ask_status(name, *line);
+  if (line->asks_instance()) return ask_instance(name, *line);
   auto prepared = prepare(*line);
   line->key = {};
   if (!prepared) return report(prepared.error());

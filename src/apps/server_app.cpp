@@ -1,4 +1,5 @@
 // mpserver: joins the server's engine to the loop and its sockets.
+#include <csignal>
 #include <memory>
 #include <string>
 #include <tl/expected.hpp>
@@ -30,10 +31,13 @@ ServerSettings with_lanes(ServerSettings settings) {
 
 class ServerApp final : public App {
  public:
-  ServerApp(const ServerConfig& config, const ServerSettings& settings, const SocketTuning& tuning);
+  ServerApp(const ServerConfig& config, const ServerSettings& settings, const KeyFiles& files,
+            const SocketTuning& tuning);
 
   /// Opens the sockets to listen on and starts looking up the target. The error is for people.
   tl::expected<void, std::string> start() override;
+  /// Reads the keys again. Sessions whose key went end.
+  tl::expected<std::string, std::string> reload() override;
   [[nodiscard]] Status status() const override;
 
  private:
@@ -46,6 +50,7 @@ class ServerApp final : public App {
   void log_summary() const;
 
   const ServerConfig config_;
+  const KeyFiles key_files_;
   const bool has_key_;
   ServerEngine engine_;
   ReceiveBudget network_budget_;
@@ -55,23 +60,47 @@ class ServerApp final : public App {
   Target target_;
   ListenSockets listeners_;
   ServerCarrier carrier_;
+  SignalWatcher on_hup_;
 };
 
-ServerApp::ServerApp(const ServerConfig& config, const ServerSettings& settings, const SocketTuning& tuning)
+ServerApp::ServerApp(const ServerConfig& config, const ServerSettings& settings, const KeyFiles& files,
+                     const SocketTuning& tuning)
     : App(tuning),
       config_(config),
-      has_key_(settings.handshake.key.has_value()),
+      key_files_(files),
+      has_key_(settings.handshake.key || settings.named_keys),
       engine_(with_lanes(settings), random_),
       target_(config_.target, config_.common.resolve_interval, ports_.context(),
               [this](FlowHandle flow) { on_target(flow); }),
       listeners_(ports_.context(), kByLane, SocketUse::paths,
                  [this](DatagramSocket& socket) { on_network(socket); }),
-      carrier_(engine_, listeners_, target_, ports_.context().clock) {}
+      carrier_(engine_, listeners_, target_, ports_.context().clock),
+      on_hup_(ports_.loop(), SIGHUP, [this] { reload(); }) {}
 
 tl::expected<void, std::string> ServerApp::start() {
   if (auto opened = listeners_.open(config_.listen); !opened) return opened;
   target_.start();
   return {};
+}
+
+tl::expected<std::string, std::string> ServerApp::reload() {
+  if (!has_key_) {
+    const std::string nothing = "mpserver runs without keys: there is nothing to read again";
+    log_warning("{}", nothing);
+    return tl::make_unexpected(nothing);
+  }
+  const auto keys = load_server_keys(key_files_);
+  if (!keys) {
+    for (const std::string& mistake : keys.error()) log_error("{}", mistake);
+    log_error("the keys stay as they were");
+    return tl::make_unexpected(fmt::format("the keys stay as they were:\n{}", fmt::join(keys.error(), "\n")));
+  }
+  engine_.set_keys(*keys, out_, monotonic_now());
+  flush();
+  const std::string read =
+      "read again: " + describe(keys->shared.has_value(), engine_.state().keyring.clients());
+  log_info("{}", read);
+  return read;
 }
 
 Status ServerApp::status() const {
@@ -138,8 +167,8 @@ void ServerApp::log_summary() const {
 }  // namespace
 
 std::unique_ptr<App> make_server_app(const ServerConfig& config, const ServerSettings& settings,
-                                     const SocketTuning& tuning) {
-  return std::make_unique<ServerApp>(config, settings, tuning);
+                                     const KeyFiles& files, const SocketTuning& tuning) {
+  return std::make_unique<ServerApp>(config, settings, files, tuning);
 }
 
 }  // namespace mptunnel

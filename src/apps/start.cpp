@@ -59,6 +59,35 @@ tl::expected<Start, StartError> load(const CommandLine& line, Parse parse) {
   return start;
 }
 
+/// mpserver's form without a file.
+tl::expected<ServerStart, StartError> load_positional(const CommandLine& line) {
+  std::vector<std::string> mistakes;
+  auto key = load_key(line.key, mistakes);
+  if (!mistakes.empty())
+    return tl::make_unexpected(StartError{.exit_code = kExitUsage, .lines = std::move(mistakes)});
+  ServerStart start;
+  start.config = *line.positional;
+  start.options = merge_options(line, start.config.common);
+  start.options.key = std::move(key);
+  return start;
+}
+
+/// As Settings::keys_source.
+KeySource keys_source(const CommandLine& line, const ServerConfig& config) {
+  const std::string in_file = fmt::format("{}:{}", line.config_path, config.keys_line);
+  if (line.keys.empty() && config.keys.empty()) return {};
+  if (line.keys.empty()) return {KeySource::Kind::file, config.keys, in_file};
+  return {KeySource::Kind::file, line.keys,
+          config.keys.empty() ? "--keys" : "--keys, which wins over " + in_file};
+}
+
+/// What `path` means from the present folder on.
+std::string absolute(const std::string& path) {
+  std::error_code error;
+  const auto whole = std::filesystem::absolute(path, error);
+  return error ? path : whole.string();
+}
+
 /// As Settings::state.
 std::string state_of(const ClientConfig& config, bool has_key) {
   if (has_key || !config.state_path.empty()) return config.state_path;
@@ -190,13 +219,23 @@ tl::expected<ClientIdentity, std::string> client_identity(const ClientStart& sta
 }
 
 tl::expected<ServerStart, StartError> load_server_start(const CommandLine& line) {
-  if (!line.positional) return load<ServerStart>(line, parse_server_config);
-  std::vector<std::string> mistakes;
-  auto key = load_key(line.key, mistakes);
-  if (!mistakes.empty())
-    return tl::make_unexpected(StartError{.exit_code = kExitUsage, .lines = std::move(mistakes)});
-  ServerStart start{.config = *line.positional, .options = merge_options(line, line.positional->common)};
-  start.options.key = std::move(key);
+  auto start = line.positional ? load_positional(line) : load<ServerStart>(line, parse_server_config);
+  if (!start) return start;
+  StartOptions& options = start->options;
+  options.keys_source = keys_source(line, start->config);
+  if (options.keys_source.kind == KeySource::Kind::file)
+    start->key_files.keyring = absolute(options.keys_source.value.text());
+  if (options.key_source.kind == KeySource::Kind::file) {
+    start->key_files.shared = absolute(options.key_source.value.text());
+  } else {
+    start->key_files.fixed = options.key;
+  }
+  // Once more: the keyring is judged beside the shared key.
+  auto keys = load_server_keys(start->key_files);
+  if (!keys)
+    return tl::make_unexpected(StartError{.exit_code = kExitUsage, .lines = std::move(keys.error())});
+  options.key = std::move(keys->shared);
+  options.named_keys = std::move(keys->named);
   return start;
 }
 

@@ -2,9 +2,9 @@
 // the comparison with other bridges; see config.cpp.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 
+#include "line_options.h"
 #include "mptunnel/config/device_pattern.h"
 #include "mptunnel/config/text.h"
 #include "mptunnel/config/value.h"
@@ -12,14 +12,6 @@
 
 namespace mptunnel {
 namespace {
-
-template <auto Member, auto Parse>
-std::optional<std::string> read_value(std::string_view value, BridgeConfig& bridge) {
-  auto parsed = Parse(value);
-  if (!parsed) return std::move(parsed.error());
-  bridge.*Member = std::move(*parsed);
-  return std::nullopt;
-}
 
 tl::expected<std::string, std::string> parse_name(std::string_view value) {
   return parse_name_word(value, "name");
@@ -39,50 +31,14 @@ std::optional<std::string> read_metered(std::string_view /*value*/, BridgeConfig
 // word, how to write it, what it is like without it, its reader
 constexpr std::array<BridgeOption, 5> kOptions{{
     {"bind", "bind=ADDRESS or bind=ADDRESS:PORT", "the route's address",
-     read_value<&BridgeConfig::bind, parse_bind>},
+     read_option_value<&BridgeConfig::bind, parse_bind>},
     {"dev", "dev=INTERFACE or dev=PATTERN,PATTERN", "what routing says",
-     read_value<&BridgeConfig::devices, parse_device_patterns>},
-    {"name", "name=WORD", "HOST:PORT", read_value<&BridgeConfig::name, parse_name>},
+     read_option_value<&BridgeConfig::devices, parse_device_patterns>},
+    {"name", "name=WORD", "HOST:PORT", read_option_value<&BridgeConfig::name, parse_name>},
     {"backup", "", "no", read_backup},
     {"metered", "", "no", read_metered},
 }};
 constexpr std::string_view kForm = "write a bridge as 'HOST PORT'";
-
-/// kOptions.end() if there is none of this name.
-const BridgeOption* find_option(std::string_view word) {
-  return std::find_if(kOptions.begin(), kOptions.end(),
-                      [word](const BridgeOption& option) { return option.word == word; });
-}
-
-/// As the option stands in a list: "bind=", "backup".
-std::string text_of(const BridgeOption& option) {
-  return fmt::format("{}{}", option.word, option.form.empty() ? "" : "=");
-}
-
-/// "bind=, dev=, name=, backup `last` metered"
-std::string list_options(std::string_view last) {
-  std::string list;
-  for (const BridgeOption& option : kOptions) {
-    if (!list.empty()) list += &option == &kOptions.back() ? fmt::format(" {} ", last) : ", ";
-    list += text_of(option);
-  }
-  return list;
-}
-
-std::string explain_unknown_option(std::string_view word) {
-  std::array<std::string_view, kOptions.size()> words;
-  std::transform(kOptions.begin(), kOptions.end(), words.begin(),
-                 [](const BridgeOption& option) { return option.word; });
-  const std::size_t equals = word.find('=');
-  const std::string_view nearest = nearest_word(word.substr(0, equals), words);
-  if (!nearest.empty())
-    return fmt::format("{} is not a known option: did you mean '{}'?", quote_word(word),
-                       text_of(*find_option(nearest)));
-  if (equals != std::string_view::npos)
-    return fmt::format("{} is not a known option: a bridge has {}", quote_word(word), list_options("and"));
-  return fmt::format("{} is one word too much: {}, with {} after it", quote_word(word), kForm,
-                     list_options("or"));
-}
 
 /// Reads one bridge line, and reports each of its mistakes.
 class BridgeLine {
@@ -138,23 +94,15 @@ class BridgeLine {
   }
 
   void read_option(std::string_view word) {
-    const std::size_t equals = word.find('=');
-    const bool has_value = equals != std::string_view::npos;
-    const auto* const option = find_option(word.substr(0, equals));
-    if (option == kOptions.end()) return line_.wrong(explain_unknown_option(word));
-    if (has_value && option->form.empty())
-      return line_.wrong("option '{0}' takes no value: write '{0}' alone", option->word);
-    if (!option->form.empty() && (!has_value || equals + 1 == word.size())) {
-      return line_.wrong("option '{}' says nothing: write it in one word without blanks, {}", option->word,
-                         option->form);
-    }
-    bool& given = given_.at(static_cast<std::size_t>(option - kOptions.begin()));
-    if (given) {
-      return line_.wrong("option '{}' stands twice on this line: keep one of the two", option->word);
-    }
-    given = true;
-    if (auto reason = option->read(has_value ? word.substr(equals + 1) : "", bridge_))
-      line_.wrong(std::move(*reason));
+    auto mistake = options_.read(word, bridge_, [this](std::string_view unknown) {
+      if (unknown.find('=') == std::string_view::npos) {
+        return fmt::format("{} is one word too much: {}, with {} after it", quote_word(unknown), kForm,
+                           options_.list("or"));
+      }
+      return fmt::format("{} is not a known option: a bridge has {}", quote_word(unknown),
+                         options_.list("and"));
+    });
+    if (mistake) line_.wrong(std::move(*mistake));
   }
 
   void check_families() {
@@ -186,7 +134,7 @@ class BridgeLine {
 
   StatementLine& line_;
   BridgeConfig bridge_;
-  std::array<bool, kOptions.size()> given_{};
+  LineOptions<BridgeConfig> options_{kOptions};
 };
 
 }  // namespace

@@ -149,6 +149,13 @@ void read_key_file(StatementLine& line, CommonConfig& config) {
   if (auto reason = line.file.check_key_file(config.key_file)) line.wrong(std::move(*reason));
 }
 
+void read_keys(StatementLine& line, ServerConfig& config) {
+  const auto name = line.word();
+  if (!name || !line.is_plain_path(*name)) return;
+  config.keys = line.path_of(*name);
+  config.keys_line = line.line.number;
+}
+
 void read_control(StatementLine& line, CommonConfig& config) {
   auto path = line.path_or_none();
   if (!path) return;

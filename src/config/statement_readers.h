@@ -82,6 +82,7 @@ void read_target(StatementLine& line, ServerConfig& config);
 void read_dev_exclude(StatementLine& line, ClientConfig& config);
 void read_state(StatementLine& line, ClientConfig& config);
 void read_key_file(StatementLine& line, CommonConfig& config);
+void read_keys(StatementLine& line, ServerConfig& config);
 void read_control(StatementLine& line, CommonConfig& config);
 
 }  // namespace mptunnel

@@ -23,6 +23,10 @@ tl::expected<std::uint32_t, std::string> parse_min_paths(std::string_view word) 
   return parse_number(word, 1, kMaxBridges);
 }
 
+tl::expected<std::uint32_t, std::string> parse_clients(std::string_view word) {
+  return parse_number(word, 1, kMostClients);
+}
+
 tl::expected<std::string, std::string> parse_client_id(std::string_view word) {
   return parse_name_word(word, "client-id");
 }
@@ -108,6 +112,10 @@ CheckLines show_switch(const Settings& settings) {
   return {std::string(settings.*Member ? "yes" : "no") + " (" + settings.*Origin + ")"};
 }
 
+CheckLines show_keys(const Settings& settings) {
+  return settings.keys_source.kind == KeySource::Kind::none ? CheckLines{} : lines_of(settings.keys_source);
+}
+
 CheckLines show_cipher(const Settings& settings) {
   return settings.encrypt ? CheckLines{std::string(name_of(settings.cipher))} : CheckLines{};
 }
@@ -159,6 +167,16 @@ constexpr Statement kStatements[] = {
     {"key-file", "FILE", Programs::both, Times::once, "", "none",
      "the key that both ends share; only its owner may be able to read it", read_key_file,
      show<&Settings::key_source>, "key"},
+    {"keys", "FILE", Programs::mpserver, Times::once, "", "none",
+     "a file with a key for each client, 'NAME KEY [option...]' a line; only its owner may be able to read "
+     "it",
+     read_keys, show_keys},
+    {"max-clients", "N", Programs::mpserver, Times::once, "1024", "", "sessions at a time; 1 to 16384",
+     read_word<&ServerConfig::max_clients, parse_clients>, show<&ServerConfig::max_clients>, "max clients"},
+    {"max-clients-per-network", "N", Programs::mpserver, Times::once, "256", "",
+     "of those, from one network (IPv4 /24, IPv6 /56) without a key of their own; 1 to 16384",
+     read_word<&ServerConfig::max_clients_per_network, parse_clients>,
+     show<&ServerConfig::max_clients_per_network>, "per network"},
     {"encrypt", "yes|no", Programs::both, Times::once, "yes", "",
      "no: datagrams are sent in the clear; both ends must say the same",
      read_switch<&CommonConfig::encrypt, &CommonConfig::encrypt_line>,

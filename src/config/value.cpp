@@ -32,6 +32,13 @@ std::optional<seconds> unit_of(char letter) {
   return std::nullopt;
 }
 
+struct RateUnit {
+  std::string_view name;
+  std::uint64_t bits;
+};
+/// The largest first.
+constexpr std::array<RateUnit, 3> kRateUnits{{{"Gbit", 1'000'000'000}, {"Mbit", 1'000'000}, {"kbit", 1000}}};
+
 /// In the order of CipherChoice.
 constexpr std::array<std::string_view, 3> kCiphers{"auto", "aes-256-gcm", "chacha20-poly1305"};
 
@@ -73,6 +80,32 @@ std::string duration_text(Duration duration) {
   if (whole.count() != 0 && whole % hours{1} == seconds{0}) return fmt::format("{}h", whole / hours{1});
   if (whole.count() != 0 && whole % minutes{1} == seconds{0}) return fmt::format("{}m", whole / minutes{1});
   return fmt::format("{}s", whole.count());
+}
+
+tl::expected<std::uint64_t, std::string> parse_rate(std::string_view word, std::uint64_t least,
+                                                    std::uint64_t most) {
+  const std::size_t digits = std::min(word.find_first_not_of("0123456789"), word.size());
+  const std::string unit = lower_case(word.substr(digits));
+  const auto* const found = std::find_if(kRateUnits.begin(), kRateUnits.end(), [&](const RateUnit& known) {
+    return lower_case(known.name) == unit;
+  });
+  if (digits == 0 || found == kRateUnits.end()) {
+    return mistake("{} is not a rate: write a number with kbit, Mbit or Gbit behind it, like 10Mbit",
+                   quote_word(word));
+  }
+  const auto count = value_of(word.substr(0, digits));
+  if (!count || *count > most / found->bits || *count * found->bits < least) {
+    return mistake("{} is out of range: write a rate from {} to {}", quote_word(word), rate_text(least),
+                   rate_text(most));
+  }
+  return *count * found->bits;
+}
+
+std::string rate_text(std::uint64_t bits_per_second) {
+  for (const RateUnit& unit : kRateUnits) {
+    if (bits_per_second % unit.bits == 0) return fmt::format("{}{}", bits_per_second / unit.bits, unit.name);
+  }
+  return fmt::format("{}bit", bits_per_second);
 }
 
 tl::expected<std::string, std::string> parse_name_word(std::string_view word, std::string_view what) {

@@ -185,6 +185,8 @@ Status collect_status(const ServerSources& server, TimePoint now) {
   for (const ListenAddress& address : server.config.listen)
     status.listen.push_back(address.endpoint.to_string());
   status.target = to_string(server.config.target);
+  if (const auto clients = server.engine.state().keyring.clients())
+    status.keyring = {clients->named, clients->disabled};
   for (const PeerSnapshot& client : snapshot.peers) {
     const ClientStatus& own = status.clients.emplace_back(client_status(client, server.has_key));
     const auto problem = fragment_problem(own.session, client.session.fragment_share);

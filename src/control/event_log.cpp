@@ -238,14 +238,14 @@ void log_drops(std::string_view where, const DropCounters& drops) {
   log_info("dropped {}: {}", where, line.empty() ? "nothing" : line);
 }
 
-void log_protection(bool encrypt, bool has_key) {
-  const std::string_view key = has_key ? "a key is set" : "no key is set";
+void log_protection(bool encrypt, std::string_view keys) {
+  const std::string_view key = keys.empty() ? "no key is set" : keys;
   if (encrypt) {
     log_info("datagrams are encrypted, {}", key);
   } else {
     log_warning("datagrams are NOT encrypted (MPTUNNEL_ENCRYPT=0 or encrypt no), {}", key);
   }
-  if (!has_key) {
+  if (keys.empty()) {
     log_warning(
         "without a key this protects only against passive eavesdropping: anybody may connect, and somebody "
         "on the way can impersonate the other end. Make a key with --genkey and give it to both ends with "

@@ -106,6 +106,11 @@ Json list_of(const std::vector<Value>& values) {
   return array;
 }
 
+Json json_of(const std::optional<KeyringStatus>& keyring) {
+  if (!keyring) return nullptr;
+  return {{"clients", keyring->clients}, {"disabled", keyring->disabled}};
+}
+
 Json json_of(const ClientStatus& client) {
   return {{"client", client.client},
           {"key_name", client.key_name.empty() ? Json(nullptr) : Json(client.key_name)},
@@ -232,6 +237,9 @@ void add_program(std::string& text, const Status& status) {
     listen += (listen.empty() ? "" : ", ") + printable(address);
   add_line(text, "listen", "{}", listen);
   if (status.is_server) add_line(text, "target", "{}", printable(status.target));
+  if (const auto& keyring = status.keyring)
+    add_line(text, "keyring", "{} client{}, {} disabled", keyring->clients, keyring->clients == 1 ? "" : "s",
+             keyring->disabled);
 }
 
 }  // namespace
@@ -244,6 +252,7 @@ std::string render_json(const Status& status) {
               {"listen", status.listen}};
   if (status.is_server) {
     object["target"] = status.target;
+    object["keyring"] = json_of(status.keyring);
     object["clients"] = list_of(status.clients);
   } else {
     object["session"] = json_of(status.session);
@@ -278,10 +287,15 @@ std::string render_table(const Status& status) {
   return text;
 }
 
-std::string answer_request(std::string_view request, const std::function<Status()>& status) {
-  if (request == kAskTable) return render_table(status());
-  if (request == kAskJson) return render_json(status());
-  return fmt::format("{}the requests are '{}' and '{}'\n", kControlError, kAskTable, kAskJson);
+std::string answer_request(std::string_view request, const ControlActions& actions) {
+  if (request == kAskTable) return render_table(actions.status());
+  if (request == kAskJson) return render_json(actions.status());
+  if (request != kAskReload) {
+    return fmt::format("{}the requests are '{}', '{}' and '{}'\n", kControlError, kAskTable, kAskJson,
+                       kAskReload);
+  }
+  const auto done = actions.reload();
+  return done ? *done + '\n' : fmt::format("{}{}\n", kControlError, done.error());
 }
 
 }  // namespace mptunnel

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -24,16 +23,6 @@ namespace {
 constexpr std::size_t kMaxKeyFileBytes = 4096;
 constexpr std::size_t kPieceBytes = 16384;
 constexpr std::string_view kBlanks = " \t\r\n";
-
-/// The bytes of a file with a secret, with room for one too many, so that a file that is too large shows.
-struct FileText {
-  std::array<char, kMaxKeyFileBytes + 1> bytes{};
-
-  FileText() = default;
-  FileText(const FileText&) = delete;
-  FileText& operator=(const FileText&) = delete;
-  ~FileText() { explicit_bzero(bytes.data(), bytes.size()); }
-};
 
 std::string reason_of(int error) {
   return std::generic_category().message(error);
@@ -107,10 +96,12 @@ tl::expected<std::string, std::string> read_file(const std::string& path, std::s
 }
 
 tl::expected<SecretKey, std::string> load_key_file(const std::string& path) {
-  return load_secret_file(path, {"key file", "key", "make one with --genkey", ""});
+  return load_secret_file(
+      path, {"key file", "key", "make one with --genkey", "", "it should have one line, the key"});
 }
 
-tl::expected<SecretKey, std::string> load_secret_file(const std::string& path, const SecretFileWords& words) {
+tl::expected<SecretText, std::string> read_secret_file(const std::string& path, const SecretFileWords& words,
+                                                       std::size_t limit_bytes) {
   const auto problem = [&](std::string_view what) {
     return tl::unexpected(fmt::format("{} {} {}", words.file, path, what));
   };
@@ -119,13 +110,24 @@ tl::expected<SecretKey, std::string> load_secret_file(const std::string& path, c
   const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!file.is_open()) return problem("can't be opened: " + reason_of(errno));
   if (const auto refusal = refusal_of(file, path, words.secret)) return problem(*refusal);
-  FileText text;
-  const auto size = read_all(file, text.bytes);
+  // Room for one too many, so that a file that is too large shows. It is never moved: nothing stays behind.
+  std::string room(limit_bytes + 1, '\0');
+  const auto size = read_all(file, room);
+  room.resize(size.value_or(0));
+  SecretText text(std::move(room));
   if (!size) return problem("can't be read: " + reason_of(size.error()));
-  if (*size > kMaxKeyFileBytes) {
-    return problem(fmt::format("is larger than 4096 bytes: it should have one line, the {}", words.secret));
-  }
-  const auto lines = key_lines({text.bytes.data(), *size});
+  if (*size > limit_bytes)
+    return problem(fmt::format("is larger than {} bytes: {}", limit_bytes, words.shape));
+  return text;
+}
+
+tl::expected<SecretKey, std::string> load_secret_file(const std::string& path, const SecretFileWords& words) {
+  const auto problem = [&](std::string_view what) {
+    return tl::unexpected(fmt::format("{} {} {}", words.file, path, what));
+  };
+  const auto text = read_secret_file(path, words, kMaxKeyFileBytes);
+  if (!text) return tl::unexpected(text.error());
+  const auto lines = key_lines(text->text());
   if (lines.empty()) return problem(fmt::format("has no {} in it: {}", words.secret, words.cure));
   if (lines.size() > 1)
     return problem(fmt::format("has more than one line that could be the {}: leave one", words.secret));

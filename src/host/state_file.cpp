@@ -23,7 +23,8 @@ constexpr std::string_view kComment =
     "# By this secret mpserver knows the mpclients of this user that have no key. Keep it to yourself.\n";
 constexpr SecretFileWords kWords{"state file", "secret", "remove it, and the next start makes a new one",
                                  "it should have 32 bytes in base64; remove it, and the next start makes a "
-                                 "new one"};
+                                 "new one",
+                                 "it should have one line, the secret"};
 
 std::string variable(const char* name) {
   const char* const value = std::getenv(name);

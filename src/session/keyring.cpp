@@ -58,6 +58,7 @@ KeyAccount& Keyring::account_of(const SecretKey* key) {
 
 std::vector<KeyAccount*> Keyring::replace(const ServerKeys& keys) {
   for (auto& [key, account] : accounts_) account.is_listed_ = false;
+  has_names_ = keys.named.has_value();
   const bool is_open = !keys.shared && !keys.named;
   if (is_open || keys.shared) account_of(is_open ? nullptr : &*keys.shared).set("", {}, false);
   if (keys.named) {
@@ -77,9 +78,15 @@ void Keyring::erase_withdrawn() {
   std::erase_if(accounts_, [](const auto& entry) { return !entry.second.is_listed_; });
 }
 
-std::size_t Keyring::enabled() const {
-  return static_cast<std::size_t>(std::count_if(
-      accounts_.begin(), accounts_.end(), [](const auto& entry) { return !entry.second.is_disabled_; }));
+std::optional<Keyring::Clients> Keyring::clients() const {
+  if (!has_names_) return std::nullopt;
+  Clients clients;
+  for (const auto& [key, account] : accounts_) {
+    if (!account.is_named()) continue;
+    ++clients.named;
+    if (account.is_disabled()) ++clients.disabled;
+  }
+  return clients;
 }
 
 }  // namespace mptunnel

@@ -27,15 +27,17 @@ struct Environment {
 /// /proc/PID/environ nor a later look shows it. Not while other threads read the environment.
 Environment take_environment();
 
-enum class Action : std::uint8_t { run, check, status, genkey, version, help };
+enum class Action : std::uint8_t { run, check, status, reload, genkey, version, help };
 
 struct CommandLine {
   Action action = Action::run;
   std::string text;                        ///< what version and help print, with its last newline
   std::string config_path;                 ///< empty in mpserver's form without a file, and if --status
-                                           ///< has none
+                                           ///< or --reload has none
   std::optional<ServerConfig> positional;  ///< mpserver's PORT TARGET_HOST TARGET_PORT
   KeySource key;                           ///< of the command line, else of the environment
+  std::string keys;                        ///< --keys; empty: not given
+  std::string key_name;                    ///< --genkey NAME; empty: a key that needs no name
   std::optional<bool> encrypt;             ///< MPTUNNEL_ENCRYPT
   std::optional<LogLevel> log_level;
   std::optional<bool> offload;
@@ -43,8 +45,11 @@ struct CommandLine {
   std::string pid_file;  ///< empty: none
   std::string control;   ///< the control socket; empty if nothing is said, "none" if there shall be none
   bool json = false;     ///< --status prints JSON
-  /// --status of mpserver's form without a file may name the port alone.
+  /// --status and --reload of mpserver's form without a file may name the port alone.
   std::optional<std::uint16_t> status_port;
+
+  /// Whether a running instance is asked, and nothing else done.
+  [[nodiscard]] bool asks_instance() const { return action == Action::status || action == Action::reload; }
 };
 
 /// Why a program does not start.

@@ -18,6 +18,7 @@ namespace mptunnel {
 /// What was given for each option, not yet judged: values in their order, flags once for all times.
 struct CommandWords {
   std::vector<std::string> key_file;
+  std::vector<std::string> keys;
   std::vector<std::string> log_level;
   std::vector<std::string> pid_file;
   std::vector<std::string> offload;
@@ -27,6 +28,7 @@ struct CommandWords {
   bool check = false;
   bool genkey = false;
   bool status = false;
+  bool reload = false;
   bool json = false;
   bool daemon = false;
   bool version = false;

@@ -32,6 +32,11 @@ class App {
   virtual tl::expected<void, std::string> start() = 0;
   /// Until SIGTERM or SIGINT; then the other end is notified.
   void run() { ports_.loop().run(); }
+  /// Reads again what can be read again while it works. What was read, or what is wrong and leaves all as it
+  /// was, in lines for people.
+  virtual tl::expected<std::string, std::string> reload() {
+    return tl::make_unexpected("there is nothing that this program reads again");
+  }
   /// All but `version` and `config`, which the program around it knows.
   [[nodiscard]] virtual Status status() const = 0;
   Loop& loop() { return ports_.loop(); }
@@ -56,9 +61,9 @@ class App {
 /// Joins the client's engine to the loop and its sockets: client_app.cpp.
 std::unique_ptr<App> make_client_app(const ClientConfig& config, const ClientSettings& settings,
                                      const SocketTuning& tuning);
-/// And the server's: server_app.cpp.
+/// And the server's: server_app.cpp. `files` is where to read the keys again.
 std::unique_ptr<App> make_server_app(const ServerConfig& config, const ServerSettings& settings,
-                                     const SocketTuning& tuning);
+                                     const KeyFiles& files, const SocketTuning& tuning);
 
 /// Everything is read and found to be right; nothing is open yet.
 struct Prepared {

@@ -10,8 +10,10 @@
 #include <optional>
 #include <string>
 #include <tl/expected.hpp>
+#include <vector>
 
 #include "mptunnel/apps/command_line.h"
+#include "mptunnel/apps/server_keys.h"
 #include "mptunnel/base/random.h"
 #include "mptunnel/config/config.h"
 #include "mptunnel/crypto/key.h"
@@ -22,6 +24,8 @@ namespace mptunnel {
 /// What both programs have. Its key_source has no key's text: that goes once the key is read.
 struct StartOptions : Settings {
   std::optional<SecretKey> key;  ///< set by load_*(), unless key_source says none
+  /// mpserver's keyring; nullopt if there is none.
+  std::optional<std::vector<NamedKey>> named_keys;
   bool daemon = false;
   std::string pid_file;     ///< empty: none
   std::string config_path;  ///< as given; empty in mpserver's form without a file
@@ -34,6 +38,7 @@ struct ClientStart {
 
 struct ServerStart {
   ServerConfig config;
+  KeyFiles key_files;  ///< what to read again
   StartOptions options;
 };
 

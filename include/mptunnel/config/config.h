@@ -83,6 +83,10 @@ struct ClientConfig {
 struct ServerConfig {
   std::vector<ListenAddress> listen;  ///< at least one
   HostPort target;
+  std::string keys;  ///< the file with a key for each client, as `key_file`; empty: none
+  int keys_line = 0;
+  std::size_t max_clients = 1024;             ///< 1 to kMostClients
+  std::size_t max_clients_per_network = 256;  ///< as max_clients; of those without a key of their own
   CommonConfig common;
 };
 
@@ -98,6 +102,7 @@ struct KeySource {
 /// and where their values come from.
 struct Settings {
   KeySource key_source;
+  KeySource keys_source;  ///< mpserver's keyring: a file, or none
   bool encrypt = true;
   std::string encrypt_origin;  ///< for people: "default", "MPTUNNEL_ENCRYPT", "mpclient.conf:4"
   CipherChoice cipher = CipherChoice::automatic;

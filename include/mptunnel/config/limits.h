@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 #include "mptunnel/base/path_set.h"
 #include "mptunnel/base/time.h"
@@ -27,6 +28,16 @@ inline constexpr std::size_t kMaxExcludedDevices = 64;
 inline constexpr std::size_t kMaxNameWordBytes = 64;
 /// A UNIX socket's address has room for 108 bytes, its final zero included (unix(7)).
 inline constexpr std::size_t kMaxControlPathBytes = 107;
+
+/// Lines of a keyring that name a client.
+inline constexpr std::size_t kMaxKeyringLines = 4096;
+/// Of `max-clients`, and of a key's `max-sessions`.
+inline constexpr std::uint32_t kMostClients = 16384;
+/// Of a key's `max-flows`.
+inline constexpr std::uint32_t kMostFlowsOfKey = 16384;
+/// Of a key's `max-rate`, in bits a second.
+inline constexpr std::uint64_t kLowestRate = 1000;
+inline constexpr std::uint64_t kHighestRate = 1'000'000'000'000;
 
 /// Of `keepalive`.
 inline constexpr Duration kShortestKeepalive = std::chrono::seconds{1};

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "mptunnel/config/config.h"
+#include "mptunnel/config/keyring_file.h"
 
 namespace mptunnel {
 
@@ -69,14 +70,20 @@ std::vector<std::string_view> statement_words(Program program);
 /// "min-paths N"
 std::string synopsis_of(const Statement& statement);
 
-/// A row of the table of a bridge's options, src/config/bridge_line.cpp: `word=VALUE`, or the word alone.
-struct BridgeOption {
+/// A row of a table of options: `word=VALUE`, or the word alone.
+template <typename Target>
+struct LineOption {
   std::string_view word;
   std::string_view form;          ///< how to write it; empty: the word alone
   std::string_view default_text;  ///< what it is like to leave it out
   /// Takes the value, or says what is wrong with it. An option without a value gets an empty one.
-  std::optional<std::string> (*read)(std::string_view value, BridgeConfig& bridge);
+  std::optional<std::string> (*read)(std::string_view value, Target& target);
 };
+/// Those of a bridge: src/config/bridge_line.cpp.
+using BridgeOption = LineOption<BridgeConfig>;
 std::span<const BridgeOption> bridge_options();
+/// Those of a line of the keyring: src/config/keyring_file.cpp.
+using KeyOption = LineOption<KeyringLine>;
+std::span<const KeyOption> key_options();
 
 }  // namespace mptunnel

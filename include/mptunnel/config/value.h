@@ -24,6 +24,14 @@ tl::expected<Duration, std::string> parse_duration(std::string_view word, Durati
 /// In the largest unit that leaves no rest: "5m", "90s", "24h". Parts of a second are left out.
 std::string duration_text(Duration duration);
 
+/// Bits a second: a whole number with kbit, Mbit or Gbit behind it ("500kbit", "10Mbit"), of thousands each;
+/// from `least` to `most`. Small and capital letters are equal.
+tl::expected<std::uint64_t, std::string> parse_rate(std::string_view word, std::uint64_t least,
+                                                    std::uint64_t most);
+
+/// In the largest unit that leaves no rest: "10Mbit".
+std::string rate_text(std::uint64_t bits_per_second);
+
 /// A name's word: 1 to kMaxNameWordBytes letters, digits and . _ - : @
 /// `what` it is, for the error: "name".
 tl::expected<std::string, std::string> parse_name_word(std::string_view word, std::string_view what);

@@ -27,7 +27,8 @@ void log_event(const Event& event, std::string_view bridge = {});
 /// One line with all counters that are not zero, for the end of a program.
 void log_drops(std::string_view where, const DropCounters& drops);
 
-/// The line that says what protects the traffic, at the start of either program.
-void log_protection(bool encrypt, bool has_key);
+/// The line that says what protects the traffic, at the start of either program. `keys` is what there is in
+/// the way of keys, in words; empty if there are none.
+void log_protection(bool encrypt, std::string_view keys);
 
 }  // namespace mptunnel

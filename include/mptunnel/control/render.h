@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <tl/expected.hpp>
 
 #include "mptunnel/control/status.h"
 
@@ -20,9 +21,16 @@ std::string render_table(const Status& status);
 /// The requests that a running program answers; anything else gets a line that begins with kControlError.
 inline constexpr std::string_view kAskTable = "status";
 inline constexpr std::string_view kAskJson = "status json";
+inline constexpr std::string_view kAskReload = "reload";
 inline constexpr std::string_view kControlError = "error: ";
 
-/// The answer to one request. `status` is called if the request needs it.
-std::string answer_request(std::string_view request, const std::function<Status()>& status);
+/// What a request is answered from; the one that it needs is called.
+struct ControlActions {
+  std::function<Status()> status;
+  /// Reads again what can be; what was read, or what is wrong, in lines for people.
+  std::function<tl::expected<std::string, std::string>()> reload;
+};
+/// The answer to one request.
+std::string answer_request(std::string_view request, const ControlActions& actions);
 
 }  // namespace mptunnel

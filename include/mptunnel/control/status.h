@@ -85,16 +85,23 @@ struct ClientStatus {
   std::vector<PathStatus> paths;
 };
 
+/// mpserver's keyring.
+struct KeyringStatus {
+  std::uint64_t clients = 0;
+  std::uint64_t disabled = 0;  ///< of them
+};
+
 struct Status {
   bool is_server = false;
   std::string version;
   Duration uptime{};
   std::string config;  ///< the file, as given; empty in mpserver's form without a file
   std::vector<std::string> listen;
-  SessionStatus session;              ///< mpclient's
-  std::vector<PathStatus> paths;      ///< mpclient's
-  std::string target;                 ///< mpserver's
-  std::vector<ClientStatus> clients;  ///< mpserver's
+  SessionStatus session;                 ///< mpclient's
+  std::vector<PathStatus> paths;         ///< mpclient's
+  std::string target;                    ///< mpserver's
+  std::optional<KeyringStatus> keyring;  ///< mpserver's; nullopt if it has none
+  std::vector<ClientStatus> clients;     ///< mpserver's
   DropCounters drops;
   std::vector<std::string> problems;  ///< of the program as a whole, in words
 };

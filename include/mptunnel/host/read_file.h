@@ -6,6 +6,7 @@
 #include <string_view>
 #include <tl/expected.hpp>
 
+#include "mptunnel/base/secret_text.h"
 #include "mptunnel/crypto/aead.h"
 
 namespace mptunnel {
@@ -25,7 +26,11 @@ struct SecretFileWords {
   std::string_view secret;  ///< "key"
   std::string_view cure;    ///< of a file without a secret: "make one with --genkey"
   std::string_view wanted;  ///< what its line is to be; empty: what parse_key says
+  std::string_view shape;   ///< of one that is too large: "it should have one line, the key"
 };
+/// The whole of a file with secrets, at most `limit_bytes` of it, if load_key_file() would read it.
+tl::expected<SecretText, std::string> read_secret_file(const std::string& path, const SecretFileWords& words,
+                                                       std::size_t limit_bytes);
 /// As load_key_file, for other secrets of 32 bytes.
 tl::expected<SecretKey, std::string> load_secret_file(const std::string& path, const SecretFileWords& words);
 

@@ -107,9 +107,13 @@ class Keyring {
   /// end: they are disabled, or no longer listed and to be erased once nothing refers to them.
   std::vector<KeyAccount*> replace(const ServerKeys& keys);
   void erase_withdrawn();
-  /// Keys of clients that may come.
-  [[nodiscard]] std::size_t enabled() const;
   [[nodiscard]] std::size_t size() const { return accounts_.size(); }
+  /// Clients that have a key of their own, and how many of these are disabled; nullopt without a keyring.
+  struct Clients {
+    std::size_t named = 0;
+    std::size_t disabled = 0;
+  };
+  [[nodiscard]] std::optional<Clients> clients() const;
 
  private:
   struct IsLess {
@@ -120,6 +124,7 @@ class Keyring {
   };
   KeyAccount& account_of(const SecretKey* key);
 
+  bool has_names_ = false;
   std::map<std::optional<SecretKey>, KeyAccount, IsLess> accounts_;
   std::unordered_map<KeyName, KeyAccount*, NameHash> by_name_;
 };

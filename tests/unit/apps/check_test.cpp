@@ -68,6 +68,8 @@ TEST(RenderCheck, SaysWhatMpserverUnderstood) {
             "command line: no mistakes\n"
             "listen      [::1]:2000\n"
             "target      vpn.lan:1194\n"
+            "max clients 1024\n"
+            "per network 256\n"
             "resolve     every 5m\n"
             "dscp        copy\n"
             "key         none\n"
@@ -103,20 +105,27 @@ TEST(RenderCheck, SaysWhereTheStateFileIsAndMakesNone) {
 }
 
 /// The text without where values come from, which a statement that says the default changes.
-std::string check_of(const TemporaryFolder& folder, std::string_view text) {
-  const auto start = load_client_start(with_config(folder.write("c", std::string(text))));
+template <typename Load>
+std::string check_of(Load load, const TemporaryFolder& folder, std::string_view text) {
+  const auto start = load(with_config(folder.write("c", std::string(text))));
   EXPECT_TRUE(start) << text << start.error().lines.front();
   return start ? std::regex_replace(render_check(*start), std::regex(" \\(.*"), "") : "";
 }
 
-TEST(RenderCheck, IsTheSameForADefaultThatIsWritten) {
+template <typename Load>
+void check_defaults(Program program, Load load, const std::string& least) {
   const TemporaryFolder folder;
-  const std::string unset = check_of(folder, "h 1\n");
+  const std::string unset = check_of(load, folder, least);
   for (const Statement& statement : statements()) {
-    if (statement.default_value.empty()) continue;
-    const std::string written = fmt::format("h 1\n{} {}\n", statement.word, statement.default_value);
-    EXPECT_EQ(check_of(folder, written), unset) << written;
+    if (statement.default_value.empty() || !includes(statement.programs, program)) continue;
+    const std::string written = fmt::format("{}{} {}\n", least, statement.word, statement.default_value);
+    EXPECT_EQ(check_of(load, folder, written), unset) << written;
   }
+}
+
+TEST(RenderCheck, IsTheSameForADefaultThatIsWritten) {
+  check_defaults(Program::mpclient, load_client_start, "h 1\n");
+  check_defaults(Program::mpserver, load_server_start, "listen 2000\ntarget h:1\n");
 }
 
 }  // namespace

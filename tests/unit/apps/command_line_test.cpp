@@ -129,6 +129,22 @@ TEST(CommandLine, MakesAKeyWithoutArguments) {
   const auto line = client({"--genkey"}, with_encrypt("1"));
   ASSERT_TRUE(line);
   EXPECT_EQ(line->action, Action::genkey);
+  EXPECT_EQ(line->key_name, "");
+  EXPECT_EQ(server({"--genkey", "alice"})->key_name, "alice");
+}
+
+TEST(CommandLine, ReloadNamesAnInstanceAsStatusDoes) {
+  EXPECT_EQ(server({"--reload"})->action, Action::reload);
+  EXPECT_EQ(server({"--reload", "c"})->config_path, "c");
+  EXPECT_EQ(server({"--reload", "2000"})->status_port, 2000);
+  EXPECT_EQ(server({"--reload", "--control", "/run/s"})->control, "/run/s");
+  EXPECT_FALSE(client({"--reload"}));
+}
+
+TEST(CommandLine, TakesAKeyring) {
+  EXPECT_EQ(server({"--keys", "ring", "2000", "h", "1"})->keys, "ring");
+  EXPECT_EQ(server({"c"})->keys, "");
+  EXPECT_FALSE(client({"--keys", "ring", "c"}));
 }
 
 TEST(CommandLine, StatusNamesAnInstanceAsItWasStarted) {
@@ -325,6 +341,21 @@ INSTANTIATE_TEST_SUITE_P(
                    {"--check", "--genkey"},
                    {"--check and --genkey are two different things to do: give one of them"},
                    {}},
+        MistakeRow{"GenkeyWithAPath",
+                   false,
+                   {"--genkey", "a/b"},
+                   {"--genkey: 'a/b' is not a name: write up to 64 letters, digits and . _ - : @"},
+                   {}},
+        MistakeRow{"StatusAndReload",
+                   true,
+                   {"--status", "--reload", "2000"},
+                   {"--status and --reload are two different things to do: give one of them"},
+                   {}},
+        MistakeRow{"KeysTwice",
+                   true,
+                   {"--keys", "a", "--keys", "b", "c"},
+                   {"--keys is given 2 times: give it once"},
+                   {}},
         MistakeRow{"CheckAndStatus",
                    false,
                    {"--check", "--status", "c"},
@@ -363,8 +394,8 @@ INSTANTIATE_TEST_SUITE_P(
                    {}},
         MistakeRow{"GenkeyWithFile",
                    false,
-                   {"--genkey", "k"},
-                   {"--genkey takes no arguments, and there is 'k'"},
+                   {"--genkey", "k", "l"},
+                   {"--genkey takes one name at most, and there is also 'l'"},
                    {}},
         MistakeRow{
             "KeyInPlaceOfFile",

@@ -33,6 +33,28 @@ TEST(Quantity, DurationsAreSecondsOrHaveAUnit) {
                   "' is not a duration: write a number of seconds, or a number with s, m or h behind it");
 }
 
+TEST(Quantity, RatesHaveAUnitOfBits) {
+  EXPECT_EQ(parse_rate("1kbit", 1000, 1'000'000'000'000), 1000U);
+  EXPECT_EQ(parse_rate("500KBIT", 1000, 1'000'000'000'000), 500'000U);
+  EXPECT_EQ(parse_rate("10Mbit", 1000, 1'000'000'000'000), 10'000'000U);
+  EXPECT_EQ(parse_rate("1000gbit", 1000, 1'000'000'000'000), 1'000'000'000'000U);
+  for (const std::string_view word :
+       {"0kbit", "0Gbit", "1001Gbit", "1000001Mbit", "4294967295Gbit", "99999999999kbit"})
+    EXPECT_EQ(parse_rate(word, 1000, 1'000'000'000'000).error(),
+              "'" + std::string(word) + "' is out of range: write a rate from 1kbit to 1000Gbit");
+  for (const std::string_view word :
+       {"", "10", "kbit", "10 Mbit", "1.5Mbit", "-1kbit", "10Mbps", "10M", "10bit"})
+    EXPECT_EQ(parse_rate(word, 1000, 1'000'000'000'000).error(),
+              "'" + std::string(word) +
+                  "' is not a rate: write a number with kbit, Mbit or Gbit behind it, like 10Mbit");
+}
+
+TEST(Quantity, RatesAreWrittenInTheirLargestWholeUnit) {
+  EXPECT_EQ(rate_text(1'000'000'000), "1Gbit");
+  EXPECT_EQ(rate_text(1'500'000'000), "1500Mbit");
+  EXPECT_EQ(rate_text(1500), "1500bit");
+}
+
 TEST(Quantity, DurationsAreWrittenInTheirLargestWholeUnit) {
   EXPECT_EQ(duration_text(0s), "0s");
   EXPECT_EQ(duration_text(59s), "59s");

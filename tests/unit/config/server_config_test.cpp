@@ -17,7 +17,8 @@ std::vector<std::string> errors_of(std::string_view text) {
 
 TEST(ServerConfig, ReadsEveryStatement) {
   const auto config = parse_server_config(
-      "listen 2000\nlisten [::1]:2001\ntarget vpn.lan:1194\nkey-file k\nencrypt yes\nlog-level error\n",
+      "listen 2000\nlisten [::1]:2001\ntarget vpn.lan:1194\nkey-file k\nencrypt yes\nlog-level error\n"
+      "keys ring\nmax-clients 16384\nmax-clients-per-network 1\n",
       "/etc/s");
   ASSERT_TRUE(config);
   ASSERT_EQ(config->listen.size(), 3U);
@@ -27,6 +28,10 @@ TEST(ServerConfig, ReadsEveryStatement) {
   EXPECT_EQ(config->listen[2].endpoint.to_string(), "[::1]:2001");
   EXPECT_EQ(config->target, (HostPort{"vpn.lan", 1194}));
   EXPECT_EQ(config->common.key_file, "/etc/k");
+  EXPECT_EQ(config->keys, "/etc/ring");
+  EXPECT_EQ(config->keys_line, 7);
+  EXPECT_EQ(config->max_clients, 16384U);
+  EXPECT_EQ(config->max_clients_per_network, 1U);
   EXPECT_EQ(config->common.encrypt, true);
   EXPECT_EQ(config->common.log_level, LogLevel::error);
 }
@@ -161,11 +166,13 @@ INSTANTIATE_TEST_SUITE_P(
                  {"s:4: 'offload' stands on line 3 already: keep one of the two"}},
         ErrorRow{"Unknown",
                  after_good("foo bar"),
-                 {"s:3: 'foo' is not a known statement: write one of listen, target, key-file, encrypt, "
+                 {"s:3: 'foo' is not a known statement: write one of listen, target, key-file, keys, "
+                  "max-clients, max-clients-per-network, encrypt, "
                   "cipher, offload, log-level, resolve-interval, dscp, control"}},
         ErrorRow{"CommandLineInAFile",
                  "2000 127.0.0.1 1194\n",
-                 {"s:1: '2000' is not a known statement: write one of listen, target, key-file, encrypt, "
+                 {"s:1: '2000' is not a known statement: write one of listen, target, key-file, keys, "
+                  "max-clients, max-clients-per-network, encrypt, "
                   "cipher, offload, log-level, resolve-interval, dscp, control",
                   "s:1: there is no 'listen': write 'listen PORT' or 'listen ADDRESS:PORT'",
                   "s:1: there is no 'target': write 'target HOST:PORT'"}}),

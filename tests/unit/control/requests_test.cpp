@@ -5,21 +5,40 @@
 namespace mptunnel {
 namespace {
 
+ControlActions nothing_to_do() {
+  return {[]() -> Status {
+            ADD_FAILURE() << "nobody needs a status";
+            return {};
+          },
+          []() -> tl::expected<std::string, std::string> {
+            ADD_FAILURE() << "nobody wants a reload";
+            return "";
+          }};
+}
+
 TEST(Requests, AreAnsweredWithTheStatusAsAsked) {
   Status status;
   status.version = "1.0.0";
-  const auto collect = [&status] { return status; };
-  EXPECT_EQ(answer_request("status", collect), render_table(status));
-  EXPECT_EQ(answer_request("status json", collect), render_json(status));
+  ControlActions actions = nothing_to_do();
+  actions.status = [&status] { return status; };
+  EXPECT_EQ(answer_request("status", actions), render_table(status));
+  EXPECT_EQ(answer_request("status json", actions), render_json(status));
 }
 
-TEST(Requests, UnknownOneCollectsNothing) {
-  const auto collect = []() -> Status {
-    ADD_FAILURE() << "nobody needs a status";
-    return {};
+TEST(Requests, ReloadSaysWhatWasReadOrWhatIsWrong) {
+  ControlActions actions = nothing_to_do();
+  actions.reload = [] { return tl::expected<std::string, std::string>("read again: 2 clients"); };
+  EXPECT_EQ(answer_request("reload", actions), "read again: 2 clients\n");
+  actions.reload = []() -> tl::expected<std::string, std::string> {
+    return tl::make_unexpected("k:3: wrong");
   };
-  for (const char* request : {"", "Status", "status ", "quit"}) {
-    EXPECT_EQ(answer_request(request, collect), "error: the requests are 'status' and 'status json'\n");
+  EXPECT_EQ(answer_request("reload", actions), "error: k:3: wrong\n");
+}
+
+TEST(Requests, UnknownOneCausesNothing) {
+  for (const char* request : {"", "Status", "status ", "quit", "reload now"}) {
+    EXPECT_EQ(answer_request(request, nothing_to_do()),
+              "error: the requests are 'status', 'status json' and 'reload'\n");
   }
 }
 

@@ -182,6 +182,7 @@ Status server_status() {
   status.uptime = 61s;
   status.listen = {"0.0.0.0:2000"};
   status.target = "127.0.0.1:1194";
+  status.keyring = {12, 1};
   SessionStatus dormant;
   dormant.state = SessionState::dormant;
   dormant.flows = 1;
@@ -213,6 +214,7 @@ TEST(RenderTable, ShowsEachClientOfAServer) {
             R"(mpserver  1.0.0, up for 1 min
 listen    0.0.0.0:2000
 target    127.0.0.1:1194
+keyring   12 clients, 1 disabled
 
 client    a1b2c3d4
 session   established for 2 h 13 min, AES-256-GCM, key set, keys 45 s old
@@ -232,9 +234,9 @@ no paths
 TEST(RenderTable, SaysThatThereAreNoClients) {
   Status status = server_status();
   status.clients.clear();
-  EXPECT_EQ(
-      render_table(status),
-      "mpserver  1.0.0, up for 1 min\nlisten    0.0.0.0:2000\ntarget    127.0.0.1:1194\nclients   none\n");
+  EXPECT_EQ(render_table(status),
+            "mpserver  1.0.0, up for 1 min\nlisten    0.0.0.0:2000\ntarget    127.0.0.1:1194\nkeyring   12 "
+            "clients, 1 disabled\nclients   none\n");
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -368,12 +370,14 @@ TEST(RenderJson, HasWhatIsPromisedOfAServer) {
   const std::string text = render_json(server_status());
   EXPECT_EQ(names_in_order(text),
             (std::vector<std::string>{"program", "version", "uptime_s", "config", "listen", "target",
-                                      "clients", "drops", "problems"}));
+                                      "keyring", "clients", "drops", "problems"}));
   const json object = json::parse(text);
   EXPECT_EQ(object["target"], "127.0.0.1:1194");
   ASSERT_EQ(object["clients"].size(), 2U);
   for (const json& client : object["clients"]) expect_kinds(client["session"], kSession, "session");
   EXPECT_EQ(object["clients"][0]["client"], "a1b2c3d4");
+  EXPECT_EQ(object["keyring"]["clients"], 12);
+  EXPECT_EQ(object["keyring"]["disabled"], 1);
   EXPECT_TRUE(object["clients"][0]["key_name"].is_null());
   EXPECT_EQ(object["clients"][1]["key_name"], "alice");
   EXPECT_EQ(object["clients"][0]["paths"].size(), 1U);

@@ -81,7 +81,9 @@ TEST(Keyring, ReplacingKeepsTheAccountsThatStay) {
   EXPECT_EQ(keys.size(), 4U);
   keys.erase_withdrawn();
   EXPECT_EQ(keys.size(), 3U);
-  EXPECT_EQ(keys.enabled(), 2U);
+  ASSERT_TRUE(keys.clients());
+  EXPECT_EQ(keys.clients()->named, 3U);
+  EXPECT_EQ(keys.clients()->disabled, 1U);
 }
 
 TEST(Keyring, SharedKeyCanBeReplaced) {

@@ -1,4 +1,4 @@
-#include "mptunnel/apps/ask_status.h"
+#include "mptunnel/apps/ask_instance.h"
 
 #include <gtest/gtest.h>
 

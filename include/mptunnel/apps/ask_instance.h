@@ -1,4 +1,5 @@
-// --status: finds the control socket of a running instance, asks it and prints the answer. It reads no key.
+// --status and --reload: finds the control socket of a running instance, asks it and prints the answer. It
+// reads no key.
 #pragma once
 
 #include <cstdio>
@@ -17,9 +18,9 @@ struct FoundSocket {
 };
 
 /// Which socket to ask: that of --control; the argument itself if it is a socket; that of the configuration
-/// or the port; else that of the only running instance. `line` is one for Action::status. The error's exit
-/// code is kExitUsage if the command line or the configuration has to be corrected, kExitSystem if nothing
-/// runs.
+/// or the port; else that of the only running instance. `line` is one for Action::status or Action::reload.
+/// The error's exit code is kExitUsage if the command line or the configuration has to be corrected,
+/// kExitSystem if nothing runs.
 tl::expected<FoundSocket, StartError> find_instance(const std::string& program, const CommandLine& line,
                                                     const RuntimeUser& user);
 
@@ -32,6 +33,6 @@ void print(std::string_view answer, bool is_json, std::FILE* file);
 
 /// Asks and prints what is printable; returns the exit code. Only a socket of this user or of root is asked,
 /// by root also one that is named.
-int ask_status(const std::string& program, const CommandLine& line);
+int ask_instance(const std::string& program, const CommandLine& line);
 
 }  // namespace mptunnel

@@ -1,4 +1,4 @@
-#include "mptunnel/apps/ask_status.h"
+#include "mptunnel/apps/ask_instance.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -160,11 +160,14 @@ void print(std::string_view answer, bool is_json, std::FILE* file) {
   }
 }
 
-int ask_status(const std::string& program, const CommandLine& line) {
+int ask_instance(const std::string& program, const CommandLine& line) {
   const auto found = find_instance(program, line, current_user());
   if (!found) return report(found.error());
   const ControlAsker asker{.named = found->is_named};
-  const auto answer = ask_control(found->path, line.json ? kAskJson : kAskTable, kPatience, asker);
+  const std::string_view request = line.action == Action::reload ? kAskReload
+                                   : line.json                   ? kAskJson
+                                                                 : kAskTable;
+  const auto answer = ask_control(found->path, request, kPatience, asker);
   if (!answer) return report({kExitSystem, {fmt::format("{}: {}", program, answer.error())}});
   const bool is_error = answer->starts_with(kControlError);
   print(*answer, line.json && !is_error, is_error ? stderr : stdout);

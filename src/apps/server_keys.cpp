@@ -1,0 +1,99 @@
+#include "mptunnel/apps/server_keys.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "mptunnel/config/keyring_file.h"
+#include "mptunnel/config/limits.h"
+#include "mptunnel/crypto/key.h"
+#include "mptunnel/host/read_file.h"
+
+namespace mptunnel {
+namespace {
+
+/// Reads the keys of a keyring's lines, in their order, and finds those that stand there twice.
+class KeyReader {
+ public:
+  explicit KeyReader(const std::optional<SecretKey>& shared) : shared_(shared) {}
+
+  std::optional<std::string> read(std::string_view text) {
+    auto key = parse_key(text);
+    if (!key) return std::move(key.error());
+    if (shared_ && shared_->bytes == key->bytes)
+      return "this is the key that all clients share: make another";
+    for (const SecretKey& other : keys_) {
+      if (other.bytes == key->bytes) return "another client has this key already: give each its own";
+    }
+    keys_.push_back(*key);
+    return std::nullopt;
+  }
+  /// One for each line, if nothing was wrong.
+  [[nodiscard]] const std::vector<SecretKey>& keys() const { return keys_; }
+
+ private:
+  const std::optional<SecretKey>& shared_;
+  std::vector<SecretKey> keys_;
+};
+
+NamedKey named_key(KeyringLine line, const SecretKey& key) {
+  NamedKey named{std::move(line.name), key, {}, line.is_disabled};
+  if (line.max_sessions) named.quota.max_sessions = *line.max_sessions;
+  if (line.max_flows) named.quota.max_flows = *line.max_flows;
+  named.quota.max_rate = line.max_rate;
+  return named;
+}
+
+tl::expected<std::vector<NamedKey>, std::vector<std::string>> load_keyring(
+    const std::string& path, const std::optional<SecretKey>& shared) {
+  const auto text = read_secret_file(
+      path, {"keyring", "keys", "", "", "it should have a line for each client"}, kMaxConfigBytes);
+  if (!text) return tl::make_unexpected(std::vector{text.error()});
+  KeyReader keys(shared);
+  auto lines = parse_keyring(text->text(), path, [&](std::string_view key) { return keys.read(key); });
+  if (!lines) {
+    std::vector<std::string> mistakes;
+    for (const ConfigError& mistake : lines.error()) mistakes.push_back(to_string(mistake));
+    return tl::make_unexpected(std::move(mistakes));
+  }
+  std::vector<NamedKey> named;
+  for (std::size_t i = 0; i < lines->size(); ++i)
+    named.push_back(named_key(std::move((*lines)[i]), keys.keys()[i]));
+  return named;
+}
+
+}  // namespace
+
+tl::expected<ServerKeys, std::vector<std::string>> load_server_keys(const KeyFiles& files) {
+  ServerKeys keys;
+  std::vector<std::string> mistakes;
+  keys.shared = files.fixed;
+  if (!files.shared.empty()) {
+    if (auto shared = load_key_file(files.shared)) {
+      keys.shared = *shared;
+    } else {
+      mistakes.push_back(std::move(shared.error()));
+    }
+  }
+  if (!files.keyring.empty()) {
+    if (auto named = load_keyring(files.keyring, keys.shared)) {
+      keys.named = std::move(*named);
+    } else {
+      for (std::string& mistake : named.error()) mistakes.push_back(std::move(mistake));
+    }
+  }
+  if (!mistakes.empty()) return tl::make_unexpected(std::move(mistakes));
+  return keys;
+}
+
+std::string describe(bool has_shared, const std::optional<Keyring::Clients>& clients) {
+  std::string text = has_shared ? "a key is set" : "";
+  if (!clients) return text;
+  if (has_shared) text += ", and ";
+  text += clients->named == 1 ? "1 client has a key of its own"
+                              : fmt::format("{} clients have keys of their own", clients->named);
+  if (clients->disabled > 0) text += fmt::format(" ({} disabled)", clients->disabled);
+  return text;
+}
+
+}  // namespace mptunnel

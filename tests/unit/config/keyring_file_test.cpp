@@ -1,0 +1,122 @@
+#include "mptunnel/config/keyring_file.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "mptunnel/config/limits.h"
+#include "mptunnel/config/statement.h"
+
+namespace mptunnel {
+namespace {
+
+const std::string kKey = std::string(43, 'A') + "=";
+const std::string kOther = std::string(42, 'A') + "E=";
+
+std::vector<std::string> errors_of(const std::string& text, const KeyCheck& check = {}) {
+  std::vector<std::string> lines;
+  const auto keyring = parse_keyring(text, "k", check);
+  if (!keyring) {
+    for (const ConfigError& error : keyring.error()) lines.push_back(to_string(error));
+  }
+  return lines;
+}
+
+TEST(KeyringFile, ReadsAClientALine) {
+  const auto keyring = parse_keyring("# who\n\nalice " + kKey + "\n bob\t" + kOther +
+                                         " max-flows=10 max-rate=5Mbit max-sessions=2 disabled # gone\r\n",
+                                     "k");
+  ASSERT_TRUE(keyring);
+  ASSERT_EQ(keyring->size(), 2U);
+  const KeyringLine& alice = (*keyring)[0];
+  EXPECT_EQ(alice.name, "alice");
+  EXPECT_EQ(alice.key, kKey);
+  EXPECT_EQ(alice.line, 3);
+  EXPECT_FALSE(alice.max_sessions || alice.max_flows || alice.max_rate || alice.is_disabled);
+  const KeyringLine& bob = (*keyring)[1];
+  EXPECT_EQ(bob.key, kOther);
+  EXPECT_EQ(bob.max_sessions, 2U);
+  EXPECT_EQ(bob.max_flows, 10U);
+  EXPECT_EQ(bob.max_rate, 5'000'000U);
+  EXPECT_TRUE(bob.is_disabled);
+}
+
+TEST(KeyringFile, MayBeEmpty) {
+  const auto keyring = parse_keyring("# nobody yet\n", "k");
+  ASSERT_TRUE(keyring);
+  EXPECT_TRUE(keyring->empty());
+}
+
+struct ErrorRow {
+  const char* name;
+  std::string text;
+  std::vector<std::string> errors;
+};
+void PrintTo(const ErrorRow& row, std::ostream* out) {
+  *out << row.name;
+}
+
+class KeyringFileErrors : public testing::TestWithParam<ErrorRow> {};
+
+TEST_P(KeyringFileErrors, SayWhatIsWrongAndWhatWouldBeRight) {
+  EXPECT_EQ(errors_of(GetParam().text), GetParam().errors);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, KeyringFileErrors,
+    testing::Values(
+        ErrorRow{"KeyAlone", kKey, {"k:1: the name stands before the key: write a client as 'NAME KEY'"}},
+        ErrorRow{"KeyFirst",
+                 kKey + " alice",
+                 {"k:1: the name stands before the key: write a client as 'NAME KEY'"}},
+        ErrorRow{"NameAlone", "alice", {"k:1: there is only one word: write a client as 'NAME KEY'"}},
+        ErrorRow{"NameTwice",
+                 "a " + kKey + "\nb " + kKey + "\na " + kOther,
+                 {"k:3: 'a' stands on line 1 already: give each client a name of its own"}},
+        ErrorRow{"NameOfOtherLetters",
+                 "a/b " + kKey,
+                 {"k:1: the first word is not a name: write up to 64 letters, digits and . _ - : @"}},
+        ErrorRow{"Options",
+                 "a " + kKey + " max-flow=1 max-flows=0 max-rate disabled=yes x\nb " + kKey +
+                     " disabled disabled max-sessions=16385",
+                 {"k:1: 'max-flow=1' is not a known option: did you mean 'max-flows='?",
+                  "k:1: '0' is out of range: write a number from 1 to 16384",
+                  "k:1: option 'max-rate' says nothing: write it in one word without blanks, max-rate=RATE",
+                  "k:1: option 'disabled' takes no value: write 'disabled' alone",
+                  "k:1: word 7 is not a known option: a client has max-sessions=, max-flows=, max-rate= and "
+                  "disabled",
+                  "k:2: option 'disabled' stands twice on this line: keep one of the two",
+                  "k:2: '16385' is out of range: write a number from 1 to 16384"}}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+TEST(KeyringFile, KeysAreJudgedByTheCheckAndStandInNoMessage) {
+  const auto refuse = [](std::string_view key) -> std::optional<std::string> {
+    if (key == kOther) return std::nullopt;
+    return "no good";
+  };
+  EXPECT_EQ(errors_of("a " + kKey + "\nb " + kOther, refuse), std::vector<std::string>{"k:1: no good"});
+  const std::string half = kKey.substr(22);
+  for (const std::string& error : errors_of("a " + half + " " + half, refuse))
+    EXPECT_EQ(error.find(half), std::string::npos) << error;
+  for (const std::string& error :
+       errors_of("a b " + kKey + "\n" + kKey + " " + kKey + "\n" + kKey + "=", refuse))
+    EXPECT_EQ(error.find(std::string(20, 'A')), std::string::npos) << error;
+}
+
+TEST(KeyringFile, HasAtMostSoManyClients) {
+  std::string text;
+  for (std::size_t i = 1; i <= kMaxKeyringLines; ++i) text += fmt::format("c{} {}\n", i, kKey);
+  EXPECT_TRUE(parse_keyring(text, "k"));
+  EXPECT_EQ(errors_of(text + "more " + kKey + "\nand " + kKey + "\n"),
+            std::vector<std::string>{"k:4097: this is client 4097: write at most 4096"});
+}
+
+TEST(KeyOptions, AreTakenAsTheirFormSays) {
+  for (const KeyOption& option : key_options()) {
+    EXPECT_TRUE(option.form.empty() || option.form.starts_with(std::string(option.word) + "="))
+        << option.word;
+    EXPECT_FALSE(option.default_text.empty()) << option.word;
+  }
+}
+
+}  // namespace
+}  // namespace mptunnel
