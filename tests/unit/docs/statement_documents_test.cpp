@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <regex>
 #include <set>
+#include <span>
 
 #include "mptunnel/apps/command_options.h"
 #include "mptunnel/config/statement.h"
@@ -81,22 +82,32 @@ TEST(StatementDocuments, TableHasARowForEachStatement) {
   EXPECT_EQ(documented.size(), expected.size());
 }
 
-TEST(StatementDocuments, TableHasARowForEachBridgeOption) {
-  const auto documented = rows_of("| bridge option | meaning | default |");
+/// Holds the table with this heading against the options at the end of a line.
+template <typename Target>
+void expect_rows(std::string_view heading, std::span<const LineOption<Target>> options) {
+  const auto documented = rows_of(heading);
   std::set<std::string> words;
   for (const TableRow& row : documented) {
     ASSERT_EQ(row.size(), 3U);
     const std::string option = test::quoted_words(row[0]).at(0);
     words.insert(option.substr(0, option.find('=')));
   }
-  for (const BridgeOption& option : bridge_options()) {
+  for (const LineOption<Target>& option : options) {
     const std::string start = fmt::format("`{}{}", option.word, option.form.empty() ? "`" : "=");
     const bool is_there = std::any_of(documented.begin(), documented.end(), [&](const TableRow& row) {
       return row[0].starts_with(start) && row[2].find(option.default_text) != std::string::npos;
     });
     EXPECT_TRUE(is_there) << option.word << ": " << option.default_text;
   }
-  EXPECT_EQ(words.size(), bridge_options().size());
+  EXPECT_EQ(words.size(), options.size());
+}
+
+TEST(StatementDocuments, TableHasARowForEachBridgeOption) {
+  expect_rows("| bridge option | meaning | default |", bridge_options());
+}
+
+TEST(StatementDocuments, TableHasARowForEachOptionOfTheKeyring) {
+  expect_rows("| keyring option | meaning | default |", key_options());
 }
 
 TEST(StatementDocuments, TableHasEachOptionAndVariable) {
@@ -163,14 +174,25 @@ TEST(StatementDocuments, FileInConfShowsEachStatement) {
   }
 }
 
-TEST(StatementDocuments, ManualPageHasEachBridgeOption) {
+/// Holds the entries within an entry of a manual page against the options at the end of a line.
+template <typename Target>
+void expect_nested_entries(const std::string& page, std::span<const LineOption<Target>> options) {
+  const auto entries = test::manual_entries(document(page));
   std::set<std::string> documented;
-  for (const ManualEntry& entry : test::manual_entries(document("docs/man/mpclient.conf.5"))) {
+  for (const ManualEntry& entry : entries) {
     if (entry.is_nested) documented.insert(entry.term.substr(0, entry.term.find('=')));
   }
   std::set<std::string> expected;
-  for (const BridgeOption& option : bridge_options()) expected.insert(std::string(option.word));
-  EXPECT_EQ(documented, expected);
+  for (const LineOption<Target>& option : options) expected.insert(std::string(option.word));
+  EXPECT_EQ(documented, expected) << page;
+}
+
+TEST(StatementDocuments, ManualPageHasEachBridgeOption) {
+  expect_nested_entries("docs/man/mpclient.conf.5", bridge_options());
+}
+
+TEST(StatementDocuments, ManualPageHasEachOptionOfTheKeyring) {
+  expect_nested_entries("docs/man/mpserver.conf.5", key_options());
 }
 
 TEST(StatementDocuments, ManualPageHasEachOptionAndVariable) {
