@@ -27,7 +27,7 @@ import traceback
 SKIPPED = 77
 OUR_PROGRAMS = ("mpclient", "mpserver", "lossy_bridge", "udp_probe")
 # With one of these a program asks or prints and ends; or its socket is the test's business.
-ENDS_BY_ITSELF = {"--control", "--status", "--check", "--genkey", "--version", "--help"}
+ENDS_BY_ITSELF = {"--control", "--status", "--reload", "--check", "--genkey", "--version", "--help"}
 # Below 10240, the first port that mpclient and mpserver choose by themselves, and below the ephemeral ones.
 FIRST_PORT, PORTS_PER_BLOCK, PORT_BLOCKS = 2048, 128, 64
 CRASHED = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:|[Aa]ssertion|terminate called")

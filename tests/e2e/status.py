@@ -17,7 +17,7 @@ PATH = {"id", "name", "state", "problem", "standby", "remote", "local", "device"
 SESSION = {"state", "age_s", "cipher", "encrypted", "key", "key_age_s", "flows", "datagrams_in", "datagrams_out",
            "duplicates_dropped", "forced_closings", "residual_loss", "fragmented", "largest_whole"}
 CLIENT = {"program", "version", "uptime_s", "config", "listen", "session", "paths", "drops", "problems"}
-SERVER = {"program", "version", "uptime_s", "config", "listen", "target", "clients", "drops", "problems"}
+SERVER = {"program", "version", "uptime_s", "config", "listen", "target", "keyring", "clients", "drops", "problems"}
 
 
 def ask(test, program, *arguments, code=0, env=None):
@@ -104,7 +104,8 @@ def what_both_ends_tell(test):
     check_names(server, SERVER, "mpserver")
     check((server["program"], server["config"], server["target"]) == ("mpserver", "", f"127.0.0.1:{echo.port}"), "mpserver")
     check(len(server["clients"]) == 1, f"{len(server['clients'])} clients")
-    check_names(server["clients"][0], {"client", "session", "paths"}, "a client")
+    check_names(server["clients"][0], {"client", "key_name", "session", "paths"}, "a client")
+    check((server["keyring"], server["clients"][0]["key_name"]) == (None, None), "a keyring where there is none")
     check_names(server["clients"][0]["session"], SESSION, "a client's session")
     check_paths(server["clients"][0]["paths"], 3)
     session = server["clients"][0]["session"]
