@@ -52,7 +52,7 @@ bool is_socket(const std::string& path) {
   return stat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
-tl::expected<FoundSocket, StartError> find_only_instance(const std::string& program,
+tl::expected<FoundSocket, StartError> find_only_instance(const std::string& program, Action action,
                                                          const std::string& folder) {
   const std::vector<std::string> running = running_instances(folder, program);
   if (running.size() == 1) return FoundSocket{running.front()};
@@ -62,7 +62,8 @@ tl::expected<FoundSocket, StartError> find_only_instance(const std::string& prog
   }
   std::vector<std::string> lines{fmt::format("{}: several instances run; say which one to ask:", program)};
   for (const std::string& path : running)
-    lines.push_back(fmt::format("  {} --status --control {}", program, path));
+    lines.push_back(fmt::format("  {} {} --control {}", program,
+                                action == Action::reload ? "--reload" : "--status", path));
   return error(kExitUsage, std::move(lines));
 }
 
@@ -127,7 +128,7 @@ tl::expected<FoundSocket, StartError> find_instance(const std::string& program, 
   if (instance && !instance->control.empty()) return FoundSocket{instance->control, !line.control.empty()};
   const auto folder = control_folder(user, false);
   if (!folder) return error(kExitSystem, {fmt::format("{}: {}", program, folder.error())});
-  if (!instance) return find_only_instance(program, *folder);
+  if (!instance) return find_only_instance(program, line.action, *folder);
   return FoundSocket{*folder + '/' + control_socket_name(program, instance->port)};
 }
 

@@ -62,6 +62,10 @@ TEST(FindInstance, TakesTheOneThatRuns) {
                 "mpclient: several instances run; say which one to ask:",
                 "  mpclient --status --control " + (folder / "mptunnel/mpclient-3000.sock"),
                 "  mpclient --status --control " + (folder / "mptunnel/mpclient-3002.sock")}));
+  CommandLine reload = asking();
+  reload.action = Action::reload;
+  EXPECT_EQ(find_instance("mpclient", reload, user).error().lines[1],
+            "  mpclient --reload --control " + (folder / "mptunnel/mpclient-3000.sock"));
 }
 
 TEST(FindInstance, FollowsTheConfiguration) {
