@@ -95,9 +95,20 @@ tl::expected<std::string, std::string> read_file(const std::string& path, std::s
   return content;
 }
 
+tl::expected<SecretKey, std::string> read_secret(std::string_view text, const SecretFileWords& words) {
+  const auto lines = key_lines(text);
+  if (lines.empty()) return tl::unexpected(fmt::format("has no {} in it: {}", words.secret, words.cure));
+  if (lines.size() > 1)
+    return tl::unexpected(
+        fmt::format("has more than one line that could be the {}: leave one", words.secret));
+  auto key = parse_key(lines.front());
+  if (!key)
+    return tl::unexpected(fmt::format("is not right: {}", words.wanted.empty() ? key.error() : words.wanted));
+  return key;
+}
+
 tl::expected<SecretKey, std::string> load_key_file(const std::string& path) {
-  return load_secret_file(
-      path, {"key file", "key", "make one with --genkey", "", "it should have one line, the key"});
+  return load_secret_file(path, kKeyFileWords);
 }
 
 tl::expected<SecretText, std::string> read_secret_file(const std::string& path, const SecretFileWords& words,
@@ -122,18 +133,10 @@ tl::expected<SecretText, std::string> read_secret_file(const std::string& path, 
 }
 
 tl::expected<SecretKey, std::string> load_secret_file(const std::string& path, const SecretFileWords& words) {
-  const auto problem = [&](std::string_view what) {
-    return tl::unexpected(fmt::format("{} {} {}", words.file, path, what));
-  };
   const auto text = read_secret_file(path, words, kMaxKeyFileBytes);
   if (!text) return tl::unexpected(text.error());
-  const auto lines = key_lines(text->text());
-  if (lines.empty()) return problem(fmt::format("has no {} in it: {}", words.secret, words.cure));
-  if (lines.size() > 1)
-    return problem(fmt::format("has more than one line that could be the {}: leave one", words.secret));
-  auto key = parse_key(lines.front());
-  if (!key)
-    return problem(fmt::format("is not right: {}", words.wanted.empty() ? key.error() : words.wanted));
+  auto key = read_secret(text->text(), words);
+  if (!key) return tl::unexpected(fmt::format("{} {} {}", words.file, path, key.error()));
   return *key;
 }
 

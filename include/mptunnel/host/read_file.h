@@ -14,12 +14,6 @@ namespace mptunnel {
 /// A whole file, at most `limit_bytes` of it. The error is "PATH: cannot be read: REASON".
 tl::expected<std::string, std::string> read_file(const std::string& path, std::size_t limit_bytes);
 
-/// The one line of the file that is neither empty nor a comment (#), as parse_key reads it. Refused is a file
-/// that is open to group or others in any way, that belongs to another user than this one or root, that is no
-/// regular file, is larger than 4096 bytes or has more than one such line; the error names the file and says
-/// what to do (`chmod 600 FILE`).
-tl::expected<SecretKey, std::string> load_key_file(const std::string& path);
-
 /// How messages call a file with one secret, and what to do about it.
 struct SecretFileWords {
   std::string_view file;    ///< "key file"
@@ -28,6 +22,17 @@ struct SecretFileWords {
   std::string_view wanted;  ///< what its line is to be; empty: what parse_key says
   std::string_view shape;   ///< of one that is too large: "it should have one line, the key"
 };
+inline constexpr SecretFileWords kKeyFileWords{"key file", "key", "make one with --genkey", "",
+                                               "it should have one line, the key"};
+
+/// The secret of 32 bytes in the text of a file: the one line that is neither empty nor a comment (#), as
+/// parse_key reads it. The error goes on from "key file FILE", and repeats nothing of the text.
+tl::expected<SecretKey, std::string> read_secret(std::string_view text, const SecretFileWords& words);
+
+/// The key in this file, as read_secret finds it. Refused is a file that is open to group or others in any
+/// way, that belongs to another user than this one or root, that is no regular file, or is larger than 4096
+/// bytes; the error names the file and says what to do (`chmod 600 FILE`).
+tl::expected<SecretKey, std::string> load_key_file(const std::string& path);
 /// The whole of a file with secrets, at most `limit_bytes` of it, if load_key_file() would read it.
 tl::expected<SecretText, std::string> read_secret_file(const std::string& path, const SecretFileWords& words,
                                                        std::size_t limit_bytes);
