@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "fuzz/targets.h"
 #include "mptunnel/wire/frame.h"
 
 namespace {
@@ -41,11 +42,13 @@ void check(const Frame& frame, ConstBytes packet) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const ConstBytes packet(data, size);
-  FrameReader reader(packet);
-  while (const auto frame = reader.next()) check(*frame, packet);
+namespace mptunnel::fuzz {
+
+void fuzz_frame(ConstBytes input) {
+  FrameReader reader(input);
+  while (const auto frame = reader.next()) check(*frame, input);
   const FrameError error = reader.error();
   MPT_ASSERT(!reader.next() && reader.error() == error);
-  return 0;
 }
+
+}  // namespace mptunnel::fuzz

@@ -2,6 +2,7 @@
 // read again as the same.
 #include <algorithm>
 
+#include "fuzz/targets.h"
 #include "mptunnel/base/assert.h"
 #include "mptunnel/wire/handshake.h"
 
@@ -30,11 +31,13 @@ void check_payload(ConstBytes bytes, std::size_t at_least) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const ConstBytes bytes(data, size);
-  check_prefix(bytes);
+namespace mptunnel::fuzz {
+
+void fuzz_handshake(ConstBytes input) {
+  check_prefix(input);
   // Padding never changes what is read: the size asked for follows the input.
-  check_payload(bytes, size);
-  check_payload(bytes, size == 0 ? 0 : 16 * std::size_t{bytes.front()});
-  return 0;
+  check_payload(input, input.size());
+  check_payload(input, input.empty() ? 0 : 16 * std::size_t{input.front()});
 }
+
+}  // namespace mptunnel::fuzz

@@ -2,17 +2,19 @@
 #include <algorithm>
 #include <array>
 
+#include "fuzz/targets.h"
 #include "mptunnel/base/assert.h"
 #include "mptunnel/wire/header.h"
 #include "mptunnel/wire/limits.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace mptunnel;
-  const ConstBytes packet(data, size);
-  const auto header = decode_header(packet);
-  if (!header) return 0;
+namespace mptunnel::fuzz {
+
+void fuzz_header(ConstBytes input) {
+  const auto header = decode_header(input);
+  if (!header) return;
   std::array<std::uint8_t, kHeaderBytes> again{};
   encode_header(*header, again);
-  MPT_ASSERT(std::equal(again.begin(), again.end(), packet.begin()));
-  return 0;
+  MPT_ASSERT(std::equal(again.begin(), again.end(), input.begin()));
 }
+
+}  // namespace mptunnel::fuzz

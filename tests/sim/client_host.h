@@ -56,8 +56,8 @@ class ClientHost {
   /// The end of the run: nothing waits in the program any more, so its books must balance.
   void end();
   void stall(Duration time);
-  /// The kernel takes everything from now on.
-  void stop_refusals() { options_.driver.refusals_percent = 0; }
+  /// How many of its sends the kernel refuses from now on, wholly or in part.
+  void set_refusals(double percent) { options_.driver.refusals_percent = percent; }
   [[nodiscard]] bool is_running() const { return program_ != nullptr; }
   [[nodiscard]] ClientEngine& engine() { return program_->engine; }
   [[nodiscard]] ProcessNumber process() const { return program_->number; }

@@ -116,11 +116,11 @@ void Run::repair() {
       client.lane(path).up->set_options(Disturber::calm_link(random_));
       client.lane(path).down->set_options(Disturber::calm_link(random_));
     }
-    client.stop_refusals();
+    client.set_refusals(0);
     if (!client.is_running()) client.start();
     for (std::size_t path = 0; path < client.paths(); ++path) client.set_path_available(path, true);
   }
-  world_.server().stop_refusals();
+  world_.server().set_refusals(0);
   if (!world_.server().is_running()) world_.server().start();
   // At least one application of each client is in use, and no more than the table has room for.
   for (const auto& application : world_.traffic().applications()) {

@@ -1,0 +1,79 @@
+// Any bytes as the content of a key file: it is the one key in it, or an error that tells nothing of what
+// stands there.
+#include <algorithm>
+#include <string>
+
+#include "fuzz/input.h"
+#include "fuzz/targets.h"
+#include "mptunnel/base/assert.h"
+#include "mptunnel/crypto/key.h"
+#include "mptunnel/host/read_file.h"
+
+namespace mptunnel::fuzz {
+namespace {
+
+constexpr std::string_view kBlanks = " \t\r\n";
+
+/// The base64 of a key (RFC 4648, section 4), once more and without OpenSSL.
+std::string base64_of(const SecretKey& key) {
+  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  std::uint32_t bits = 0;
+  unsigned count = 0;
+  for (const std::uint8_t byte : key.bytes) {
+    bits = bits << 8U | byte;
+    for (count += 8; count >= 6; count -= 6) text += kLetters[bits >> (count - 6) & 63U];
+  }
+  text += kLetters[bits << (6 - count) & 63U];
+  return text + '=';
+}
+
+std::string_view trimmed(std::string_view line) {
+  const std::size_t first = line.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos) return {};
+  return line.substr(first, line.find_last_not_of(kBlanks) - first + 1);
+}
+
+/// The lines that say something, without the blanks around them.
+std::vector<std::string_view> lines_of(std::string_view text) {
+  std::vector<std::string_view> lines;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = trimmed(text.substr(0, end));
+    if (!line.empty() && line.front() != '#') lines.push_back(line);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
+}
+
+/// No error depends on the letters of a text, only on how many there are.
+void check_error(const std::string& error, const std::string& of_as_long) {
+  MPT_ASSERT(!error.empty() && error == of_as_long);
+  MPT_ASSERT(std::all_of(error.begin(), error.end(), [](char c) { return c >= ' ' && c <= '~'; }));
+}
+
+}  // namespace
+
+void fuzz_key_file(ConstBytes input) {
+  const std::string_view text = text_of(input);
+  const auto lines = lines_of(text);
+  const auto key = read_secret(text, kKeyFileWords);
+  if (key) {
+    MPT_ASSERT(lines.size() == 1 && lines.front() == base64_of(*key));
+    return;
+  }
+  // The same file with other letters, of which none makes a key.
+  std::string masked(text);
+  for (const std::string_view line : lines)
+    std::fill_n(masked.begin() + (line.data() - text.data()), line.size(), '!');
+  const auto other = read_secret(masked, kKeyFileWords);
+  MPT_ASSERT(!other);
+  check_error(key.error(), other.error());
+  for (const std::string_view line : lines) {
+    const auto alone = parse_key(line);
+    MPT_ASSERT(!alone || lines.size() > 1);
+    if (!alone) check_error(alone.error(), parse_key(std::string(line.size(), '!')).error());
+  }
+}
+
+}  // namespace mptunnel::fuzz
