@@ -14,6 +14,7 @@ using namespace mptunnel;
 ConstBytes payload_of(const Frame& frame) {
   if (const auto* datagram = std::get_if<DatagramFrame>(&frame)) return datagram->payload;
   if (const auto* fragment = std::get_if<FragmentFrame>(&frame)) return fragment->bytes;
+  if (const auto* handshake = std::get_if<HandshakeFrame>(&frame)) return handshake->packet;
   return {};
 }
 
