@@ -17,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kBudget = std::size_t{160} << 10U;
-constexpr std::size_t kMostSteps = 100;
+constexpr std::size_t kMostSteps = 60;
 constexpr std::uint32_t kUnit = 50;  ///< of totals, offsets and lengths, so that fragments meet
 
 /// What came of one packet.
@@ -84,7 +84,7 @@ class Run {
       }
       case 2:
         // Large packets begin and never end.
-        for (std::uint32_t left = input_.u8() % 64U; left > 0; --left)
+        for (std::uint32_t left = input_.u8() % 32U; left > 0; --left)
           add(session, {PacketType::control, PacketNumber{1000 + begun_++}, 2000, 0, {}}, 1400, 0);
         break;
       case 3:

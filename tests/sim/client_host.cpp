@@ -10,8 +10,6 @@
 namespace mptunnel::sim {
 namespace {
 
-/// Longer than a datagram waits in a queue, with a stalled program in between.
-constexpr Duration kQueuedAtMost = 5s;
 constexpr std::uint32_t kFirstApplicationPort = 40000;
 
 FlowHandle source_of(const Application& application) {

@@ -9,6 +9,9 @@
 
 namespace mptunnel::sim {
 
+/// Longer than a datagram waits in a queue, with a stalled program in between.
+inline constexpr Duration kQueuedAtMost = 5s;
+
 struct Context {
   Context(std::uint64_t seed, bool tracing)
       : journal(events, tracing), oracle(events, journal), random(seed), seed_(seed) {}

@@ -9,7 +9,6 @@
 namespace mptunnel::sim {
 namespace {
 
-constexpr Duration kQueuedAtMost = 5s;
 /// While a client is taken over there are two sessions of it.
 constexpr std::size_t kMaxEpochsOfSession = 4;
 
