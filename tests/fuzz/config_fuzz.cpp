@@ -1,5 +1,5 @@
-// Any text as mpclient.conf and as mpserver.conf: it is a configuration within all limits, or mistakes that
-// each have a line of the file and can be shown on a terminal.
+// Any text as mpclient.conf, as mpserver.conf and as a keyring: it is a configuration within all limits, or
+// mistakes that each have a line of the file and can be shown on a terminal.
 #include <algorithm>
 #include <set>
 
@@ -7,6 +7,8 @@
 #include "fuzz/targets.h"
 #include "mptunnel/base/assert.h"
 #include "mptunnel/config/config.h"
+#include "mptunnel/config/keyring_file.h"
+#include "mptunnel/config/text.h"
 
 namespace mptunnel::fuzz {
 namespace {
@@ -75,6 +77,21 @@ void check_server(const ServerConfig& config) {
   check_common(config.common);
   MPT_ASSERT(config.target.port != 0 && !config.target.host.empty());
   for (const ListenAddress& listen : config.listen) MPT_ASSERT(!leads_to(config.target, listen.endpoint));
+  for (const std::size_t clients : {config.max_clients, config.max_clients_per_network})
+    MPT_ASSERT(clients >= 1 && clients <= kMostClients);
+  MPT_ASSERT(config.keys.empty() || config.keys_line > 0);
+}
+
+void check_keyring(const std::vector<KeyringLine>& lines) {
+  MPT_ASSERT(lines.size() <= kMaxKeyringLines);
+  std::set<std::string> names;
+  for (const KeyringLine& line : lines) {
+    MPT_ASSERT(is_word(line.name) && !line.name.empty() && names.insert(line.name).second);
+    MPT_ASSERT(!line.key.empty() && line.line > 0);
+    MPT_ASSERT(!line.max_sessions || (*line.max_sessions >= 1 && *line.max_sessions <= kMostClients));
+    MPT_ASSERT(!line.max_flows || (*line.max_flows >= 1 && *line.max_flows <= kMostFlowsOfKey));
+    MPT_ASSERT(!line.max_rate || (*line.max_rate >= kLowestRate && *line.max_rate <= kHighestRate));
+  }
 }
 
 }  // namespace
@@ -90,6 +107,14 @@ void fuzz_config(ConstBytes input) {
     check_server(*server);
   } else {
     check_errors(server.error(), text);
+  }
+  const auto is_key = [](std::string_view key) {
+    return looks_like_key(key) ? std::nullopt : std::optional<std::string>("no key");
+  };
+  if (const auto keyring = parse_keyring(text, "f", is_key)) {
+    check_keyring(*keyring);
+  } else {
+    check_errors(keyring.error(), text);
   }
 }
 

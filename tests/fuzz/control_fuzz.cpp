@@ -8,7 +8,7 @@
 
 #include "fuzz/input.h"
 #include "fuzz/targets.h"
-#include "mptunnel/apps/ask_status.h"
+#include "mptunnel/apps/ask_instance.h"
 #include "mptunnel/base/assert.h"
 #include "mptunnel/control/render.h"
 
@@ -56,6 +56,7 @@ Status some_status(Input& input) {
   for (unsigned i = what >> 6U & 3U; i > 0; --i) {
     ClientStatus& client = status.clients.emplace_back();
     client.client = some_text(input);
+    client.key_name = some_text(input);
     client.paths.push_back(some_path(input));
   }
   status.problems.push_back(some_text(input));
@@ -66,18 +67,24 @@ void check_request(Input& input) {
   const std::string request(text_of(input.rest()));
   const Status status;
   bool was_asked = false;
-  const std::string answer = answer_request(request, [&] {
-    was_asked = true;
-    return status;
-  });
+  bool was_reloaded = false;
+  const std::string answer = answer_request(request, {[&] {
+                                                        was_asked = true;
+                                                        return status;
+                                                      },
+                                                      [&] {
+                                                        was_reloaded = true;
+                                                        return tl::expected<std::string, std::string>("read");
+                                                      }});
   MPT_ASSERT(was_asked == (request == kAskTable || request == kAskJson));
-  MPT_ASSERT(was_asked != answer.starts_with(kControlError));
+  MPT_ASSERT(was_reloaded == (request == kAskReload));
+  MPT_ASSERT((was_asked || was_reloaded) != answer.starts_with(kControlError));
   MPT_ASSERT(answer.ends_with('\n') && is_ascii_text(answer));
 }
 
 void check_status(Input& input) {
   const Status status = some_status(input);
-  const auto collect = [&] { return status; };
+  const ControlActions collect{[&] { return status; }, {}};
   const std::string table = answer_request(kAskTable, collect);
   MPT_ASSERT(table.ends_with('\n') && is_ascii_text(table));
   const std::string text = answer_request(kAskJson, collect);

@@ -7,6 +7,7 @@
 #include "fuzz/hostile_peer.h"
 #include "mptunnel/base/assert.h"
 #include "mptunnel/engine/client_engine.h"
+#include "mptunnel/session/pending_handshakes.h"
 #include "support/key_wear.h"
 #include "support/test_random.h"
 
@@ -38,7 +39,8 @@ class Attack {
   explicit Attack(Input& input)
       : input_(input),
         settings_(read_settings(input)),
-        pending_(settings_, random_),
+        keyring_({settings_.key, {}}),
+        pending_(settings_, keyring_, random_),
         client_(settings_of(settings_), random_) {
     for (std::uint8_t i = 0; i < kPaths; ++i) client_.set_path_available(PathId{i}, true, out_, now_);
     carry();
@@ -108,8 +110,11 @@ class Attack {
       chosen = index;
       return true;
     };
-    const auto answer = is_inside ? pending_.renew(handshake1_, renewals_, choose, now_)
-                                  : pending_.answer(handshake1_, kClient, choose, now_);
+    const auto answer =
+        is_inside
+            ? pending_.renew(handshake1_, *keyring_.find(decode_handshake_prefix(handshake1_)->key_name),
+                             renewals_, choose, now_)
+            : pending_.answer(handshake1_, kClient, choose, now_);
     if (!answer) return;
     const Packet response(answer->response.begin(), answer->response.end());
     if (answer->is_new) keep(pending_.adopt(chosen));
@@ -267,6 +272,7 @@ class Attack {
   Input& input_;
   test::TestRandom random_{1};
   HandshakeSettings settings_;
+  Keyring keyring_;
   PendingHandshakes pending_;
   ClientEngine client_;
   TokenBucket renewals_{1000, 1000};
