@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "low_order.h"
 #include "mptunnel/base/bytes.h"
 #include "noise_support.h"
 #include "noise_vectors.h"
@@ -257,23 +260,38 @@ TEST(NoiseHandshake, AKeylessServerCannotAnswerAClientWithAKey) {
   EXPECT_EQ(read.error(), NoiseError::authentication);
 }
 
+/// Each with its unused top bit cleared and set.
+std::vector<Octets> low_order_points() {
+  std::vector<Octets> points;
+  for (const std::string_view digits : test::kLowOrder) {
+    points.push_back(from_hex(digits));
+    points.push_back(points.back());
+    points.back().back() |= 0x80U;
+  }
+  return points;
+}
+
 TEST(NoiseHandshake, RefusesLowOrderPointOfTheInitiator) {
-  Ends ends(false);
-  ASSERT_TRUE(ends.responder.read_message(Octets(kPublicKeyBytes)));
-  const auto message2 = ends.responder.write_message(kPayload2);
-  ASSERT_FALSE(message2);
-  EXPECT_EQ(message2.error(), NoiseError::bad_point);
+  for (const Octets& point : low_order_points()) {
+    Ends ends(false);
+    ASSERT_TRUE(ends.responder.read_message(point));
+    const auto message2 = ends.responder.write_message(kPayload2);
+    ASSERT_FALSE(message2) << to_hex(point);
+    EXPECT_EQ(message2.error(), NoiseError::bad_point);
+  }
 }
 
 TEST_P(NoiseWithAndWithoutKey, RefusesLowOrderPointOfTheResponderThenReadsTheGenuineMessage) {
   Ends ends(GetParam());
   ASSERT_TRUE(ends.responder.read_message(*ends.initiator.write_message(kPayload1)));
   const auto message2 = ends.responder.write_message(kPayload2);
-  Octets forged = *message2;
-  std::fill_n(forged.begin(), kPublicKeyBytes, std::uint8_t{0});
-  const auto read = ends.initiator.read_message(forged);
-  ASSERT_FALSE(read);
-  EXPECT_EQ(read.error(), NoiseError::bad_point);
+  for (const Octets& point : low_order_points()) {
+    Octets forged = *message2;
+    std::copy(point.begin(), point.end(), forged.begin());
+    const auto read = ends.initiator.read_message(forged);
+    ASSERT_FALSE(read) << to_hex(point);
+    EXPECT_EQ(read.error(), NoiseError::bad_point);
+  }
   EXPECT_TRUE(ends.initiator.read_message(*message2));
 }
 

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "hex.h"
+#include "low_order.h"
 #include "mptunnel/crypto/noise.h"
 
 namespace mptunnel {
@@ -67,20 +68,9 @@ TEST(X25519, AgreesAsInRfc7748Section61) {
   EXPECT_EQ(to_hex(at_bob->bytes), kShared);
 }
 
-// The encodings of the points of order 1, 2, 4 and 8, canonical and not, on the curve and its twist
-// (cr.yp.to/ecdh.html, "How do I validate Curve25519 public keys?").
-constexpr std::array<std::string_view, 7> kLowOrder{
-    "0000000000000000000000000000000000000000000000000000000000000000",
-    "0100000000000000000000000000000000000000000000000000000000000000",
-    "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
-    "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
-    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"};
-
 TEST(X25519, RefusesPointsOfLowOrder) {
   const SecretKey alice = key_of("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a");
-  for (const std::string_view point : kLowOrder) {
+  for (const std::string_view point : test::kLowOrder) {
     auto bytes = from_hex(point);
     EXPECT_FALSE(x25519(alice, bytes)) << point;
     bytes.back() |= 0x80U;  // the unused top bit hides nothing

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -41,13 +42,14 @@ class RawClient {
   Packet data(const std::vector<Frame>& frames, TimePoint now) {
     return seal(false, frame_bytes(frames), now);
   }
-  /// PING of path 0, padded as a client of ours pads it: room for an answer to an address that proved
-  /// nothing.
-  Packet ping(TimePoint now) {
-    Packet frames = frame_bytes({PingFrame{}});
-    frames.resize(kProbeFrameBytes);
-    return seal(true, frames, now);
+  /// CONTROL, padded as a client of ours pads a PING: room for an answer to an address that proved nothing.
+  Packet padded(const std::vector<Frame>& frames, TimePoint now) {
+    Packet bytes = frame_bytes(frames);
+    bytes.resize(std::max(bytes.size(), kProbeFrameBytes));
+    return seal(true, bytes, now);
   }
+  /// PING of path 0.
+  Packet ping(TimePoint now) { return padded({PingFrame{}}, now); }
   /// CLIENT_HELLO and PING of path 0, as a client of ours would send them.
   Packet hello(std::uint8_t identity, ProcessId process, TimePoint now) {
     ClientHelloFrame frame;

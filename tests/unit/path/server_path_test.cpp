@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "mptunnel/wire/limits.h"
 #include "support/test_random.h"
 
@@ -290,6 +292,52 @@ TEST_F(ServerPathTest, RemembersSeveralRefusedAddresses) {
   }
   for (std::uint16_t port = 100; port < 100 + kRefusedAddresses; ++port)
     EXPECT_FALSE(ping(path, route(port), order++).challenge_old) << port;
+}
+
+/// Tokens of this path that are worth nothing for a move to kNew, and ones that are no tokens.
+std::vector<std::uint64_t> wrong_tokens(std::uint64_t right, const std::vector<std::uint64_t>& stale) {
+  std::vector<std::uint64_t> tokens{0, ~std::uint64_t{0}, ~right};
+  for (unsigned bit = 0; bit < 64; ++bit) tokens.push_back(right ^ std::uint64_t{1} << bit);
+  tokens.insert(tokens.end(), stale.begin(), stale.end());
+  return tokens;
+}
+
+TEST_F(ServerPathTest, NoTokenButTheOneForThatMoveAndThatAddressMovesIt) {
+  ServerPath other_path = validated();
+  const auto of_other_path = ping(other_path, kNew, 11);
+  ServerPath path = fresh();
+  const auto proof = ping(path, kOld, 10);
+  const auto of_new_before = copy(path, kNew, 10);
+  path.on_echo(*proof.challenge, kOld, kStart);
+  const auto ended = ping(path, kNew, 11);
+  ping(path, kOld, 12);
+  const auto verdict = ping(path, kNew, 13);
+  const auto elsewhere = copy(path, kOther, 13);
+  const std::vector<std::uint64_t> stale{
+      *proof.challenge,        *of_new_before.challenge,     *ended.challenge_new,
+      *ended.challenge_old,    *of_other_path.challenge_new, *of_other_path.challenge_old,
+      *elsewhere.challenge_new};
+  for (const std::uint64_t token : wrong_tokens(*verdict.challenge_new, stale)) {
+    for (const Route& from : {kNew, kOld}) {
+      EXPECT_EQ(path.on_echo(token, from, kStart), ServerPath::EchoVerdict::none) << token;
+      ASSERT_EQ(path.route(), kOld) << token;
+    }
+  }
+  EXPECT_EQ(path.on_echo(*verdict.challenge_new, kNew, kStart), ServerPath::EchoVerdict::moved)
+      << "and none ended the attempt";
+}
+
+TEST_F(ServerPathTest, NoTokenButThatOfTheFormerAddressMovesItBack) {
+  ServerPath path = validated();
+  const auto verdict = ping(path, kNew, 11);
+  path.on_echo(*verdict.challenge_new, kNew, kStart);
+  for (const std::uint64_t token : wrong_tokens(*verdict.challenge_old, {*verdict.challenge_new})) {
+    for (const Route& from : {kNew, kOld}) {
+      EXPECT_EQ(path.on_echo(token, from, kStart + 1ms), ServerPath::EchoVerdict::none) << token;
+      ASSERT_EQ(path.route(), kNew) << token;
+    }
+  }
+  EXPECT_EQ(path.on_echo(*verdict.challenge_old, kOld, kStart + 1ms), ServerPath::EchoVerdict::stayed);
 }
 
 TEST_F(ServerPathTest, SameRemoteAtAnotherLocalAddressIsAMove) {
