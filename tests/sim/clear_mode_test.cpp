@@ -1,7 +1,11 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
+#include <vector>
 
+#include "sim/attack_report.h"
 #include "sim/bench.h"
 
 namespace mptunnel::sim {
@@ -58,6 +62,40 @@ TEST(ClearMode, FlippedBitsReachNoOtherFlowAndNothingTwice) {
   bench.run(30s);
   EXPECT_GT(bench.application.received, 0U);
   EXPECT_GT(bench.server().drops(Drop::clear_check), 100U);
+}
+
+/// Somebody who sees a clear packet makes others of it, with numbers that are still to come.
+TEST(ClearMode, ForgedNumbersUseNoneUp) {
+  BenchOptions options = clear_bench();
+  options.traffic = {.interval = 2ms};
+  Bench bench(options);
+  std::optional<Copy> seen;
+  bench.client.lane(0).up->set_tap([&](const Copy& copy) {
+    if (copy.packet->type == PacketType::data) seen = copy;
+  });
+  bench.begin();
+  bench.run(1s);
+  ASSERT_TRUE(seen);
+  const std::vector<std::uint8_t> genuine = seen->packet->bytes;
+  const std::uint32_t last = seen->packet->number;
+  bench.client.lane(0).up->set_tap(nullptr);
+  constexpr std::uint32_t kForged = 200'000;
+  for (std::uint32_t i = 0; i < kForged; ++i) {
+    Copy copy = *seen;
+    copy.altered = genuine;
+    // Two thirds under the numbers that the client uses in these seconds.
+    const std::uint32_t number = last + 1 + (i % 3 == 0 ? i : i % 6000);
+    encode_header({PacketType::data, decode_header(genuine)->index, PacketNumber{number}}, *copy.altered);
+    if (i % 2 == 0) copy.from.remote = make_endpoint(0x65010101U, 4000);
+    bench.client.lane(0).up->inject(copy, i * 50us);
+  }
+  bench.run(11s);
+  bench.settle();
+  EXPECT_GT(bench.tally(false).offered, 5'000U);
+  EXPECT_GT(bench.server().drops(Drop::clear_check), kForged / 2);
+  expect_attack_costs_nothing(
+      bench, {.attacker_bytes = injected_bytes(bench),
+              .more = fmt::format("{} packets failed their check", bench.server().drops(Drop::clear_check))});
 }
 
 TEST(ClearMode, RestartedServerIsFoundAsFast) {

@@ -8,6 +8,7 @@ Link::Link(const test::ImpairmentOptions& options, std::uint64_t seed, EventQueu
     : impairments_(options, seed, events.now()), events_(events), sink_(std::move(sink)) {}
 
 void Link::send(const Copy& copy) {
+  sent_bytes_ += copy.bytes().size();
   if (tap_) tap_(copy);
   if (passes_ && !passes_(copy)) return;
   const test::Verdict verdict = impairments_.judge(copy.bytes().size(), events_.now());
@@ -26,6 +27,7 @@ void Link::send(const Copy& copy) {
 }
 
 void Link::inject(const Copy& copy, Duration delay) {
+  injected_bytes_ += copy.bytes().size();
   events_.after(delay, [this, copy]() mutable { arrive(std::move(copy)); });
 }
 

@@ -33,6 +33,9 @@ class Link {
 
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
   [[nodiscard]] std::uint64_t lost() const { return lost_; }
+  /// What was sent into it and what an attacker put in, whatever arrived.
+  [[nodiscard]] std::uint64_t sent_bytes() const { return sent_bytes_; }
+  [[nodiscard]] std::uint64_t injected_bytes() const { return injected_bytes_; }
 
  private:
   void arrive(Copy copy);
@@ -45,6 +48,8 @@ class Link {
   std::vector<Copy> inbox_;
   std::uint64_t sent_ = 0;
   std::uint64_t lost_ = 0;
+  std::uint64_t sent_bytes_ = 0;
+  std::uint64_t injected_bytes_ = 0;
 };
 
 }  // namespace mptunnel::sim

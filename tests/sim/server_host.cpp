@@ -81,8 +81,10 @@ void ServerHost::give(Batch& batch) {
   std::vector<Epoch*> greeted;
   context_.oracle.forgive_handshake2(
       std::any_of(batch.copies.begin(), batch.copies.end(), [](const Copy* copy) {
-        return !copy->is_genuine() && !copy->bytes().empty() &&
-               copy->bytes().front() == static_cast<std::uint8_t>(PacketType::handshake1);
+        if (copy->is_genuine() || copy->bytes().empty()) return false;
+        const std::uint8_t type = copy->bytes().front();
+        return type == static_cast<std::uint8_t>(PacketType::handshake1) ||
+               (!copy->packet && type == static_cast<std::uint8_t>(PacketType::control));
       }));
   for (const Copy* copy : batch.copies) {
     if (context_.journal.is_tracing())

@@ -2,6 +2,7 @@
 
 #include "mptunnel/base/cursor.h"
 #include "mptunnel/crypto/kdf.h"
+#include "sim/attack_report.h"
 #include "sim/bench.h"
 
 namespace mptunnel::sim {
@@ -114,7 +115,11 @@ TEST(Takeover, AddressOfTheFormerProcessGetsNothingUnlessTheNewOneHearsIt) {
   EXPECT_LE(resumed_after(bench.application, started), 300ms);
   for (std::size_t i = 0; i < 3; ++i) bench.client.lane(i).up->set_tap(nullptr);
   bench.settle();
+  // Replies to the former process are lost with it.
   EXPECT_EQ(bench.tally(false, started).lost(), 0U);
+  expect_attack_costs_nothing(bench, {.attacker_bytes = injected_bytes(bench),
+                                      .defenders = {{&bench.client, started + 1s}},
+                                      .more = "no data went to the former addresses"});
 }
 
 TEST(Takeover, FormerSessionIsGoneAfterTenSeconds) {
