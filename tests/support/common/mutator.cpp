@@ -6,20 +6,25 @@
 #include <array>
 #include <utility>
 
+#include "mptunnel/base/cursor.h"
+
 namespace mptunnel::test {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Mutation>, 4> kNames{{{"random", Mutation::random},
+constexpr std::array<std::pair<std::string_view, Mutation>, 5> kNames{{{"random", Mutation::random},
                                                                        {"truncate", Mutation::truncate},
                                                                        {"flip", Mutation::flip},
-                                                                       {"replay", Mutation::replay}}};
+                                                                       {"replay", Mutation::replay},
+                                                                       {"forge", Mutation::forge}}};
 
 }  // namespace
 
 tl::expected<std::vector<Mutation>, std::string> parse_mutations(std::string_view text) {
   std::vector<Mutation> result;
   if (text == "all") {
-    for (const auto& [name, mutation] : kNames) result.push_back(mutation);
+    for (const auto& [name, mutation] : kNames) {
+      if (mutation != Mutation::forge) result.push_back(mutation);
+    }
     return result;
   }
   while (true) {
@@ -28,7 +33,7 @@ tl::expected<std::vector<Mutation>, std::string> parse_mutations(std::string_vie
     const auto* const found =
         std::find_if(kNames.begin(), kNames.end(), [&](const auto& row) { return row.first == word; });
     if (found == kNames.end()) {
-      return tl::unexpected(fmt::format("'{}' is none of random, truncate, flip, replay, all", word));
+      return tl::unexpected(fmt::format("'{}' is none of random, truncate, flip, replay, forge, all", word));
     }
     result.push_back(found->second);
     if (comma == std::string_view::npos) return result;
@@ -58,6 +63,16 @@ bool Mutator::make(const std::vector<Buffer>& samples, Buffer& out) {
     const std::uint64_t bit = random_.below(sample.size() * 8);
     out[bit / 8] = static_cast<std::uint8_t>(out[bit / 8] ^ 1U << (bit % 8));
   }
+  return mutation != Mutation::forge || forge(out);
+}
+
+bool Mutator::forge(Buffer& out) {
+  if (out.size() < kForgedAt + kForgedBytes + kForgedMacBytes) return false;
+  const Bytes all(out);
+  random_.fill(all.subspan(kForgedAt, kForgedBytes));
+  if (!options_.mac_key) return true;
+  const std::size_t before = out.size() - kForgedMacBytes;
+  ByteWriter(all.subspan(before)).u64(siphash(*options_.mac_key, all.first(before)));
   return true;
 }
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <charconv>
 #include <cstdio>
 #include <exception>
@@ -40,6 +41,18 @@ std::optional<SizeRange> parse_size_range(std::string_view text) {
   return SizeRange{.least = *least, .most = *most};
 }
 
+/// 16 bytes in hex digits.
+std::optional<SipHashKey> parse_mac_key(std::string_view text) {
+  std::array<std::uint8_t, 16> bytes{};
+  if (text.size() != 2 * bytes.size()) return std::nullopt;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const char* const first = text.data() + 2 * i;
+    const auto [end, error] = std::from_chars(first, first + 2, bytes.at(i), 16);
+    if (error != std::errc{} || end != first + 2) return std::nullopt;
+  }
+  return siphash_key(bytes);
+}
+
 int fail(const std::string& error, int code) {
   fmt::print(stderr, "udp_probe: {}\n", error);
   return code;
@@ -58,6 +71,7 @@ struct Arguments {
   std::string send_size = "1000";
   std::string garbage_size = "0-1500";
   std::string garbage_mode = "random";
+  std::string garbage_mac_key;
   bool one_way = false;
   bool two_way = false;
   std::string control_path;
@@ -114,10 +128,13 @@ void add_garbage(CLI::App& app, Arguments& all) {
   sub->add_option("--for", options.for_seconds, "seconds (default 10)")->check(CLI::Range(0.0, 1e6));
   sub->add_option("--seed", options.seed, "of everything random (default 1)");
   sub->add_option("--mode", all.garbage_mode,
-                  "comma-separated random, truncate, flip, replay; or all (default random)");
+                  "comma-separated random, truncate, flip, replay, forge; or all but forge (default random)");
   sub->add_option("--size", all.garbage_size, "of random datagrams, MIN-MAX (default 0-1500)");
   sub->add_option("--samples", options.samples, "datagrams that lossy_bridge --capture wrote");
   sub->add_option("--bind", options.bind, "ADDRESS:PORT to send from");
+  sub->add_option("--mac-key", all.garbage_mac_key, "32 hex digits: forge makes the mac with it");
+  sub->add_option("--sources", options.sources, "A.B.C.D/BITS: send from addresses of this network in turn");
+  sub->add_option("--source-count", options.source_count, "so many of them, spread evenly (default 1)");
 }
 
 void add_control(CLI::App& app, Arguments& all) {
@@ -156,6 +173,11 @@ int garbage(Arguments& all) {
   if (!mutations) return fail(fmt::format("--mode: {}", mutations.error()), kUsageError);
   all.garbage.mutator = {
       .mutations = *mutations, .min_random_bytes = size->least, .max_random_bytes = size->most};
+  if (!all.garbage_mac_key.empty()) {
+    const auto key = parse_mac_key(all.garbage_mac_key);
+    if (!key) return fail("--mac-key takes 32 hex digits", kUsageError);
+    all.garbage.mutator.mac_key = *key;
+  }
   const auto sender = GarbageSender::create(all.garbage);
   if (!sender) return fail(sender.error(), kSystemError);
   return print_report((*sender)->run());

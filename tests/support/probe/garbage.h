@@ -25,6 +25,8 @@ struct GarbageOptions {
   MutatorOptions mutator;
   std::string samples;  ///< file; empty: none
   std::string bind;     ///< ADDRESS:PORT; empty: the kernel picks
+  std::string sources;  ///< network of IPv4 whose addresses the datagrams leave from in turn; empty: none
+  std::size_t source_count = 1;  ///< so many of them
 };
 
 class GarbageSender {
@@ -37,6 +39,7 @@ class GarbageSender {
   GarbageSender(const GarbageOptions& options, std::unique_ptr<EventLoop> loop)
       : options_(options), loop_(std::move(loop)), mutator_(options.mutator, options.seed) {}
   tl::expected<void, std::string> open();
+  tl::expected<void, std::string> open_socket();
   void receive();
   void on_time(TimePoint now);
 
@@ -45,6 +48,8 @@ class GarbageSender {
   Mutator mutator_;
   Endpoint target_;
   Fd socket_;
+  std::vector<Peer> peers_;  ///< a source each; none: the socket is connected
+  std::size_t next_peer_ = 0;
   std::vector<Buffer> samples_;
   std::optional<Pacer> pacer_;
   TimePoint end_ = kNever;

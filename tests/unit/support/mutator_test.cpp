@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <optional>
 #include <set>
 #include <string>
+
+#include "mptunnel/base/cursor.h"
 
 namespace mptunnel::test {
 namespace {
@@ -77,6 +80,33 @@ TEST(Mutator, ReplayGivesTheSamples) {
     all.insert(text_of(out));
   }
   EXPECT_EQ(all, (std::set<std::string>{text_of(kSamples[0]), text_of(kSamples[1])}));
+}
+
+TEST(Mutator, ForgeKeepsAllButAKeyAndTheMac) {
+  Buffer sample(100);
+  for (std::size_t i = 0; i < sample.size(); ++i) sample[i] = static_cast<std::uint8_t>(i);
+  const SipHashKey key{1, 2};
+  for (const bool has_key : {false, true}) {
+    Mutator mutator({.mutations = {Mutation::forge}, .mac_key = has_key ? std::optional(key) : std::nullopt},
+                    1);
+    std::set<std::string> all;
+    Buffer out;
+    for (int i = 0; i < 100; ++i) {
+      ASSERT_TRUE(mutator.make({sample}, out));
+      all.insert(text_of(out));
+      ASSERT_EQ(out.size(), sample.size());
+      ASSERT_TRUE(std::equal(out.begin(), out.begin() + kForgedAt, sample.begin()));
+      ASSERT_TRUE(std::equal(out.begin() + kForgedAt + kForgedBytes, out.end() - kForgedMacBytes,
+                             sample.begin() + kForgedAt + kForgedBytes));
+      const ConstBytes bytes(out);
+      ByteReader mac(bytes.subspan(out.size() - kForgedMacBytes));
+      const bool is_right = mac.u64() == siphash(key, bytes.first(out.size() - kForgedMacBytes));
+      ASSERT_EQ(is_right, has_key);
+    }
+    EXPECT_EQ(all.size(), 100U);
+  }
+  Buffer out;
+  EXPECT_FALSE(Mutator({.mutations = {Mutation::forge}}, 1).make({Buffer(79)}, out));
 }
 
 TEST(Mutator, SaysSoWithoutAFittingSample) {
