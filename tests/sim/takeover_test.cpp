@@ -26,7 +26,7 @@ ClientIdentity guess(std::string_view salt, std::initializer_list<std::string_vi
     info.insert(info.end(), part.begin(), part.end());
   }
   ClientIdentity identity{};
-  hkdf(SecretKey().bytes, bytes_of(salt), info, identity);
+  hkdf(SecretKey().bytes, mptunnel::bytes_of(salt), info, identity);
   return identity;
 }
 

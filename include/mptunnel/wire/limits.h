@@ -149,7 +149,7 @@ inline constexpr double kHandshakeBurst = 64;
 inline constexpr double kHandshakesPerSecondOfNetwork = 100;
 inline constexpr double kHandshakeBurstOfNetwork = 64;
 /// Cookies that are given out.
-inline constexpr double kCookiesPerSecond = 50000;
+inline constexpr double kCookiesPerSecond = 25000;
 inline constexpr double kCookieBurst = 5000;
 inline constexpr double kCookiesPerSecondOfNetwork = 2000;
 inline constexpr double kCookieBurstOfNetwork = 200;
@@ -164,6 +164,10 @@ inline constexpr double kRenewalBurst = 3;
 /// over 32 paths, and the first that opens ends the attempt.
 inline constexpr double kAnswersReadPerSecond = 1000;
 inline constexpr double kAnswersReadBurst = 1000;
+/// Who had no more than this share of a network's rate, or of that of all, may take what is kept for the
+/// modest: see NetworkBudget.
+inline constexpr double kModestAddressShare = 1.0 / 8;
+inline constexpr double kModestNetworkShare = 1.0 / 32;
 /// Source networks share this many budgets, by a keyed hash.
 inline constexpr std::size_t kHandshakeNetworkBuckets = 1024;
 

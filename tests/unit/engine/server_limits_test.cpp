@@ -317,10 +317,10 @@ TEST_F(ServerLimits, HandshakesBeyondTheBudgetAreCountedAndNotAnswered) {
   RawClient raw = client(raw_route(1));
   int answered = 0;
   for (int i = 0; i < 500; ++i) answered += raw.shake(now_) ? 1 : 0;
-  // 32 without a proof of the address, then as many as a network may begin with one.
-  EXPECT_EQ(answered, 32 + 64);
+  // 32 without a proof of the address, then as many as an address may begin with one.
+  EXPECT_EQ(answered, 32 + 32);
   EXPECT_EQ(server_->drops()[Drop::handshake_unproved], 1U);
-  EXPECT_EQ(server_->drops()[Drop::handshake_rate], 500U - 32 - 64);
+  EXPECT_EQ(server_->drops()[Drop::handshake_rate], 500U - 32 - 32);
 }
 
 TEST_F(ServerLimits, EpochsOfOneSessionAreBounded) {

@@ -132,38 +132,55 @@ TEST_P(PendingLimits, UnprovedOnesTakeNothingFromTheProved) {
   EXPECT_TRUE(shake(test::host(1), kHandshakeStart + 10ms)->is_new);
 }
 
-TEST_P(PendingLimits, OneNetworkMayBegin64AtOnceAndThenAHundredASecond) {
+TEST_P(PendingLimits, OneAddressMayBegin32AtOnceAndThenAHundredASecond) {
   load();
-  EXPECT_EQ(proved(test::host(1), kHandshakeStart), 64);
+  EXPECT_EQ(proved(test::host(1), kHandshakeStart), 32);
   load(kHandshakeStart + 1s);
-  EXPECT_EQ(proved(test::host(1), kHandshakeStart + 1s), 64);
+  EXPECT_EQ(proved(test::host(1), kHandshakeStart + 1s), 32);
   load(kHandshakeStart + 1s + 200ms);
   EXPECT_EQ(proved(test::host(1), kHandshakeStart + 1s + 200ms), 20);
+}
+
+TEST_P(PendingLimits, AddressThatAsksForAllKeepsItsNeighbourNotOut) {
+  const Endpoint greedy = *parse_numeric_endpoint("192.0.2.1", 1);
+  const Endpoint neighbour = *parse_numeric_endpoint("192.0.2.77", 1);
+  int in = 0;
+  for (int i = 0; i < 100; ++i) {
+    const TimePoint now = kHandshakeStart + i * 100ms;
+    load(now);
+    EXPECT_LT(proved(greedy, now), 40);
+    if (i % 10 == 9) in += proved(neighbour, now, 1);
+  }
+  EXPECT_EQ(in, 10);
 }
 
 TEST_P(PendingLimits, NetworkIsA24OfIpv4AndA56OfIpv6) {
   const auto v6 = [](const char* address) { return *parse_numeric_endpoint(address, 1); };
   TimePoint now = kHandshakeStart;
   const auto next = [&](const Endpoint& from) {
+    now += 100ms;  // all together may begin 50 more
     load(now);
     return proved(from, now);
   };
-  EXPECT_EQ(next(*parse_numeric_endpoint("192.0.2.1", 1)), 64);
-  now += 130ms;
-  EXPECT_EQ(next(*parse_numeric_endpoint("192.0.2.254", 9)), 13);
-  EXPECT_GT(next(v6("2001:db8:0:1200::1")), 40);
-  now += 130ms;
-  EXPECT_LT(next(v6("2001:db8:0:12ff:ffff::9")), 40);
-  EXPECT_GT(next(v6("2001:db8:0:1300::1")), 20);
+  const auto v4 = [](const char* address) { return *parse_numeric_endpoint(address, 1); };
+  EXPECT_EQ(next(v4("192.0.2.1")), 32);
+  EXPECT_LE(next(v4("192.0.2.254")), 20) << "ten more, and an eighth of what is kept";
+  EXPECT_EQ(next(v4("192.0.3.1")), 32);
+  EXPECT_EQ(next(v6("2001:db8:0:1200::1")), 32);
+  EXPECT_LE(next(v6("2001:db8:0:12ff:ffff::9")), 20);
+  EXPECT_EQ(next(v6("2001:db8:0:1300::1")), 32);
 }
 
 TEST_P(PendingLimits, AllNetworksTogetherMayBegin64AtOnceAnd500ASecond) {
   load();
   int total = 0;
-  for (std::uint32_t network = 1; network < 20; ++network)
+  for (std::uint32_t network = 1; network < 60; ++network)
     total += proved(test::host(network), kHandshakeStart, 10);
   EXPECT_EQ(total, 64);
-  EXPECT_EQ(proved(test::host(60), kHandshakeStart + 20ms, 100), 10);
+  total = 0;
+  for (std::uint32_t network = 100; network < 160; ++network)
+    total += proved(test::host(network), kHandshakeStart + 20ms, 10);
+  EXPECT_EQ(total, 10);
 }
 
 TEST_P(PendingLimits, RepeatsCostNoHandshake) {
