@@ -1,7 +1,9 @@
 #include "mptunnel/engine/event_limiter.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
+#include <string>
 
 namespace mptunnel {
 namespace {
@@ -50,6 +52,11 @@ struct EventLimiter::SubjectOf {
   static Found about(EventKind kind, const Endpoint& from) {
     return Subject{kind, from, source_network(from)};
   }
+  /// A client that has a key of its own is a source, whoever shares its network.
+  static Found about(EventKind kind, const SessionRef& session, const Endpoint& from) {
+    if (session.key_name.empty()) return about(kind, from);
+    return Subject{kind, from, std::hash<std::string>{}(session.key_name)};
+  }
 
   Found operator()(const TablesFull& event) const {
     return Subject{EventKind::full_table, {}, static_cast<std::uint64_t>(event.drop)};
@@ -61,33 +68,39 @@ struct EventLimiter::SubjectOf {
     return about(EventKind::refused_handshake, event.route.remote);
   }
   Found operator()(const ClientQuotaReached& event) const {
-    return about(EventKind::quota, event.session.from);
+    return about(EventKind::quota, event.session, event.session.from);
   }
   Found operator()(const HandshakeRefused& event) const {
     return about(EventKind::refused_handshake, event.route.remote);
   }
   Found operator()(const ClientSessionStarted& event) const {
-    return about(EventKind::session, event.route.remote);
+    return about(EventKind::session, event.session, event.route.remote);
   }
   Found operator()(const ClientTakenOver& event) const {
-    return about(EventKind::session, event.route.remote);
+    return about(EventKind::session, event.session, event.route.remote);
   }
   Found operator()(const ClientSessionEnded& event) const {
-    return about(EventKind::session, event.session.from);
+    return about(EventKind::session, event.session, event.session.from);
   }
   Found operator()(const ClientSessionSilent& event) const {
-    return about(EventKind::session, event.session.from);
+    return about(EventKind::session, event.session, event.session.from);
   }
-  Found operator()(const IdentitiesClash& event) const { return about(EventKind::clash, event.route.remote); }
+  Found operator()(const IdentitiesClash& event) const {
+    return about(EventKind::clash, event.session, event.route.remote);
+  }
   Found operator()(const ClientPathChanged& event) const {
     const bool is_wavering = event.was == PathState::suspect || event.state == PathState::suspect;
     return about(is_wavering && event.state != PathState::down ? EventKind::wavering_path : EventKind::path,
                  event.route.remote);
   }
-  Found operator()(const ClientPathMoved& event) const { return about(EventKind::path, event.to.remote); }
-  Found operator()(const ClientPathStayed& event) const { return about(EventKind::path, event.route.remote); }
+  Found operator()(const ClientPathMoved& event) const {
+    return about(EventKind::path, event.session, event.to.remote);
+  }
+  Found operator()(const ClientPathStayed& event) const {
+    return about(EventKind::path, event.session, event.route.remote);
+  }
   Found operator()(const ClientFragmenting& event) const {
-    return about(EventKind::fragmenting, event.session.from);
+    return about(EventKind::fragmenting, event.session, event.session.from);
   }
   Found operator()(const EventsLeftOut&) const { return std::nullopt; }
   // Of mpclient.
@@ -118,7 +131,7 @@ bool EventLimiter::is_allowed(const Event& event, TimePoint now) {
   if (!subject) return true;
   const auto kind = static_cast<std::size_t>(subject->kind);
   // What its source's budget refuses costs the others nothing.
-  if (budget_of(subject->kind, subject->source, now).take(now) && all_[kind].take(now)) return true;
+  if (budget_of(subject->kind, subject->source).take(now) && all_[kind].take(now)) return true;
   if (kRules[kind].name == nullptr) return false;
   ++left_out_[kind].count;
   left_out_[kind].last_from = subject->from;
@@ -129,18 +142,19 @@ bool EventLimiter::is_allowed(const Event& event, TimePoint now) {
   return false;
 }
 
-TokenBucket& EventLimiter::budget_of(EventKind kind, std::uint64_t source, TimePoint now) {
-  const std::pair key{kind, source};
+TokenBucket& EventLimiter::budget_of(EventKind kind, std::uint64_t source) {
+  const SourceKey key{kind, source};
   auto found = sources_.find(key);
   if (found == sources_.end()) {
     if (sources_.size() >= kEventSources) {
-      sources_.erase(std::min_element(sources_.begin(), sources_.end(), [](const auto& a, const auto& b) {
-        return a.second.last < b.second.last;
-      }));
+      sources_.erase(by_age_.front());
+      by_age_.pop_front();
     }
-    found = sources_.emplace(key, Source{bucket(rule_of(kind).of_network), now}).first;
+    const auto place = by_age_.insert(by_age_.end(), key);
+    found = sources_.emplace(key, Source{bucket(rule_of(kind).of_network), place}).first;
+  } else {
+    by_age_.splice(by_age_.end(), by_age_, found->second.place);
   }
-  found->second.last = now;
   return found->second.budget;
 }
 

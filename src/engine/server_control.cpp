@@ -54,11 +54,7 @@ struct ServerControl::Visitor {
   /// If the packet was the first under its key it has been acted on. A session that will find no place is not
   /// confirmed: the client echoes all the same, and is told then. This address is not proved yet.
   void operator()(const ClientHelloFrame&) const {
-    if (!is_first(FrameType::client_hello)) return;
-    const ServerSession& session = *epoch.session;
-    if (session.is_settled || session.superseded ||
-        control.state_.table.has_room(session.account, source_network(arrival.route.remote)))
-      reply.frames.emplace_back(ServerHelloFrame{epoch.session->resumed});
+    if (is_first(FrameType::client_hello)) control.confirm(*epoch.session, reply, arrival);
   }
   void operator()(const FragmentFrame& fragment) const { control.on_fragment(epoch, fragment, arrival); }
   // A bridge may have two addresses that live: which one a packet comes from says nothing about its path.
@@ -103,8 +99,9 @@ void ServerControl::read(EpochRef epoch, ConstBytes frames, const ServerArrival&
   const auto sent_by = path_named_in(frames);
   FrameReader reader(frames);
   while (const auto frame = reader.next()) {
-    if (const auto* close = std::get_if<CloseFrame>(&*frame)) {
-      state_.end_session(session.handle, close->reason, arrival.out);
+    if (std::holds_alternative<CloseFrame>(*frame)) {
+      // Whatever it says: the reasons are this end's words.
+      state_.end_session(session.handle, CloseReason::shutdown, arrival.out);
       return;
     }
     std::visit(Visitor{*this, epoch, reply, sent_by, arrival}, *frame);
@@ -132,11 +129,16 @@ void ServerControl::read_copy(EpochRef epoch, ConstBytes frames, const ServerArr
     if (echo != nullptr && reply.answered.take(FrameType::echo) &&
         !on_echo(epoch, echo->token, named, arrival))
       return;
-    if (is_hello && reply.answered.take(FrameType::client_hello))
-      reply.frames.emplace_back(ServerHelloFrame{session.resumed});
+    if (is_hello && reply.answered.take(FrameType::client_hello)) confirm(session, reply, arrival);
   }
   send_reply(epoch, reply, arrival);
   outbound_.flush(session, arrival.out, arrival.now);
+}
+
+void ServerControl::confirm(const ServerSession& session, Reply& reply, const ServerArrival& arrival) const {
+  if (session.is_settled || session.superseded ||
+      state_.table.has_room(session.account, source_network(arrival.route.remote)))
+    reply.frames.emplace_back(ServerHelloFrame{session.resumed});
 }
 
 bool ServerControl::may_read_copy(const Route& from, TimePoint now) {
@@ -263,8 +265,13 @@ bool ServerControl::on_echo(EpochRef epoch, std::uint64_t token, std::optional<P
 
 void ServerControl::on_handshake(ServerSession& session, const HandshakeFrame& handshake, Reply& reply,
                                  const ServerArrival& arrival) {
-  const auto answer = state_.pending.renew(handshake.packet, session.account, session.renewals,
-                                           state_.table.epochs().chooser(), arrival.now);
+  if (!session.is_settled) {
+    state_.context.drops.add(Drop::handshake_rate);
+    return;
+  }
+  const auto answer =
+      state_.pending.renew(handshake.packet, {session.handle, session.account, session.renewals},
+                           state_.table.epochs().chooser(), arrival.now);
   if (!answer) {
     state_.context.drops.add(answer.error());
     return;
@@ -333,10 +340,10 @@ void ServerControl::deliver(ServerSession& session, const DatagramFrame& datagra
                             std::optional<FlowId>& refused, const ServerArrival& arrival) {
   ServerFlow* flow = session.flows.find(datagram.flow);
   if (flow != nullptr) {
+    flow->last_used = session.last_moved = arrival.now;
     if (session.account.has_rate() && !state_.take_rate(session, &KeyAccount::take_to_target,
                                                         datagram.payload.size(), arrival.out, arrival.now))
       return;
-    flow->last_used = session.last_moved = arrival.now;
     ++session.from_client;
     arrival.out.deliver(flow->handle, datagram.payload);
     return;

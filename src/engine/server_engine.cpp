@@ -55,7 +55,6 @@ void ServerEngine::on_sent(PathId path, const PacketRun& run, std::uint32_t acce
 }
 
 void ServerEngine::set_keys(const ServerKeys& keys, Output& out, TimePoint now) {
-  const std::size_t first = out.events.size();
   for (const KeyAccount* account : state_.keyring.replace(keys)) {
     state_.pending.withdraw(*account);
     std::vector<ServerSession*> over;
@@ -72,7 +71,6 @@ void ServerEngine::set_keys(const ServerKeys& keys, Output& out, TimePoint now) 
     }
   }
   state_.keyring.erase_withdrawn();
-  limiter_.limit(out, first, now);
 }
 
 void ServerEngine::close(Output& out, TimePoint now) {

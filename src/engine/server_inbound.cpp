@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "mptunnel/engine/server_parts.h"
 
@@ -101,7 +102,8 @@ void ServerInbound::on_control(EpochRef epoch, const ServerArrival& arrival) {
 
 void ServerInbound::on_first_control(const ServerArrival& arrival) {
   DropCounters& drops = state_.context.drops;
-  const auto [keys, account] = state_.pending.find(arrival.header.index);
+  const PendingHandshakes::Unconfirmed unconfirmed = state_.pending.find(arrival.header.index);
+  KeyEpoch* keys = unconfirmed.keys;
   if (keys == nullptr) {
     drops.add(Drop::unknown_index);
     return;
@@ -118,7 +120,15 @@ void ServerInbound::on_first_control(const ServerArrival& arrival) {
     drops.add(Drop::unexpected_frame);
     return;
   }
-  const Claimant claimant{*hello, *account};
+  const Claimant claimant{*hello, *unconfirmed.account, unconfirmed.network};
+  // New keys of a session are for that session: what is charged to it makes no other.
+  const ServerSession* renewed = unconfirmed.renews ? state_.table.find(*unconfirmed.renews) : nullptr;
+  const bool is_its_own =
+      renewed != nullptr && renewed->is_of(claimant) && renewed->process == hello->process;
+  if (unconfirmed.renews && !is_its_own) {
+    drops.add(Drop::unexpected_frame);
+    return;
+  }
   if (state_.table.is_late(claimant, *keys)) {
     drops.add(Drop::key_expired);
     return;
@@ -162,11 +172,12 @@ void ServerInbound::heard(ServerSession& session, bool control, const ServerArri
   session.last_heard = arrival.now;
   session.dormant = false;
   if (!session.superseded || !control || arrival.now - *session.superseded < kTakeoverGrace) return;
+  if (!std::exchange(session.said_clash, true))
+    arrival.out.events.emplace_back(IdentitiesClash{session.ref(), arrival.route});
   // Both processes are alive: the one that lost its flows opens them again, and has sockets and a place of
   // its own from now on, if there is room.
   if (session.is_proved && !state_.table.settle(session, session.network, arrival.out)) return;
   session.superseded.reset();
-  arrival.out.events.emplace_back(IdentitiesClash{session.ref(), arrival.route});
 }
 
 }  // namespace mptunnel

@@ -11,13 +11,13 @@ void ServerOutbound::on_target(FlowHandle flow, DatagramBatch batch, std::uint8_
   }
   ServerFlow& own = *session->flows.find(flow);
   own.last_used = session->last_moved = now;
-  session->to_client += datagrams_in(batch);
   const PathViews paths = session->views(now);
   const OutgoingFlow to{flow, own.id, std::nullopt};
   for_each_datagram(batch, [&](ConstBytes payload) {
     if (session->account.has_rate() &&
         !state_.take_rate(*session, &KeyAccount::take_to_client, payload.size(), out, now))
       return;
+    ++session->to_client;
     session->sender.send(to, payload, dscp, paths, out, now);
   });
   note_large(*session, session->sender.finish(out, now), now);

@@ -38,7 +38,7 @@ ServerSession::ServerSession(SessionHandle own, const Claimant& claimant, const 
       identity(claimant.hello.identity),
       process(claimant.hello.process),
       first_route(route),
-      network(source_network(route.remote)),
+      network(claimant.network),
       unsettled_since(now),
       sender(own, link, context),
       receiver(context),

@@ -1,6 +1,7 @@
 #include "mptunnel/engine/session_table.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "mptunnel/base/assert.h"
@@ -63,7 +64,7 @@ tl::expected<SessionTable::Claim, Drop> SessionTable::claim(const Claimant& clai
       return tl::unexpected(Drop::session_limit);
   }
   const SessionHandle former_handle = former == nullptr ? SessionHandle{} : former->handle;
-  limit_unsettled(out);
+  limit_unsettled(claimant, out);
   const SessionHandle handle{next_session_++};
   ServerSession& made =
       *sessions_.emplace(handle, std::make_unique<ServerSession>(handle, claimant, route, context_, now))
@@ -84,6 +85,7 @@ void SessionTable::take_over(ServerSession& from, ServerSession& to, TimePoint n
   to.is_settled = std::exchange(from.is_settled, false);
   to.network = from.network;
   from.superseded = from.unsettled_since = now;
+  from.said_clash = false;
 }
 
 SessionTable::Places SessionTable::places(const KeyAccount& account, std::uint64_t network) const {
@@ -129,15 +131,35 @@ tl::expected<void, Drop> SessionTable::settle(ServerSession& session, std::uint6
   return {};
 }
 
-void SessionTable::limit_unsettled(Output& out) {
+void SessionTable::limit_unsettled(const Claimant& claimant, Output& out) {
+  struct Group {
+    std::size_t count = 0;
+    const ServerSession* oldest = nullptr;
+  };
+  // Whose a session is: the key's, or, if many have that key, the network's that its handshake came from.
+  const auto owner = [](const KeyAccount& account, std::uint64_t network) {
+    return std::pair(&account, account.is_named() ? 0 : network);
+  };
+  std::map<std::pair<const KeyAccount*, std::uint64_t>, Group> groups;
   std::size_t unsettled = 0;
-  const ServerSession* oldest = nullptr;
   for (const auto& [handle, session] : sessions_) {
     if (session->is_settled) continue;
     ++unsettled;
-    if (oldest == nullptr || session->unsettled_since < oldest->unsettled_since) oldest = session.get();
+    Group& group = groups[owner(session->account, session->network)];
+    ++group.count;
+    if (group.oldest == nullptr || session->unsettled_since < group.oldest->unsettled_since)
+      group.oldest = session.get();
   }
-  if (unsettled >= kMaxUnsettledSessions) end(oldest->handle, std::nullopt, out);
+  const Group& own = groups[owner(claimant.account, claimant.network)];
+  if (claimant.account.is_named() && own.count >= kUnsettledSessionsOfKey)
+    return end(own.oldest->handle, std::nullopt, out);
+  if (unsettled < kMaxUnsettledSessions) return;
+  const auto largest = std::max_element(groups.begin(), groups.end(), [](const auto& a, const auto& b) {
+    if (a.second.count != b.second.count) return a.second.count < b.second.count;
+    // Of equal ones the older goes; an empty one never does.
+    return a.second.count == 0 || a.second.oldest->unsettled_since > b.second.oldest->unsettled_since;
+  });
+  end(largest->second.oldest->handle, std::nullopt, out);
 }
 
 LinkEpoch& SessionTable::add_epoch(ServerSession& session, std::unique_ptr<KeyEpoch> keys, TimePoint now) {
@@ -176,11 +198,7 @@ tl::expected<ServerFlow*, Drop> SessionTable::open_flow(ServerSession& session, 
                                                         Output& out, TimePoint now) {
   if (!session.flows.knows(open.hash)) {
     if (!session.flow_openings.take(now)) return tl::unexpected(Drop::flow_rate);
-    if (!session.account.may_open_flow()) {
-      if (!session.flows.has_idle(now)) return tl::unexpected(Drop::key_flows);
-      close_flows({session.flows.close_oldest()}, out);
-    }
-    if (!make_room_for_flow(session, out, now)) return tl::unexpected(Drop::flow_limit);
+    if (const auto room = make_room_for_flow(session, out, now); !room) return tl::unexpected(room.error());
   }
   while (flows_.contains(FlowHandle{next_flow_})) ++next_flow_;
   const FlowHandle handle{next_flow_};
@@ -197,13 +215,29 @@ tl::expected<ServerFlow*, Drop> SessionTable::open_flow(ServerSession& session, 
   return opened->flow;
 }
 
-bool SessionTable::make_room_for_flow(ServerSession& wants, Output& out, TimePoint now) {
-  if (!wants.is_settled && wants.flows.size() >= limits_.guaranteed_flows()) return false;
-  if (flows_.size() < limits_.max_flows) return true;
-  ServerSession* holder = wants.is_settled ? holder_to_yield(wants, now) : nullptr;
-  if (holder == nullptr) return false;
-  close_flows({holder->flows.close_oldest()}, out);
-  return true;
+tl::expected<void, Drop> SessionTable::make_room_for_flow(ServerSession& wants, Output& out, TimePoint now) {
+  const KeyAccount& account = wants.account;
+  const bool may_have_few =
+      wants.flows.size() < limits_.guaranteed_flows() && has_room(account, wants.network);
+  if (!wants.is_settled && !may_have_few) return tl::unexpected(Drop::flow_limit);
+  ServerSession* holder = nullptr;
+  if (!account.may_open_flow()) {
+    holder = idle_holder_of(wants, now);
+    if (holder == nullptr) return tl::unexpected(Drop::key_flows);
+  } else if (flows_.size() >= limits_.max_flows) {
+    holder = wants.is_settled ? holder_to_yield(wants, now) : nullptr;
+    if (holder == nullptr) return tl::unexpected(Drop::flow_limit);
+  }
+  if (holder != nullptr) close_flows({holder->flows.close_oldest()}, out);
+  return {};
+}
+
+ServerSession* SessionTable::idle_holder_of(ServerSession& wants, TimePoint now) const {
+  if (wants.flows.has_idle(now)) return &wants;
+  for (const auto& [handle, session] : sessions_) {
+    if (&session->account == &wants.account && session->flows.has_idle(now)) return session.get();
+  }
+  return nullptr;
 }
 
 ServerSession* SessionTable::holder_to_yield(const ServerSession& wants, TimePoint now) const {

@@ -23,7 +23,9 @@ PendingHandshakes::PendingHandshakes(const HandshakeSettings& settings, Keyring&
               {kHandshakesPerSecondOfNetwork, kHandshakeBurstOfNetwork}, random.u64()),
       cookies_({kCookiesPerSecond, kCookieBurst}, {kCookiesPerSecondOfNetwork, kCookieBurstOfNetwork},
                random.u64()),
-      seen_key_(random_siphash_key(random)) {}
+      seen_key_(random_siphash_key(random)) {
+  settings_.key.reset();
+}
 
 tl::expected<PendingHandshakes::Request, Drop> PendingHandshakes::read(ConstBytes packet) const {
   if (packet.size() < kHandshake1Bytes || packet.size() > kMaxHandshakeBytes)
@@ -50,35 +52,40 @@ tl::expected<PendingHandshakes::Answer, Drop> PendingHandshakes::answer(ConstByt
   if (const auto known = entries_.find(request->message); known != entries_.end())
     return repeat(known->second, now);
   if (was_seen(*request)) return tl::unexpected(Drop::handshake_replay);
+  // A key that has used its own budget up costs the others nothing.
+  KeyAccount& account = *request->account;
+  if (!account.may_handshake(now)) return tl::unexpected(Drop::handshake_rate);
   if (proof_.holds(request->prefix.cookie, from, now)) {
     if (!proved_.take(from, now)) return tl::unexpected(Drop::handshake_rate);
   } else if (!unproved_.take(now)) {
     return ask_for_proof(*request, from, now);
   }
-  if (!request->account->take_handshake(now)) return tl::unexpected(Drop::handshake_rate);
+  account.count_handshake(now);
   const auto made = make(std::move(*request), is_free, now);
   if (!made) return tl::unexpected(made.error());
   if (order_.size() >= kMaxPendingHandshakes) erase(order_[random_.below(order_.size())]);
   Entry& entry = (*made)->second;
+  entry.about.network = source_network(from);
   entry.place = order_.size();
   order_.push_back(*made);
   return Answer{entry.response, entry.refusal, true, false};
 }
 
 tl::expected<PendingHandshakes::Answer, Drop> PendingHandshakes::renew(ConstBytes packet,
-                                                                       const KeyAccount& account,
-                                                                       TokenBucket& budget,
+                                                                       const Renewal& renewal,
                                                                        const IsIndexFree& is_free,
                                                                        TimePoint now) {
   auto request = read(packet);
   if (!request) return tl::unexpected(request.error());
-  if (request->account != &account) return tl::unexpected(Drop::handshake_key);
+  if (request->account != &renewal.account) return tl::unexpected(Drop::handshake_key);
   if (const auto known = entries_.find(request->message); known != entries_.end())
     return repeat(known->second, now);
-  if (!budget.take(now)) return tl::unexpected(Drop::handshake_rate);
+  if (!renewal.budget.take(now)) return tl::unexpected(Drop::handshake_rate);
   const auto made = make(std::move(*request), is_free, now);
   if (!made) return tl::unexpected(made.error());
-  return Answer{(*made)->second.response, (*made)->second.refusal, true, false};
+  Entry& entry = (*made)->second;
+  entry.about.renews = renewal.session;
+  return Answer{entry.response, entry.refusal, true, false};
 }
 
 bool PendingHandshakes::was_seen(const Request& request) const {
@@ -125,7 +132,7 @@ tl::expected<PendingHandshakes::Entry, Drop> PendingHandshakes::respond(const Re
   if (!offer) return tl::unexpected(Drop::handshake_invalid);
 
   Entry entry;
-  entry.account = &account;
+  entry.about.account = &account;
   entry.created = now;
   do {
     entry.index = SessionIndex{static_cast<std::uint32_t>(random_.u64() >> (64 - kSessionIndexBits))};
@@ -179,8 +186,9 @@ void PendingHandshakes::erase(Entries::iterator entry) {
 PendingHandshakes::Unconfirmed PendingHandshakes::find(SessionIndex local) {
   const auto found = by_index_.find(local);
   if (found == by_index_.end()) return {};
-  const Entry& entry = found->second->second;
-  return {entry.epoch.get(), entry.account};
+  Unconfirmed about = found->second->second.about;
+  about.keys = found->second->second.epoch.get();
+  return about;
 }
 
 std::unique_ptr<KeyEpoch> PendingHandshakes::adopt(SessionIndex local) {
@@ -199,7 +207,7 @@ void PendingHandshakes::erase_if(Condition is_over) {
 }
 
 void PendingHandshakes::withdraw(const KeyAccount& account) {
-  erase_if([&](const Entry& entry) { return entry.account == &account; });
+  erase_if([&](const Entry& entry) { return entry.about.account == &account; });
 }
 
 void PendingHandshakes::expire(TimePoint now) {

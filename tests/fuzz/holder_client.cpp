@@ -112,8 +112,10 @@ class Attack {
     };
     const auto answer =
         is_inside
-            ? pending_.renew(handshake1_, *keyring_.find(decode_handshake_prefix(handshake1_)->key_name),
-                             renewals_, choose, now_)
+            ? pending_.renew(handshake1_,
+                             {SessionHandle{1},
+                              *keyring_.find(decode_handshake_prefix(handshake1_)->key_name), renewals_},
+                             choose, now_)
             : pending_.answer(handshake1_, kClient, choose, now_);
     if (!answer) return;
     const Packet response(answer->response.begin(), answer->response.end());

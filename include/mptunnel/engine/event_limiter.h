@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <list>
 #include <map>
 #include <utility>
 
@@ -27,10 +28,10 @@ enum class EventKind : std::uint8_t {
   count_
 };
 
-/// Each source network has a budget for each kind, and all networks have one together: a network that is
-/// loud leaves the others their lines, as long as these are few. Sources are remembered exactly and not by a
-/// hash, so no network shares a budget with another; if there are more than kEventSources, the one that was
-/// quiet the longest is forgotten.
+/// Each source has a budget for each kind, and all have one together: one that is loud leaves the others
+/// their lines, as long as these are few. A source is a network, or a client that has a key of its own.
+/// Sources are remembered exactly and not by a hash bucket, so none shares a budget with another; if there
+/// are more than kEventSources, the one that was quiet the longest is forgotten.
 class EventLimiter {
  public:
   EventLimiter();
@@ -46,9 +47,10 @@ class EventLimiter {
   void report(Output& out, TimePoint now);
 
  private:
+  using SourceKey = std::pair<EventKind, std::uint64_t>;
   struct Source {
     TokenBucket budget;
-    TimePoint last;
+    std::list<SourceKey>::iterator place;  ///< in by_age_
   };
   struct LeftOut {
     std::uint64_t count = 0;
@@ -60,10 +62,11 @@ class EventLimiter {
 
   void filter(Output& out, std::size_t first, TimePoint now);
   bool is_allowed(const Event& event, TimePoint now);
-  TokenBucket& budget_of(EventKind kind, std::uint64_t source, TimePoint now);
+  TokenBucket& budget_of(EventKind kind, std::uint64_t source);
 
   std::vector<TokenBucket> all_;  ///< by kind
-  std::map<std::pair<EventKind, std::uint64_t>, Source> sources_;
+  std::map<SourceKey, Source> sources_;
+  std::list<SourceKey> by_age_;  ///< the one that was quiet the longest first
   std::array<LeftOut, kKinds> left_out_;
   TimePoint since_{};  ///< when the first of `left_out_` was
   TimePoint due_ = kNever;

@@ -68,6 +68,8 @@ class ServerControl {
   void answer_ping(EpochRef epoch, ServerPath& path, const PathReport& report, bool is_copy, Reply& reply,
                    const ServerArrival& arrival);
   void send_reply(EpochRef epoch, const Reply& reply, const ServerArrival& arrival);
+  /// Answers CLIENT_HELLO, unless the session will find no place.
+  void confirm(const ServerSession& session, Reply& reply, const ServerArrival& arrival) const;
   bool may_read_copy(const Route& from, TimePoint now);
   ServerPath& make_path(ServerSession& session, PathId id, const ServerArrival& arrival);
   /// False: the session has ended, see settle().

@@ -56,6 +56,7 @@ class StrayTraffic {
 struct Claimant {
   const ClientHelloFrame& hello;
   KeyAccount& account;
+  std::uint64_t network = 0;  ///< where its handshake was answered to
 };
 
 struct ServerSession {
@@ -75,7 +76,7 @@ struct ServerSession {
   /// It has a place in the table of sessions, and counts against `network`: see SessionTable::settle().
   bool is_settled = false;
   bool is_proved = false;     ///< one of its paths has proved an address, now or earlier
-  std::uint64_t network = 0;  ///< of first_route, or of the session that this one took over from
+  std::uint64_t network = 0;  ///< of the handshake, then of first_route; or of the session taken over
   TimePoint unsettled_since;  ///< when it began, or was taken over
   SessionLink link{kMaxEpochs - 1};
   Sender sender;
@@ -89,6 +90,7 @@ struct ServerSession {
   TokenBucket renewals{kRenewalsPerSecond, kRenewalBurst};  ///< handshakes inside the session
   bool dormant = false;
   std::optional<TimePoint> superseded;  ///< another process took over; nothing is sent any more
+  bool said_clash = false;              ///< since then
   bool resumed = false;                 ///< what SERVER_HELLO says under the current key
   std::optional<TimePoint> said_flow_unknown;
   std::uint64_t from_client = 0;  ///< datagrams

@@ -97,8 +97,8 @@ class SessionTable {
 
   /// The session that the first packet under a new key belongs to, and whether its client still knows its
   /// flows. A new one is made for a client that has none; a restarted client's takes over from its old one,
-  /// and gets its place. Others are unsettled; if there are too many of these, the oldest ends. Error:
-  /// session_limit, if each place is taken by a session in use.
+  /// and gets its place. Others are unsettled; if there are too many of these, one ends: of the key or
+  /// network that has most of them. Error: session_limit, if each place is taken by a session in use.
   struct Claim {
     ServerSession* session = nullptr;
     bool resumed = false;
@@ -128,7 +128,7 @@ class SessionTable {
   /// FLOW_OPEN came: as ServerFlows::open(), with the limit of all sessions. New flows and those that had to
   /// go are changes in `out`. If all are taken, the one that was idle the longest goes, of the session that
   /// has the most; if none is idle, one in use, of a session that has more than its guarantee and at least
-  /// twice as many as this one would. Flows beyond the quota of the key are given up by the session itself.
+  /// twice as many as this one would. Beyond the quota of the key an idle one of its sessions goes.
   /// Errors: flow_limit, flow_rate, key_flows.
   tl::expected<ServerFlow*, Drop> open_flow(ServerSession& session, const FlowOpenFrame& open, Output& out,
                                             TimePoint now);
@@ -151,9 +151,11 @@ class SessionTable {
   /// as settle().
   [[nodiscard]] tl::expected<const ServerSession*, Drop> room_for(const KeyAccount& account,
                                                                   std::uint64_t network) const;
-  /// Sees to it that one more session may be unsettled.
-  void limit_unsettled(Output& out);
-  bool make_room_for_flow(ServerSession& wants, Output& out, TimePoint now);
+  /// Sees to it that this one may be unsettled: the oldest goes, of the key or network that has most of them.
+  void limit_unsettled(const Claimant& claimant, Output& out);
+  tl::expected<void, Drop> make_room_for_flow(ServerSession& wants, Output& out, TimePoint now);
+  /// A session of the same key, itself first, that has an idle flow; null if none has.
+  [[nodiscard]] ServerSession* idle_holder_of(ServerSession& wants, TimePoint now) const;
   /// Whose flow goes if all are taken and `wants`, which is settled, opens one; null if nobody's.
   [[nodiscard]] ServerSession* holder_to_yield(const ServerSession& wants, TimePoint now) const;
   void take_over(ServerSession& from, ServerSession& to, TimePoint now);

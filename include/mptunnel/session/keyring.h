@@ -58,7 +58,8 @@ class KeyAccount {
   [[nodiscard]] bool is_disabled() const { return is_disabled_; }
 
   /// Whether another handshake of this key may be answered.
-  bool take_handshake(TimePoint now) { return !is_named() || handshakes_.take(now); }
+  bool may_handshake(TimePoint now) { return !is_named() || handshakes_.take(now, 0, 1); }
+  void count_handshake(TimePoint now) { handshakes_.take(now); }
   /// Whether the flows of its sessions may become more.
   [[nodiscard]] bool may_open_flow() const { return !quota_.max_flows || flows_ < *quota_.max_flows; }
   void count_flows(std::ptrdiff_t change) { flows_ += static_cast<std::size_t>(change); }

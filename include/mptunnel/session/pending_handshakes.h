@@ -1,6 +1,7 @@
 // Handshakes that a server has answered and no packet has confirmed yet: see handshake.h for the whole.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -11,6 +12,7 @@
 
 #include "mptunnel/base/drop.h"
 #include "mptunnel/base/endpoint.h"
+#include "mptunnel/base/ids.h"
 #include "mptunnel/base/random.h"
 #include "mptunnel/session/address_proof.h"
 #include "mptunnel/session/handshake.h"
@@ -55,14 +57,21 @@ class PendingHandshakes {
   /// handshake_replay, handshake_rate, handshake_invalid.
   tl::expected<Answer, Drop> answer(ConstBytes packet, const Endpoint& from, const IsIndexFree& is_free,
                                     TimePoint now);
-  /// Answers HANDSHAKE 1 that came inside a session with keys of `account`, which it must be made with too,
-  /// within this budget of the session's. The same drops.
-  tl::expected<Answer, Drop> renew(ConstBytes packet, const KeyAccount& account, TokenBucket& budget,
-                                   const IsIndexFree& is_free, TimePoint now);
-  /// An epoch that is not confirmed, and whose key it was made with.
+  /// A session that asks for new keys inside itself.
+  struct Renewal {
+    SessionHandle session;
+    const KeyAccount& account;  ///< the handshake must be made with its key
+    TokenBucket& budget;        ///< the session's
+  };
+  /// Answers HANDSHAKE 1 that came inside a session. The same drops.
+  tl::expected<Answer, Drop> renew(ConstBytes packet, const Renewal& renewal, const IsIndexFree& is_free,
+                                   TimePoint now);
+  /// An epoch that is not confirmed.
   struct Unconfirmed {
-    KeyEpoch* keys = nullptr;  ///< null if none has this index
-    KeyAccount* account = nullptr;
+    KeyEpoch* keys = nullptr;       ///< null if none has this index
+    KeyAccount* account = nullptr;  ///< whose key it was made with
+    std::uint64_t network = 0;      ///< that HANDSHAKE 2 went to; not of a renewal
+    std::optional<SessionHandle> renews;
   };
   Unconfirmed find(SessionIndex local);
   /// Takes the epoch out: it is confirmed. The answer stays in the table for late repeats.
@@ -76,7 +85,7 @@ class PendingHandshakes {
  private:
   struct Entry {
     std::vector<std::uint8_t> response;
-    KeyAccount* account = nullptr;
+    Unconfirmed about;  ///< but its keys
     std::unique_ptr<KeyEpoch> epoch;
     SessionIndex index;
     Refusal refusal = Refusal::none;

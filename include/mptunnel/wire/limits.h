@@ -90,7 +90,8 @@ inline constexpr Duration kSupersededLife = 10s;  ///< of a session that another
 /// Sessions that have no place in the server's table: those that have proved no address yet, and those that
 /// were taken over. The oldest goes when there are more. A challenge is answered within a round trip.
 inline constexpr std::size_t kMaxUnsettledSessions = 128;
-inline constexpr Duration kUnprovedLife = 10s;  ///< of a session that proves no address
+inline constexpr std::size_t kUnsettledSessionsOfKey = 4;  ///< of those, if the key is one client's
+inline constexpr Duration kUnprovedLife = 10s;             ///< of a session that proves no address
 /// How often an engine looks for what is over: idle flows, old keys and fragments, dormant sessions.
 inline constexpr Duration kHousekeeping = 1s;  ///< client
 inline constexpr Duration kServerTick = 1s;    ///< server

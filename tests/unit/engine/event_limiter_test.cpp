@@ -113,5 +113,13 @@ TEST_F(EventLimiterTest, WhatWasLeftOutIsToldAMinuteLater) {
   EXPECT_EQ(limiter_.due(), kNever);
 }
 
+TEST_F(EventLimiterTest, ClientWithAKeyOfItsOwnIsASourceByItself) {
+  const auto started = [](const char* name) {
+    return ClientSessionStarted{{SessionHandle{1}, {}, name}, Cipher::aes_256_gcm, raw_route(1)};
+  };
+  EXPECT_EQ(passed(started("mallory"), 100), 20U);
+  EXPECT_TRUE(passes(started("alice"))) << "of the same network";
+}
+
 }  // namespace
 }  // namespace mptunnel

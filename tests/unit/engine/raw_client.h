@@ -15,7 +15,7 @@ class RawClient {
  public:
   RawClient(ServerEngine& server, RandomSource& random, const Route& route,
             const HandshakeSettings& settings = {})
-      : server_(server), random_(random), handshake_(settings, random), route_(route) {}
+      : server_(server), random_(random), settings_(settings), handshake_(settings, random), route_(route) {}
 
   /// HANDSHAKE 1, and the answer to it: true if it gave an epoch. Shows a cookie once it has one.
   bool shake(TimePoint now) {
@@ -83,6 +83,27 @@ class RawClient {
     }
     return true;
   }
+  /// A handshake inside the session: the epoch that it gave, or null.
+  std::unique_ptr<KeyEpoch> renew(TimePoint now) {
+    ClientHandshake inside(settings_, random_);
+    inside.begin(SessionIndex{static_cast<std::uint32_t>(random_.below(1U << kSessionIndexBits))}, now);
+    const Output out = send(control({PingFrame{}, HandshakeFrame{inside.message()}}, now), now);
+    for (const PacketRun& run : out.runs) {
+      const ConstBytes bytes = out.bytes_of(run);
+      Packet copy(bytes.begin(), bytes.end());
+      const auto opened = epoch_->open_control(*decode_header(copy), copy, now);
+      if (!opened) continue;
+      FrameReader reader(*opened);
+      while (const auto frame = reader.next()) {
+        const auto* answer = std::get_if<HandshakeFrame>(&*frame);
+        if (answer == nullptr) continue;
+        if (auto made = inside.read(answer->packet, now)) return std::move(*made);
+      }
+    }
+    return nullptr;
+  }
+  /// What the client seals under from now on.
+  void use(std::unique_ptr<KeyEpoch> epoch) { epoch_ = std::move(epoch); }
   /// The frames of a packet of the server; it must open.
   std::vector<Frame> read(ConstBytes packet, TimePoint now) {
     Packet copy(packet.begin(), packet.end());
@@ -112,6 +133,7 @@ class RawClient {
 
   ServerEngine& server_;
   RandomSource& random_;
+  HandshakeSettings settings_;
   ClientHandshake handshake_;
   Packet message_;  // the last HANDSHAKE 1
   Route route_;

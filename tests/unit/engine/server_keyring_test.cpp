@@ -236,19 +236,122 @@ TEST_F(ServerKeyring, DatagramsBeyondTheRateAreDroppedEachWay) {
 }
 
 TEST_F(ServerKeyring, HolderWhoFloodsHandshakesFromEverywhereKeepsNobodyOut) {
-  make_server({named("alice", 1), named("mallory", 2)});
-  int answered = 0;
-  for (int i = 0; i < 4000; ++i) {
-    // 4,000 a second from 200 networks that answer: more than the server does in all.
-    RawClient mallory = client(2, raw_route(static_cast<std::uint8_t>(i % 200)));
-    answered += mallory.shake(now_) ? 1 : 0;
-    now_ += 250us;
-    if (i % 400 != 399) continue;
-    RawClient alice = client(1, raw_route(201));
-    EXPECT_TRUE(alice.join(1, static_cast<ProcessId>(i), now_));
+  make_server({named("mallory", 1), named("bob", 2)});
+  // From 60 networks with cookies, which hold, and from 90 more without.
+  std::vector<RawClient> proved;
+  for (std::uint8_t n = 0; n < 60; ++n) proved.push_back(client(1, raw_route(10 + n)));
+  int in = 0;
+  int tries = 0;
+  for (int step = 0; step < 800; ++step) {
+    now_ += 5ms;
+    for (RawClient& mallory : proved) mallory.shake(now_);
+    for (int k = 0; k < 2; ++k) client(1, raw_route(static_cast<std::uint8_t>(100 + step % 90))).shake(now_);
+    if (step % 37 != 36) continue;
+    ++tries;
+    in += client(2, raw_route(200)).shake(now_) ? 1 : 0;
   }
-  EXPECT_LE(answered, static_cast<int>(kUnprovedHandshakeBurst + kUnprovedHandshakesPerSecond +
-                                       kHandshakeBurstOfKey + kHandshakesPerSecondOfKey));
+  EXPECT_EQ(in, tries);
+  EXPECT_GE(tries, 20);
+}
+
+TEST_F(ServerKeyring, NewKeysInsideASessionMakeNoOther) {
+  NamedKey bob = named("bob", 2);
+  bob.quota.max_sessions = 1;
+  make_server({bob});
+  RawClient raw = joined(2, raw_route(1), 1, 1);
+  auto keys = raw.renew(now_);
+  ASSERT_NE(keys, nullptr);
+  raw.use(std::move(keys));
+  EXPECT_TRUE(raw.send(raw.hello(9, 9, now_), now_).runs.empty());
+  EXPECT_TRUE(raw.send(raw.hello(1, 9, now_), now_).runs.empty()) << "nor for another process";
+  EXPECT_EQ(drops(Drop::unexpected_frame), 2U);
+  EXPECT_EQ(sessions(), 1U);
+  EXPECT_FALSE(raw.send(raw.hello(1, 1, now_), now_).runs.empty()) << "but for itself";
+  EXPECT_EQ(sessions(), 1U);
+  // And one without a place gets none.
+  RawClient unsettled = client(2, raw_route(2));
+  ASSERT_TRUE(unsettled.connect(3, 3, now_));
+  EXPECT_EQ(unsettled.renew(now_), nullptr);
+  EXPECT_EQ(drops(Drop::handshake_rate), 1U);
+}
+
+TEST_F(ServerKeyring, SessionsBeyondTheQuotaSendNothingToTheTarget) {
+  NamedKey bob = named("bob", 2);
+  bob.quota.max_sessions = 1;
+  make_server({bob});
+  joined(2, raw_route(1));
+  std::vector<RawClient> more;
+  for (std::uint16_t i = 0; i < 20; ++i) {
+    more.push_back(client(2, raw_route(2, 5000 + i)));
+    ASSERT_TRUE(more.back().connect(static_cast<std::uint8_t>(10 + i), 10 + i, now_));
+    EXPECT_EQ(open(more.back(), 1), 0U);
+    now_ += 100ms;
+  }
+  EXPECT_EQ(drops(Drop::flow_limit), 20U);
+  EXPECT_EQ(sessions(), 1 + kUnsettledSessionsOfKey);
+}
+
+TEST_F(ServerKeyring, IdleFlowOfAnotherSessionOfTheKeyMakesRoom) {
+  NamedKey bob = named("bob", 2);
+  bob.quota.max_flows = 2;
+  make_server({bob});
+  RawClient one = joined(2, raw_route(1), 1, 1);
+  ASSERT_EQ(open(one, 1) + open(one, 2), 2U);
+  now_ += kFlowEvictableAfter;
+  RawClient two = joined(2, raw_route(2), 2, 2);
+  EXPECT_EQ(open(two, 1), 2U) << "one closed, one opened";
+}
+
+TEST_F(ServerKeyring, TwoProgramsWithOneIdentityAreToldOfAlthoughThereIsNoPlaceForBoth) {
+  NamedKey bob = named("bob", 2);
+  bob.quota.max_sessions = 1;
+  make_server({bob});
+  RawClient one = joined(2, raw_route(1), 1, 1);
+  now_ += 1s;
+  RawClient two = joined(2, raw_route(2), 1, 2);
+  for (int i = 0; i < 5; ++i) {
+    now_ += 1s;
+    one.send(one.ping(now_), now_);
+    two.send(two.ping(now_), now_);
+  }
+  EXPECT_EQ(test::Tunnel::count<IdentitiesClash>(one.events), 1U);
+}
+
+TEST_F(ServerKeyring, EachSessionThatAWithdrawalEndsIsTold) {
+  std::vector<NamedKey> keys;
+  std::vector<RawClient> clients;
+  for (std::uint8_t i = 1; i <= 60; ++i) keys.push_back(named("c" + std::to_string(i), i));
+  make_server(keys);
+  for (std::uint8_t i = 1; i <= 60; ++i) {
+    clients.push_back(joined(i, raw_route(1, 4000 + i)));
+    now_ += 100ms;
+  }
+  EXPECT_EQ(sessions(), 60U);
+  EXPECT_EQ(set_keys({}).events.size(), 60U);
+}
+
+TEST_F(ServerKeyring, WhyAClientEndsItsSessionIsNotInItsWords) {
+  make_server({named("bob", 2)});
+  RawClient bob = joined(2, raw_route(1));
+  bob.send(bob.control({CloseFrame{CloseReason::key_withdrawn}}, now_), now_);
+  EXPECT_EQ(std::get<ClientSessionEnded>(bob.events.back()).reason, CloseReason::shutdown);
+}
+
+TEST_F(ServerKeyring, FlowBeyondItsRateIsInUse) {
+  NamedKey bob = named("bob", 2);
+  bob.quota.max_rate = 1000;
+  bob.quota.max_flows = 1;
+  make_server({bob});
+  RawClient raw = joined(2, raw_route(1));
+  ASSERT_EQ(open(raw, 1), 1U);
+  const Packet payload(1000);
+  for (int i = 0; i < 1200; ++i) {
+    now_ += 10ms;
+    raw.send(raw.data({DatagramFrame{FlowId{1}, payload}}, now_), now_);
+  }
+  EXPECT_GT(drops(Drop::key_rate), 1000U);
+  EXPECT_EQ(open(raw, 2), 0U);
+  EXPECT_EQ(drops(Drop::key_flows), 1U);
 }
 
 }  // namespace

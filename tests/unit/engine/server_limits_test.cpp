@@ -165,6 +165,21 @@ TEST_F(ServerLimits, NetworkWithoutRoomIsToldWhenTheAddressIsProved) {
   EXPECT_EQ(server_->state().table.all().size(), 1U);
 }
 
+TEST_F(ServerLimits, CopyOfAHelloConfirmsNoSessionWithoutRoom) {
+  ServerSettings settings;
+  settings.max_sessions_of_network = 1;
+  make_server(settings);
+  ASSERT_TRUE(connect(1, raw_route(1)));
+  RawClient second = client(raw_route(1, 2));
+  ASSERT_TRUE(second.shake(now_));
+  const Packet hello = second.hello(2, 2, now_);
+  for (int i = 0; i < 2; ++i) {
+    const Output out = second.send(hello, now_);
+    for (const Frame& frame : second.read(out.bytes_of(out.runs.at(0)), now_))
+      EXPECT_FALSE(std::holds_alternative<ServerHelloFrame>(frame)) << i;
+  }
+}
+
 TEST_F(ServerLimits, HelloFromAFullNetworkThatProvesAnotherAddressGetsItsPlace) {
   ServerSettings settings;
   settings.max_sessions_of_network = 1;

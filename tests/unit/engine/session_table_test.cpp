@@ -27,7 +27,7 @@ class SessionTableTest : public testing::Test {
  protected:
   void limit(const SessionLimits& limits) { table_.emplace(limits, 1, context_); }
   tl::expected<Claim, Drop> claim(std::uint8_t client, ProcessId process, const Route& route = kHere) {
-    return table_->claim({hello(client, process), account_}, route, out_, now_);
+    return table_->claim({hello(client, process), account_, source_network(route.remote)}, route, out_, now_);
   }
   std::unique_ptr<KeyEpoch> make_keys() {
     const SessionIndex index{next_index_++};
@@ -206,6 +206,18 @@ TEST_F(SessionTableTest, UnsettledSessionsAreFewAndTheOldestGoesUnsaid) {
   EXPECT_EQ(table_->find(oldest), nullptr);
   EXPECT_EQ(table_->all().size(), 1 + kMaxUnsettledSessions);
   EXPECT_TRUE(out_.events.empty());
+}
+
+TEST_F(SessionTableTest, NetworkWithMostUnsettledSessionsGivesOneUp) {
+  const Route neighbour = from("198.51.100.9");
+  ServerSession& modest = admit(200, 1, neighbour);
+  const SessionHandle handle = modest.handle;
+  for (ProcessId process = 1; process <= 3 * kMaxUnsettledSessions; ++process) {
+    now_ += 1ms;
+    admit(static_cast<std::uint8_t>(process % 100), process, kHere);
+  }
+  EXPECT_NE(table_->find(handle), nullptr) << "the oldest of all, and alone in its network";
+  EXPECT_EQ(table_->all().size(), kMaxUnsettledSessions);
 }
 
 TEST_F(SessionTableTest, RestartedClientGetsThePlaceOfItsFormerSession) {

@@ -62,8 +62,11 @@ TEST(Keyring, ReplacingKeepsTheAccountsThatStay) {
   KeyAccount* a = keys.find(name_of(key_of(1)));
   KeyAccount* b = keys.find(name_of(key_of(2)));
   KeyAccount* c = keys.find(name_of(key_of(3)));
-  for (int i = 0; i < kHandshakeBurstOfKey; ++i) ASSERT_TRUE(a->take_handshake(TimePoint{1s}));
-  ASSERT_FALSE(a->take_handshake(TimePoint{1s}));
+  for (int i = 0; i < kHandshakeBurstOfKey; ++i) {
+    ASSERT_TRUE(a->may_handshake(TimePoint{1s}));
+    a->count_handshake(TimePoint{1s});
+  }
+  ASSERT_FALSE(a->may_handshake(TimePoint{1s}));
   a->count_flows(3);
   NamedKey disabled = named("b", 2);
   disabled.is_disabled = true;
@@ -73,7 +76,7 @@ TEST(Keyring, ReplacingKeepsTheAccountsThatStay) {
   EXPECT_EQ(std::set<const KeyAccount*>(over.begin(), over.end()), (std::set<const KeyAccount*>{b, c}));
   EXPECT_EQ(keys.find(name_of(key_of(1))), a);
   EXPECT_EQ(a->name(), "alpha");
-  EXPECT_FALSE(a->take_handshake(TimePoint{1s})) << "a reload fills no budget";
+  EXPECT_FALSE(a->may_handshake(TimePoint{1s})) << "a reload fills no budget";
   EXPECT_FALSE(a->may_open_flow());
   EXPECT_TRUE(keys.find(name_of(key_of(2)))->is_disabled());
   EXPECT_EQ(keys.find(name_of(key_of(3))), nullptr);

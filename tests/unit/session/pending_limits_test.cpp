@@ -27,7 +27,7 @@ class PendingLimits : public testing::TestWithParam<bool> {
   tl::expected<PendingHandshakes::Answer, Drop> renew(const Packet& packet, TokenBucket& budget,
                                                       TimePoint now = kHandshakeStart) {
     const KeyAccount& account = *keyring_.find(decode_handshake_prefix(packet)->key_name);
-    return server_.renew(packet, account, budget, test::any_index, now);
+    return server_.renew(packet, {SessionHandle{1}, account, budget}, test::any_index, now);
   }
   /// Uses up what is done without a proof of the address.
   void load(TimePoint now = kHandshakeStart) {
