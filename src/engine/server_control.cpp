@@ -341,9 +341,7 @@ void ServerControl::deliver(ServerSession& session, const DatagramFrame& datagra
   ServerFlow* flow = session.flows.find(datagram.flow);
   if (flow != nullptr) {
     flow->last_used = session.last_moved = arrival.now;
-    if (session.account.has_rate() && !state_.take_rate(session, &KeyAccount::take_to_target,
-                                                        datagram.payload.size(), arrival.out, arrival.now))
-      return;
+    if (!state_.take_rate(session, Way::to_target, datagram.payload.size(), arrival.out, arrival.now)) return;
     ++session.from_client;
     arrival.out.deliver(flow->handle, datagram.payload);
     return;

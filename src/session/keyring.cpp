@@ -29,7 +29,7 @@ void KeyAccount::set(std::string name, const KeyQuota& quota, bool is_disabled) 
   is_listed_ = true;
   if (quota.max_rate != quota_.max_rate) {
     rate_.reset();
-    if (quota.max_rate) rate_ = Rate{rate_bucket(*quota.max_rate), rate_bucket(*quota.max_rate)};
+    if (quota.max_rate) rate_ = {rate_bucket(*quota.max_rate), rate_bucket(*quota.max_rate)};
   }
   quota_ = quota;
 }

@@ -50,11 +50,10 @@ struct ServerState {
     if (table.all().empty()) alarm.mtu = kNever;
   }
 
-  /// Whether a datagram of so many bytes is within the rate of the session's key, which has one, this way. If
-  /// not, it is counted as dropped, and said once a minute.
-  bool take_rate(ServerSession& session, bool (KeyAccount::*take)(std::size_t, TimePoint), std::size_t bytes,
-                 Output& out, TimePoint now) {
-    if ((session.account.*take)(bytes, now)) return true;
+  /// Whether a datagram of so many bytes is within the rate of the session's key. If not, it is counted as
+  /// dropped, and said once a minute.
+  bool take_rate(ServerSession& session, Way way, std::size_t bytes, Output& out, TimePoint now) {
+    if (session.account.take_rate(way, bytes, now)) return true;
     context.drops.add(Drop::key_rate);
     if (session.account.may_say_rate(now))
       out.events.emplace_back(ClientQuotaReached{session.ref(), Drop::key_rate});

@@ -2,6 +2,7 @@
 // sessions keep the account of the key that they were made with.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -41,6 +42,9 @@ struct ServerKeys {
   std::optional<std::vector<NamedKey>> named;  ///< no two have the same key; nullopt: there is no keyring
 };
 
+/// Of a datagram.
+enum class Way : std::uint8_t { to_target, to_client };
+
 /// One key of the server. It stays where it is until Keyring::erase_withdrawn().
 class KeyAccount {
  public:
@@ -64,22 +68,15 @@ class KeyAccount {
   [[nodiscard]] bool may_open_flow() const { return !quota_.max_flows || flows_ < *quota_.max_flows; }
   void count_flows(std::ptrdiff_t change) { flows_ += static_cast<std::size_t>(change); }
   [[nodiscard]] std::size_t flows() const { return flows_; }
-  [[nodiscard]] bool has_rate() const { return rate_.has_value(); }
-  /// Whether a datagram of so many bytes is within the rate. To be asked only if there is one.
-  bool take_to_target(std::size_t bytes, TimePoint now) { return take(rate_->to_target, bytes, now); }
-  bool take_to_client(std::size_t bytes, TimePoint now) { return take(rate_->to_client, bytes, now); }
+  /// Whether a datagram of so many bytes is within the rate; if so it is charged.
+  bool take_rate(Way way, std::size_t bytes, TimePoint now) {
+    return !rate_ || (*rate_)[static_cast<std::size_t>(way)].take(now, static_cast<double>(bytes));
+  }
   /// Once a minute: that the rate was exceeded is worth a line.
   bool may_say_rate(TimePoint now) { return rate_lines_.take(now); }
 
  private:
   friend class Keyring;
-  struct Rate {
-    TokenBucket to_target;
-    TokenBucket to_client;
-  };
-  static bool take(TokenBucket& bucket, std::size_t bytes, TimePoint now) {
-    return bucket.take(now, static_cast<double>(bytes));
-  }
 
   std::optional<SecretKey> key_;
   HandshakeKey handshake_key_;
@@ -88,7 +85,7 @@ class KeyAccount {
   bool is_disabled_ = false;
   bool is_listed_ = true;
   TokenBucket handshakes_{kHandshakesPerSecondOfKey, kHandshakeBurstOfKey};
-  std::optional<Rate> rate_;
+  std::optional<std::array<TokenBucket, 2>> rate_;  ///< by Way
   Throttle rate_lines_;
   std::size_t flows_ = 0;
 };

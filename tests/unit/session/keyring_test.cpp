@@ -101,27 +101,26 @@ TEST(KeyAccount, RateHoldsEachWayByItself) {
   KeyAccount account(nullptr, "a");
   KeyQuota quota;
   quota.max_rate = 8'000'000;  // a million bytes a second: 200,000 at once
-  EXPECT_FALSE(account.has_rate());
+  EXPECT_TRUE(account.take_rate(Way::to_target, 1U << 30U, TimePoint{1s}));
   account.set("a", quota, false);
-  ASSERT_TRUE(account.has_rate());
-  const auto passed = [&](bool to_target, TimePoint now) {
+  const auto passed = [&](Way way, TimePoint now) {
     std::size_t bytes = 0;
-    while (to_target ? account.take_to_target(1000, now) : account.take_to_client(1000, now)) bytes += 1000;
+    while (account.take_rate(way, 1000, now)) bytes += 1000;
     return bytes;
   };
-  EXPECT_EQ(passed(true, TimePoint{1s}), 200'000U);
-  EXPECT_EQ(passed(false, TimePoint{1s}), 200'000U);
-  EXPECT_EQ(passed(true, TimePoint{1100ms}), 100'000U);
+  EXPECT_EQ(passed(Way::to_target, TimePoint{1s}), 200'000U);
+  EXPECT_EQ(passed(Way::to_client, TimePoint{1s}), 200'000U);
+  EXPECT_EQ(passed(Way::to_target, TimePoint{1100ms}), 100'000U);
   account.set("a", quota, false);
-  EXPECT_EQ(passed(true, TimePoint{1100ms}), 0U) << "the same rate once more fills nothing";
+  EXPECT_EQ(passed(Way::to_target, TimePoint{1100ms}), 0U) << "the same rate once more fills nothing";
   quota.max_rate = 1000;
   account.set("a", quota, false);
-  EXPECT_TRUE(account.take_to_target(65507, TimePoint{2s})) << "a datagram of any size passes";
-  EXPECT_FALSE(account.take_to_target(1, TimePoint{2s}));
-  EXPECT_FALSE(account.take_to_target(200, TimePoint{3s}));
-  EXPECT_TRUE(account.take_to_target(120, TimePoint{3s}));
+  EXPECT_TRUE(account.take_rate(Way::to_target, 65507, TimePoint{2s})) << "a datagram of any size passes";
+  EXPECT_FALSE(account.take_rate(Way::to_target, 1, TimePoint{2s}));
+  EXPECT_FALSE(account.take_rate(Way::to_target, 200, TimePoint{3s}));
+  EXPECT_TRUE(account.take_rate(Way::to_target, 120, TimePoint{3s}));
   account.set("a", {}, false);
-  EXPECT_FALSE(account.has_rate());
+  EXPECT_TRUE(account.take_rate(Way::to_target, 1U << 30U, TimePoint{4s}));
 }
 
 }  // namespace
