@@ -20,8 +20,8 @@ namespace mptunnel {
 namespace {
 
 /// All packets under one key come to one socket of the group: index % lanes is also the index's last byte %
-/// lanes.
-constexpr Steering kByLane{kHeaderLastIndexByte};
+/// lanes. What begins a handshake is apart: that of strangers never stands before packets of sessions.
+constexpr Steering kByLane{kHeaderLastIndexByte, static_cast<std::uint8_t>(PacketType::handshake1)};
 static_assert(256 % kSocketsPerAddress == 0);
 
 ServerSettings with_lanes(ServerSettings settings) {

@@ -128,12 +128,19 @@ void steer(const UdpSocketState& state, const Steering& steering, std::size_t co
   constexpr std::uint32_t kIpv6HeaderBytes = 40;
   const std::uint32_t source_port =
       static_cast<std::uint32_t>(SKF_NET_OFF) + (state.ipv6 ? kIpv6HeaderBytes : kIpv4HeaderBytes);
-  std::array<sock_filter, 3> code{
-      steering.payload_byte ? sock_filter BPF_STMT(BPF_LD | BPF_B | BPF_ABS, *steering.payload_byte)
-                            : sock_filter BPF_STMT(BPF_LD | BPF_H | BPF_ABS, source_port),
-      sock_filter BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, static_cast<std::uint32_t>(count)),
-      sock_filter BPF_STMT(BPF_RET | BPF_A, 0),
-  };
+  std::vector<sock_filter> code;
+  auto others = static_cast<std::uint32_t>(count);
+  if (steering.apart) {
+    --others;
+    code = {sock_filter BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
+            sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, *steering.apart, 0, 1),
+            sock_filter BPF_STMT(BPF_RET | BPF_K, others)};
+  }
+  code.push_back(steering.payload_byte
+                     ? sock_filter BPF_STMT(BPF_LD | BPF_B | BPF_ABS, *steering.payload_byte)
+                     : sock_filter BPF_STMT(BPF_LD | BPF_H | BPF_ABS, source_port));
+  code.push_back(sock_filter BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, others));
+  code.push_back(sock_filter BPF_STMT(BPF_RET | BPF_A, 0));
   const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
   if (setsockopt(state.fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) != 0) {
     notify(state.on_notice, LogLevel::debug, "port {}: no steering among {} sockets, a hash decides: {}",

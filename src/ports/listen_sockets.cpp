@@ -25,23 +25,35 @@ void hint_small_buffer(const DatagramSocket& socket) {
 
 tl::expected<void, std::string> ListenSockets::open(const std::vector<ListenAddress>& addresses) {
   for (const ListenAddress& address : addresses) {
-    auto sockets = context_.sockets.open_group(
-        {.use = use_, .bind = address.endpoint, .connect = {}, .device = {}}, kSocketsPerAddress, steering_);
+    auto sockets =
+        context_.sockets.open_group({.use = use_, .bind = address.endpoint, .connect = {}, .device = {}},
+                                    kSocketsPerAddress + (steering_.apart ? 1 : 0), steering_);
     if (!sockets) {
       if (address.may_be_missing && is_missing_family(sockets.error().error)) continue;
       return tl::unexpected(sockets.error().what);
     }
-    Listener& listener = listeners_.emplace_back(Listener{address.endpoint, std::move(*sockets), {}});
-    for (const auto& socket : listener.sockets) {
-      listener.watchers.push_back(std::make_unique<ReadWatcher>(
-          context_.loop, socket->fd(), [this, opened = socket.get()] { on_readable_(*opened); }));
-    }
+    watch(listeners_.emplace_back(Listener{address.endpoint, std::move(*sockets), {}, {}}));
   }
   if (listeners_.empty()) return tl::unexpected(std::string("no address to listen on is available"));
   for (const Listener& listener : listeners_)
     log_info("listening on {}", listener.sockets.front()->local_endpoint().to_string());
   hint_small_buffer(*listeners_.front().sockets.front());
   return {};
+}
+
+void ListenSockets::watch(Listener& listener) {
+  for (const auto& socket : listener.sockets) {
+    listener.watchers.push_back(std::make_unique<ReadWatcher>(
+        context_.loop, socket->fd(), [this, opened = socket.get()] { on_readable_(*opened); }));
+  }
+  if (!steering_.apart || listener.sockets.size() == 1) return;
+  std::unique_ptr<ReadWatcher>& apart = listener.watchers.back();
+  listener.pause = context_.clock.make_alarm([&apart] { apart->resume(); });
+  apart = std::make_unique<ReadWatcher>(context_.loop, listener.sockets.back()->fd(), [this, &listener] {
+    listener.watchers.back()->pause();
+    listener.pause->set(context_.clock.now() + kApartReadEach);
+    on_readable_(*listener.sockets.back());
+  });
 }
 
 DatagramSocket* ListenSockets::find(const Route& route) {

@@ -35,9 +35,11 @@ struct UdpSocketOptions {
 };
 
 /// Which socket of a group of N takes a datagram: the sender's port modulo N, or a byte of the payload modulo
-/// N (the first socket if there is no such byte).
+/// N (the first socket if there is no such byte). If some are kept apart, the last socket is theirs, and the
+/// others are N - 1.
 struct Steering {
-  std::optional<std::uint32_t> payload_byte;  ///< its offset; nullopt: the sender's port decides
+  std::optional<std::uint32_t> payload_byte{};  ///< its offset; nullopt: the sender's port decides
+  std::optional<std::uint8_t> apart{};          ///< the first byte of those that are kept apart
 };
 
 namespace detail {

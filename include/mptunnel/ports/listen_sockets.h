@@ -1,7 +1,9 @@
 // The sockets that a program listens on: mpclient's for applications, mpserver's for paths.
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <list>
 #include <memory>
 #include <string>
 #include <tl/expected.hpp>
@@ -15,6 +17,9 @@ namespace mptunnel {
 /// A flood of one of them leaves the others' receive buffers alone; sending is by the first. Each costs a
 /// descriptor, and, while it is full, up to twice kSocketBufferBytes of the kernel's memory.
 inline constexpr std::size_t kSocketsPerAddress = 8;
+/// What is kept apart (Steering::apart) has one socket more, which is read once in this time: many small
+/// wake-ups cost most of what a flood of strangers costs. It is read at once after a pause.
+inline constexpr Duration kApartReadEach = std::chrono::milliseconds(1);
 
 class ListenSockets {
  public:
@@ -22,7 +27,7 @@ class ListenSockets {
   using OnReadable = std::function<void(DatagramSocket&)>;
 
   /// `use` is SocketUse::applications or SocketUse::paths. Each address gets kSocketsPerAddress sockets,
-  /// among which `steering` distributes. `context` outlives this.
+  /// and one for what is kept apart, among which `steering` distributes. `context` outlives this.
   ListenSockets(const PortContext& context, const Steering& steering, SocketUse use, OnReadable on_readable)
       : context_(context), steering_(steering), use_(use), on_readable_(std::move(on_readable)) {}
 
@@ -39,13 +44,15 @@ class ListenSockets {
     Endpoint endpoint;
     std::vector<SocketFactory::Socket> sockets;  ///< at least one
     std::vector<std::unique_ptr<ReadWatcher>> watchers;
+    std::unique_ptr<Alarm> pause;  ///< of the last watcher, if its socket is for what is kept apart
   };
+  void watch(Listener& listener);
 
   const PortContext& context_;
   Steering steering_;
   SocketUse use_;
   OnReadable on_readable_;
-  std::vector<Listener> listeners_;
+  std::list<Listener> listeners_;  ///< callbacks point to them
 };
 
 }  // namespace mptunnel

@@ -20,7 +20,7 @@ tl::expected<std::unique_ptr<App>, std::string> make(const ServerStart& start) {
   settings.max_sessions_of_network = config.max_clients_per_network;
   // Each flow has a socket: what the system does not allow is refused here, with a word why.
   const std::uint64_t files = raise_open_file_limit();
-  const std::uint64_t others = kFilesForTheRest + config.listen.size() * kSocketsPerAddress;
+  const std::uint64_t others = kFilesForTheRest + config.listen.size() * (kSocketsPerAddress + 1);
   const std::uint64_t for_flows = files > others ? files - others : 1;
   settings.max_flows = static_cast<std::size_t>(std::min<std::uint64_t>(settings.max_flows, for_flows));
   return make_server_app(config, settings, start.key_files,

@@ -74,6 +74,33 @@ TEST_P(UdpGroup, ByteOfThePayloadSelectsTheSocket) {
   }
 }
 
+TEST_P(UdpGroup, WhatIsKeptApartHasTheLastSocketForItself) {
+  Steering steering{3};
+  steering.apart = 7;
+  auto group = open_group(bound_to(GetParam()), 5, steering);
+  UdpSocketOptions options = bound_to(GetParam());
+  options.connect = group.front().local_endpoint();
+  UdpSocket sender = open_socket(options);
+  for (const std::uint8_t first : {std::uint8_t{7}, std::uint8_t{9}}) {
+    for (int value = 0; value < 128; ++value) {
+      const Datagram datagram{first, 9, 9, static_cast<std::uint8_t>(value), 9};
+      ASSERT_EQ(sender.send({datagram, datagram.size(), {}}).accepted, 1U);
+    }
+  }
+  const Datagram short_one{7};
+  ASSERT_EQ(sender.send({short_one, 1, {}}).accepted, 1U);
+  ASSERT_EQ(sender.send({{}, 1, {}}).accepted, 1U);
+  const std::vector<std::size_t> expected{33, 32, 32, 32, 129};
+  const auto got = contents(group, expected);
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    EXPECT_EQ(got[i].size(), expected[i]);
+    for (const Datagram& datagram : got[i]) {
+      const bool is_apart = !datagram.empty() && datagram[0] == 7;
+      EXPECT_EQ(is_apart ? 4U : datagram.empty() ? 0U : datagram[3] % 4U, i);
+    }
+  }
+}
+
 TEST_P(UdpGroup, PortOfTheSenderSelectsTheSocket) {
   auto group = open_group(bound_to(GetParam()), 4);
   std::vector<std::size_t> expected(group.size());

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "unit/ports/fake_sockets.h"
 
 namespace mptunnel {
@@ -63,6 +65,26 @@ TEST_F(ListenSocketsTest, TellsWhichSocketIsReadable) {
   factory_.sockets.at(3)->make_readable();
   loop_.run();
   EXPECT_EQ(read_, factory_.sockets.at(3));
+}
+
+TEST_F(ListenSocketsTest, WhatIsKeptApartIsReadOnceInAWhileAndTheOthersAtOnce) {
+  Steering steering{3};
+  steering.apart = 1;
+  std::map<DatagramSocket*, int> reads;
+  ListenSockets sockets(context_, steering, SocketUse::paths,
+                        [&](DatagramSocket& socket) { ++reads[&socket]; });
+  ASSERT_TRUE(sockets.open({address("127.0.0.1", 3000)}));
+  ASSERT_EQ(factory_.sockets.size(), kSocketsPerAddress + 1);
+  factory_.sockets.at(3)->make_readable();
+  factory_.sockets.back()->make_readable();
+  const TimePoint start = monotonic_now();
+  Timer end(loop_, [this] { loop_.stop(); });
+  end.set(start + 50 * kApartReadEach);
+  loop_.run();
+  const auto turns = (monotonic_now() - start) / kApartReadEach;
+  EXPECT_GE(reads[factory_.sockets.back()], 2);
+  EXPECT_LE(reads[factory_.sockets.back()], turns + 1);
+  EXPECT_GT(reads[factory_.sockets.at(3)], reads[factory_.sockets.back()]);
 }
 
 }  // namespace
