@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <tl/expected.hpp>
+#include <utility>
 
 #include "mptunnel/apps/program.h"
 #include "mptunnel/config/config.h"
@@ -36,7 +37,7 @@ class ServerApp final : public App {
 
   /// Opens the sockets to listen on and starts looking up the target. The error is for people.
   tl::expected<void, std::string> start() override;
-  /// Reads the keys again. Sessions whose key went end.
+  /// Reads the keys again. Sessions whose key went end. Says what there is now, and what became different.
   tl::expected<std::string, std::string> reload() override;
   [[nodiscard]] Status status() const override;
 
@@ -52,6 +53,7 @@ class ServerApp final : public App {
   const ServerConfig config_;
   const KeyFiles key_files_;
   const bool has_key_;
+  KeyNames key_names_;
   ServerEngine engine_;
   ReceiveBudget network_budget_;
   ReceiveBudget target_budget_;
@@ -69,6 +71,7 @@ ServerApp::ServerApp(const ServerConfig& config, const ServerSettings& settings,
       config_(config),
       key_files_(files),
       has_key_(settings.handshake.key || settings.named_keys),
+      key_names_(names_of(settings.named_keys)),
       engine_(with_lanes(settings), random_),
       target_(config_.target, config_.common.resolve_interval, ports_.context(),
               [this](FlowHandle flow) { on_target(flow); }),
@@ -95,10 +98,14 @@ tl::expected<std::string, std::string> ServerApp::reload() {
     log_error("the keys stay as they were");
     return tl::make_unexpected(fmt::format("the keys stay as they were:\n{}", fmt::join(keys.error(), "\n")));
   }
+  const std::size_t sessions = engine_.state().table.all().size();
   engine_.set_keys(*keys, out_, monotonic_now());
+  const std::size_t ended = sessions - engine_.state().table.all().size();
   flush();
-  const std::string read =
-      "read again: " + describe(keys->shared.has_value(), engine_.state().keyring.clients());
+  const KeyNames before = std::exchange(key_names_, names_of(keys->named));
+  std::string read = "read again: " + describe(keys->shared.has_value(), engine_.state().keyring.clients()) +
+                     describe_change(before, key_names_);
+  if (ended > 0) read += fmt::format("; {} session{} ended", ended, ended == 1 ? "" : "s");
   log_info("{}", read);
   return read;
 }

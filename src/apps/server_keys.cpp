@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <string_view>
 #include <utility>
 
 #include "mptunnel/config/keyring_file.h"
@@ -62,6 +65,20 @@ tl::expected<std::vector<NamedKey>, std::vector<std::string>> load_keyring(
   return named;
 }
 
+using Names = std::vector<std::string_view>;
+
+/// "; added: alice, bob and 3 more"; `room` is how many names may be told yet. Empty if there are none.
+std::string list(std::string_view what, const Names& names, std::size_t& room) {
+  if (names.empty()) return "";
+  const std::size_t told = std::min(room, names.size());
+  room -= told;
+  const std::size_t rest = names.size() - told;
+  std::string text = fmt::format(
+      "; {}: {}", what, fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(told), ", "));
+  if (rest > 0) text += fmt::format("{}{}{}", told > 0 ? " and " : "", rest, told > 0 ? " more" : "");
+  return text;
+}
+
 }  // namespace
 
 tl::expected<ServerKeys, std::vector<std::string>> load_server_keys(const KeyFiles& files) {
@@ -84,6 +101,36 @@ tl::expected<ServerKeys, std::vector<std::string>> load_server_keys(const KeyFil
   }
   if (!mistakes.empty()) return tl::make_unexpected(std::move(mistakes));
   return keys;
+}
+
+KeyNames names_of(const std::optional<std::vector<NamedKey>>& keys) {
+  KeyNames names;
+  if (!keys) return names;
+  for (const NamedKey& key : *keys) names.emplace(key.name, key.is_disabled);
+  return names;
+}
+
+std::string describe_change(const KeyNames& before, const KeyNames& after) {
+  Names added;
+  Names withdrawn;
+  Names disabled;
+  Names enabled;
+  for (const auto& [name, is_disabled] : after) {
+    const auto old = before.find(name);
+    if (old == before.end()) {
+      added.push_back(name);
+    } else if (old->second != is_disabled) {
+      (is_disabled ? disabled : enabled).push_back(name);
+    }
+  }
+  for (const auto& [name, is_disabled] : before) {
+    if (!after.contains(name)) withdrawn.push_back(name);
+  }
+  std::size_t room = kMostNamesOfChange;
+  std::string text = list("withdrawn", withdrawn, room);
+  text += list("disabled", disabled, room);
+  text += list("enabled", enabled, room);
+  return text + list("added", added, room);
 }
 
 std::string describe(bool has_shared, const std::optional<Keyring::Clients>& clients) {

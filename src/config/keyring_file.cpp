@@ -44,7 +44,9 @@ class KeyringReader {
       : report_(file_name), check_key_(check_key) {}
 
   ConfigResult<std::vector<KeyringLine>> read(std::string_view text) {
-    for (const ConfigLine& line : read_config_lines(text, report_).lines) {
+    const ConfigLines file = read_config_lines(text, report_);
+    check_end(text, file);
+    for (const ConfigLine& line : file.lines) {
       if (lines_.size() == kMaxKeyringLines) {
         report_.add(line.number, "this is client {}: write at most {}", kMaxKeyringLines + 1,
                     kMaxKeyringLines);
@@ -57,6 +59,16 @@ class KeyringReader {
   }
 
  private:
+  /// What was cut while it was written, or not written at all, would withdraw keys, or allow one again.
+  void check_end(std::string_view text, const ConfigLines& file) {
+    if (!report_.empty()) return;
+    if (file.lines.empty() && text.find('#') == std::string_view::npos) {
+      report_.add(
+          1, "there is no client and no comment: is the file whole? If nobody may come, write a comment");
+    } else if (!text.ends_with('\n')) {
+      report_.add(file.last_number, "the last line has no end: is the file whole? End it with a newline");
+    }
+  }
   void read_line(const ConfigLine& line) {
     const auto& words = line.words;
     // No word is repeated that might be a key, or a piece of one.

@@ -29,9 +29,8 @@ std::string reason_of(int error) {
 }
 
 /// Why the opened file may not be used for a secret, or nothing.
-std::optional<std::string> refusal_of(const File& file, const std::string& path, std::string_view secret) {
-  struct stat status {};
-  if (::fstat(file.get(), &status) != 0) return "can't be read: " + reason_of(errno);
+std::optional<std::string> refusal_of(const struct stat& status, const std::string& path,
+                                      std::string_view secret) {
   if (!S_ISREG(status.st_mode))
     return fmt::format("is not a regular file: name the file that has the {}", secret);
   // Whoever owns it can open it to others, or write another key to it.
@@ -43,6 +42,12 @@ std::optional<std::string> refusal_of(const File& file, const std::string& path,
     return "is open to others than its owner: chmod 600 " + path;
   }
   return std::nullopt;
+}
+
+/// Whether somebody wrote to the file between the two.
+bool is_changed(const struct stat& before, const struct stat& after) {
+  return before.st_size != after.st_size || before.st_mtim.tv_sec != after.st_mtim.tv_sec ||
+         before.st_mtim.tv_nsec != after.st_mtim.tv_nsec;
 }
 
 /// Reads to the end of the file or of the room. How many bytes there are; the error is the system's (errno).
@@ -120,7 +125,9 @@ tl::expected<SecretText, std::string> read_secret_file(const std::string& path, 
   // wait for a writer.
   const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!file.is_open()) return problem("can't be opened: " + reason_of(errno));
-  if (const auto refusal = refusal_of(file, path, words.secret)) return problem(*refusal);
+  struct stat before {};
+  if (::fstat(file.get(), &before) != 0) return problem("can't be read: " + reason_of(errno));
+  if (const auto refusal = refusal_of(before, path, words.secret)) return problem(*refusal);
   // Room for one too many, so that a file that is too large shows. It is never moved: nothing stays behind.
   std::string room(limit_bytes + 1, '\0');
   const auto size = read_all(file, room);
@@ -129,6 +136,9 @@ tl::expected<SecretText, std::string> read_secret_file(const std::string& path, 
   if (!size) return problem("can't be read: " + reason_of(size.error()));
   if (*size > limit_bytes)
     return problem(fmt::format("is larger than {} bytes: {}", limit_bytes, words.shape));
+  struct stat after {};
+  if (::fstat(file.get(), &after) != 0) return problem("can't be read: " + reason_of(errno));
+  if (is_changed(before, after)) return problem("changed while it was read: try again");
   return text;
 }
 

@@ -83,6 +83,21 @@ def keys_come_and_go(test):
     check(bob.client.count("session with mpserver started") == 1, "bob's session was disturbed")
 
 
+def changes_are_told(test):
+    """--reload prints and logs who came, went, or was disabled, and how many sessions ended"""
+    ring = Ring(test, "told", ["alice", "bob", "dave disabled"]).start()
+    for name in ("alice", "bob"):
+        is_in(ring.client(name))
+    ring.write(["alice disabled", "carol", "dave"])
+    wanted = ("read again: 3 clients have keys of their own (1 disabled); withdrawn: bob; disabled: alice; enabled: dave; added: carol; "
+              "2 sessions ended")
+    text = ring.reload()
+    check(text.strip() == wanted, f"--reload prints {text}")
+    check(ring.server.find(re.escape(wanted)), "the log does not say so")
+    text = ring.hang_up()
+    check(text.endswith("read again: 3 clients have keys of their own (1 disabled)"), f"nothing changed, and the log says: {text}")
+
+
 def mistakes_change_nothing(test):
     """A ring with a mistake is not taken, wholly: --reload says FILE:LINE and exits with 1, and all sessions go on"""
     shared = make_key()
@@ -110,6 +125,11 @@ def mistakes_change_nothing(test):
                                 ("an option", f"bob {make_key()} max-flow=3", ":1: .*did you mean 'max-flows='"),
                                 ("the shared key", f"bob {shared}", ":1: .*the key that all clients share")):
         ring.file.write_text(line + "\n", encoding="ascii")
+        expect_refusal(what, re.escape(str(ring.file)) + pattern)
+    # A file that is empty, or was cut before its last word.
+    for what, text, pattern in (("emptied", "", ":1: there is no client and no comment: is the file whole"),
+                                ("cut", good.removesuffix("\n"), ":2: the last line has no end: is the file whole")):
+        ring.file.write_text(text, encoding="ascii")
         expect_refusal(what, re.escape(str(ring.file)) + pattern)
     ring.file.write_text(f"bob {make_key()}\n", encoding="ascii")
     ring.file.chmod(0o644)
@@ -268,5 +288,5 @@ def a_thousand_keys(test):
 
 
 if __name__ == "__main__":
-    harness.run(names, keys_come_and_go, mistakes_change_nothing, refused_at_the_start, lines_as_printed, identity_of_another_key,
+    harness.run(names, keys_come_and_go, changes_are_told, mistakes_change_nothing, refused_at_the_start, lines_as_printed, identity_of_another_key,
                 of_a_daemon, nothing_to_read_again, a_thousand_keys, together=True)

@@ -28,8 +28,9 @@ struct KeyringLine {
 /// Says what is wrong with a key; nullopt if it is good. An empty function checks nothing.
 using KeyCheck = std::function<std::optional<std::string>(std::string_view key)>;
 
-/// At most kMaxKeyringLines lines, no two with one name or one key. An empty file is good: nobody may come.
-/// `file_name` is the name that mistakes are reported under.
+/// At most kMaxKeyringLines lines, no two with one name or one key, and each ends with a newline: one that
+/// was cut does not. A file without clients is good if it has a comment: nobody may come. `file_name` is the
+/// name that mistakes are reported under.
 ConfigResult<std::vector<KeyringLine>> parse_keyring(std::string_view text, std::string_view file_name,
                                                      const KeyCheck& check_key = {});
 

@@ -33,7 +33,8 @@ tl::expected<SecretKey, std::string> read_secret(std::string_view text, const Se
 /// way, that belongs to another user than this one or root, that is no regular file, or is larger than 4096
 /// bytes; the error names the file and says what to do (`chmod 600 FILE`).
 tl::expected<SecretKey, std::string> load_key_file(const std::string& path);
-/// The whole of a file with secrets, at most `limit_bytes` of it, if load_key_file() would read it.
+/// The whole of a file with secrets, at most `limit_bytes` of it, if load_key_file() would read it. One that
+/// somebody writes to meanwhile is refused: what was read may be half of it.
 tl::expected<SecretText, std::string> read_secret_file(const std::string& path, const SecretFileWords& words,
                                                        std::size_t limit_bytes);
 /// As load_key_file, for other secrets of 32 bytes.

@@ -63,7 +63,7 @@ TEST(ServerKeys, MistakesAreToldAllAtOnce) {
 
 TEST(ServerKeys, KeyringThatOthersMayReadIsRefused) {
   const TemporaryFolder folder;
-  const std::string ring = folder.write("ring", "a " + kOther);
+  const std::string ring = folder.write("ring", "a " + kOther + "\n");
   ASSERT_EQ(chmod(ring.c_str(), 0640), 0);
   EXPECT_EQ(
       load_server_keys({"", {}, ring}).error(),
@@ -78,10 +78,23 @@ TEST(ServerKeys, AreDescribedForPeople) {
             "a key is set, and 12 clients have keys of their own (3 disabled)");
 }
 
+TEST(ServerKeys, ChangeIsToldByNames) {
+  const KeyNames before{{"alice", false}, {"bob", false}, {"carol", true}, {"dave", false}};
+  EXPECT_EQ(describe_change(before, before), "");
+  EXPECT_EQ(describe_change(before, {{"alice", true}, {"carol", false}, {"dave", false}, {"erin", true}}),
+            "; withdrawn: bob; disabled: alice; enabled: carol; added: erin");
+  std::vector<NamedKey> keys(25);
+  for (std::size_t i = 0; i < keys.size(); ++i) keys[i].name = std::string(1, static_cast<char>('a' + i));
+  const KeyNames many = names_of(keys);
+  EXPECT_EQ(describe_change(many, {{"z", false}}),
+            "; withdrawn: a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t and 5 more; added: 1");
+  EXPECT_EQ(names_of(std::nullopt), KeyNames{});
+}
+
 TEST(ServerStart, TakesTheKeyringOfTheCommandLineBeforeThatOfTheFile) {
   const TemporaryFolder folder;
-  const std::string ring = folder.write("ring", "bob " + kOther);
-  const std::string other = folder.write("other", "");
+  const std::string ring = folder.write("ring", "bob " + kOther + "\n");
+  const std::string other = folder.write("other", "# nobody\n");
   CommandLine line;
   line.config_path = folder.write("s", "listen 2000\ntarget h:1\nkeys ring\n");
   auto start = load_server_start(line);
@@ -103,7 +116,7 @@ TEST(ServerStart, TakesTheKeyringOfTheCommandLineBeforeThatOfTheFile) {
 
 TEST(ServerStart, NamesFilesByAbsolutePaths) {
   const TemporaryFolder folder;
-  std::ignore = folder.write("ring", "bob " + kOther);
+  std::ignore = folder.write("ring", "bob " + kOther + "\n");
   std::ignore = folder.write("key", kKeyOfZeros);
   CommandLine line;
   line.config_path = folder.write("s", "listen 2000\ntarget h:1\nkeys ring\nkey-file key\n");

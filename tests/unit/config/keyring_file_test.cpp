@@ -40,10 +40,27 @@ TEST(KeyringFile, ReadsAClientALine) {
   EXPECT_TRUE(bob.is_disabled);
 }
 
-TEST(KeyringFile, MayBeEmpty) {
+TEST(KeyringFile, WithoutClientsHasAComment) {
   const auto keyring = parse_keyring("# nobody yet\n", "k");
   ASSERT_TRUE(keyring);
   EXPECT_TRUE(keyring->empty());
+  const std::vector<std::string> refused{
+      "k:1: there is no client and no comment: is the file whole? If nobody may come, write a comment"};
+  EXPECT_EQ(errors_of(""), refused);
+  EXPECT_EQ(errors_of("\n \n"), refused);
+}
+
+TEST(KeyringFile, ThatWasCutIsRefusedWhereverThatWas) {
+  const std::string whole = "# clients\nalice " + kKey + "\nbob " + kOther + " disabled\n";
+  ASSERT_TRUE(parse_keyring(whole, "k"));
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    const std::string cut = whole.substr(0, size);
+    if (cut.ends_with('\n')) continue;  // one that the next line came to later
+    EXPECT_FALSE(parse_keyring(cut, "k")) << cut;
+  }
+  EXPECT_EQ(
+      errors_of("alice " + kKey + "\nbob " + kOther),
+      std::vector<std::string>{"k:2: the last line has no end: is the file whole? End it with a newline"});
 }
 
 struct ErrorRow {
@@ -64,20 +81,21 @@ TEST_P(KeyringFileErrors, SayWhatIsWrongAndWhatWouldBeRight) {
 INSTANTIATE_TEST_SUITE_P(
     Table, KeyringFileErrors,
     testing::Values(
-        ErrorRow{"KeyAlone", kKey, {"k:1: the name stands before the key: write a client as 'NAME KEY'"}},
+        ErrorRow{
+            "KeyAlone", kKey + "\n", {"k:1: the name stands before the key: write a client as 'NAME KEY'"}},
         ErrorRow{"KeyFirst",
-                 kKey + " alice",
+                 kKey + " alice\n",
                  {"k:1: the name stands before the key: write a client as 'NAME KEY'"}},
-        ErrorRow{"NameAlone", "alice", {"k:1: there is only one word: write a client as 'NAME KEY'"}},
+        ErrorRow{"NameAlone", "alice\n", {"k:1: there is only one word: write a client as 'NAME KEY'"}},
         ErrorRow{"NameTwice",
-                 "a " + kKey + "\nb " + kKey + "\na " + kOther,
+                 "a " + kKey + "\nb " + kKey + "\na " + kOther + "\n",
                  {"k:3: 'a' stands on line 1 already: give each client a name of its own"}},
         ErrorRow{"NameOfOtherLetters",
-                 "a/b " + kKey,
+                 "a/b " + kKey + "\n",
                  {"k:1: the first word is not a name: write up to 64 letters, digits and . _ - : @"}},
         ErrorRow{"Options",
                  "a " + kKey + " max-flow=1 max-flows=0 max-rate disabled=yes x\nb " + kKey +
-                     " disabled disabled max-sessions=16385",
+                     " disabled disabled max-sessions=16385\n",
                  {"k:1: 'max-flow=1' is not a known option: did you mean 'max-flows='?",
                   "k:1: '0' is out of range: write a number from 1 to 16384",
                   "k:1: option 'max-rate' says nothing: write it in one word without blanks, max-rate=RATE",
@@ -93,12 +111,13 @@ TEST(KeyringFile, KeysAreJudgedByTheCheckAndStandInNoMessage) {
     if (key == kOther) return std::nullopt;
     return "no good";
   };
-  EXPECT_EQ(errors_of("a " + kKey + "\nb " + kOther, refuse), std::vector<std::string>{"k:1: no good"});
+  EXPECT_EQ(errors_of("a " + kKey + "\nb " + kOther + "\n", refuse),
+            std::vector<std::string>{"k:1: no good"});
   const std::string half = kKey.substr(22);
-  for (const std::string& error : errors_of("a " + half + " " + half, refuse))
+  for (const std::string& error : errors_of("a " + half + " " + half + "\n", refuse))
     EXPECT_EQ(error.find(half), std::string::npos) << error;
   for (const std::string& error :
-       errors_of("a b " + kKey + "\n" + kKey + " " + kKey + "\n" + kKey + "=", refuse))
+       errors_of("a b " + kKey + "\n" + kKey + " " + kKey + "\n" + kKey + "=\n", refuse))
     EXPECT_EQ(error.find(std::string(20, 'A')), std::string::npos) << error;
 }
 
