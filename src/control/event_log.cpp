@@ -92,7 +92,14 @@ struct Wording {
       return error("mpserver refuses the session: {}; {}", explain(refusal), kSetBothEnds);
     return error("mpserver refuses the session: {}", explain(refusal));
   }
-  Line operator()(const NoAnswer& /*event*/) const {
+  Line operator()(const NoAnswer& event) const {
+    if (event.closed_for == CloseReason::key_withdrawn)
+      return warning(
+          "mpserver does not accept this client's key any more; it is asked again each 5 s. Give this client "
+          "its new key, or mpserver the old one");
+    if (event.closed_for)
+      return warning("no answer from mpserver since it ended the session: {}; it is asked again each 5 s",
+                     name_of(*event.closed_for));
     return warning(
         "no answer from mpserver by any bridge yet: does it run, do the bridges lead to its port, is the key "
         "the same at both ends? Retrying");

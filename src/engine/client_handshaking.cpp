@@ -17,7 +17,7 @@ void ClientHandshaking::on_path(TimePoint now) {
 }
 
 void ClientHandshaking::hurry() {
-  if (!is_handshaking_ || !last_handshake_ || said_refused_) return;
+  if (!is_handshaking_ || !last_handshake_ || said_refused_ || closed_for_) return;
   backoff_ = kHandshakeRepeat;
   next_handshake_ = std::min(next_handshake_, *last_handshake_ + kHandshakeRepeat);
 }
@@ -86,7 +86,9 @@ void ClientHandshaking::send_handshake(Output& out, TimePoint now) {
 
   last_handshake_ = now;
   Duration interval = kHandshakeRepeat;
-  if (!state_.activity.is_application_sending()) {
+  if (closed_for_) {
+    interval = kHandshakeRepeatMax;
+  } else if (!state_.activity.is_application_sending()) {
     interval = backoff_;
     backoff_ = std::min(2 * backoff_, Duration{kHandshakeRepeatMax});
   }
@@ -96,7 +98,7 @@ void ClientHandshaking::send_handshake(Output& out, TimePoint now) {
   if (said_no_answer_ || state_.paths.available().empty() || now - *handshaking_since_ < kNoAnswerAfter)
     return;
   said_no_answer_ = true;
-  out.events.emplace_back(NoAnswer{});
+  out.events.emplace_back(NoAnswer{closed_for_});
 }
 
 void ClientHandshaking::send_inside(LinkEpoch& epoch, Output& out, TimePoint now) {
@@ -191,6 +193,7 @@ bool ClientHandshaking::on_confirmed(bool resumed, Output& out, TimePoint now) {
   give_up_handshake();
   handshaking_since_.reset();
   prober_.note_heard();
+  closed_for_.reset();
   said_no_answer_ = said_refused_ = said_lost_ = false;
   state_.paths.end_outage();
   out.events.emplace_back(SessionStarted{state_.link.current()->keys().cipher(), resumed && had_session});
@@ -208,7 +211,10 @@ void ClientHandshaking::on_close(const LinkEpoch& epoch, CloseReason reason, Out
   } else if (&epoch == state_.link.current()) {
     state_.link.retire_current(now);
     out.events.emplace_back(SessionEnded{reason});
-    if (state_.link.next() == nullptr) start(false, now);
+    if (reason != CloseReason::shutdown) closed_for_ = reason;
+    if (state_.link.next() != nullptr) return;
+    start(false, now);
+    if (closed_for_) hold_off(now);
   }
 }
 

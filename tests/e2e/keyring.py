@@ -46,7 +46,8 @@ def ended_at_once(ring, tunnel, start, since, what):
     line = tunnel.client.wait_for(f"mpserver ended the session: {WITHDRAWN}", 10, start[0])
     late = (harness.log_time_ns(line) - since) / SECOND
     harness.check_range(round(late, 3), -0.01, 1, f"{what}: the session ended after so many seconds")
-    check(ring.server.find(f"client alice/[0-9a-f]{{8}}: session ended: {WITHDRAWN}", start[1]), f"{what}: mpserver does not say why")
+    # mpclient may be the first to log.
+    ring.server.wait_for(f"client alice/[0-9a-f]{{8}}: session ended: {WITHDRAWN}", 10, start[1])
 
 
 def keys_come_and_go(test):

@@ -38,7 +38,10 @@ std::string describe(const Event& event) {
               return fmt::format("session refused: {}", name_of(*reason));
             return fmt::format("session refused: {}", static_cast<int>(std::get<Refusal>(e.why)));
           },
-          [](const NoAnswer&) { return std::string("no answer to handshakes"); },
+          [](const NoAnswer& e) {
+            return e.closed_for ? fmt::format("no answer to handshakes since {}", name_of(*e.closed_for))
+                                : std::string("no answer to handshakes");
+          },
           [](const PathChanged& e) { return path_change(e.path, e.state, e.was, e.rtt); },
           [](const PathStandby& e) {
             return fmt::format("path {} {}", e.path.value, e.standby ? "stands by" : "is in use");

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <variant>
 
 #include "mptunnel/base/ids.h"
@@ -34,7 +35,11 @@ struct SessionRefused {
 };
 
 /// Handshakes have gone unanswered for 3 s. Once until a session starts.
-struct NoAnswer {};
+struct NoAnswer {
+  /// Why the server closed the session before, if it was not because its program ended: it goes on running,
+  /// and does not answer because of that.
+  std::optional<CloseReason> closed_for;
+};
 
 struct PathChanged {
   PathId path;

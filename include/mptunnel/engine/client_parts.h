@@ -79,8 +79,8 @@ class ClientHandshaking {
   void send_inside(LinkEpoch& epoch, Output& out, TimePoint now);
   void send_outside(PathSet paths, Output& out, TimePoint now);
   void send_hellos(Output& out, TimePoint now);
-  /// After a refusal: pauses for kHandshakeRepeatMax. Until somebody changes a setting, the server would
-  /// answer the same again.
+  /// After a refusal, or the end of a session that is none of mpserver's program: pauses for
+  /// kHandshakeRepeatMax. Until somebody changes a setting, the server would answer the same again, or not.
   void hold_off(TimePoint now);
   void give_up_handshake();
   [[nodiscard]] bool is_idle() const { return !is_handshaking_ && state_.link.next() == nullptr; }
@@ -104,6 +104,8 @@ class ClientHandshaking {
   TimePoint next_hello_ = kNever;
   Duration hello_life_{};      ///< how long the next epoch waits for SERVER_HELLO
   Duration hello_life_min_{};  ///< lower bound of hello_life_, raised when that was too short
+  /// Why the server ended the last session, unless its program ended; nullopt once there is another.
+  std::optional<CloseReason> closed_for_;
   bool said_no_answer_ = false;
   bool said_refused_ = false;
   bool said_lost_ = false;

@@ -64,6 +64,13 @@ std::vector<Row> rows() {
       {"NoAnswer", NoAnswer{}, warning,
        "no answer from mpserver by any bridge yet: does it run, do the bridges lead to its port, is the key "
        "the same at both ends? Retrying"},
+      {"NoAnswerAfterKeyWithdrawn", NoAnswer{CloseReason::key_withdrawn}, warning,
+       "mpserver does not accept this client's key any more; it is asked again each 5 s. Give this client "
+       "its "
+       "new key, or mpserver the old one"},
+      {"NoAnswerAfterOtherEnd", NoAnswer{CloseReason::no_room}, warning,
+       std::string("no answer from mpserver since it ended the session: ") + name_of(CloseReason::no_room) +
+           "; it is asked again each 5 s"},
       {"PathUp", PathChanged{path, PathState::fresh, PathState::up, 12345us, 30ms, 1}, info,
        "bridge b is up: it answers, RTT 12.3 ms"},
       {"PathUpAfterSilence", PathChanged{path, PathState::down, PathState::up, 12ms, 3456ms, 9}, info,

@@ -255,6 +255,40 @@ TEST_F(ClientHandshaking, RefusedClientConnectsOnceTheSettingIsChanged) {
   EXPECT_TRUE(tunnel.client->state().link.current() != nullptr);
 }
 
+TEST_F(ClientHandshaking, KeyThatWasWithdrawnIsTriedEachFiveSecondsAndThatIsSaidOnce) {
+  for (const Duration interval : {10ms, 0ms}) {  // of an application, or of none
+    TunnelSettings settings;
+    settings.client.key = test::make_key(1);
+    settings.limits.named_keys = {NamedKey{"alice", test::make_key(1), {}, false}};
+    Tunnel tunnel(settings);
+    tunnel.start();
+    ASSERT_NE(tunnel.client->state().link.current(), nullptr);
+    tunnel.application_sends(1, "x");
+    tunnel.client_events.clear();
+    tunnel.wires.clear();
+    tunnel.server->set_keys({{}, std::vector<NamedKey>{}}, tunnel.server_out, tunnel.now);
+    tunnel.carry_server();
+    const auto times = handshake_times(tunnel, 60s, interval);
+    ASSERT_GE(times.size(), 11U);
+    EXPECT_LE(times.size(), 14U);
+    EXPECT_GE(times.front(), 4900ms);
+    ASSERT_EQ(tunnel.client_events.size(), 2U) << interval.count();
+    EXPECT_EQ(std::get<SessionEnded>(tunnel.client_events[0]).reason, CloseReason::key_withdrawn);
+    EXPECT_EQ(std::get<NoAnswer>(tunnel.client_events[1]).closed_for, CloseReason::key_withdrawn);
+    // The key is back, and later mpserver is gone: that is another matter.
+    tunnel.server->set_keys({{}, settings.limits.named_keys}, tunnel.server_out, tunnel.now);
+    tunnel.advance(6s);
+    ASSERT_NE(tunnel.client->state().link.current(), nullptr);
+    tunnel.client_events.clear();
+    tunnel.server->close(tunnel.server_out, tunnel.now);
+    tunnel.arrives = [](const Wire& wire) { return !wire.to_server; };
+    tunnel.carry_server();
+    tunnel.wires.clear();
+    EXPECT_GE(handshake_times(tunnel, 6s, 10ms).size(), 25U);
+    EXPECT_FALSE(std::get<NoAnswer>(tunnel.client_events.at(1)).closed_for);
+  }
+}
+
 struct SilenceRow {
   const char* name;
   std::optional<std::uint8_t> client;
