@@ -32,7 +32,8 @@ constexpr Option kOptions[] = {
      "have a running instance, named as with --status, read its keys again; so does SIGHUP",
      &CommandWords::reload},
     {"--genkey", "", "", Programs::both,
-     "print a new key and end; with a NAME as argument, the lines for a client of that name at both ends",
+     "print a new key and end; with a NAME as argument, 'NAME KEY', the line for a client of that name: in "
+     "mpserver's keyring, and as its key file",
      &CommandWords::genkey},
     {"--daemon", "", "", Programs::both, "run in the background; messages go to syslog once it works",
      &CommandWords::daemon},
@@ -177,8 +178,8 @@ constexpr std::string_view kServerExamples = R"(  mpserver 2000 127.0.0.1 1194
       make a key; copy the file to the other end
   mpserver --key-file tunnel.key 2000 127.0.0.1 1194
       answer only clients that have the key
-  mpserver --genkey alice
-      make a key for one client, and print its lines for both ends
+  (umask 077; mpserver --genkey alice > alice.key; cat alice.key >> clients.keys)
+      make a key for one client: alice.key is its key file, and a line in clients.keys
   mpserver --keys clients.keys 2000 127.0.0.1 1194
       answer the clients in that file, and each only with its own key
   mpserver --listen 192.0.2.1 --listen 2001:db8::1 2000 127.0.0.1 1194

@@ -50,17 +50,18 @@ std::string describe(const StartOptions& options) {
   return mptunnel::describe(options.key.has_value(), clients);
 }
 
-/// For --genkey.
+/// For --genkey. What to do with a line that has a name goes to stderr: the line is one for files.
 void print_key(const SecretText& key, const std::string& name) {
   const char* const text = key.text().c_str();
   if (name.empty()) {
     std::printf("%s\n", text);
-  } else {
-    std::printf(
-        "# a line for the file that 'keys' names at mpserver:\n%s %s\n"
-        "# the whole of the file that 'key-file' names at this client:\n%s\n",
-        name.c_str(), text, text);
+    return;
   }
+  std::printf("%s %s\n", name.c_str(), text);
+  std::fputs(
+      "# This line belongs into the file that 'keys' names at mpserver, and, as a file of its own, to the\n"
+      "# client, whose 'key-file' names that.\n",
+      stderr);
 }
 
 int run_prepared(const std::string& name, const std::string& version, Prepared prepared) {

@@ -76,6 +76,17 @@ std::vector<std::string_view> key_lines(std::string_view rest) {
   return lines;
 }
 
+/// The second of two words; the whole line if it has not two.
+std::string_view without_name(std::string_view line) {
+  const std::size_t first = std::min(line.find_first_not_of(kBlanks), line.size());
+  const std::size_t gap = std::min(line.find_first_of(kBlanks, first), line.size());
+  const std::size_t second = std::min(line.find_first_not_of(kBlanks, gap), line.size());
+  const std::size_t rest = std::min(line.find_first_of(kBlanks, second), line.size());
+  const bool has_two =
+      second < line.size() && line.find_first_not_of(kBlanks, rest) == std::string_view::npos;
+  return has_two ? line.substr(second) : line;
+}
+
 tl::unexpected<std::string> unreadable(const std::string& path, const std::string& reason) {
   return tl::unexpected(path + ": cannot be read: " + reason);
 }
@@ -106,7 +117,7 @@ tl::expected<SecretKey, std::string> read_secret(std::string_view text, const Se
   if (lines.size() > 1)
     return tl::unexpected(
         fmt::format("has more than one line that could be the {}: leave one", words.secret));
-  auto key = parse_key(lines.front());
+  auto key = parse_key(words.may_have_name ? without_name(lines.front()) : lines.front());
   if (!key)
     return tl::unexpected(fmt::format("is not right: {}", words.wanted.empty() ? key.error() : words.wanted));
   return key;

@@ -21,12 +21,15 @@ struct SecretFileWords {
   std::string_view cure;    ///< of a file without a secret: "make one with --genkey"
   std::string_view wanted;  ///< what its line is to be; empty: what parse_key says
   std::string_view shape;   ///< of one that is too large: "it should have one line, the key"
+  /// Whether a name may stand before the secret, which is for people.
+  bool may_have_name = false;
 };
-inline constexpr SecretFileWords kKeyFileWords{"key file", "key", "make one with --genkey", "",
-                                               "it should have one line, the key"};
+inline constexpr SecretFileWords kKeyFileWords{
+    "key file", "key", "make one with --genkey", "", "it should have one line, the key", true};
 
 /// The secret of 32 bytes in the text of a file: the one line that is neither empty nor a comment (#), as
-/// parse_key reads it. The error goes on from "key file FILE", and repeats nothing of the text.
+/// parse_key reads it, behind a name if there may be one ("alice KEY"). The error goes on from "key file
+/// FILE", and repeats nothing of the text.
 tl::expected<SecretKey, std::string> read_secret(std::string_view text, const SecretFileWords& words);
 
 /// The key in this file, as read_secret finds it. Refused is a file that is open to group or others in any

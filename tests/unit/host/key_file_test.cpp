@@ -52,8 +52,10 @@ class KeyFile : public testing::Test {
 
 TEST_F(KeyFile, GivesItsOneLineThatIsNoComment) {
   const std::string text(kText);
-  for (const std::string& content : {text, text + "\n", "# made on a Monday\n\n  " + text + "  \n\n# end\n",
-                                     "#\r\n" + text + "\r\n", std::string(4096 - 45, '\n') + text + "\n"}) {
+  for (const std::string& content :
+       {text, text + "\n", "# made on a Monday\n\n  " + text + "  \n\n# end\n", "#\r\n" + text + "\r\n",
+        "alice " + text + "\n", "# for alice\n alice\t " + text + " \r\n",
+        std::string(4096 - 45, '\n') + text + "\n"}) {
     const auto key = load_key_file(write(content));
     ASSERT_TRUE(key) << key.error();
     EXPECT_EQ(test::to_hex(key->bytes), kBytes);
