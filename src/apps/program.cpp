@@ -64,7 +64,8 @@ void print_key(const SecretText& key, const std::string& name) {
       stderr);
 }
 
-int run_prepared(const std::string& name, const std::string& version, Prepared prepared) {
+/// Takes the keys out of `prepared`.
+int run_prepared(const std::string& name, const std::string& version, Prepared& prepared) {
   StartOptions& options = prepared.options;
   set_log_level(options.log_level);
   std::optional<DaemonReport> daemon;
@@ -139,7 +140,7 @@ int run_program(Program program, int argc, const char* const* argv, const std::s
     std::fputs(prepared->check_text.c_str(), stdout);
     return 0;
   }
-  return run_prepared(name, version, std::move(*prepared));
+  return run_prepared(name, version, *prepared);
 }
 
 }  // namespace mptunnel

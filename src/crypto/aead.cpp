@@ -50,7 +50,7 @@ std::array<OSSL_PARAM, 2> tag_parameter(Bytes tag) {
 
 }  // namespace
 
-SecretKey::~SecretKey() {
+void SecretKey::wipe() {
   OPENSSL_cleanse(bytes.data(), bytes.size());
 }
 

@@ -13,7 +13,7 @@
 namespace mptunnel {
 
 inline constexpr std::size_t kKeyBytes = 32;
-/// A secret key; wiped when it goes.
+/// A secret key; wiped when it goes or is moved from.
 struct SecretKey {
   std::array<std::uint8_t, kKeyBytes> bytes{};
 
@@ -21,7 +21,17 @@ struct SecretKey {
   explicit SecretKey(const std::array<std::uint8_t, kKeyBytes>& from) : bytes(from) {}
   SecretKey(const SecretKey&) = default;
   SecretKey& operator=(const SecretKey&) = default;
-  ~SecretKey();
+  SecretKey(SecretKey&& other) noexcept : bytes(other.bytes) { other.wipe(); }
+  SecretKey& operator=(SecretKey&& other) noexcept {
+    if (this == &other) return *this;
+    bytes = other.bytes;
+    other.wipe();
+    return *this;
+  }
+  ~SecretKey() { wipe(); }
+
+ private:
+  void wipe();
 };
 
 using Nonce = std::array<std::uint8_t, 12>;

@@ -91,6 +91,18 @@ INSTANTIATE_TEST_SUITE_P(Both, AeadLibrary, testing::Values(Aead::Library::faste
                            return library.param == Aead::Library::fastest ? "Fastest" : "OpenSsl";
                          });
 
+TEST(SecretKey, MovedFromIsWiped) {
+  SecretKey key;
+  key.bytes.fill(7);
+  const auto bytes = key.bytes;
+  SecretKey taken = std::move(key);
+  EXPECT_EQ(taken.bytes, bytes);
+  EXPECT_EQ(key.bytes, SecretKey{}.bytes);
+  key = std::move(taken);
+  EXPECT_EQ(key.bytes, bytes);
+  EXPECT_EQ(taken.bytes, SecretKey{}.bytes);
+}
+
 TEST_P(AeadLibrary, SealsAndOpensKnownAnswers) {
   for (const KnownAnswer& answer : kKnownAnswers) {
     SCOPED_TRACE(answer.name);
