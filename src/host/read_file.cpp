@@ -30,13 +30,14 @@ std::string reason_of(int error) {
 
 /// Why the opened file may not be used for a secret, or nothing.
 std::optional<std::string> refusal_of(const struct stat& status, const std::string& path,
-                                      std::string_view secret) {
+                                      const SecretFileWords& words) {
   if (!S_ISREG(status.st_mode))
-    return fmt::format("is not a regular file: name the file that has the {}", secret);
+    return fmt::format("is not a regular file: name the file that has the {}", words.secret);
   // Whoever owns it can open it to others, or write another key to it.
   if (status.st_uid != 0 && status.st_uid != ::geteuid()) {
-    return "belongs to another user (" + std::to_string(status.st_uid) + "): chown " +
-           std::to_string(::geteuid()) + ' ' + path;
+    return fmt::format(
+        "belongs to another user ({}): {}", status.st_uid,
+        words.foreign.empty() ? fmt::format("chown {} {}", ::geteuid(), path) : std::string(words.foreign));
   }
   if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     return "is open to others than its owner: chmod 600 " + path;
@@ -138,7 +139,7 @@ tl::expected<SecretText, std::string> read_secret_file(const std::string& path, 
   if (!file.is_open()) return problem("can't be opened: " + reason_of(errno));
   struct stat before {};
   if (::fstat(file.get(), &before) != 0) return problem("can't be read: " + reason_of(errno));
-  if (const auto refusal = refusal_of(before, path, words.secret)) return problem(*refusal);
+  if (const auto refusal = refusal_of(before, path, words)) return problem(*refusal);
   // Room for one too many, so that a file that is too large shows. It is never moved: nothing stays behind.
   std::string room(limit_bytes + 1, '\0');
   const auto size = read_all(file, room);

@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 #include "mptunnel/base/file.h"
 #include "mptunnel/crypto/key.h"
@@ -21,10 +23,16 @@ constexpr std::string_view kName = "client-secret";
 constexpr std::string_view kOfSystem = "/var/lib/mptunnel";
 constexpr std::string_view kComment =
     "# By this secret mpserver knows the mpclients of this user that have no key. Keep it to yourself.\n";
-constexpr SecretFileWords kWords{"state file", "secret", "remove it, and the next start makes a new one",
-                                 "it should have 32 bytes in base64; remove it, and the next start makes a "
-                                 "new one",
-                                 "it should have one line, the secret"};
+constexpr std::size_t kMaxSecretTextBytes = 64;  // base64 of 32 bytes, and the end of its line
+constexpr SecretFileWords kWords{
+    "state file",
+    "secret",
+    "remove it, and the next start makes a new one",
+    "it should have 32 bytes in base64; remove it, and the next start makes a "
+    "new one",
+    "it should have one line, the secret",
+    false,
+    "its owner knows what is in it. Remove it, and the next start makes a new one"};
 
 std::string variable(const char* name) {
   const char* const value = std::getenv(name);
@@ -64,6 +72,31 @@ void sync_folder(const std::string& path) {
   if (file.is_open()) ::fsync(file.get());
 }
 
+/// Gives the file at `beside`, which has this text, the name `path`, unless that is there. Whether there is a
+/// file of that name now; as write_all. What file systems without hard links say is EPERM (link(2)).
+bool put(const File& file, std::string_view text, const std::string& beside, const std::string& path) {
+  if (::link(beside.c_str(), path.c_str()) == 0 || errno == EEXIST) return true;
+  const int reason = errno;
+  struct stat status {};
+  // NFS may lose the answer of a link that it made (open(2), O_EXCL).
+  if (::fstat(file.get(), &status) == 0 && status.st_nlink == 2) return true;
+  if (reason != EPERM && reason != ENOTSUP && reason != EOPNOTSUPP) {
+    errno = reason;
+    return false;
+  }
+  if (::renameat2(AT_FDCWD, beside.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0 || errno == EEXIST)
+    return true;
+  if (errno != EINVAL && errno != ENOSYS) return false;
+  // Not whole from its first moment on: another program that starts just now may find it wrong, and say so.
+  const File own(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR));
+  if (!own.is_open()) return errno == EEXIST;
+  if (write_all(own, text) && ::fsync(own.get()) == 0) return true;
+  const int why = errno;
+  ::unlink(path.c_str());
+  errno = why;
+  return false;
+}
+
 /// A new secret under a name that has none yet: written beside, and linked once it is whole. Whoever is
 /// first wins. As write_all.
 bool make(const std::string& path, RandomSource& random) {
@@ -71,10 +104,15 @@ bool make(const std::string& path, RandomSource& random) {
   std::string beside = path + ".XXXXXX";
   const File file(::mkostemp(beside.data(), O_CLOEXEC));
   if (!file.is_open()) return false;
-  const SecretText secret = generate_key(random);
-  const bool is_made = write_all(file, kComment) && write_all(file, secret.text()) && write_all(file, "\n") &&
-                       ::fsync(file.get()) == 0 &&
-                       (::link(beside.c_str(), path.c_str()) == 0 || errno == EEXIST);
+  // With room for all of it: a text that moves leaves a copy behind.
+  std::string room;
+  room.reserve(kComment.size() + kMaxSecretTextBytes);
+  room += kComment;
+  room += generate_key(random).text();
+  room += '\n';
+  const SecretText text(std::move(room));
+  const bool is_made =
+      write_all(file, text.text()) && ::fsync(file.get()) == 0 && put(file, text.text(), beside, path);
   const int reason = errno;
   ::unlink(beside.c_str());
   sync_folder(path);

@@ -23,6 +23,9 @@ struct SecretFileWords {
   std::string_view shape;   ///< of one that is too large: "it should have one line, the key"
   /// Whether a name may stand before the secret, which is for people.
   bool may_have_name = false;
+  /// What to do about one that belongs to another user; empty: make it this user's, "chown UID FILE". Whoever
+  /// owns it knows what is in it.
+  std::string_view foreign = {};
 };
 inline constexpr SecretFileWords kKeyFileWords{
     "key file", "key", "make one with --genkey", "", "it should have one line, the key", true};

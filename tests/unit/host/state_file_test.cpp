@@ -1,10 +1,13 @@
 #include "mptunnel/host/state_file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -15,6 +18,35 @@
 #include "mptunnel/host/read_file.h"
 #include "support/temporary_folder.h"
 #include "support/test_random.h"
+
+namespace {
+
+/// How the file system fails: errno, or 0 if it does not.
+struct Failures {
+  int link = 0;
+  int rename = 0;
+  bool links_all_the_same = false;
+};
+Failures fails;
+
+}  // namespace
+
+// In place of the C library's, for this program.
+extern "C" int link(const char* from, const char* to) noexcept {
+  if (fails.link == 0 || fails.links_all_the_same) {
+    const auto result = syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
+    if (fails.link == 0 || result != 0) return static_cast<int>(result);
+  }
+  errno = fails.link;
+  return -1;
+}
+extern "C" int renameat2(int from_folder, const char* from, int to_folder, const char* to,
+                         unsigned flags) noexcept {
+  if (fails.rename == 0)
+    return static_cast<int>(syscall(SYS_renameat2, from_folder, from, to_folder, to, flags));
+  errno = fails.rename;
+  return -1;
+}
 
 namespace mptunnel {
 namespace {
@@ -158,7 +190,41 @@ TEST(KeepSecret, RefusesWhatIsOpenToOthersOrNoFile) {
   ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
   if (::chown(path.c_str(), 4711, static_cast<gid_t>(-1)) != 0)
     GTEST_SKIP() << "only root can give a file away";
-  EXPECT_EQ(error_of(path, true), "state file " + path + " belongs to another user (4711): chown 0 " + path);
+  EXPECT_EQ(error_of(path, true), "state file " + path +
+                                      " belongs to another user (4711): its owner knows what is in it. "
+                                      "Remove it, and the next start makes a "
+                                      "new one");
+}
+
+TEST(KeepSecret, IsMadeOnFileSystemsWithoutHardLinks) {
+  for (const auto& [link_error, rename_error] :
+       {std::pair{EPERM, 0}, {EOPNOTSUPP, 0}, {EPERM, EINVAL}, {EPERM, ENOSYS}}) {
+    const TemporaryFolder folder;
+    test::TestRandom random(1);
+    fails = {link_error, rename_error, false};
+    const auto made = keep_secret(folder / "secret", random);
+    const auto again = keep_secret(folder / "secret", random);
+    fails = {};
+    ASSERT_TRUE(made) << made.error().text;
+    ASSERT_TRUE(again);
+    EXPECT_EQ(made->bytes, again->bytes);
+    EXPECT_EQ(mode_of(folder / "secret"), 0600U);
+    EXPECT_EQ(files_in(folder.path()), 1U);
+  }
+}
+
+TEST(KeepSecret, LinkThatWorkedAndIsReportedAsFailedCounts) {
+  const TemporaryFolder folder;
+  test::TestRandom random(1);
+  fails = {EIO, 0, true};
+  const auto made = keep_secret(folder / "secret", random);
+  fails = {EIO, 0, false};
+  const auto failed = keep_secret(folder / "other", random);
+  fails = {};
+  EXPECT_TRUE(made);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().text, "state file " + (folder / "other can't be made: Input/output error"));
+  EXPECT_EQ(files_in(folder.path()), 1U);
 }
 
 TEST(KeepSecret, SaysWhyItCannotBeMade) {
