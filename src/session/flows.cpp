@@ -80,7 +80,6 @@ bool ClientFlows::make_room(std::vector<Ended>& ended, TimePoint now) {
 
 tl::expected<ServerFlows::Opened, Drop> ServerFlows::open(FlowId id, std::uint64_t hash, FlowHandle handle,
                                                           std::vector<FlowHandle>& closed, TimePoint now) {
-  MPT_ASSERT(id.value <= kMaxVarint);
   ServerFlow* named = find(id);
   if (named != nullptr && named->hash != hash) closed.push_back(*close(id));
   const auto known = by_hash_.find(hash);
@@ -95,16 +94,11 @@ tl::expected<ServerFlows::Opened, Drop> ServerFlows::open(FlowId id, std::uint64
     flow.hash = hash;
     by_handle_.emplace(handle, hash);
   }
-  if (flow.id && flow.id != id) by_id_[flow.id->value] = nullptr;
-  if (by_id_.size() <= id.value) by_id_.resize(std::size_t{id.value} + 1, nullptr);
-  by_id_[id.value] = &flow;
+  if (flow.id && flow.id != id) by_id_.erase(*flow.id);
+  by_id_.set(id, flow);
   flow.id = id;
   flow.last_used = now;
   return Opened{&flow, is_new};
-}
-
-ServerFlow* ServerFlows::find(FlowId id) {
-  return id.value < by_id_.size() ? by_id_[id.value] : nullptr;
 }
 
 ServerFlow* ServerFlows::find(FlowHandle handle) {
@@ -122,7 +116,7 @@ std::optional<FlowHandle> ServerFlows::close(FlowId id) {
 
 void ServerFlows::erase(std::uint64_t hash) {
   const auto found = by_hash_.find(hash);
-  if (found->second.id) by_id_[found->second.id->value] = nullptr;
+  if (found->second.id) by_id_.erase(*found->second.id);
   by_handle_.erase(found->second.handle);
   by_hash_.erase(found);
 }

@@ -12,6 +12,7 @@
 #include "mptunnel/base/drop.h"
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/time.h"
+#include "mptunnel/session/flow_id_table.h"
 #include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
@@ -90,7 +91,7 @@ class ServerFlows {
   /// to go (the id named another one, or room was needed) are appended to `closed`. Error: flow_limit.
   tl::expected<Opened, Drop> open(FlowId id, std::uint64_t hash, FlowHandle handle,
                                   std::vector<FlowHandle>& closed, TimePoint now);
-  ServerFlow* find(FlowId id);
+  ServerFlow* find(FlowId id) { return by_id_.find(id); }
   ServerFlow* find(FlowHandle handle);
   [[nodiscard]] bool knows(std::uint64_t hash) const { return by_hash_.contains(hash); }
   /// Forgets the flow; returns its handle.
@@ -106,6 +107,7 @@ class ServerFlows {
   /// All handles, appended to `closed`; then it is empty.
   void close_all(std::vector<FlowHandle>& closed);
   [[nodiscard]] std::size_t size() const { return by_hash_.size(); }
+  [[nodiscard]] const FlowIdTable& ids() const { return by_id_; }
 
  private:
   void erase(std::uint64_t hash);
@@ -116,7 +118,7 @@ class ServerFlows {
   TimePoint none_idle_before_{};  ///< no flow can have been silent for kFlowEvictableAfter earlier
   std::unordered_map<std::uint64_t, ServerFlow> by_hash_;
   std::unordered_map<FlowHandle, std::uint64_t> by_handle_;
-  std::vector<ServerFlow*> by_id_;  ///< into by_hash_, whose elements stay where they are
+  FlowIdTable by_id_;  ///< into by_hash_, whose elements stay where they are
 };
 
 }  // namespace mptunnel

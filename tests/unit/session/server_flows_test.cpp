@@ -174,5 +174,24 @@ TEST_F(ServerFlowsTest, TakesTheHighestIdOfThePacketFormat) {
   EXPECT_EQ(flows.find(FlowId{16382}), nullptr);
 }
 
+TEST_F(ServerFlowsTest, MemoryGrowsWithTheFlowsAndNotWithTheirIds) {
+  ServerFlows flows;
+  open(flows, 16383, 1, 1);
+  EXPECT_LE(flows.ids().bytes(), 3072U) << "one flow, whatever its id";
+  for (std::uint16_t i = 1; i < 16; ++i) open(flows, static_cast<std::uint16_t>(1000 * i), 1U + i, 1U + i);
+  EXPECT_LE(flows.ids().bytes(), 2048U + 16 * 544U);
+  for (std::uint16_t i = 1; i < 16; ++i) flows.close(FlowId{static_cast<std::uint16_t>(1000 * i)});
+  EXPECT_LE(flows.ids().bytes(), 3072U) << "what has ended takes none";
+  EXPECT_EQ(flows.find(FlowId{16383})->handle, FlowHandle{1});
+}
+
+TEST_F(ServerFlowsTest, OneFlowUnderManyIdsInTurnTakesTheRoomOfOne) {
+  ServerFlows flows;
+  for (std::uint16_t id = 0; id < 16384; id = static_cast<std::uint16_t>(id + 64)) {
+    EXPECT_EQ(open(flows, id, 1, 1)->is_new, id == 0);
+    EXPECT_LE(flows.ids().bytes(), 8192U);
+  }
+}
+
 }  // namespace
 }  // namespace mptunnel
