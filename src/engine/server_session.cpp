@@ -40,6 +40,7 @@ ServerSession::ServerSession(SessionHandle own, const Claimant& claimant, const 
       first_route(route),
       network(claimant.network),
       unsettled_since(now),
+      link(kMaxEpochs - 1, &context.received),
       sender(own, link, context),
       receiver(context),
       last_heard(now),

@@ -8,38 +8,13 @@
 
 namespace mptunnel {
 
-void FragmentBudget::make_room(std::size_t bytes) {
-  while (bytes_ + bytes > limit_) {
-    FragmentAssembler& largest = **std::max_element(
-        holders_.begin(), holders_.end(), [](const FragmentAssembler* one, const FragmentAssembler* other) {
-          return one->bytes_ < other->bytes_;
-        });
-    if (largest.bytes_ == 0) return;
-    const std::size_t before = largest.bytes_;
-    while (largest.bytes_ > 0 && before - largest.bytes_ < kFragmentYieldBytes) largest.evict();
-  }
-}
-
-FragmentAssembler::FragmentAssembler(FragmentBudget& budget) : budget_(budget) {
-  budget_.holders_.push_back(this);
-}
-
-FragmentAssembler::~FragmentAssembler() {
-  budget_.bytes_ -= bytes_;
-  auto& holders = budget_.holders_;
-  const auto own = std::find(holders.begin(), holders.end(), this);
-  MPT_ASSERT(own != holders.end());
-  *own = holders.back();
-  holders.pop_back();
-}
-
 tl::expected<std::optional<std::vector<std::uint8_t>>, Drop> FragmentAssembler::add(
     SessionIndex epoch, const FragmentFrame& fragment, TimePoint now) {
   const Key key{epoch, fragment.type, fragment.number};
   auto known = by_key_.find(key);
   // A fragment may fill a gap in front of each part and behind the last.
   const std::size_t parts = known == by_key_.end() ? 0 : known->second->parts.size();
-  make_room(fragment.bytes.size() + (2 + parts) * kFragmentRecordBytes);
+  make_all_room(fragment.bytes.size() + (2 + parts) * kFragmentRecordBytes);
   // What had to go for it may be this very packet.
   known = by_key_.find(key);
   const auto packet = known != by_key_.end() ? known->second : begin(key, fragment.total, now);
@@ -65,14 +40,13 @@ FragmentAssembler::Packets::iterator FragmentAssembler::begin(const Key& key, st
   begun.until = now + kFragmentLife;
   const auto packet = packets_.insert(packets_.end(), std::move(begun));
   by_key_.emplace(key, packet);
-  bytes_ += packet->cost;
-  budget_.bytes_ += packet->cost;
+  take(packet->cost);
   return packet;
 }
 
-void FragmentAssembler::make_room(std::size_t bytes) {
-  while (bytes_ + bytes > kFragmentedBytes) evict();
-  budget_.make_room(bytes);
+void FragmentAssembler::make_all_room(std::size_t bytes) {
+  while (this->bytes() + bytes > kFragmentedBytes) evict();
+  make_room(bytes);
 }
 
 bool FragmentAssembler::keep(Begun& packet, const FragmentFrame& fragment) {
@@ -105,13 +79,11 @@ std::vector<std::uint8_t> FragmentAssembler::join(const Begun& packet) {
 
 void FragmentAssembler::charge(Begun& packet, std::size_t bytes) {
   packet.cost += bytes;
-  bytes_ += bytes;
-  budget_.bytes_ += bytes;
+  take(bytes);
 }
 
 void FragmentAssembler::forget(Packets::iterator packet) {
-  bytes_ -= packet->cost;
-  budget_.bytes_ -= packet->cost;
+  give_back(packet->cost);
   by_key_.erase(packet->key);
   packets_.erase(packet);
 }
@@ -119,6 +91,12 @@ void FragmentAssembler::forget(Packets::iterator packet) {
 void FragmentAssembler::evict() {
   forget(packets_.begin());
   ++evicted_;
+}
+
+bool FragmentAssembler::yield() {
+  if (packets_.empty()) return false;
+  evict();
+  return true;
 }
 
 std::size_t FragmentAssembler::expire(TimePoint now) {

@@ -7,6 +7,8 @@ namespace mptunnel {
 namespace {
 
 constexpr std::size_t kMaxSpare = 64;
+/// In the highest block numbers still come in order, and just below it those that are a little late.
+constexpr std::size_t kNeverYielded = 2;
 
 }  // namespace
 
@@ -37,6 +39,11 @@ ReceivedSet::Block* ReceivedSet::make(std::uint32_t key, TimePoint now) {
     if (key < blocks_.begin()->first) return nullptr;
     close_lowest();
   }
+  if (spare_.empty()) {
+    make_room(kReceivedBlockBytes);
+    // The lowest block that had to go for it may be a higher one.
+    if (key < low_water_ >> kBlockShift) return nullptr;
+  }
   return &add(key, now);
 }
 
@@ -49,6 +56,7 @@ ReceivedSet::Block& ReceivedSet::add(std::uint32_t key, TimePoint now) {
   Blocks::iterator added;
   if (spare_.empty()) {
     added = blocks_.try_emplace(key).first;
+    take(kReceivedBlockBytes);
   } else {
     Blocks::node_type node = std::move(spare_.back());
     spare_.pop_back();
@@ -69,9 +77,24 @@ void ReceivedSet::close_lowest() {
     missing_ += end - low_water_ - lowest->second.count;
     low_water_ = end;
     Blocks::node_type node = blocks_.extract(lowest);
-    if (spare_.size() < kMaxSpare) spare_.push_back(std::move(node));
+    if (spare_.size() < kMaxSpare) {
+      spare_.push_back(std::move(node));
+    } else {
+      give_back(kReceivedBlockBytes);
+    }
   } while (!blocks_.empty() && blocks_.begin()->second.count == kBlockNumbers &&
            blocks_.begin()->first == low_water_ >> kBlockShift);
+}
+
+bool ReceivedSet::yield() {
+  if (spare_.empty()) {
+    if (blocks_.size() <= kNeverYielded) return false;
+    ++forced_;
+    close_lowest();
+  }
+  spare_.pop_back();
+  give_back(kReceivedBlockBytes);
+  return true;
 }
 
 }  // namespace mptunnel

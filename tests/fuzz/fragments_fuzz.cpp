@@ -161,7 +161,8 @@ class Run {
       Model& largest = models_[1].bytes() > models_[0].bytes() ? models_[1] : models_[0];
       const std::size_t before = largest.bytes();
       if (before == 0) return;
-      while (largest.bytes() > 0 && before - largest.bytes() < kFragmentYieldBytes) largest.evict();
+      const std::size_t left = before - std::min(kYieldBytes, before / 2);
+      while (largest.bytes() > left) largest.evict();
     }
   }
 

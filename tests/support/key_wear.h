@@ -13,11 +13,18 @@ struct KeyWear {
     keys.data_send_.packets = std::max(keys.data_send_.packets, packets);
     keys.data_send_.blocks = std::max(keys.data_send_.blocks, blocks);
   }
+  static void seal_control(KeyEpoch& keys, std::uint32_t packets) {
+    keys.control_send_.packets = std::max(keys.control_send_.packets, packets);
+  }
 };
 
 /// As if this many DATA packets and blocks had been sealed already.
 inline void wear_out(KeyEpoch& keys, std::uint32_t packets, std::uint64_t blocks) {
   KeyWear::seal(keys, packets, blocks);
+}
+/// As if this many CONTROL packets had been sealed already.
+inline void wear_out_control(KeyEpoch& keys, std::uint32_t packets) {
+  KeyWear::seal_control(keys, packets);
 }
 
 }  // namespace mptunnel::test

@@ -63,7 +63,7 @@ struct ClientState {
   ~ClientState() = default;
 
   LinkContext context;
-  SessionLink link{kMaxOldEpochs};
+  SessionLink link{kMaxOldEpochs, &context.received};
   Sender sender{SessionHandle{}, link, context};
   Receiver receiver{context};
   ClientPaths paths;

@@ -78,7 +78,7 @@ struct ServerSession {
   bool is_proved = false;     ///< one of its paths has proved an address, now or earlier
   std::uint64_t network = 0;  ///< of the handshake, then of first_route; or of the session taken over
   TimePoint unsettled_since;  ///< when it began, or was taken over
-  SessionLink link{kMaxEpochs - 1};
+  SessionLink link;
   Sender sender;
   Receiver receiver;
   StrayTraffic strays{link};

@@ -14,41 +14,17 @@
 #include "mptunnel/base/drop.h"
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/time.h"
+#include "mptunnel/session/shared_budget.h"
 #include "mptunnel/wire/frame.h"
 #include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
 
-class FragmentAssembler;
-
-/// What the assemblers of all sessions keep together. Once it is spent, the one that holds most yields.
-class FragmentBudget {
- public:
-  explicit FragmentBudget(std::size_t limit = kFragmentedBytesOfAll) : limit_(limit) {}
-  FragmentBudget(const FragmentBudget&) = delete;
-  FragmentBudget& operator=(const FragmentBudget&) = delete;
-  ~FragmentBudget() = default;
-
-  [[nodiscard]] std::size_t bytes() const { return bytes_; }
-
- private:
-  friend class FragmentAssembler;
-
-  /// Sees to it that so many more bytes fit.
-  void make_room(std::size_t bytes);
-
-  std::size_t limit_;
-  std::size_t bytes_ = 0;
-  std::vector<FragmentAssembler*> holders_;
-};
-
-class FragmentAssembler {
+/// It holds the bytes that came, and kFragmentRecordBytes for each packet and each part.
+class FragmentAssembler final : public BudgetHolder {
  public:
   /// `budget` outlives the assembler.
-  explicit FragmentAssembler(FragmentBudget& budget);
-  FragmentAssembler(const FragmentAssembler&) = delete;
-  FragmentAssembler& operator=(const FragmentAssembler&) = delete;
-  ~FragmentAssembler();
+  explicit FragmentAssembler(FragmentBudget& budget) { join_budget(budget); }
 
   /// Takes a fragment that came under the key epoch with this index (ours). Returns the packet, header and
   /// all, if it is whole now. Errors: copy (all of it was there), bad_frame (it contradicts what came
@@ -60,14 +36,10 @@ class FragmentAssembler {
   /// room: each is to be counted as Drop::fragment_expired.
   std::size_t expire(TimePoint now);
   [[nodiscard]] std::size_t packets() const { return packets_.size(); }
-  /// What is kept: the bytes that came, and kFragmentRecordBytes for each packet and each part.
-  [[nodiscard]] std::size_t bytes() const { return bytes_; }
   /// How many packets had to go for room, in all.
   [[nodiscard]] std::uint64_t evicted() const { return evicted_; }
 
  private:
-  friend class FragmentBudget;
-
   using Key = std::tuple<SessionIndex, PacketType, PacketNumber>;
   struct Part {
     std::uint32_t offset = 0;
@@ -85,7 +57,8 @@ class FragmentAssembler {
   using Packets = std::list<Begun>;
 
   Packets::iterator begin(const Key& key, std::uint32_t total, TimePoint now);
-  void make_room(std::size_t bytes);
+  /// In the session's own share, then in the budget.
+  void make_all_room(std::size_t bytes);
   /// Keeps what of the fragment is new. Whether any of it was.
   bool keep(Begun& packet, const FragmentFrame& fragment);
   static std::vector<std::uint8_t> join(const Begun& packet);
@@ -93,11 +66,10 @@ class FragmentAssembler {
   void forget(Packets::iterator packet);
   /// Gives the oldest packet up for room.
   void evict();
+  bool yield() override;
 
-  FragmentBudget& budget_;
   Packets packets_;  ///< the oldest first
   std::map<Key, Packets::iterator> by_key_;
-  std::size_t bytes_ = 0;
   std::uint64_t evicted_ = 0;
   std::uint64_t evicted_told_ = 0;  ///< of these, by expire()
 };

@@ -70,8 +70,8 @@ class KeyEpoch {
   /// The number of the next CONTROL packet.
   [[nodiscard]] std::uint32_t control_sealed() const { return control_send_.packets; }
   [[nodiscard]] const ReceivedSet& data_received() const { return data_seen_; }
-  /// Blocks of numbers of either type that the quota closed early, or refused. What came of them afterwards
-  /// was dropped as a copy though it was none: this says how often that may have been.
+  /// Blocks of numbers of either type that the quota or the budget closed early, or refused. What came of
+  /// them afterwards was dropped as a copy though it was none: this says how often that may have been.
   [[nodiscard]] std::uint64_t forced_closings() const { return data_seen_.forced() + control_seen_.forced(); }
 
   /// Time, packets or blocks in either direction ask for a new epoch.
@@ -80,6 +80,11 @@ class KeyEpoch {
   [[nodiscard]] TimePoint rekey_time() const { return created_ + kRekeyAfter; }
   /// Whether it may still seal and open.
   [[nodiscard]] bool is_usable(TimePoint now) const;
+  /// The received sets count against `budget`, which outlives the epoch, from now on. At most once.
+  void share(ReceivedBudget& budget) {
+    data_seen_.share(budget);
+    control_seen_.share(budget);
+  }
   /// Closes blocks of the received sets that were left behind: ReceivedSet::age().
   void age(TimePoint now);
 

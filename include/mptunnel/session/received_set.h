@@ -16,20 +16,22 @@
 
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/time.h"
+#include "mptunnel/session/shared_budget.h"
 #include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
 
-class ReceivedSet {
+/// It holds kReceivedBlockBytes for each block, those to be used again included.
+class ReceivedSet final : public BudgetHolder {
  public:
   static constexpr std::uint32_t kBlockNumbers = 512;
 
   /// `quota` numbers, rounded up to whole blocks, may lie between the mark and the highest; at least two
   /// blocks.
   explicit ReceivedSet(std::uint32_t quota = kReceivedSetNumbers);
-  ReceivedSet(const ReceivedSet&) = delete;
-  ReceivedSet& operator=(const ReceivedSet&) = delete;
-  ~ReceivedSet() = default;
+  /// Shares `budget`, which outlives the set, from now on. Whoever has to yield closes its lowest blocks
+  /// early, but keeps the two highest.
+  void share(ReceivedBudget& budget) { join_budget(budget); }
 
   /// Whether the number was inserted before, or lies below the mark. Changes nothing.
   [[nodiscard]] bool contains(PacketNumber number) const {
@@ -62,7 +64,7 @@ class ReceivedSet {
   [[nodiscard]] std::uint64_t received() const { return received_; }
   /// Numbers below the mark that never came: the residual loss.
   [[nodiscard]] std::uint64_t missing() const { return missing_; }
-  /// Blocks given up early, or refused, because of the quota.
+  /// Blocks given up early, or refused, because of the quota or the budget.
   [[nodiscard]] std::uint64_t forced() const { return forced_; }
   [[nodiscard]] std::size_t blocks() const { return blocks_.size(); }
 
@@ -96,11 +98,13 @@ class ReceivedSet {
     return recent.key == key ? recent.block : find_in_tree(key);
   }
   Block* find_in_tree(std::uint32_t key) const;
-  /// A block that is not there yet; nullptr if the key lies below the mark by now, or the quota refuses it.
+  /// A block that is not there yet; nullptr if the key lies below the mark by now, or the quota or the budget
+  /// refuses it.
   Block* make(std::uint32_t key, TimePoint now);
   Block& add(std::uint32_t key, TimePoint now);
   /// And the full ones right above it.
   void close_lowest();
+  bool yield() override;
 
   Blocks blocks_;
   std::vector<Blocks::node_type> spare_;

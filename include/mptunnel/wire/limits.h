@@ -22,6 +22,12 @@ inline constexpr std::size_t kMaxFramesOfPacket = 32;
 /// One copy in so many, at random, is decrypted although its number was seen.
 inline constexpr unsigned kCopiesOfCheck = 64;
 
+// What all sessions of a program share: see SharedBudget.
+
+/// Once a budget is spent, whoever holds most gives up this much at once, or half of what it holds, so that
+/// it is looked for seldom.
+inline constexpr std::size_t kYieldBytes = std::size_t{64} << 10U;
+
 // Fragments: what is kept of packets that are not whole yet, in one session and in all of a program.
 
 inline constexpr Duration kFragmentLife = 2s;
@@ -33,8 +39,6 @@ inline constexpr std::size_t kFragmentRecordBytes = 128;
 /// Parts of one packet. A sender makes parts of about equal size: 129 of the largest packet over the least
 /// MTU.
 inline constexpr std::size_t kFragmentParts = 256;
-/// Once all is spent, whoever holds most gives up this much at once, so that it is looked for seldom.
-inline constexpr std::size_t kFragmentYieldBytes = std::size_t{64} << 10U;
 
 // The use of one key, in either direction. The shape is RFC 9001, section 6.6, in blocks of 16 bytes.
 
@@ -57,6 +61,10 @@ inline constexpr std::size_t kMaxEpochs = 4;
 
 inline constexpr Duration kReorderAge = 30s;  ///< longer than any copy is late
 inline constexpr std::uint32_t kReceivedSetNumbers = std::uint32_t{1} << 22U;
+/// What the received sets of all sessions keep: half a million blocks of numbers.
+inline constexpr std::size_t kReceivedBytesOfAll = std::size_t{64} << 20U;
+/// What a block of 512 numbers counts: about what it takes.
+inline constexpr std::size_t kReceivedBlockBytes = 128;
 /// How far a clear packet's number may be from the last one that a sealed packet announced.
 inline constexpr std::uint32_t kClearNumberReach = std::uint32_t{1} << 20U;
 

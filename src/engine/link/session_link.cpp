@@ -42,6 +42,7 @@ std::shared_ptr<LinkEpoch> SessionLink::hold(SessionIndex index) const {
 
 void SessionLink::propose(std::unique_ptr<KeyEpoch> keys) {
   MPT_ASSERT(next_ == nullptr);
+  if (received_ != nullptr && keys) keys->share(*received_);
   next_ = std::make_shared<LinkEpoch>(std::move(keys), next_order_++, std::make_shared<PathTable>());
 }
 

@@ -273,6 +273,83 @@ TEST(ReceivedSet, AllocationsAreCounted) {
   EXPECT_GT(test::allocations(), before);
 }
 
+TEST(ReceivedBudget, LargestSetYieldsItsLowestBlocksAndTheOthersStayExact) {
+  constexpr std::size_t kBlocks = 1000;
+  ReceivedBudget budget(kBlocks * kReceivedBlockBytes);
+  ReceivedSet modest;
+  ReceivedSet greedy;
+  ReceivedSet late;
+  for (ReceivedSet* set : {&modest, &greedy, &late}) set->share(budget);
+  for (std::uint32_t i = 0; i < 100; ++i) EXPECT_TRUE(insert(modest, i * kBlock + 1));
+  for (std::uint32_t i = 0; i < 5000; ++i) {
+    EXPECT_TRUE(insert(greedy, i * kBlock));
+    ASSERT_LE(budget.bytes(), kBlocks * kReceivedBlockBytes);
+  }
+  EXPECT_GE(greedy.blocks(), kBlocks / 4);
+  EXPECT_GE(greedy.forced(), 5000 - kBlocks);
+  // Whoever comes to a full house gets a place, too.
+  for (std::uint32_t i = 0; i < 100; ++i) EXPECT_TRUE(insert(late, i * kBlock + 1));
+  for (ReceivedSet* set : {&modest, &late}) {
+    EXPECT_EQ(set->forced(), 0U);
+    for (std::uint32_t i = 0; i < 100; ++i) {
+      EXPECT_FALSE(insert(*set, i * kBlock + 1)) << "a copy";
+      EXPECT_TRUE(insert(*set, i * kBlock)) << "late, and no copy";
+    }
+  }
+}
+
+TEST(ReceivedBudget, TwoHighestBlocksAreNeverYielded) {
+  ReceivedBudget budget(1);
+  ReceivedSet set;
+  set.share(budget);
+  for (std::uint32_t i = 0; i < 10; ++i) {
+    EXPECT_TRUE(insert(set, i * kBlock));
+    EXPECT_LE(budget.bytes(), 3 * kReceivedBlockBytes);
+  }
+  EXPECT_EQ(set.forced(), 7U) << "three blocks are there once one more is asked for";
+  EXPECT_TRUE(insert(set, 8 * kBlock + 1));
+  EXPECT_TRUE(insert(set, 9 * kBlock + 1));
+  EXPECT_FALSE(insert(set, 6 * kBlock + 1));
+}
+
+TEST(ReceivedBudget, BlockBelowThoseThatHadToGoForItIsRefused) {
+  ReceivedBudget budget(4 * kReceivedBlockBytes);
+  ReceivedSet set;
+  set.share(budget);
+  for (std::uint32_t i = 1; i < 5; ++i) EXPECT_TRUE(insert(set, i * 2 * kBlock));
+  EXPECT_FALSE(insert(set, kBlock));
+  EXPECT_GT(set.forced(), 0U);
+  EXPECT_FALSE(insert(set, kBlock)) << "it is a copy for good";
+  EXPECT_LE(budget.bytes(), 4 * kReceivedBlockBytes);
+}
+
+TEST(ReceivedBudget, CountsWhatASetHeldBeforeAndGetsItBack) {
+  ReceivedBudget budget;
+  ReceivedSet stays;
+  stays.share(budget);
+  {
+    ReceivedSet goes;
+    for (std::uint32_t i = 0; i < 10; ++i) EXPECT_TRUE(insert(goes, i * kBlock));
+    goes.share(budget);
+    EXPECT_EQ(budget.bytes(), 10 * kReceivedBlockBytes);
+    EXPECT_TRUE(insert(stays, 0));
+    EXPECT_EQ(budget.bytes(), 11 * kReceivedBlockBytes);
+  }
+  EXPECT_EQ(budget.bytes(), kReceivedBlockBytes);
+}
+
+TEST(ReceivedBudget, ClosedBlocksThatAreKeptForUseStillCount) {
+  ReceivedBudget budget;
+  ReceivedSet set;
+  set.share(budget);
+  for (std::uint32_t i = 0; i < 200; ++i) EXPECT_TRUE(insert(set, i * kBlock));
+  set.age(kStart + kReorderAge);
+  EXPECT_EQ(set.blocks(), 1U);
+  EXPECT_EQ(budget.bytes(), 65 * kReceivedBlockBytes) << "64 of 199 are kept";
+  for (std::uint32_t i = 200; i < 264; ++i) EXPECT_TRUE(insert(set, i * kBlock, kReorderAge));
+  EXPECT_EQ(budget.bytes(), 65 * kReceivedBlockBytes) << "and used again at no cost";
+}
+
 TEST(ReceivedSet, HundredThousandNumbersWithHolesTakeTwoHundredBlocks) {
   ReceivedSet set;
   for (std::uint32_t number = 0; number < 100'000; ++number) {

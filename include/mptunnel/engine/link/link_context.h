@@ -10,7 +10,7 @@
 #include "mptunnel/base/drop.h"
 #include "mptunnel/base/random.h"
 #include "mptunnel/schedule/copies.h"
-#include "mptunnel/session/fragment_assembler.h"
+#include "mptunnel/session/shared_budget.h"
 #include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
@@ -57,6 +57,7 @@ struct LinkContext {
   DropCounters drops;
   CopyCheck copy_checks;
   FragmentBudget fragments;
+  ReceivedBudget received;
   MakeScheduler make_scheduler;
 };
 

@@ -66,8 +66,10 @@ class LinkEpoch {
 
 class SessionLink {
  public:
-  /// Keeps at most `max_old` replaced epochs.
-  explicit SessionLink(std::size_t max_old) : max_old_(max_old) {}
+  /// Keeps at most `max_old` replaced epochs. Their received sets, and that of the others, share `received`,
+  /// which outlives the link; null: each has its quota alone.
+  explicit SessionLink(std::size_t max_old, ReceivedBudget* received = nullptr)
+      : max_old_(max_old), received_(received) {}
 
   /// The epoch that seals; null while there is no session.
   [[nodiscard]] LinkEpoch* current() { return current_.get(); }
@@ -124,6 +126,7 @@ class SessionLink {
   std::shared_ptr<LinkEpoch> current_;
   std::shared_ptr<LinkEpoch> next_;
   std::size_t max_old_;
+  ReceivedBudget* received_;
   std::vector<OldEpoch> old_;  ///< by age
   std::uint32_t next_order_ = 0;
   std::shared_ptr<PathTable> paths_;
