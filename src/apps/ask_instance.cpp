@@ -52,13 +52,19 @@ bool is_socket(const std::string& path) {
   return stat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
+/// For an instance that was not found: others' have their sockets elsewhere.
+std::string hint_of_other_users(Action action) {
+  return fmt::format("if it runs as another user: --control FILE{}",
+                     action == Action::reload ? ", or send it SIGHUP" : "");
+}
+
 tl::expected<FoundSocket, StartError> find_only_instance(const std::string& program, Action action,
                                                          const std::string& folder) {
   const std::vector<std::string> running = running_instances(folder, program);
   if (running.size() == 1) return FoundSocket{running.front()};
   if (running.empty()) {
-    return error(kExitSystem, {fmt::format("{}: no instance of this user runs (none has a socket in {})",
-                                           program, folder)});
+    return error(kExitSystem, {fmt::format("{}: no instance of this user runs (none has a socket in {}); {}",
+                                           program, folder, hint_of_other_users(action))});
   }
   std::vector<std::string> lines{fmt::format("{}: several instances run; say which one to ask:", program)};
   for (const std::string& path : running)
@@ -169,7 +175,12 @@ int ask_instance(const std::string& program, const CommandLine& line) {
                                    : line.json                   ? kAskJson
                                                                  : kAskTable;
   const auto answer = ask_control(found->path, request, kPatience, asker);
-  if (!answer) return report({kExitSystem, {fmt::format("{}: {}", program, answer.error())}});
+  if (!answer) {
+    const bool is_missing = !is_socket(found->path) && line.control.empty();
+    return report({kExitSystem,
+                   {fmt::format("{}: {}{}{}", program, answer.error(), is_missing ? "; " : "",
+                                is_missing ? hint_of_other_users(line.action) : "")}});
+  }
   const bool is_error = answer->starts_with(kControlError);
   print(*answer, line.json && !is_error, is_error ? stderr : stdout);
   return is_error ? kExitSystem : 0;

@@ -165,7 +165,7 @@ constexpr Statement kStatements[] = {
      "the secret by which mpserver knows a client without a key; none: a new one at each start", read_state,
      show_state},
     {"key-file", "FILE", Programs::both, Times::once, "", "none",
-     "the key that both ends share; only its owner may be able to read it", read_key_file,
+     "the key that both ends share, or a client's own; only its owner may be able to read it", read_key_file,
      show<&Settings::key_source>, "key"},
     {"keys", "FILE", Programs::mpserver, Times::once, "", "none",
      "a file with a key for each client, 'NAME KEY [option...]' a line; only its owner may be able to read "
@@ -197,7 +197,8 @@ constexpr Statement kStatements[] = {
     {"dscp", "copy|none", Programs::both, Times::once, "copy", "",
      "whether packets carry the DSCP of the datagram that they were made for", read_dscp, show_dscp},
     {"control", "FILE|none", Programs::both, Times::once, "", "below the runtime directory",
-     "the UNIX socket for --status; none: no socket", read_control, show_control},
+     "the UNIX socket for --status, at mpserver also for --reload; none: no socket", read_control,
+     show_control},
 };
 
 // Each reader fits the programs that have the statement.

@@ -189,7 +189,8 @@ def ways_to_ask(test):
         answer = json.loads(runtime.ask("mpclient", *arguments, "--json"))
         check(answer["listen"] == [f"127.0.0.1:{port}"], f"mpclient --status {arguments}")
         check(answer["session"]["state"] == "connecting" and answer["session"]["key"] == "none", f"session {answer['session']}")
-    check("nothing runs there" in runtime.ask("mpserver", PORTS.take(), code=1), "another port")
+    text = runtime.ask("mpserver", PORTS.take(), code=1)
+    check("nothing runs there" in text and "if it runs as another user: --control FILE" in text, f"another port: {text}")
     # Root may ask what another user runs, if it names the socket.
     for arguments in (("--control", runtime.socket("mpclient", port)), (runtime.socket("mpclient", port),)):
         check(ask_json(test, "mpclient", *arguments)["listen"] == [f"127.0.0.1:{port}"], f"mpclient --status {arguments} as root")

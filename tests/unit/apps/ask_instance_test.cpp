@@ -46,9 +46,9 @@ class Listener {
 TEST(FindInstance, TakesTheOneThatRuns) {
   const TemporaryFolder folder;
   const RuntimeUser user = user_of(folder);
-  EXPECT_EQ(
-      found("mpclient", asking(), user),
-      "exit 1: mpclient: no instance of this user runs (none has a socket in " + (folder / "mptunnel)"));
+  EXPECT_EQ(found("mpclient", asking(), user),
+            "exit 1: mpclient: no instance of this user runs (none has a socket in " +
+                (folder / "mptunnel); if it runs as another user: --control FILE"));
   const Listener one(folder / "mptunnel/mpclient-3000.sock");
   const Listener other_program(folder / "mptunnel/mpserver-2000.sock");
   static_cast<void>(folder.write("mptunnel/mpclient-3001.sock", ""));
