@@ -80,7 +80,7 @@ bool put(const File& file, std::string_view text, const std::string& beside, con
   struct stat status {};
   // NFS may lose the answer of a link that it made (open(2), O_EXCL).
   if (::fstat(file.get(), &status) == 0 && status.st_nlink == 2) return true;
-  if (reason != EPERM && reason != ENOTSUP && reason != EOPNOTSUPP) {
+  if (reason != EPERM && reason != EOPNOTSUPP) {
     errno = reason;
     return false;
   }
