@@ -266,6 +266,8 @@ class Attack {
     const ClientState& state = client_.state();
     MPT_ASSERT(state.flows.size() <= kMaxFlowsOfClient);
     MPT_ASSERT(state.context.fragments.bytes() <= kFragmentedBytesOfAll);
+    MPT_ASSERT(state.context.received.bytes() <= kReceivedBytesOfAll);
+    MPT_ASSERT(state.context.waiting.bytes() <= kQueueBytesOfAll);
     check_link(state.link, kMostEpochs);
   }
 

@@ -289,6 +289,8 @@ class Attack {
     MPT_ASSERT(state.table.flows() <= settings_.max_flows && state.table.flows() == sockets_.size());
     MPT_ASSERT(state.pending.size() <= kMaxPendingHandshakes);
     MPT_ASSERT(state.context.fragments.bytes() <= kFragmentedBytesOfAll);
+    MPT_ASSERT(state.context.received.bytes() <= kReceivedBytesOfAll);
+    MPT_ASSERT(state.context.waiting.bytes() <= kQueueBytesOfAll);
     std::size_t flows = 0;
     std::size_t settled = 0;
     for (const auto& [handle, session] : state.table.all()) {

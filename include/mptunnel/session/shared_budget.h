@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "mptunnel/wire/limits.h"
@@ -44,6 +46,14 @@ struct FragmentBudget : SharedBudget {
 };
 struct ReceivedBudget : SharedBudget {
   explicit ReceivedBudget(std::size_t limit = kReceivedBytesOfAll) : SharedBudget(limit) {}
+};
+
+struct QueueBudget : SharedBudget {
+  explicit QueueBudget(std::size_t limit = kQueueBytesOfAll) : SharedBudget(limit) {}
+  /// Datagrams that were dropped for room, in any queue, since the last call: each is to be counted as
+  /// Drop::queue_full.
+  [[nodiscard]] std::uint64_t take_dropped() { return std::exchange(dropped, 0); }
+  std::uint64_t dropped = 0;
 };
 
 /// Something that keeps bytes of a budget. Without one it only counts them.

@@ -191,5 +191,9 @@ inline constexpr Duration kLeftOutAfter = 60s;
 inline constexpr Duration kQueueLife = 500ms;
 inline constexpr std::size_t kQueueBytes = std::size_t{4} << 20U;
 inline constexpr std::size_t kQueueDatagrams = 4096;
+/// What waits in all sessions, and what each datagram counts there besides its bytes: about what its record
+/// takes.
+inline constexpr std::size_t kQueueBytesOfAll = std::size_t{64} << 20U;
+inline constexpr std::size_t kQueueRecordBytes = 96;
 
 }  // namespace mptunnel

@@ -14,6 +14,7 @@ void Sender::send(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dsc
                   Output& out, TimePoint now) {
   if (flow.id && can_send(paths, now) && leaves(flow, payload, dscp, paths, out, now)) return;
   if (!queue_.push(flow.handle, payload, now, dscp)) context_.drops.add(Drop::queue_full);
+  context_.drops.add(Drop::queue_full, context_.waiting.take_dropped());
 }
 
 bool Sender::leaves(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dscp, const PathViews& paths,

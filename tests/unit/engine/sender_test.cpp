@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "mptunnel/engine/link/control_packet.h"
 #include "sender_support.h"
@@ -239,6 +241,29 @@ TEST_F(SenderWaiting, DropWaitingCountsAll) {
 TEST_F(SenderWaiting, FullQueueDrops) {
   for (std::size_t i = 0; i < kQueueDatagrams + 2; ++i) send("a");
   EXPECT_EQ(side_.drops(Drop::queue_full), 2U);
+}
+
+TEST(Sender, SessionWithMostDatagramsThatWaitLosesItsOldestForOthers) {
+  SenderSide side([](const PathViews& paths, const auto&, TimePoint) { return Decision{paths.paths(), {}}; });
+  const OutgoingFlow unknown{FlowHandle{1}, std::nullopt, std::nullopt};
+  const auto send = [&](Sender& sender, const Packet& payload) {
+    sender.send(unknown, payload, 0, two_paths(), side.out, kEpochStart);
+  };
+  send(*side.sender, Packet(100));
+  std::vector<std::unique_ptr<Sender>> greedy;
+  for (int i = 0; i < 20; ++i) {
+    greedy.push_back(std::make_unique<Sender>(SessionHandle{}, side.link, side.context));
+    for (std::size_t bytes = 0; bytes < kQueueBytes; bytes += 32768) send(*greedy.back(), Packet(32768));
+    ASSERT_LE(side.context.waiting.bytes(), kQueueBytesOfAll);
+  }
+  send(*side.sender, Packet(100));
+  EXPECT_GE(side.drops(Drop::queue_full), 4 * kQueueBytes / 32768) << "of 80 MiB, 64 stay";
+  side.sender->drop_waiting();
+  EXPECT_EQ(side.drops(Drop::queue_expired), 2U) << "both are still there";
+  const std::uint64_t dropped = side.drops(Drop::queue_full);
+  for (const auto& sender : greedy) sender->drop_waiting();
+  EXPECT_EQ(dropped + side.drops(Drop::queue_expired), 2 + 20 * kQueueBytes / 32768) << "each is counted";
+  EXPECT_EQ(side.context.waiting.bytes(), 0U);
 }
 
 TEST(Sender, FlowThatThePeerDoesNotKnowWaits) {

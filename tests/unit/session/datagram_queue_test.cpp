@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "mptunnel/wire/limits.h"
 
@@ -32,7 +33,8 @@ std::string drain(DatagramQueue& queue) {
 }
 
 TEST(DatagramQueue, DrainsInOrderWithFlow) {
-  DatagramQueue queue;
+  QueueBudget budget;
+  DatagramQueue queue(budget);
   EXPECT_TRUE(push(queue, "a", {}, FlowHandle{1}));
   EXPECT_TRUE(push(queue, "b", {}, FlowHandle{2}));
   EXPECT_TRUE(push(queue, "c", {}, FlowHandle{1}));
@@ -48,7 +50,8 @@ TEST(DatagramQueue, DrainsInOrderWithFlow) {
 }
 
 TEST(DatagramQueue, DrainKeepsInOrderWhatIsNotTaken) {
-  DatagramQueue queue;
+  QueueBudget budget;
+  DatagramQueue queue(budget);
   for (const char* payload : {"a", "b", "c", "d"}) push(queue, payload);
   EXPECT_EQ(drain(queue,
                   [](const DatagramQueue::Item& item) {
@@ -61,7 +64,8 @@ TEST(DatagramQueue, DrainKeepsInOrderWhatIsNotTaken) {
 }
 
 TEST(DatagramQueue, ExpiresAfterItsLife) {
-  DatagramQueue queue;
+  QueueBudget budget;
+  DatagramQueue queue(budget);
   EXPECT_EQ(queue.deadline(), kNever);
   push(queue, "a");
   push(queue, "b", 100ms);
@@ -74,7 +78,8 @@ TEST(DatagramQueue, ExpiresAfterItsLife) {
 }
 
 TEST(DatagramQueue, WhatDrainKeptExpiresAtItsOwnTime) {
-  DatagramQueue queue;
+  QueueBudget budget;
+  DatagramQueue queue(budget);
   push(queue, "a");
   drain(queue, [](const auto&) { return false; });
   EXPECT_EQ(queue.deadline(), kStart + kQueueLife);
@@ -82,7 +87,8 @@ TEST(DatagramQueue, WhatDrainKeptExpiresAtItsOwnTime) {
 }
 
 TEST(DatagramQueue, HoldsAnEmptyDatagram) {
-  DatagramQueue queue;
+  QueueBudget budget;
+  DatagramQueue queue(budget);
   EXPECT_TRUE(push(queue, ""));
   EXPECT_FALSE(queue.empty());
   int seen = 0;
@@ -95,7 +101,8 @@ TEST(DatagramQueue, HoldsAnEmptyDatagram) {
 }
 
 TEST(DatagramQueue, IsBoundedInCount) {
-  DatagramQueue queue;
+  QueueBudget budget;
+  DatagramQueue queue(budget);
   for (std::size_t i = 0; i < kQueueDatagrams; ++i) ASSERT_TRUE(push(queue, "")) << i;
   EXPECT_FALSE(push(queue, ""));
   EXPECT_EQ(queue.expire(kStart + kQueueLife), kQueueDatagrams);
@@ -103,7 +110,8 @@ TEST(DatagramQueue, IsBoundedInCount) {
 }
 
 TEST(DatagramQueue, IsBoundedInBytes) {
-  DatagramQueue queue;
+  QueueBudget budget;
+  DatagramQueue queue(budget);
   const std::string large(kQueueBytes / 64, 'x');
   const auto fill = [&] {
     for (int i = 0; i < 64; ++i) ASSERT_TRUE(push(queue, large)) << i;
@@ -118,6 +126,49 @@ TEST(DatagramQueue, IsBoundedInBytes) {
   EXPECT_FALSE(push(queue, "x"));
   EXPECT_EQ(queue.expire(kStart + kQueueLife), 65U);
   fill();
+}
+
+TEST(QueueBudget, LargestQueueDropsItsOldestAndTheOthersLoseNothing) {
+  constexpr std::size_t kBytes = std::size_t{1} << 20U;
+  QueueBudget budget(kBytes);
+  DatagramQueue modest(budget);
+  DatagramQueue greedy(budget);
+  DatagramQueue late(budget);
+  EXPECT_TRUE(push(modest, "first"));
+  for (std::uint32_t i = 0; i < 2000; ++i) {
+    EXPECT_TRUE(push(greedy, std::string(1000, 'x'), {}, FlowHandle{i}));
+    ASSERT_LE(budget.bytes(), kBytes);
+  }
+  EXPECT_TRUE(push(modest, "second"));
+  EXPECT_TRUE(push(late, "late")) << "a place for whoever comes to a full house";
+  EXPECT_EQ(drain(modest), "firstsecond");
+  EXPECT_EQ(drain(late), "late");
+  std::vector<std::uint32_t> left;
+  greedy.drain([&](const DatagramQueue::Item& item) {
+    left.push_back(item.flow.value);
+    return true;
+  });
+  ASSERT_FALSE(left.empty());
+  EXPECT_EQ(left.back(), 1999U) << "the oldest went";
+  EXPECT_EQ(left.front() + left.size(), 2000U);
+  EXPECT_EQ(budget.take_dropped(), left.front()) << "each is counted";
+  EXPECT_EQ(budget.take_dropped(), 0U);
+  EXPECT_EQ(budget.bytes(), 0U);
+}
+
+TEST(QueueBudget, KeepsCountOfWhatDrainLeavesAndWhatExpires) {
+  QueueBudget budget;
+  {
+    DatagramQueue queue(budget);
+    for (const char* payload : {"a", "bb", "ccc"}) EXPECT_TRUE(push(queue, payload));
+    EXPECT_EQ(budget.bytes(), 6 + 3 * kQueueRecordBytes);
+    EXPECT_EQ(drain(queue, [](const auto& item) { return item.payload.size() == 2; }), "bb");
+    EXPECT_EQ(budget.bytes(), 4 + 2 * kQueueRecordBytes);
+    EXPECT_EQ(queue.expire(kStart + kQueueLife), 2U);
+    EXPECT_EQ(budget.bytes(), 0U);
+    EXPECT_TRUE(push(queue, "dd"));
+  }
+  EXPECT_EQ(budget.bytes(), 0U) << "a queue that goes gives its bytes back";
 }
 
 }  // namespace

@@ -58,6 +58,7 @@ struct LinkContext {
   CopyCheck copy_checks;
   FragmentBudget fragments;
   ReceivedBudget received;
+  QueueBudget waiting;
   MakeScheduler make_scheduler;
 };
 

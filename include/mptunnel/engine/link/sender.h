@@ -33,7 +33,11 @@ class Sender {
  public:
   /// `link` and `context` outlive the sender. `session` is what the engine's runs are marked with.
   Sender(SessionHandle session, SessionLink& link, LinkContext& context)
-      : session_(session), link_(link), context_(context), scheduler_(context.make_scheduler()) {}
+      : session_(session),
+        link_(link),
+        context_(context),
+        scheduler_(context.make_scheduler()),
+        queue_(context.waiting) {}
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
   ~Sender() = default;
