@@ -163,7 +163,7 @@ const ExitRow kDatagrams[] = {
     {"BeyondTheRateOfAKeyToTheClient", Drop::key_rate, End::server,
      [](auto& t) {
        for (int i = 0; i < 70 && t.grown_at_server(Drop::key_rate) == 0; ++i)
-         t.target_sends(t.at_target[0].flow, std::string(1000, 'x'));
+         t.target_sends(t.flow, std::string(1000, 'x'));
      },
      false, with_keyring},
     {"FlowsOpenedTooFastAtServer", Drop::flow_rate, End::server,
