@@ -207,6 +207,17 @@ class Process:
                     raise Failure(f"{self.name}: no line matches '{pattern}' ({why})")
                 self._changed.wait(left)
 
+    def wait_for_count(self, pattern, wanted, seconds=10):
+        """Waits until so many lines match; returns how many do then."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while (count := sum(1 for line in self.lines if re.search(pattern, line))) < wanted:
+                left = deadline - time.monotonic()
+                if self._at_end or left <= 0:
+                    return count
+                self._changed.wait(left)
+            return count
+
     def json(self, seconds=30):
         """The line of JSON that a test program ends with; waits for its end."""
         self.wait(seconds)

@@ -34,7 +34,7 @@ def names(test):
     for client in status["clients"]:
         name = f"{client['key_name']}/{client['client']}" if client["key_name"] else client["client"]
         check(re.search(f"^client    {name}$", table, re.MULTILINE), f"no client {name} in:\n{table}")
-        check(ring.server.find(f"client {name} from 127.0.0.1:.*: session started"), f"the log does not know {name}")
+        ring.server.wait_for(f"client {name} from 127.0.0.1:.*: session started")
     carol = ring.client("carol")
     ring.server.wait_for(r"client carol from 127\.0\.0\.1:\d+ is disabled in the keyring: it gets no answer", 10)
     check(not carol.client.find("session with mpserver started"), "a disabled client is in")
@@ -95,7 +95,7 @@ def changes_are_told(test):
               "2 sessions ended")
     text = ring.reload()
     check(text.strip() == wanted, f"--reload prints {text}")
-    check(ring.server.find(re.escape(wanted)), "the log does not say so")
+    ring.server.wait_for(re.escape(wanted))
     text = ring.hang_up()
     check(text.endswith("read again: 3 clients have keys of their own (1 disabled)"), f"nothing changed, and the log says: {text}")
 
@@ -117,7 +117,7 @@ def mistakes_change_nothing(test):
         check("the keys stay as they were" in text and "the keys stay as they were" in log, f"{what}: {text} {log}")
         for pattern in patterns:
             check(re.search(pattern, text), f"{what}: '{pattern}' is not in:\n{text}")
-            check(ring.server.count(pattern) == 2, f"{what}: '{pattern}' is not twice in the log")
+            check(ring.server.wait_for_count(pattern, 2) == 2, f"{what}: '{pattern}' is not twice in the log")
         check(ring.status()["keyring"] == {"clients": 1, "disabled": 0}, f"{what}: {ring.status()['keyring']}")
 
     # All without alice, who must stay in. Its name would be in a mistake, but never its key.
@@ -182,7 +182,7 @@ def lines_as_printed(test):
         tunnel.server_options += ["--keys", ring]
         tunnel.client_options += ["--key-file", file]
         tunnel.add_bridges(1).start().wait_up()
-        check(tunnel.server.find(f"client {name}/.*: session started"), f"{name} has another name")
+        tunnel.server.wait_for(f"client {name}/.*: session started")
         passes(test, tunnel)
 
 
@@ -258,7 +258,7 @@ def nothing_to_read_again(test):
     why = "mpserver runs without keys: there is nothing to read again"
     code, text = test.run("mpserver", "--reload", "--control", control, codes=(1,))
     check(code == 1 and text == f"error: {why}", f"--reload: {code} {text}")
-    check(tunnel.server.count(f"warning.*{why}") == 1, "it is not logged")
+    check(tunnel.server.wait_for_count(f"warning.*{why}", 1) == 1, "it is not logged")
     finish(send)
     # As when the terminal goes that it was started from.
     other = test.start(["mpserver", *test.common_options, PORTS.take(), "127.0.0.1", 9], "mpserver that hears SIGHUP")

@@ -136,7 +136,7 @@ def max_rate(test):
     for (ring, got), way in zip(harness.in_parallel(to_target, from_target), ("to the target", "from the target")):
         harness.check_range(got, int(0.93 * seconds * rate_bytes), int(1.07 * seconds * rate_bytes) + BURST_BYTES, f"bytes {way}")
         check(ring.status()["drops"]["key_rate"] > 500, f"{way}: {ring.status()['drops']}")
-        check(ring.server.count(r"client alice/\S+ sends or gets more than its max-rate") == 1, f"{way}: not one line in the log")
+        check(ring.server.wait_for_count(r"client alice/\S+ sends or gets more than its max-rate", 1) == 1, f"{way}: not one line in the log")
 
 
 if __name__ == "__main__":
