@@ -212,10 +212,7 @@ tl::expected<ClientIdentity, std::string> client_identity(const ClientStart& sta
   if (!start.config.client_id.empty()) return derive_client_identity(*secret, start.config.client_id);
   std::string listen;
   for (const ListenAddress& address : start.config.listen) listen += address.endpoint.to_string() + ' ';
-  std::error_code error;
-  const auto path = std::filesystem::absolute(start.options.config_path, error);
-  return derive_client_identity(*secret, machine_id(), listen,
-                                error ? start.options.config_path : path.string());
+  return derive_client_identity(*secret, machine_id(), listen, absolute(start.options.config_path));
 }
 
 tl::expected<ServerStart, StartError> load_server_start(const CommandLine& line) {
@@ -230,11 +227,10 @@ tl::expected<ServerStart, StartError> load_server_start(const CommandLine& line)
   } else {
     start->key_files.fixed = options.key;
   }
-  // Once more: the keyring is judged beside the shared key.
-  auto keys = load_server_keys(start->key_files);
+  // The shared key is there already; the keyring is judged beside it.
+  auto keys = load_server_keys({.shared = {}, .fixed = options.key, .keyring = start->key_files.keyring});
   if (!keys)
     return tl::make_unexpected(StartError{.exit_code = kExitUsage, .lines = std::move(keys.error())});
-  options.key = std::move(keys->shared);
   options.named_keys = std::move(keys->named);
   return start;
 }

@@ -18,8 +18,7 @@ TokenBucket rate_bucket(std::uint64_t bits_per_second) {
 
 }  // namespace
 
-KeyAccount::KeyAccount(const SecretKey* key, std::string name)
-    : handshake_key_(derive_handshake_key(key)), name_(std::move(name)) {
+KeyAccount::KeyAccount(const SecretKey* key) : handshake_key_(derive_handshake_key(key)) {
   if (key != nullptr) key_ = *key;
 }
 
@@ -53,7 +52,7 @@ KeyAccount* Keyring::find(const KeyName& name) {
 KeyAccount& Keyring::account_of(const SecretKey* key) {
   const auto wanted = key == nullptr ? std::optional<SecretKey>() : std::optional(*key);
   const auto found = accounts_.find(wanted);
-  return found != accounts_.end() ? found->second : accounts_.try_emplace(wanted, key, "").first->second;
+  return found != accounts_.end() ? found->second : accounts_.try_emplace(wanted, key).first->second;
 }
 
 std::vector<KeyAccount*> Keyring::replace(const ServerKeys& keys) {

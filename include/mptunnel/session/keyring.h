@@ -48,9 +48,10 @@ enum class Way : std::uint8_t { to_target, to_client };
 /// One key of the server. It stays where it is until Keyring::erase_withdrawn().
 class KeyAccount {
  public:
-  /// `key` is null if clients need none. The name is empty for a key that many share, and for none.
-  KeyAccount(const SecretKey* key, std::string name);
+  /// `key` is null if clients need none.
+  explicit KeyAccount(const SecretKey* key);
 
+  /// The name is empty for a key that many share, and for none.
   void set(std::string name, const KeyQuota& quota, bool is_disabled);
 
   [[nodiscard]] const SecretKey* key() const { return key_ ? &*key_ : nullptr; }
@@ -67,7 +68,6 @@ class KeyAccount {
   /// Whether the flows of its sessions may become more.
   [[nodiscard]] bool may_open_flow() const { return !quota_.max_flows || flows_ < *quota_.max_flows; }
   void count_flows(std::ptrdiff_t change) { flows_ += static_cast<std::size_t>(change); }
-  [[nodiscard]] std::size_t flows() const { return flows_; }
   /// Whether a datagram of so many bytes is within the rate; if so it is charged.
   bool take_rate(Way way, std::size_t bytes, TimePoint now) {
     return !rate_ || (*rate_)[static_cast<std::size_t>(way)].take(now, static_cast<double>(bytes));

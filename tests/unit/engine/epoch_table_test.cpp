@@ -15,7 +15,7 @@ TEST(EpochTable, FindsWhatWasAddedUntilItIsErased) {
   EpochTable table(4);
   TestRandom random{1};
   LinkContext context(random);
-  KeyAccount account(nullptr, "");
+  KeyAccount account(nullptr);
   ServerSession session(SessionHandle{1}, {ClientHelloFrame{}, account}, Route{}, context, TimePoint{});
   LinkEpoch epoch(nullptr, 7, nullptr);
   EXPECT_EQ(table.find(SessionIndex{5}), nullptr);

@@ -23,6 +23,16 @@ class ServerLimits : public testing::Test {
     events_.insert(events_.end(), made.events.begin(), made.events.end());
     return connected;
   }
+  /// One that has shaken hands, from a network of which all places are taken.
+  RawClient second_of_a_full_network() {
+    ServerSettings settings;
+    settings.max_sessions_of_network = 1;
+    make_server(settings);
+    EXPECT_TRUE(connect(1, raw_route(1)));
+    RawClient second = client(raw_route(1, 2));
+    EXPECT_TRUE(second.shake(now_));
+    return second;
+  }
   template <typename Kind>
   [[nodiscard]] std::size_t count() const {
     return test::Tunnel::count<Kind>(events_);
@@ -166,12 +176,7 @@ TEST_F(ServerLimits, NetworkWithoutRoomIsToldWhenTheAddressIsProved) {
 }
 
 TEST_F(ServerLimits, CopyOfAHelloConfirmsNoSessionWithoutRoom) {
-  ServerSettings settings;
-  settings.max_sessions_of_network = 1;
-  make_server(settings);
-  ASSERT_TRUE(connect(1, raw_route(1)));
-  RawClient second = client(raw_route(1, 2));
-  ASSERT_TRUE(second.shake(now_));
+  RawClient second = second_of_a_full_network();
   const Packet hello = second.hello(2, 2, now_);
   for (int i = 0; i < 2; ++i) {
     const Output out = second.send(hello, now_);
@@ -181,12 +186,7 @@ TEST_F(ServerLimits, CopyOfAHelloConfirmsNoSessionWithoutRoom) {
 }
 
 TEST_F(ServerLimits, HelloFromAFullNetworkThatProvesAnotherAddressGetsItsPlace) {
-  ServerSettings settings;
-  settings.max_sessions_of_network = 1;
-  make_server(settings);
-  ASSERT_TRUE(connect(1, raw_route(1)));
-  RawClient second = client(raw_route(1, 2));
-  ASSERT_TRUE(second.shake(now_));
+  RawClient second = second_of_a_full_network();
   second.send(second.hello(2, 2, now_), now_);
   second.set_route(raw_route(2));
   EXPECT_TRUE(second.echo(second.send(second.ping(now_), now_), now_));

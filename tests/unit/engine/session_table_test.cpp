@@ -61,7 +61,7 @@ class SessionTableTest : public testing::Test {
   using Changes = std::vector<std::string>;
   test::TestRandom random_{1};
   LinkContext context_{random_};
-  KeyAccount account_{nullptr, ""};
+  KeyAccount account_{nullptr};
   std::optional<SessionTable> table_{std::in_place, SessionLimits{}, 1, context_};
   Output out_;
   TimePoint now_ = kEpochStart;

@@ -98,7 +98,7 @@ TEST(Keyring, SharedKeyCanBeReplaced) {
 }
 
 TEST(KeyAccount, RateHoldsEachWayByItself) {
-  KeyAccount account(nullptr, "a");
+  KeyAccount account(nullptr);
   KeyQuota quota;
   quota.max_rate = 8'000'000;  // a million bytes a second: 200,000 at once
   EXPECT_TRUE(account.take_rate(Way::to_target, 1U << 30U, TimePoint{1s}));
