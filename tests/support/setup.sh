@@ -6,8 +6,11 @@ build_packages=(g++ cmake ninja-build libev-dev libmnl-dev libssl-dev libspdlog-
                 libgtest-dev nlohmann-json3-dev)
 # For x86-64 alone; without it OpenSSL does its work.
 [ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ] && build_packages+=(libipsec-mb-dev)
-test_packages=(libbenchmark-dev shellcheck clang libclang-rt-14-dev clang-format clang-tidy python3 socat openvpn nftables iproute2 iputils-ping iperf3
+test_packages=(libbenchmark-dev shellcheck clang libclang-rt-14-dev clang-format clang-tidy python3 socat openvpn nftables iproute2 iputils-ping
                python3-cryptography-vectors golang-github-flynn-noise-dev)
+
+# Of these, what tests run is unpacked into build/packages: once installed it would be started as a service.
+unpacked_packages=(nginx libnginx-mod-stream)
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -35,6 +38,28 @@ install() {
   say "installing ${missing[*]}"
   "${as_root[@]}" apt-get update -qq
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# unpack FOLDER PACKAGE...: their files, without installing them; once for the same packages.
+unpack() {
+  local folder=$1 downloads package
+  shift
+  [ "$(cat "$folder/.unpacked" 2>/dev/null)" = "$*" ] && return 0
+  command -v apt-get >/dev/null || return 0
+  say "unpacking $* into ${folder#"$top/"}"
+  downloads=$(mktemp -d)
+  if download "$downloads" "$@" || { apt-get update -qq 2>/dev/null && download "$downloads" "$@"; }; then
+    mkdir -p "$folder"
+    for package in "$downloads"/*.deb; do dpkg-deb -x "$package" "$folder"; done
+    echo "$*" >"$folder/.unpacked"
+  else
+    echo "   can't be downloaded: tests that need them are skipped"
+  fi
+  rm -rf "$downloads"
+}
+
+download() {
+  (cd "$1" && shift && apt-get download -qq "$@" 2>/dev/null)
 }
 
 # build FOLDER CMAKE-OPTION...: everything, or what the array `targets` names.
