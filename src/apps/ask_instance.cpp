@@ -21,6 +21,8 @@ namespace mptunnel {
 namespace {
 
 constexpr Duration kPatience = std::chrono::seconds(5);
+/// By StatusForm.
+constexpr std::array kStatusRequests{kAskTable, kAskWideTable, kAskJson, kAskHealth};
 /// Of an answer, at a time.
 constexpr std::size_t kPieceBytes = 65536;
 
@@ -171,9 +173,9 @@ int ask_instance(const std::string& program, const CommandLine& line) {
   const auto found = find_instance(program, line, current_user());
   if (!found) return report(found.error());
   const ControlAsker asker{.named = found->is_named};
-  const std::string_view request = line.action == Action::reload ? kAskReload
-                                   : line.json                   ? kAskJson
-                                                                 : kAskTable;
+  const std::string_view request = line.action == Action::reload
+                                       ? kAskReload
+                                       : kStatusRequests.at(static_cast<std::size_t>(line.status_form));
   const auto answer = ask_control(found->path, request, kPatience, asker);
   if (!answer) {
     const bool is_missing = !is_socket(found->path) && line.control.empty();
@@ -182,7 +184,7 @@ int ask_instance(const std::string& program, const CommandLine& line) {
                                 is_missing ? hint_of_other_users(line.action) : "")}});
   }
   const bool is_error = answer->starts_with(kControlError);
-  print(*answer, line.json && !is_error, is_error ? stderr : stdout);
+  print(*answer, line.status_form == StatusForm::json && !is_error, is_error ? stderr : stdout);
   return is_error ? kExitSystem : 0;
 }
 

@@ -86,8 +86,7 @@ class CommandLineParser {
       if (!first.empty()) wrong("{} and {} are two different things to do: give one of them", first, option);
       first = option;
     }
-    line_.json = raw_.json;
-    if (raw_.json && !raw_.status) wrong("--json says how --status prints: write '--status --json'");
+    read_status_form();
     if (line_.action != Action::genkey || raw_.positionals.empty()) return;
     if (raw_.positionals.size() > 1) {
       return wrong("--genkey takes one name at most, and there is also {}", quote_word(raw_.positionals[1]));
@@ -95,6 +94,21 @@ class CommandLineParser {
     auto name = parse_name_word(raw_.positionals.front(), "name");
     if (!name) return wrong("--genkey: " + name.error());
     line_.key_name = std::move(*name);
+  }
+
+  void read_status_form() {
+    const std::array<std::tuple<bool, std::string_view, StatusForm>, 3> forms{
+        {{raw_.json, "--json", StatusForm::json},
+         {raw_.wide, "--wide", StatusForm::wide_table},
+         {raw_.healthy, "--healthy", StatusForm::health}}};
+    std::string_view first;
+    for (const auto& [is_given, option, form] : forms) {
+      if (!is_given) continue;
+      line_.status_form = form;
+      if (!raw_.status) wrong("{0} says how --status prints: write '--status {0}'", option);
+      if (!first.empty()) wrong("{} and {} are two ways to print: give one of them", first, option);
+      first = option;
+    }
   }
 
   /// The value of an option that may be given once.

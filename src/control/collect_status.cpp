@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "mptunnel/control/event_log.h"
@@ -33,8 +34,11 @@ SessionStatus session_values(const SessionSnapshot& snapshot) {
   session.cipher = name_of(snapshot.key->cipher);
   session.key_age = snapshot.key->age;
   session.age = snapshot.age;
-  session.residual_loss_out = snapshot.data_out.loss();
-  session.residual_loss_in = snapshot.data_in.loss();
+  session.stream.out.loss = snapshot.data_out.loss();
+  session.stream.in.loss = snapshot.data_in.loss();
+  session.stream.out.loss_recent = snapshot.recent.loss_out;
+  session.stream.in.loss_recent = snapshot.recent.loss_in;
+  session.stream.untaken = snapshot.untaken;
   return session;
 }
 
@@ -70,6 +74,24 @@ PathStatus path_values(const PathSnapshot& snapshot) {
                .duplicates = traffic.duplicates,
                .rate_bps = static_cast<std::uint64_t>(recent.bytes_in * 8)};
   return status;
+}
+
+void keep_least(std::optional<double>& least, const std::optional<double>& loss) {
+  if (loss) least = std::min(least.value_or(1), *loss);
+}
+
+/// What there is to compare the session with: the best of its paths.
+void compare_with_paths(StreamStatus& stream, const std::vector<PathStatus>& paths) {
+  for (const PathStatus& path : paths) {
+    keep_least(stream.out.best_path, path.out.loss);
+    keep_least(stream.out.best_path_recent, path.out.loss_recent);
+    keep_least(stream.in.best_path, path.in.loss);
+    keep_least(stream.in.best_path_recent, path.in.loss_recent);
+    const bool is_in_use = path.state == PathState::up && !path.standby && path.rtt;
+    if (!is_in_use || (stream.rtt && *stream.rtt <= path.rtt->smoothed)) continue;
+    stream.rtt = path.rtt->smoothed;
+    stream.jitter = path.in.jitter;
+  }
 }
 
 std::string loss_problem(const PathStatus& status) {
@@ -138,6 +160,7 @@ ClientStatus client_status(const PeerSnapshot& client, bool has_key) {
   status.session.encrypted = client.session.key && client.session.key->cipher != Cipher::none;
   status.session.has_key = has_key;
   for (const PathSnapshot& path : client.paths) status.paths.push_back(path_status(path));
+  compare_with_paths(status.session.stream, status.paths);
   return status;
 }
 
@@ -170,6 +193,7 @@ Status collect_status(const ClientSources& client, TimePoint now) {
   client.bridges.for_each([&](const Bridge& bridge) {
     status.paths.push_back(path_status(bridge, snapshot.paths.at(bridge.id().value), has_session));
   });
+  compare_with_paths(status.session.stream, status.paths);
   status.problems = client.bridges.problems();
   if (auto problem = fragment_problem(status.session, snapshot.session.fragment_share); !problem.empty())
     status.problems.push_back(std::move(problem));

@@ -2,11 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "mptunnel/control/status_format.h"
@@ -80,6 +77,21 @@ Json json_of(const PathStatus& path) {
           {"in", json_of(path.in)}};
 }
 
+Json json_of(const StreamWayStatus& way) {
+  return {{"loss", or_null(way.loss)},
+          {"loss_recent", or_null(way.loss_recent)},
+          {"best_path_loss", or_null(way.best_path)},
+          {"best_path_loss_recent", or_null(way.best_path_recent)}};
+}
+
+Json json_of(const StreamStatus& stream) {
+  return {{"out", json_of(stream.out)},
+          {"in", json_of(stream.in)},
+          {"untaken", stream.untaken},
+          {"rtt_ms", in_units<std::chrono::milliseconds>(stream.rtt)},
+          {"jitter_ms", in_units<std::chrono::milliseconds>(stream.jitter)}};
+}
+
 Json json_of(const SessionStatus& session) {
   return {{"state", name_of(session.state)},
           {"age_s", in_units<std::chrono::seconds>(session.age)},
@@ -92,7 +104,8 @@ Json json_of(const SessionStatus& session) {
           {"datagrams_out", session.datagrams_out},
           {"duplicates_dropped", session.duplicates_dropped},
           {"forced_closings", session.forced_closings},
-          {"residual_loss", both_ways(session.residual_loss_out, session.residual_loss_in)},
+          {"residual_loss", both_ways(session.stream.out.loss, session.stream.in.loss)},
+          {"stream", json_of(session.stream)},
           {"fragmented", session.fragmented},
           {"largest_whole", or_null(session.largest_whole)}};
 }
@@ -118,130 +131,6 @@ Json json_of(const ClientStatus& client) {
           {"paths", list_of(client.paths)}};
 }
 
-// The table.
-
-constexpr std::size_t kLongestName = 40;
-
-std::string mtu_text(const PathStatus& path) {
-  const auto one = [](const std::optional<std::uint64_t>& mtu) {
-    return mtu ? fmt::format("{}", *mtu) : "-";
-  };
-  return path.mtu_out == path.mtu_in ? one(path.mtu_out)
-                                     : fmt::format("{}/{}", one(path.mtu_out), one(path.mtu_in));
-}
-
-/// What a cell shows of: a path, and the datagrams that all paths together won.
-struct Cell {
-  const PathStatus& path;
-  std::uint64_t wins;
-};
-
-std::string share_text(const Cell& cell) {
-  if (cell.wins == 0) return format_fraction(std::nullopt);
-  return format_fraction(static_cast<double>(cell.path.in.first) / static_cast<double>(cell.wins));
-}
-
-struct Column {
-  const char* heading;
-  bool is_number;  ///< numbers stand below each other with their units
-  std::string (*text)(const Cell& cell);
-};
-
-/// The table of the paths, from left to right.
-constexpr std::array kColumns{
-    Column{"path", false, [](const Cell& of) { return shortened(printable(of.path.name), kLongestName); }},
-    Column{"state", false,
-           [](const Cell& of) {
-             return fmt::format("{}{}", name_of(of.path.state), of.path.standby ? " standby" : "");
-           }},
-    Column{
-        "RTT", true,
-        [](const Cell& of) { return of.path.rtt ? format_delay(of.path.rtt->smoothed) : std::string("-"); }},
-    Column{"loss out", true, [](const Cell& of) { return format_fraction(of.path.out.loss_recent); }},
-    Column{"loss in", true, [](const Cell& of) { return format_fraction(of.path.in.loss_recent); }},
-    Column{"MTU", true, [](const Cell& of) { return mtu_text(of.path); }},
-    Column{"rate out", true, [](const Cell& of) { return format_rate(of.path.out.rate_bps); }},
-    Column{"rate in", true, [](const Cell& of) { return format_rate(of.path.in.rate_bps); }},
-    Column{"wins", true, share_text},
-    Column{"answered", true,
-           [](const Cell& of) {
-             return of.path.last_answer ? format_ago(*of.path.last_answer) : std::string("-");
-           }},
-    Column{"problem", false, [](const Cell& of) { return printable(of.path.problem); }},
-};
-
-void add_paths(std::string& text, const std::vector<PathStatus>& paths) {
-  if (paths.empty()) {
-    text += "no paths\n";
-    return;
-  }
-  std::uint64_t wins = 0;
-  for (const PathStatus& path : paths) wins += path.in.first;
-  std::vector<std::string> lines(1 + paths.size());
-  for (const Column& column : kColumns) {
-    std::vector<std::string> cells{column.heading};
-    for (const PathStatus& path : paths) cells.push_back(column.text({path, wins}));
-    std::size_t width = 0;
-    for (const std::string& cell : cells) width = std::max(width, cell.size());
-    for (std::size_t i = 0; i < cells.size(); ++i) {
-      const std::string padding(width - cells[i].size(), ' ');
-      lines[i] += lines[i].empty() ? "" : "  ";
-      lines[i] += column.is_number ? padding + cells[i] : cells[i] + padding;
-    }
-  }
-  for (std::string& line : lines) {
-    line.erase(line.find_last_not_of(' ') + 1);
-    text += line + '\n';
-  }
-}
-
-/// One line, "WHAT  VALUE".
-template <typename... Args>
-void add_line(std::string& text, std::string_view what, fmt::format_string<Args...> format, Args&&... args) {
-  fmt::format_to(std::back_inserter(text), "{:<10}", what);
-  fmt::format_to(std::back_inserter(text), format, std::forward<Args>(args)...);
-  text += '\n';
-}
-
-void add_session(std::string& text, const SessionStatus& session) {
-  std::string what = name_of(session.state);
-  if (session.age) what += fmt::format(" for {}", format_span(*session.age));
-  what += session.encrypted ? "" : ", datagrams in the clear";
-  if (session.encrypted && !session.cipher.empty()) what += ", " + printable(session.cipher);
-  what += session.has_key ? ", key set" : ", no key";
-  if (session.key_age) what += fmt::format(", keys {} old", format_span(*session.key_age));
-  add_line(text, "session", "{}", what);
-  add_line(text, "traffic",
-           "{} flow{}, {} datagrams in, {} out, {} duplicates dropped, residual loss out {}, in {}",
-           session.flows, session.flows == 1 ? "" : "s", session.datagrams_in, session.datagrams_out,
-           session.duplicates_dropped, format_fraction(session.residual_loss_out),
-           format_fraction(session.residual_loss_in));
-  if (session.forced_closings > 0)
-    add_line(
-        text, "window",
-        "closed early {} time{}, the paths' delays differ too much: later packets were dropped as copies",
-        session.forced_closings, session.forced_closings == 1 ? "" : "s");
-  if (session.fragmented == 0) return;
-  const std::string whole =
-      session.largest_whole ? fmt::format("; up to {} bytes go whole on each", *session.largest_whole) : "";
-  add_line(text, "sizes", "{} datagrams were too large for a path in use and went there in pieces{}",
-           session.fragmented, whole);
-}
-
-void add_program(std::string& text, const Status& status) {
-  const std::string config = status.config.empty() ? "" : fmt::format(", {}", printable(status.config));
-  add_line(text, status.is_server ? "mpserver" : "mpclient", "{}, up for {}{}", printable(status.version),
-           format_span(status.uptime), config);
-  std::string listen;
-  for (const std::string& address : status.listen)
-    listen += (listen.empty() ? "" : ", ") + printable(address);
-  add_line(text, "listen", "{}", listen);
-  if (status.is_server) add_line(text, "target", "{}", printable(status.target));
-  if (const auto& keyring = status.keyring)
-    add_line(text, "keyring", "{} client{}, {} disabled", keyring->clients, keyring->clients == 1 ? "" : "s",
-             keyring->disabled);
-}
-
 }  // namespace
 
 std::string render_json(const Status& status) {
@@ -252,6 +141,7 @@ std::string render_json(const Status& status) {
               {"listen", status.listen}};
   if (status.is_server) {
     object["target"] = status.target;
+    object["target_problem"] = status.target_problem;
     object["keyring"] = json_of(status.keyring);
     object["clients"] = list_of(status.clients);
   } else {
@@ -263,36 +153,22 @@ std::string render_json(const Status& status) {
   return object.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 
-std::string render_table(const Status& status) {
-  std::string text;
-  add_program(text, status);
-  if (!status.is_server) add_session(text, status.session);
-  if (const std::string drops = format_drops(status.drops); !drops.empty())
-    add_line(text, "dropped", "{}", drops);
-  if (status.is_server) {
-    if (status.clients.empty()) add_line(text, "clients", "none");
-    for (const ClientStatus& client : status.clients) {
-      text += '\n';
-      const std::string name = client.key_name.empty() ? "" : client.key_name + '/';
-      add_line(text, "client", "{}", printable(name + client.client));
-      add_session(text, client.session);
-      add_paths(text, client.paths);
-    }
-  } else {
-    text += '\n';
-    add_paths(text, status.paths);
-  }
-  if (!status.problems.empty()) text += '\n';
-  for (const std::string& problem : status.problems) add_line(text, "problem", "{}", printable(problem));
-  return text;
+std::string illness_of(const Status& status) {
+  if (status.is_server) return printable(status.target_problem);
+  return status.session.state == SessionState::established ? "" : "no session with mpserver";
 }
 
 std::string answer_request(std::string_view request, const ControlActions& actions) {
-  if (request == kAskTable) return render_table(actions.status());
+  if (request == kAskTable) return render_table(actions.status(), TableWidth::terminal);
+  if (request == kAskWideTable) return render_table(actions.status(), TableWidth::wide);
   if (request == kAskJson) return render_json(actions.status());
+  if (request == kAskHealth) {
+    const std::string illness = illness_of(actions.status());
+    return illness.empty() ? "healthy\n" : fmt::format("{}{}\n", kControlError, illness);
+  }
   if (request != kAskReload) {
-    return fmt::format("{}the requests are '{}', '{}' and '{}'\n", kControlError, kAskTable, kAskJson,
-                       kAskReload);
+    return fmt::format("{}the requests are '{}', '{}', '{}', '{}' and '{}'\n", kControlError, kAskTable,
+                       kAskWideTable, kAskJson, kAskHealth, kAskReload);
   }
   const auto done = actions.reload();
   return done ? *done + '\n' : fmt::format("{}{}\n", kControlError, done.error());

@@ -25,6 +25,16 @@ std::string two_digits(double value) {
   return value < 9.95 ? fmt::format("{:.1f}", value) : fmt::format("{:.0f}", value);
 }
 
+/// Whether so many are the fate of packets where all is well: copies always; a few that came late, or were
+/// tried to find what a path carries.
+bool is_normal(Drop reason, std::uint64_t count) {
+  constexpr std::uint64_t kFew = 10;
+  if (reason == Drop::copy) return true;
+  const bool is_stray = reason == Drop::handshake_stale || reason == Drop::message_size ||
+                        reason == Drop::unknown_index || reason == Drop::key_expired;
+  return is_stray && count < kFew;
+}
+
 }  // namespace
 
 std::string format_span(Duration span) {
@@ -81,6 +91,15 @@ std::string format_drops(const DropCounters& drops) {
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name_of(reason), drops[reason]);
   }
   return text;
+}
+
+DropCounters unusual(const DropCounters& drops) {
+  DropCounters result;
+  for (std::size_t i = 0; i < kDropReasons; ++i) {
+    const auto reason = static_cast<Drop>(i);
+    if (!is_normal(reason, drops[reason])) result.add(reason, drops[reason]);
+  }
+  return result;
 }
 
 std::string size_advice(std::size_t largest) {

@@ -72,6 +72,7 @@ void ClientEngine::run_housekeeping(Output& out, TimePoint now) {
   }
   if (auto event = state_.sender.check_fragmenting(state_.paths.views(now), now))
     out.events.emplace_back(*event);
+  state_.stream.sample(state_.link, state_.sender, now);
   handshaking_.check_key(now);
 }
 
@@ -91,7 +92,7 @@ void ClientEngine::close(Output& out, TimePoint now) {
 
 ClientSnapshot ClientEngine::snapshot(TimePoint now) const {
   ClientSnapshot snapshot;
-  snapshot.session = snapshot_of(state_.link, state_.sender, state_.paths.views(now), now);
+  snapshot.session = snapshot_of(state_.link, state_.sender, state_.stream, state_.paths.views(now), now);
   snapshot.session.flows = state_.flows.size();
   snapshot.session.into_tunnel = outbound_.datagrams();
   snapshot.session.out_of_tunnel = inbound_.datagrams();

@@ -24,7 +24,7 @@ PeerSnapshot peer_snapshot(const ServerSession& session, TimePoint now) {
   peer.key_name = session.account.name();
   peer.first_route = session.first_route;
   peer.dormant = session.dormant;
-  peer.session = snapshot_of(session.link, session.sender, session.views(now), now);
+  peer.session = snapshot_of(session.link, session.sender, session.stream, session.views(now), now);
   peer.session.flows = session.flows.size();
   peer.session.into_tunnel = session.to_client;
   peer.session.out_of_tunnel = session.from_client;

@@ -39,6 +39,7 @@ void ServerTimers::tick(ServerSession& session, Output& out, TimePoint now) {
     longest = std::max(longest, session.paths[id.value]->interval());
   session.dormant = now - session.last_heard >= std::max<Duration>(kDormantAfter, 3 * longest);
   session.receiver.expire(now);
+  session.stream.sample(session.link, session.sender, now);
   tick_paths(session, out, now);
   if (const auto event = session.sender.check_fragmenting(session.views(now), now))
     out.events.emplace_back(ClientFragmenting{session.ref(), *event});

@@ -13,13 +13,15 @@ void PathSnapshot::set_traffic(const PathTraffic& counts, const PathHistory& his
   if (counts.peer_mtu != 0) mtu_in = counts.peer_mtu;
 }
 
-SessionSnapshot snapshot_of(const SessionLink& link, const Sender& sender, const PathViews& paths,
-                            TimePoint now) {
+SessionSnapshot snapshot_of(const SessionLink& link, const Sender& sender, const StreamHistory& history,
+                            const PathViews& paths, TimePoint now) {
   SessionSnapshot session;
   if (const LinkEpoch* epoch = link.current())
     session.key = {epoch->keys().cipher(), now - epoch->keys().created()};
   if (link.since()) session.age = now - *link.since();
-  session.data_out = link.data_out();
+  session.data_out = stream_out(link, sender);
+  session.recent = history.recent(link, sender);
+  session.untaken = sender.untaken();
   session.data_in = link.data_in();
   session.forced_closings = link.forced_closings();
   session.fragmented = sender.watch().fragmented();

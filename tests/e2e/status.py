@@ -15,9 +15,9 @@ from harness import PORTS, Skip, check
 DIRECTION = {"packets", "bytes", "lost", "loss", "loss_recent", "jitter_ms", "first", "duplicates", "rate_bps"}
 PATH = {"id", "name", "state", "problem", "standby", "remote", "local", "device", "rtt_ms", "mtu", "last_answer_s", "out", "in"}
 SESSION = {"state", "age_s", "cipher", "encrypted", "key", "key_age_s", "flows", "datagrams_in", "datagrams_out",
-           "duplicates_dropped", "forced_closings", "residual_loss", "fragmented", "largest_whole"}
+           "duplicates_dropped", "forced_closings", "residual_loss", "stream", "fragmented", "largest_whole"}
 CLIENT = {"program", "version", "uptime_s", "config", "listen", "session", "paths", "drops", "problems"}
-SERVER = {"program", "version", "uptime_s", "config", "listen", "target", "keyring", "clients", "drops", "problems"}
+SERVER = {"program", "version", "uptime_s", "config", "listen", "target", "target_problem", "keyring", "clients", "drops", "problems"}
 
 
 def ask(test, program, *arguments, code=0, env=None):
@@ -115,10 +115,14 @@ def what_both_ends_tell(test):
 
     table = ask(test, "mpclient", "--control", control_of(tunnel.client))
     for pattern in (r"^mpclient  \S+, up for ", r"^session   established.*key set", rf"^traffic   1 flow, {sent} datagrams in",
-                    r"^path +state +RTT +loss out +loss in +MTU +rate out +rate in +wins +answered +problem$",
+                    r"^path +state +RTT +loss out +loss in +MTU +rate out +rate in$",
+                    r"^last 10 s lost ", r"^in all    lost 0 % out, 0 % in \(best path alone ", r"^delay     RTT \d",
                     r"^b0    up +\d+\.\d+ ms ", r"^b2    up "):
         check(harness.re.search(pattern, table, harness.re.MULTILINE), f"'{pattern}' is not in:\n{table}")
-    check(max(map(len, table.splitlines())) <= 140, f"the table is too wide:\n{table}")
+    check(max(map(len, table.splitlines())) <= 80, f"the table is too wide:\n{table}")
+    wide = ask(test, "mpclient", "--wide", "--control", control_of(tunnel.client))
+    check(harness.re.search(r"^path +state .* +wins +answered +remote$", wide, harness.re.MULTILINE), f"the wide table:\n{wide}")
+    check(ask(test, "mpclient", "--healthy", "--control", control_of(tunnel.client)) == "healthy\n", "mpclient is not healthy")
     table = ask(test, "mpserver", "--control", control_of(tunnel.server))
     check(harness.re.search(r"^client    [0-9a-f]{8}$", table, harness.re.MULTILINE), f"no client in:\n{table}")
     tunnel.bridges[1].kill()
@@ -189,6 +193,8 @@ def ways_to_ask(test):
         answer = json.loads(runtime.ask("mpclient", *arguments, "--json"))
         check(answer["listen"] == [f"127.0.0.1:{port}"], f"mpclient --status {arguments}")
         check(answer["session"]["state"] == "connecting" and answer["session"]["key"] == "none", f"session {answer['session']}")
+        text = runtime.ask("mpclient", *arguments, "--healthy", code=1)
+        check("no session with mpserver" in text, f"mpclient --status --healthy {arguments}: {text}")
     text = runtime.ask("mpserver", PORTS.take(), code=1)
     check("nothing runs there" in text and "if it runs as another user: --control FILE" in text, f"another port: {text}")
     # Root may ask what another user runs, if it names the socket.

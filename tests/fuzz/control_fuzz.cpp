@@ -76,17 +76,22 @@ void check_request(Input& input) {
                                                         was_reloaded = true;
                                                         return tl::expected<std::string, std::string>("read");
                                                       }});
-  MPT_ASSERT(was_asked == (request == kAskTable || request == kAskJson));
+  const bool asks_health = request == kAskHealth;
+  MPT_ASSERT(was_asked ==
+             (request == kAskTable || request == kAskWideTable || request == kAskJson || asks_health));
   MPT_ASSERT(was_reloaded == (request == kAskReload));
-  MPT_ASSERT((was_asked || was_reloaded) != answer.starts_with(kControlError));
+  // A status of nothing is not healthy.
+  MPT_ASSERT(((was_asked && !asks_health) || was_reloaded) != answer.starts_with(kControlError));
   MPT_ASSERT(answer.ends_with('\n') && is_ascii_text(answer));
 }
 
 void check_status(Input& input) {
   const Status status = some_status(input);
   const ControlActions collect{[&] { return status; }, {}};
-  const std::string table = answer_request(kAskTable, collect);
-  MPT_ASSERT(table.ends_with('\n') && is_ascii_text(table));
+  for (const std::string_view request : {kAskTable, kAskWideTable, kAskHealth}) {
+    const std::string answer = answer_request(request, collect);
+    MPT_ASSERT(answer.ends_with('\n') && is_ascii_text(answer));
+  }
   const std::string text = answer_request(kAskJson, collect);
   // One line, one object; and what --status makes of it says the same.
   MPT_ASSERT(text.find('\n') == text.size() - 1);

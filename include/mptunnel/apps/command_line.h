@@ -2,6 +2,7 @@
 // What it is not: a reader of files; see start.h, which joins this with the configuration.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +28,9 @@ struct Environment {
 /// /proc/PID/environ nor a later look shows it. Not while other threads read the environment.
 Environment take_environment();
 
+/// What --status prints.
+enum class StatusForm : std::uint8_t { table, wide_table, json, health };
+
 enum class Action : std::uint8_t { run, check, status, reload, genkey, version, help };
 
 struct CommandLine {
@@ -44,7 +48,7 @@ struct CommandLine {
   bool daemon = false;
   std::string pid_file;  ///< empty: none
   std::string control;   ///< the control socket; empty if nothing is said, "none" if there shall be none
-  bool json = false;     ///< --status prints JSON
+  StatusForm status_form = StatusForm::table;
   /// --status and --reload of mpserver's form without a file may name the port alone.
   std::optional<std::uint16_t> status_port;
 

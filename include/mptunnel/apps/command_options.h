@@ -30,6 +30,8 @@ struct CommandWords {
   bool status = false;
   bool reload = false;
   bool json = false;
+  bool wide = false;
+  bool healthy = false;
   bool daemon = false;
   bool version = false;
   bool help = false;

@@ -55,6 +55,22 @@ struct PathStatus {
   DirectionStatus in;
 };
 
+/// What all paths together bring, in one direction, beside the path that loses least. Fractions.
+struct StreamWayStatus {
+  std::optional<double> loss;  ///< of the datagrams, since the session began: no copy arrived
+  std::optional<double> loss_recent;
+  std::optional<double> best_path;  ///< the least loss of one path alone
+  std::optional<double> best_path_recent;
+};
+
+struct StreamStatus {
+  StreamWayStatus out;
+  StreamWayStatus in;
+  std::uint64_t untaken = 0;    ///< datagrams that found no path or key in time; part of out.loss
+  std::optional<Duration> rtt;  ///< of the fastest path in use
+  std::optional<Duration> jitter;
+};
+
 enum class SessionState : std::uint8_t { connecting, established, dormant };
 /// "connecting", "established", "dormant".
 const char* name_of(SessionState state);
@@ -70,9 +86,8 @@ struct SessionStatus {
   std::uint64_t datagrams_in = 0;   ///< from the application or target, into the tunnel
   std::uint64_t datagrams_out = 0;  ///< out of the tunnel
   std::uint64_t duplicates_dropped = 0;
-  std::uint64_t forced_closings = 0;        ///< see SessionLink::forced_closings()
-  std::optional<double> residual_loss_out;  ///< fraction of the datagrams of which no copy arrived
-  std::optional<double> residual_loss_in;
+  std::uint64_t forced_closings = 0;  ///< see SessionLink::forced_closings()
+  StreamStatus stream;
   std::uint64_t fragmented = 0;                ///< datagrams that some path in use carried in pieces only
   std::optional<std::uint64_t> largest_whole;  ///< payload that every path in use carries in one packet
 };
@@ -100,6 +115,7 @@ struct Status {
   SessionStatus session;                 ///< mpclient's
   std::vector<PathStatus> paths;         ///< mpclient's
   std::string target;                    ///< mpserver's
+  std::string target_problem;            ///< why it can't be reached, and since when; empty if it can
   std::optional<KeyringStatus> keyring;  ///< mpserver's; nullopt if it has none
   std::vector<ClientStatus> clients;     ///< mpserver's
   DropCounters drops;

@@ -27,6 +27,8 @@ std::string format_rate(std::uint64_t rate_bps);
 
 /// "copy 12, bad_frame 3": all counters that are not zero; empty if there is none.
 std::string format_drops(const DropCounters& drops);
+/// Without what is dropped where all is well: copies, and a few late packets.
+DropCounters unusual(const DropCounters& drops);
 
 /// The settings with which datagrams of OpenVPN and WireGuard have at most `largest` bytes.
 std::string size_advice(std::size_t largest);

@@ -11,6 +11,7 @@
 #include "mptunnel/engine/link/receiver.h"
 #include "mptunnel/engine/link/sender.h"
 #include "mptunnel/engine/link/session_link.h"
+#include "mptunnel/engine/link/stream_history.h"
 #include "mptunnel/engine/loop_guard.h"
 #include "mptunnel/session/flows.h"
 #include "mptunnel/session/handshake.h"
@@ -65,6 +66,7 @@ struct ClientState {
   LinkContext context;
   SessionLink link{kMaxOldEpochs, &context.received};
   Sender sender{SessionHandle{}, link, context};
+  StreamHistory stream;
   Receiver receiver{context};
   ClientPaths paths;
   ClientFlows flows;

@@ -12,6 +12,7 @@
 #include "mptunnel/engine/link/receiver.h"
 #include "mptunnel/engine/link/sender.h"
 #include "mptunnel/engine/link/session_link.h"
+#include "mptunnel/engine/link/stream_history.h"
 #include "mptunnel/path/path_traffic.h"
 #include "mptunnel/path/server_path.h"
 #include "mptunnel/schedule/scheduler.h"
@@ -80,6 +81,7 @@ struct ServerSession {
   TimePoint unsettled_since;  ///< when it began, or was taken over
   SessionLink link;
   Sender sender;
+  StreamHistory stream;
   Receiver receiver;
   StrayTraffic strays{link};
   std::array<std::unique_ptr<ServerPath>, kMaxPaths> paths;

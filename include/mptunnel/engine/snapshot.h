@@ -14,6 +14,7 @@
 #include "mptunnel/base/endpoint.h"
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/time.h"
+#include "mptunnel/engine/link/stream_history.h"
 #include "mptunnel/path/path_history.h"
 #include "mptunnel/path/path_state.h"
 #include "mptunnel/path/path_traffic.h"
@@ -56,8 +57,11 @@ struct SessionSnapshot {
   };
   std::optional<Key> key;
   std::optional<Duration> age;  ///< of the session, or since the last one began
-  Arrivals data_out;            ///< DATA packets: what is missing is the residual loss
-  Arrivals data_in;
+  /// Datagrams that this end sent, those included that no path took: what is missing is the residual loss.
+  Arrivals data_out;
+  Arrivals data_in;  ///< DATA packets of the peer
+  StreamHistory::Recent recent;
+  std::uint64_t untaken = 0;  ///< datagrams that found no path, key or room in time
   std::size_t flows = 0;
   std::uint64_t into_tunnel = 0;             ///< datagrams of applications, or of the target
   std::uint64_t out_of_tunnel = 0;           ///< datagrams for them
@@ -91,7 +95,7 @@ struct ServerSnapshot {
 };
 
 /// What link and sender know of a session; the rest is the engine's to fill in.
-SessionSnapshot snapshot_of(const SessionLink& link, const Sender& sender, const PathViews& paths,
-                            TimePoint now);
+SessionSnapshot snapshot_of(const SessionLink& link, const Sender& sender, const StreamHistory& history,
+                            const PathViews& paths, TimePoint now);
 
 }  // namespace mptunnel

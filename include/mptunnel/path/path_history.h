@@ -7,8 +7,13 @@
 
 #include "mptunnel/base/time.h"
 #include "mptunnel/path/path_traffic.h"
+#include "mptunnel/path/recent_samples.h"
 
 namespace mptunnel {
+
+/// The share of losses between two counts; nullopt if too few packets lie between them to mean anything, or
+/// the counts began anew.
+std::optional<double> loss_between(const Arrivals& before, const Arrivals& after);
 
 /// The last ten seconds of a path, in samples of one.
 class PathHistory {
@@ -27,7 +32,6 @@ class PathHistory {
   [[nodiscard]] Recent recent(const PathTraffic& traffic, TimePoint now) const;
 
  private:
-  static constexpr std::size_t kSamples = 11;
   struct Sample {
     TimePoint time;
     Arrivals out;
@@ -37,8 +41,7 @@ class PathHistory {
     bool voided = false;
   };
 
-  std::array<Sample, kSamples> samples_{};
-  std::size_t count_ = 0;  ///< taken so far; the newest is at (count_ - 1) % kSamples
+  RecentSamples<Sample> samples_;
 };
 
 }  // namespace mptunnel

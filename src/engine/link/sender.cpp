@@ -13,7 +13,7 @@ namespace mptunnel {
 void Sender::send(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dscp, const PathViews& paths,
                   Output& out, TimePoint now) {
   if (flow.id && can_send(paths, now) && leaves(flow, payload, dscp, paths, out, now)) return;
-  if (!queue_.push(flow.handle, payload, now, dscp)) context_.drops.add(Drop::queue_full);
+  if (!queue_.push(flow.handle, payload, now, dscp)) lose(Drop::queue_full, 1);
   context_.drops.add(Drop::queue_full, context_.waiting.take_dropped());
 }
 

@@ -107,9 +107,10 @@ TEST(CommandLine, TakesSeveralLettersInOneWord) {
 
 TEST(CommandLine, HelpNamesEveryOption) {
   const std::string text = server({"--help"})->text;
-  for (const char* option : {"--key-file", "--log-level", "--check", "--genkey", "--version", "--help",
-                             "--daemon", "--pid-file", "--listen", "--offload", "--status", "--json",
-                             "--control", "MPTUNNEL_ENCRYPT", "MPTUNNEL_KEY ", "MPTUNNEL_KEY_FILE"}) {
+  for (const char* option :
+       {"--key-file", "--log-level", "--check", "--genkey", "--version", "--help", "--daemon", "--pid-file",
+        "--listen", "--offload", "--status", "--json", "--wide", "--healthy", "--control", "MPTUNNEL_ENCRYPT",
+        "MPTUNNEL_KEY ", "MPTUNNEL_KEY_FILE"}) {
     EXPECT_NE(text.find(option), std::string::npos) << option;
   }
 }
@@ -152,9 +153,11 @@ TEST(CommandLine, StatusNamesAnInstanceAsItWasStarted) {
   ASSERT_TRUE(alone);
   EXPECT_EQ(alone->action, Action::status);
   EXPECT_EQ(alone->config_path, "");
-  EXPECT_FALSE(alone->json);
+  EXPECT_EQ(alone->status_form, StatusForm::table);
   EXPECT_EQ(client({"--status", "c", "--json"})->config_path, "c");
-  EXPECT_TRUE(client({"--status", "c", "--json"})->json);
+  EXPECT_EQ(client({"--status", "c", "--json"})->status_form, StatusForm::json);
+  EXPECT_EQ(client({"--status", "c", "--wide"})->status_form, StatusForm::wide_table);
+  EXPECT_EQ(client({"--healthy", "--status"})->status_form, StatusForm::health);
   EXPECT_EQ(client({"--status", "--control", "/run/s"})->control, "/run/s");
   EXPECT_EQ(server({"--status"})->action, Action::status);
   EXPECT_EQ(server({"--status", "c"})->config_path, "c");
@@ -283,7 +286,8 @@ INSTANTIATE_TEST_SUITE_P(
                    false,
                    {"-x", "c"},
                    {"'-x' is not a known option: write one of --key-file, --log-level, --pid-file, "
-                    "--offload, --control, --check, --status, --json, --genkey, --daemon, --version, --help"},
+                    "--offload, --control, --check, --status, --json, --wide, --healthy, --genkey, --daemon, "
+                    "--version, --help"},
                    {}},
         MistakeRow{"InTheOrderOfTheLine",
                    false,
@@ -365,6 +369,16 @@ INSTANTIATE_TEST_SUITE_P(
                    false,
                    {"--json", "c"},
                    {"--json says how --status prints: write '--status --json'"},
+                   {}},
+        MistakeRow{"WideAlone",
+                   false,
+                   {"--wide", "c"},
+                   {"--wide says how --status prints: write '--status --wide'"},
+                   {}},
+        MistakeRow{"TwoWaysToPrint",
+                   false,
+                   {"--status", "--json", "--healthy"},
+                   {"--json and --healthy are two ways to print: give one of them"},
                    {}},
         MistakeRow{"StatusWithValue",
                    false,

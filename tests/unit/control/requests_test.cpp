@@ -21,8 +21,12 @@ TEST(Requests, AreAnsweredWithTheStatusAsAsked) {
   status.version = "1.0.0";
   ControlActions actions = nothing_to_do();
   actions.status = [&status] { return status; };
-  EXPECT_EQ(answer_request("status", actions), render_table(status));
+  EXPECT_EQ(answer_request("status", actions), render_table(status, TableWidth::terminal));
+  EXPECT_EQ(answer_request("status wide", actions), render_table(status, TableWidth::wide));
   EXPECT_EQ(answer_request("status json", actions), render_json(status));
+  EXPECT_EQ(answer_request("status healthy", actions), "error: no session with mpserver\n");
+  status.session.state = SessionState::established;
+  EXPECT_EQ(answer_request("status healthy", actions), "healthy\n");
 }
 
 TEST(Requests, ReloadSaysWhatWasReadOrWhatIsWrong) {
@@ -37,8 +41,9 @@ TEST(Requests, ReloadSaysWhatWasReadOrWhatIsWrong) {
 
 TEST(Requests, UnknownOneCausesNothing) {
   for (const char* request : {"", "Status", "status ", "quit", "reload now"}) {
-    EXPECT_EQ(answer_request(request, nothing_to_do()),
-              "error: the requests are 'status', 'status json' and 'reload'\n");
+    EXPECT_EQ(
+        answer_request(request, nothing_to_do()),
+        "error: the requests are 'status', 'status wide', 'status json', 'status healthy' and 'reload'\n");
   }
 }
 

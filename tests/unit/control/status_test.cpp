@@ -84,6 +84,17 @@ TEST(StatusFormat, DropsAreThoseThatAreNotZero) {
   EXPECT_EQ(format_drops(drops), "copy 12, bad_frame 3");
 }
 
+TEST(StatusFormat, WhatIsDroppedWhereAllIsWellIsNotWorthTelling) {
+  DropCounters drops;
+  drops.add(Drop::copy, 246000);
+  drops.add(Drop::handshake_stale, 2);
+  drops.add(Drop::message_size, 9);
+  EXPECT_EQ(format_drops(unusual(drops)), "");
+  drops.add(Drop::handshake_stale, 8);
+  drops.add(Drop::bad_frame, 1);
+  EXPECT_EQ(format_drops(unusual(drops)), "bad_frame 1, handshake_stale 10");
+}
+
 TEST(StatusFormat, AdviceLeavesRoomForTheVpnsOwnBytes) {
   EXPECT_EQ(size_advice(1400), "set 'mssfix 1400' in OpenVPN, or an MTU of 1360 in WireGuard");
   EXPECT_EQ(size_advice(32), "set 'mssfix 32' in OpenVPN, or an MTU of 0 in WireGuard");
@@ -154,8 +165,11 @@ SessionStatus some_session() {
   session.datagrams_out = 123400;
   session.duplicates_dropped = 246000;
   session.forced_closings = 2;
-  session.residual_loss_out = 0.0001;
-  session.residual_loss_in = 0;
+  session.stream.out = {0.0001, 0.001, 0.012, 0.09};
+  session.stream.in = {0., std::nullopt, 0., std::nullopt};
+  session.stream.untaken = 2;
+  session.stream.rtt = 41ms;
+  session.stream.jitter = 5ms;
   session.fragmented = 12;
   session.largest_whole = 1446;
   return session;
@@ -182,6 +196,7 @@ Status server_status() {
   status.uptime = 61s;
   status.listen = {"0.0.0.0:2000"};
   status.target = "127.0.0.1:1194";
+  status.target_problem = "nothing listens there, for 3 min";
   status.keyring = {12, 1};
   SessionStatus dormant;
   dormant.state = SessionState::dormant;
@@ -190,43 +205,82 @@ Status server_status() {
   return status;
 }
 
-TEST(RenderTable, ShowsAClient) {
-  EXPECT_EQ(render_table(client_status()),
+TEST(RenderTable, ShowsAClientOnATerminal) {
+  EXPECT_EQ(render_table(client_status(), TableWidth::terminal),
             R"(mpclient  1.0.0, up for 2 h 14 min, mpclient.conf
 listen    127.0.0.1:3000, [::1]:3000
 session   established for 2 h 13 min, AES-256-GCM, key set, keys 45 s old
-traffic   3 flows, 123456 datagrams in, 123400 out, 246000 duplicates dropped, residual loss out 0.01 %, in 0 %
+traffic   3 flows, 123456 datagrams in, 123400 out, 246000 duplicates dropped
+last 10 s lost 0.10 % out, - in (best path alone 9.0 %, -)
+in all    lost 0.01 % out, 0 % in (best path alone 1.2 %, 0 %)
+delay     RTT 41.0 ms, jitter 5.00 ms on the fastest path
+waited    2 datagrams found no path in time
+window    closed early 2 times, the paths' delays differ too much: later packets
+          were dropped as copies
+sizes     12 datagrams were too large for a path in use and went there in
+          pieces; up to 1446 bytes go whole on each
+dropped   bad_frame 3
+
+path              state      RTT  loss out  loss in   MTU    rate out    rate in
+198.51....1:4000  up     12.3 ms     1.2 %      0 %  1472  3.4 Mbit/s  12 Mbit/s
+mobile            down    250 ms     100 %        -  1372           0          0
+    sent for 8 s, nothing came back
+new               new          -         -        -     -           0          0
+
+problem   datagrams are larger than paths carry whole: set mssfix 1400
+)");
+}
+
+TEST(RenderTable, ShowsAllColumnsOfAClient) {
+  EXPECT_EQ(render_table(client_status(), TableWidth::wide),
+            R"(mpclient  1.0.0, up for 2 h 14 min, mpclient.conf
+listen    127.0.0.1:3000, [::1]:3000
+session   established for 2 h 13 min, AES-256-GCM, key set, keys 45 s old
+traffic   3 flows, 123456 datagrams in, 123400 out, 246000 duplicates dropped
+last 10 s lost 0.10 % out, - in (best path alone 9.0 %, -)
+in all    lost 0.01 % out, 0 % in (best path alone 1.2 %, 0 %)
+delay     RTT 41.0 ms, jitter 5.00 ms on the fastest path
+waited    2 datagrams found no path in time
 window    closed early 2 times, the paths' delays differ too much: later packets were dropped as copies
 sizes     12 datagrams were too large for a path in use and went there in pieces; up to 1446 bytes go whole on each
-dropped   copy 246000, bad_frame 3
+dropped   bad_frame 3
 
-path               state             RTT  loss out  loss in     MTU    rate out    rate in    wins   answered  problem
-198.51.100.1:4000  up            12.3 ms     1.2 %      0 %    1472  3.4 Mbit/s  12 Mbit/s  90.0 %  0.1 s ago
-mobile             down standby   250 ms     100 %        -  1372/-           0          0  10.0 %    8 s ago  sent for 8 s, nothing came back
-new                new                 -         -        -       -           0          0     0 %          -
+path               state      RTT  loss out  loss in     MTU    rate out    rate in    wins   answered  remote
+198.51.100.1:4000  up     12.3 ms     1.2 %      0 %    1472  3.4 Mbit/s  12 Mbit/s  90.0 %  0.1 s ago  198.51.100.1:4000
+mobile             down    250 ms     100 %        -  1372/-           0          0  10.0 %    8 s ago  198.51.100.2:4000
+    sent for 8 s, nothing came back
+new                new          -         -        -       -           0          0     0 %          -
 
 problem   datagrams are larger than paths carry whole: set mssfix 1400
 )");
 }
 
 TEST(RenderTable, ShowsEachClientOfAServer) {
-  EXPECT_EQ(render_table(server_status()),
+  EXPECT_EQ(render_table(server_status(), TableWidth::terminal),
             R"(mpserver  1.0.0, up for 1 min
 listen    0.0.0.0:2000
-target    127.0.0.1:1194
+target    127.0.0.1:1194: nothing listens there, for 3 min
 keyring   12 clients, 1 disabled
 
 client    a1b2c3d4
 session   established for 2 h 13 min, AES-256-GCM, key set, keys 45 s old
-traffic   3 flows, 123456 datagrams in, 123400 out, 246000 duplicates dropped, residual loss out 0.01 %, in 0 %
-window    closed early 2 times, the paths' delays differ too much: later packets were dropped as copies
-sizes     12 datagrams were too large for a path in use and went there in pieces; up to 1446 bytes go whole on each
-path               state      RTT  loss out  loss in   MTU    rate out    rate in   wins   answered  problem
-198.51.100.1:4000  up     12.3 ms     1.2 %      0 %  1472  3.4 Mbit/s  12 Mbit/s  100 %  0.1 s ago
+traffic   3 flows, 123456 datagrams in, 123400 out, 246000 duplicates dropped
+last 10 s lost 0.10 % out, - in (best path alone 9.0 %, -)
+in all    lost 0.01 % out, 0 % in (best path alone 1.2 %, 0 %)
+delay     RTT 41.0 ms, jitter 5.00 ms on the fastest path
+waited    2 datagrams found no path in time
+window    closed early 2 times, the paths' delays differ too much: later packets
+          were dropped as copies
+sizes     12 datagrams were too large for a path in use and went there in
+          pieces; up to 1446 bytes go whole on each
+path              state      RTT  loss out  loss in   MTU    rate out    rate in
+198.51....1:4000  up     12.3 ms     1.2 %      0 %  1472  3.4 Mbit/s  12 Mbit/s
 
 client    alice/00000001
 session   dormant, datagrams in the clear, no key
-traffic   1 flow, 0 datagrams in, 0 out, 0 duplicates dropped, residual loss out -, in -
+traffic   1 flow, 0 datagrams in, 0 out, 0 duplicates dropped
+last 10 s lost - out, - in (best path alone -, -)
+in all    lost - out, - in (best path alone -, -)
 no paths
 )");
 }
@@ -234,9 +288,10 @@ no paths
 TEST(RenderTable, SaysThatThereAreNoClients) {
   Status status = server_status();
   status.clients.clear();
-  EXPECT_EQ(render_table(status),
-            "mpserver  1.0.0, up for 1 min\nlisten    0.0.0.0:2000\ntarget    127.0.0.1:1194\nkeyring   12 "
-            "clients, 1 disabled\nclients   none\n");
+  EXPECT_EQ(render_table(status, TableWidth::terminal),
+            "mpserver  1.0.0, up for 1 min\nlisten    0.0.0.0:2000\ntarget    127.0.0.1:1194: nothing "
+            "listens there, for 3 min\n"
+            "keyring   12 clients, 1 disabled\nclients   none\n");
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -246,25 +301,37 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-TEST(RenderTable, FitsItsWidthWithUsualNames) {
+TEST(RenderTable, FitsATerminal) {
   Status status = client_status();
   for (PathStatus& path : status.paths) {
+    path.name = "a-bridge-with-a-rather-long-name.example.net:40000";
+    path.problem = "sending to 198.51.100.2:4000 fails for a reason that takes more words than one line has";
     path.out.rate_bps = path.in.rate_bps = 999'400'000;
     path.out.loss_recent = path.in.loss_recent = 0.00001;
     path.rtt = RttStatus{1234ms, {}, {}, {}};
     path.last_answer = 59min;
+    path.mtu_in = path.mtu_out = 65507;
   }
   status.paths[2].state = PathState::suspect;
-  status.paths[1].standby = false;
-  for (const std::string& line : lines_of(render_table(status))) EXPECT_LE(line.size(), 140U) << line;
-  status.paths[1].standby = true;
-  status.paths[0].name = "provider-one";
-  for (const std::string& line : lines_of(render_table(status))) EXPECT_LE(line.size(), 140U) << line;
+  for (std::size_t i = 0; i < kDropReasons; ++i) status.drops.add(static_cast<Drop>(i), 123456);
+  const std::vector<std::string> lines = lines_of(render_table(status, TableWidth::terminal));
+  for (const std::string& line : lines) EXPECT_LE(line.size(), 80U) << line;
+  EXPECT_TRUE(std::any_of(lines.begin(), lines.end(), [](const std::string& line) {
+    return line == "    one line has";
+  })) << render_table(status, TableWidth::terminal);
+}
+
+TEST(RenderTable, KeepsAWordWholeThatIsLongerThanALine) {
+  Status status = client_status();
+  status.problems = {std::string(100, 'x') + " " + std::string(90, 'y')};
+  const std::vector<std::string> lines = lines_of(render_table(status, TableWidth::terminal));
+  EXPECT_EQ(lines[lines.size() - 2], "problem   " + std::string(100, 'x'));
+  EXPECT_EQ(lines.back(), std::string(10, ' ') + std::string(90, 'y'));
 }
 
 TEST(RenderTable, IsNotBrokenByNames) {
   Status status = client_status();
-  const std::size_t lines = lines_of(render_table(status)).size();
+  const std::size_t lines = lines_of(render_table(status, TableWidth::terminal)).size();
   const std::string evil = "a\n\r\x1b[31m\tb\x7f\x80";
   status.version = status.config = status.session.cipher = evil;
   status.listen = {evil};
@@ -272,20 +339,32 @@ TEST(RenderTable, IsNotBrokenByNames) {
   status.paths[0].name = evil;
   status.paths[1].name = std::string(300, 'n') + evil;
   status.paths[1].problem = evil;
-  const std::string client = render_table(status);
+  const std::string client = render_table(status, TableWidth::terminal);
   EXPECT_EQ(lines_of(client).size(), lines);
   Status server = server_status();
   server.target = server.clients[0].client = server.clients[0].session.cipher = evil;
-  for (const std::string& text : {client, render_table(server)}) {
+  for (const std::string& text : {client, render_table(server, TableWidth::terminal)}) {
     EXPECT_TRUE(std::all_of(text.begin(), text.end(),
                             [](char letter) { return letter == '\n' || (letter >= ' ' && letter <= '~'); }));
   }
-  const std::vector<std::string> all = lines_of(client);
+  const std::vector<std::string> all = lines_of(render_table(status, TableWidth::wide));
   const auto heading =
       std::find_if(all.begin(), all.end(), [](const std::string& line) { return line.starts_with("path "); });
   ASSERT_NE(heading, all.end());
   EXPECT_EQ(heading->find("  state"), 40U);
-  EXPECT_EQ((heading + 2)->find("  down standby"), 40U);
+  EXPECT_EQ((heading + 2)->find("  down "), 40U);
+}
+
+TEST(Health, NeedsASessionOrATarget) {
+  EXPECT_EQ(illness_of(client_status()), "");
+  Status client = client_status();
+  client.session.state = SessionState::connecting;
+  EXPECT_EQ(illness_of(client), "no session with mpserver");
+  Status server = server_status();
+  EXPECT_EQ(illness_of(server), "nothing listens there, for 3 min");
+  server.target_problem.clear();
+  server.clients.clear();
+  EXPECT_EQ(illness_of(server), "") << "a server without clients is well";
 }
 
 /// The names and kinds that --status --json promises; "?" after a kind: or null.
@@ -293,7 +372,11 @@ const json kDirection = json::parse(R"({"packets":"n","bytes":"n","lost":"n","lo
   "jitter_ms":"n?","first":"n","duplicates":"n","rate_bps":"n"})");
 const json kSession = json::parse(R"({"state":"s","age_s":"n?","cipher":"s","encrypted":"b","key":"s",
   "key_age_s":"n?","flows":"n","datagrams_in":"n","datagrams_out":"n","duplicates_dropped":"n",
-  "forced_closings":"n","residual_loss":{"out":"n?","in":"n?"},"fragmented":"n","largest_whole":"n?"})");
+  "forced_closings":"n","residual_loss":{"out":"n?","in":"n?"},
+  "stream":{"out":{"loss":"n?","loss_recent":"n?","best_path_loss":"n?","best_path_loss_recent":"n?"},
+            "in":{"loss":"n?","loss_recent":"n?","best_path_loss":"n?","best_path_loss_recent":"n?"},
+            "untaken":"n","rtt_ms":"n?","jitter_ms":"n?"},
+  "fragmented":"n","largest_whole":"n?"})");
 
 json path_kinds() {
   json kinds = json::parse(R"({"id":"n","name":"s","state":"s","problem":"s","standby":"b","remote":"s",
@@ -349,7 +432,11 @@ TEST(RenderJson, CarriesEveryValue) {
   const json object = json::parse(render_json(client_status()));
   EXPECT_EQ(object["session"], json::parse(R"({"state":"established","age_s":7980.0,"cipher":"AES-256-GCM",
     "encrypted":true,"key":"set","key_age_s":45.0,"flows":3,"datagrams_in":123456,"datagrams_out":123400,
-    "duplicates_dropped":246000,"forced_closings":2,"residual_loss":{"out":0.0001,"in":0.0},"fragmented":12,
+    "duplicates_dropped":246000,"forced_closings":2,"residual_loss":{"out":0.0001,"in":0.0},
+    "stream":{"out":{"loss":0.0001,"loss_recent":0.001,"best_path_loss":0.012,"best_path_loss_recent":0.09},
+              "in":{"loss":0.0,"loss_recent":null,"best_path_loss":0.0,"best_path_loss_recent":null},
+              "untaken":2,"rtt_ms":41.0,"jitter_ms":5.0},
+    "fragmented":12,
     "largest_whole":1446})"));
   EXPECT_EQ(object["paths"][0], json::parse(R"({"id":0,"name":"198.51.100.1:4000","state":"up","problem":"",
     "standby":false,"remote":"198.51.100.1:4000","local":"10.0.0.1:12345","device":"",
@@ -370,9 +457,10 @@ TEST(RenderJson, HasWhatIsPromisedOfAServer) {
   const std::string text = render_json(server_status());
   EXPECT_EQ(names_in_order(text),
             (std::vector<std::string>{"program", "version", "uptime_s", "config", "listen", "target",
-                                      "keyring", "clients", "drops", "problems"}));
+                                      "target_problem", "keyring", "clients", "drops", "problems"}));
   const json object = json::parse(text);
   EXPECT_EQ(object["target"], "127.0.0.1:1194");
+  EXPECT_EQ(object["target_problem"], "nothing listens there, for 3 min");
   ASSERT_EQ(object["clients"].size(), 2U);
   for (const json& client : object["clients"]) expect_kinds(client["session"], kSession, "session");
   EXPECT_EQ(object["clients"][0]["client"], "a1b2c3d4");

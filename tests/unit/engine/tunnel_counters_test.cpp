@@ -243,6 +243,36 @@ TEST_F(TunnelCounters, ResidualLossIsWhatNoPathBrought) {
   EXPECT_EQ(tunnel_.session().link.data_out().lost(), lost_back);
 }
 
+TEST_F(TunnelCounters, RecentResidualLossIsThatOfTheLastTenSeconds) {
+  start({50, 50, 50});
+  tunnel_.move_data(30s);
+  const SessionSnapshot lossy = tunnel_.client->snapshot(tunnel_.now).session;
+  ASSERT_TRUE(lossy.recent.loss_out && lossy.recent.loss_in);
+  EXPECT_NEAR(*lossy.recent.loss_out, 0.125, 0.05);
+  EXPECT_NEAR(*lossy.recent.loss_in, 0.125, 0.05);
+  is_lost_ = {};
+  tunnel_.move_data(12s);
+  const SessionSnapshot whole = tunnel_.client->snapshot(tunnel_.now).session;
+  EXPECT_EQ(whole.recent.loss_out, 0.);
+  EXPECT_EQ(whole.recent.loss_in, 0.);
+  EXPECT_GT(whole.data_out.lost(), 100U);
+  const SessionSnapshot server = tunnel_.server->snapshot(tunnel_.now).peers.front().session;
+  EXPECT_EQ(server.recent.loss_out, 0.);
+  EXPECT_GT(server.data_out.lost(), 100U);
+}
+
+TEST_F(TunnelCounters, DatagramsThatNoPathTookAreLossToo) {
+  start({0, 0, 0});
+  tunnel_.move_data(12s);
+  ASSERT_EQ(tunnel_.client->snapshot(tunnel_.now).session.untaken, 0U);
+  for (const PathId path : tunnel_.client->state().paths.all())
+    tunnel_.client->set_path_available(path, false, tunnel_.out, tunnel_.now);
+  tunnel_.move_data(3s);
+  const SessionSnapshot session = tunnel_.client->snapshot(tunnel_.now).session;
+  EXPECT_NEAR(static_cast<double>(session.untaken), 250, 20);
+  EXPECT_GE(session.data_out.lost(), session.untaken);
+}
+
 TEST_F(TunnelCounters, ResidualLossGoesOnOverRekeys) {
   start({30, 30, 30});
   const std::uint64_t before = sent_there();

@@ -58,9 +58,11 @@ class Sender {
     return !paths.empty() && link_.can_seal(now);
   }
   /// Drops what has waited for kQueueLife.
-  void expire(TimePoint now) { context_.drops.add(Drop::queue_expired, queue_.expire(now)); }
+  void expire(TimePoint now) { lose(Drop::queue_expired, queue_.expire(now)); }
   /// Drops all that waits.
-  void drop_waiting() { context_.drops.add(Drop::queue_expired, queue_.expire(kNever)); }
+  void drop_waiting() { lose(Drop::queue_expired, queue_.expire(kNever)); }
+  /// Datagrams of this session that found no path, key or room in time.
+  [[nodiscard]] std::uint64_t untaken() const { return untaken_; }
   /// When the first datagram expires, or the scheduler wants flush() called; kNever if nothing waits.
   [[nodiscard]] TimePoint deadline() const {
     return has_waiting() ? std::min(queue_.deadline(), resume_) : kNever;
@@ -107,6 +109,10 @@ class Sender {
     std::uint8_t dscp = 0;
   };
 
+  void lose(Drop reason, std::uint64_t datagrams) {
+    context_.drops.add(reason, datagrams);
+    untaken_ += datagrams;
+  }
   /// Asks the scheduler, and seals the datagram if it may leave now. If not, it returns false, and whoever
   /// has the datagram keeps it: resume_ says until when. There is a key and a path.
   bool leaves(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dscp, const PathViews& paths,
@@ -130,6 +136,7 @@ class Sender {
   std::vector<LargePacket> large_;  ///< wait for finish()
   PathSet large_to_;                ///< where packets larger than kBaseMtu went since the last finish()
   FragmentWatch watch_;
+  std::uint64_t untaken_ = 0;
 };
 
 }  // namespace mptunnel
