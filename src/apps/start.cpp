@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "mptunnel/config/statement.h"
+#include "mptunnel/control/control_path.h"
 #include "mptunnel/crypto/aead.h"
 #include "mptunnel/crypto/kdf.h"
 #include "mptunnel/host/log.h"
@@ -147,6 +148,20 @@ void add_options(std::string& text, const StartOptions& options) {
   }
 }
 
+/// What says which key, and where the control socket is; no key's text.
+void describe(StartOptions& options, Program program, const std::vector<ListenAddress>& listen) {
+  if (options.key) options.fingerprint = key_fingerprint(*options.key);
+  if (options.named_keys) {
+    for (const NamedKey& key : *options.named_keys)
+      options.named_fingerprints.push_back(key.name + ": " + key_fingerprint(key.key));
+  }
+  const auto folder = control_folder(current_user(), false);
+  options.default_control =
+      folder
+          ? fmt::format("{}/{}", *folder, control_socket_name(name_of(program), listen.front().endpoint.port))
+          : "none: " + folder.error();
+}
+
 template <typename Start>
 std::string render(const Start& start) {
   const std::string& file = start.options.config_path;
@@ -202,7 +217,9 @@ StartOptions merge_options(const CommandLine& line, const CommonConfig& config) 
 
 tl::expected<ClientStart, StartError> load_client_start(const CommandLine& line) {
   auto start = load<ClientStart>(line, parse_client_config);
-  if (start) start->options.state = state_of(start->config, start->options.key.has_value());
+  if (!start) return start;
+  start->options.state = state_of(start->config, start->options.key.has_value());
+  describe(start->options, Program::mpclient, start->config.listen);
   return start;
 }
 
@@ -232,6 +249,7 @@ tl::expected<ServerStart, StartError> load_server_start(const CommandLine& line)
   if (!keys)
     return tl::make_unexpected(StartError{.exit_code = kExitUsage, .lines = std::move(keys.error())});
   options.named_keys = std::move(keys->named);
+  describe(options, Program::mpserver, start->config.listen);
   return start;
 }
 

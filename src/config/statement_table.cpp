@@ -112,8 +112,17 @@ CheckLines show_switch(const Settings& settings) {
   return {std::string(settings.*Member ? "yes" : "no") + " (" + settings.*Origin + ")"};
 }
 
+CheckLines show_key(const Settings& settings) {
+  CheckLines lines = lines_of(settings.key_source);
+  if (!settings.fingerprint.empty()) lines.push_back("fingerprint " + settings.fingerprint);
+  return lines;
+}
+
 CheckLines show_keys(const Settings& settings) {
-  return settings.keys_source.kind == KeySource::Kind::none ? CheckLines{} : lines_of(settings.keys_source);
+  if (settings.keys_source.kind == KeySource::Kind::none) return {};
+  CheckLines lines = lines_of(settings.keys_source);
+  for (const std::string& name : settings.named_fingerprints) lines.push_back("fingerprint of " + name);
+  return lines;
 }
 
 CheckLines show_cipher(const Settings& settings) {
@@ -131,7 +140,7 @@ CheckLines show_state(const Settings& settings) {
 }
 
 CheckLines show_control(const Settings& settings) {
-  return {settings.control.empty() ? "in the runtime directory" : settings.control};
+  return {settings.control.empty() ? settings.default_control : settings.control};
 }
 
 // word, argument, whose configuration has it, how often, its default: a value, or in words,
@@ -166,7 +175,7 @@ constexpr Statement kStatements[] = {
      show_state},
     {"key-file", "FILE", Programs::both, Times::once, "", "none",
      "the key that both ends share, or a client's own; only its owner may be able to read it", read_key_file,
-     show<&Settings::key_source>, "key"},
+     show_key, "key"},
     {"keys", "FILE", Programs::mpserver, Times::once, "", "none",
      "a file with a key for each client, 'NAME KEY [option...]' a line; only its owner may be able to read "
      "it",

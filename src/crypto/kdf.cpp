@@ -1,5 +1,7 @@
 #include "mptunnel/crypto/kdf.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <vector>
 
@@ -115,6 +117,15 @@ ClientIdentity derive_client_identity(const SecretKey& secret, std::string_view 
 
 ClientIdentity derive_client_identity(const SecretKey& secret, std::string_view word) {
   return identity_of(secret, "mptunnel client id", join({bytes_of(word)}));
+}
+
+std::string key_fingerprint(const SecretKey& key) {
+  std::array<std::uint8_t, 8> bytes{};
+  hkdf(key.bytes, bytes_of("mptunnel fingerprint"), {}, bytes);
+  std::string text;
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    text += fmt::format("{}{:02x}", i % 2 == 0 && i > 0 ? "-" : "", bytes.at(i));
+  return text;
 }
 
 std::uint64_t derive_flow_hash(const ClientIdentity& identity, const Endpoint& application) {

@@ -103,13 +103,17 @@ struct KeySource {
 struct Settings {
   KeySource key_source;
   KeySource keys_source;  ///< mpserver's keyring: a file, or none
+  /// For people to compare; empty without a key, and for each line of the keyring its name before it.
+  std::string fingerprint;
+  std::vector<std::string> named_fingerprints;
   bool encrypt = true;
   std::string encrypt_origin;  ///< for people: "default", "MPTUNNEL_ENCRYPT", "mpclient.conf:4"
   CipherChoice cipher = CipherChoice::automatic;
   bool offload = true;
   std::string offload_origin;  ///< as encrypt_origin
   LogLevel log_level = LogLevel::info;
-  std::string control;  ///< the control socket: empty for the default, "none" for none
+  std::string control;          ///< the control socket: empty for the default, "none" for none
+  std::string default_control;  ///< where that is; or why there is none, in words
   /// mpclient's state file, "none" for none. Empty: there is a key, and no file is named; or it is mpserver.
   std::string state;
 };

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -45,6 +46,10 @@ ClientIdentity derive_client_identity(const SecretKey& secret, std::string_view 
 /// The same from a word that the user chose (`client-id WORD`): salt = "mptunnel client id", info = the word,
 /// with its 4-byte length before it.
 ClientIdentity derive_client_identity(const SecretKey& secret, std::string_view word);
+
+/// By which two people find out whether they have the same key, without telling it: "1f2e-3d4c-5b6a-7988", 64
+/// bits of HKDF(key, salt = "mptunnel fingerprint", info = none).
+std::string key_fingerprint(const SecretKey& key);
 
 /// 64 bits that identify an application's address: HKDF(identity, salt = "mptunnel flow", info = family (1
 /// byte: 4 or 6), address (16, IPv4 in the first 4), scope (4), port (2)).

@@ -5,6 +5,8 @@
 
 #include "mptunnel/apps/start.h"
 #include "mptunnel/config/statement.h"
+#include "mptunnel/control/control_path.h"
+#include "mptunnel/crypto/kdf.h"
 #include "support/temporary_folder.h"
 #include "support/variable.h"
 
@@ -48,6 +50,9 @@ TEST(RenderCheck, SaysWhatMpclientUnderstood) {
                 "resolve     every 90s\n"
                 "dscp        none\n"
                 "key         set (MPTUNNEL_KEY)\n"
+                "key         fingerprint " +
+                key_fingerprint(SecretKey{}) +
+                "\n"
                 "encryption  no (" +
                 config +
                 ":4)\n"
@@ -77,7 +82,8 @@ TEST(RenderCheck, SaysWhatMpserverUnderstood) {
             "cipher      auto\n"
             "offload     yes (default)\n"
             "log level   info\n"
-            "control     in the runtime directory\n");
+            "control     " +
+                *control_folder(current_user(), false) + "/mpserver-2000.sock\n");
 }
 
 std::string state_line(const std::string& check) {

@@ -154,6 +154,11 @@ TEST(DeriveFlowHash, DiffersByEachPart) {
   EXPECT_EQ(hashes.size(), 8U);
 }
 
+TEST(KeyFingerprint, GivesTheKnownAnswer) {
+  EXPECT_EQ(key_fingerprint(numbered_key()), test::kFingerprint);
+  EXPECT_NE(key_fingerprint(SecretKey{}), test::kFingerprint);
+}
+
 TEST(DerivePort, GivesTheKnownAnswer) {
   EXPECT_EQ(derive_port(numbered_identity(), "bridge 192.0.2.1:4000"), test::kPort);
 }

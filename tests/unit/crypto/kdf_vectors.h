@@ -64,6 +64,8 @@ inline constexpr std::string_view kKeyedIdentity =
     "524060d9053ddbb11a743812886bfc4b";
 inline constexpr std::string_view kOtherIdentity =
     "e0066cbbdffac928d425653310edb8be";
+inline constexpr std::string_view kFingerprint =
+    "664d-d842-0d1d-dcf2";
 inline constexpr std::string_view kWordIdentity =
     "a0110f93d7b55c0e2fdc8db489b7d86d";
 inline constexpr std::string_view kIpv4FlowHash =

@@ -80,6 +80,8 @@ def print_derived():
     parts = with_lengths(b"0123456789abcdef", b"localhost:3000", b"/etc/mptunnel/mpclient.conf")
     constant("kKeyedIdentity", hkdf(KEY, b"mptunnel client identity", parts, 16))
     constant("kOtherIdentity", hkdf(bytes(range(32, 64)), b"mptunnel client identity", parts, 16))
+    fingerprint = hkdf(KEY, b"mptunnel fingerprint", b"", 8).hex()
+    constant("kFingerprint", "-".join(fingerprint[i:i + 4] for i in range(0, 16, 4)))
     constant("kWordIdentity", hkdf(KEY, b"mptunnel client id", with_lengths(b"garage"), 16))
     ipv4 = bytes([4]) + bytes([192, 0, 2, 7]) + bytes(12) + struct.pack(">IH", 0, 40000)
     ipv6 = bytes([6]) + bytes.fromhex("fe80000000000000000000000000abcd") + struct.pack(">IH", 3, 40000)
