@@ -93,6 +93,15 @@ std::uint64_t source_network(const Endpoint& from) {
   return network;
 }
 
+std::string source_network_text(const Endpoint& from) {
+  const bool is_ipv4 = from.family == Family::ipv4;
+  Endpoint network = from;
+  std::fill(network.address.begin() + (is_ipv4 ? 3 : 7), network.address.end(), std::uint8_t{0});
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  inet_ntop(is_ipv4 ? AF_INET : AF_INET6, network.address.data(), text.data(), text.size());
+  return std::string(text.data()) + (is_ipv4 ? "/24" : "/56");
+}
+
 }  // namespace mptunnel
 
 std::size_t std::hash<mptunnel::Endpoint>::operator()(const mptunnel::Endpoint& endpoint) const noexcept {

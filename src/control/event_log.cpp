@@ -71,6 +71,10 @@ struct Wording {
       return warning(
           "a client opens flows faster than it may: {}; new ones are refused (logged once a minute)",
           name_of(event.drop));
+    if (event.drop == Drop::session_limit)
+      return warning(
+          "as many clients as max-clients allows have a session, and none was silent for 60 s: a new one is "
+          "refused (logged once a minute)");
     return warning("a table is full: {}; new entries are refused (logged once a minute)",
                    name_of(event.drop));
   }
@@ -172,6 +176,17 @@ struct Wording {
         "client {} from {} is disabled in the keyring: it gets no answer (logged once a minute for each "
         "network)",
         event.key_name, from(event.route));
+  }
+  Line operator()(const NetworkFull& event) const {
+    const bool is_one = event.limit == 1;
+    return warning(
+        "a client from {} is refused: {} {} {} a session, as many as max-clients-per-network allows, and "
+        "none "
+        "was silent for 60 s. Set it higher, or give clients keys of their own (logged once a minute for "
+        "each "
+        "network)",
+        from(event.route), event.limit, is_one ? "client of" : "clients of",
+        source_network_text(event.route.remote) + (is_one ? " has" : " have"));
   }
   Line operator()(const ClientQuotaReached& event) const {
     const std::string client = name_of(event.session);

@@ -61,6 +61,9 @@ struct EventLimiter::SubjectOf {
   Found operator()(const TablesFull& event) const {
     return Subject{EventKind::full_table, {}, static_cast<std::uint64_t>(event.drop)};
   }
+  Found operator()(const NetworkFull& event) const {
+    return about(EventKind::full_table, event.route.remote);
+  }
   Found operator()(const HandshakeOtherKey& event) const {
     return about(EventKind::other_key, event.route.remote);
   }

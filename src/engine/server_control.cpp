@@ -313,6 +313,8 @@ void ServerControl::note_limit(const ServerSession& session, Drop drop, Output& 
   state_.context.drops.add(drop);
   if (drop == Drop::key_sessions || drop == Drop::key_flows) {
     out.events.emplace_back(ClientQuotaReached{session.ref(), drop});
+  } else if (drop == Drop::network_limit) {
+    out.events.emplace_back(NetworkFull{session.first_route, state_.table.limits().max_sessions_of_network});
   } else {
     out.events.emplace_back(TablesFull{drop});
   }

@@ -97,7 +97,10 @@ SessionTable::Places SessionTable::places(const KeyAccount& account, std::uint64
     if (!session->is_settled) continue;
     ++all.taken;
     note_idle(all.idlest, *session);
-    if (session->network == network && !session->account.is_named()) ++all.of_network;
+    if (session->network == network && !session->account.is_named()) {
+      ++all.of_network;
+      note_idle(all.idlest_of_network, *session);
+    }
     if (&session->account != &account) continue;
     ++all.of_account;
     note_idle(all.idlest_of_account, *session);
@@ -114,7 +117,8 @@ tl::expected<const ServerSession*, Drop> SessionTable::room_for(const KeyAccount
       return all.idlest_of_account;
     }
   } else if (all.of_network >= limits_.max_sessions_of_network) {
-    return tl::unexpected(Drop::session_limit);
+    if (all.idlest_of_network == nullptr) return tl::unexpected(Drop::network_limit);
+    return all.idlest_of_network;
   }
   if (all.taken < limits_.max_sessions) return nullptr;
   if (all.idlest == nullptr) return tl::unexpected(Drop::session_limit);

@@ -28,6 +28,7 @@ std::string describe(const Event& event) {
   return std::visit(
       Overloaded{
           [](const TablesFull& e) { return fmt::format("table full: {}", name_of(e.drop)); },
+          [](const NetworkFull& e) { return fmt::format("network full: {}", e.route.remote.to_string()); },
           [](const SessionStarted& e) {
             return fmt::format("session started, {}{}", name_of(e.cipher), e.resumed ? ", resumed" : "");
           },

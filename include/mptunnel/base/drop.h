@@ -35,7 +35,8 @@ namespace mptunnel {
   X(handshake_stale)    /* an answer to no attempt that is still open */                             \
   X(fragment_expired)   /* of a packet that never became whole, or had to make room */               \
   /* What our limits refuse. */                                                                      \
-  X(session_limit)      /* the session table is full, or the quota of a source network */            \
+  X(session_limit)      /* the session table is full */                                              \
+  X(network_limit)      /* a source network has as many sessions as it may */                        \
   X(flow_limit)         /* the flow table is full of flows in use */                                 \
   X(flow_rate)          /* a session opens flows faster than it may */                               \
   X(flow_unknown)       /* for a flow that is not open here */                                       \

@@ -46,6 +46,8 @@ std::array<std::uint8_t, kEndpointBytes> bytes_of(const Endpoint& endpoint);
 
 /// The part of an address that one customer usually has, for quotas: /24 of IPv4, /56 of IPv6.
 std::uint64_t source_network(const Endpoint& from);
+/// It as people write it: "192.0.2.0/24", "2001:db8:0:100::/56".
+std::string source_network_text(const Endpoint& from);
 
 /// Between which two addresses a datagram travels, as this host sees it. `local` has the address that the
 /// datagram came to (or shall leave from); it may be unset if the socket knows only one.

@@ -32,8 +32,8 @@ using Event =
     std::variant<TablesFull, SessionStarted, SessionLost, SessionEnded, SessionRefused, NoAnswer, PathChanged,
                  PathStandby, PathLooped, Fragmenting, ClientSessionStarted, ClientTakenOver,
                  ClientSessionEnded, ClientSessionSilent, IdentitiesClash, HandshakeRefused,
-                 HandshakeOtherKey, HandshakeDisabled, ClientQuotaReached, ClientPathChanged, ClientPathMoved,
-                 ClientPathStayed, ClientFragmenting, EventsLeftOut>;
+                 HandshakeOtherKey, HandshakeDisabled, NetworkFull, ClientQuotaReached, ClientPathChanged,
+                 ClientPathMoved, ClientPathStayed, ClientFragmenting, EventsLeftOut>;
 
 /// The path that an event has as its subject; nullopt if it has none. ClientFragmenting is about a client.
 inline std::optional<PathId> path_of(const Event& event) {

@@ -1,6 +1,7 @@
 // What mpserver's engine reports: see event.h.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -70,6 +71,12 @@ struct HandshakeOtherKey {
 struct HandshakeDisabled {
   std::string key_name;
   Route route;
+};
+
+/// A client is refused: its source network has as many sessions as it may, and none of them is dormant.
+struct NetworkFull {
+  Route route;            ///< of the client
+  std::size_t limit = 0;  ///< sessions of one network
 };
 
 /// A client wants more than its key allows.

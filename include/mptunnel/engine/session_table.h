@@ -111,8 +111,8 @@ class SessionTable {
     return room_for(account, network).has_value();
   }
   /// A session whose address is proved gets a place, which counts against its key's quota, or, if the key is
-  /// not one client's, against `network`. One that is dormant makes room. Errors: session_limit, of the table
-  /// or of the network; key_sessions.
+  /// not one client's, against `network`. One that is dormant makes room. Errors: session_limit,
+  /// network_limit, key_sessions.
   tl::expected<void, Drop> settle(ServerSession& session, std::uint64_t network, Output& out);
   /// Whether the client has a newer key already. Then the packet under this one was delayed, and the process
   /// that sent it has given the key up or has ended: it could not open what the server would seal.
@@ -136,6 +136,7 @@ class SessionTable {
   /// The session of a flow; null if the flow has ended.
   [[nodiscard]] ServerSession* owner_of(FlowHandle flow) const;
   [[nodiscard]] std::size_t flows() const { return flows_.size(); }
+  [[nodiscard]] const SessionLimits& limits() const { return limits_; }
 
  private:
   /// The settled sessions, and those that go first for another: they are dormant. Null if there is none.
@@ -144,6 +145,7 @@ class SessionTable {
     std::size_t of_network = 0;  ///< of those whose key is not one client's
     std::size_t of_account = 0;
     const ServerSession* idlest = nullptr;
+    const ServerSession* idlest_of_network = nullptr;  ///< of those that count against it
     const ServerSession* idlest_of_account = nullptr;
   };
   [[nodiscard]] Places places(const KeyAccount& account, std::uint64_t network) const;

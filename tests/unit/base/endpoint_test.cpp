@@ -111,6 +111,11 @@ TEST(SourceNetwork, DiffersByFamily) {
   EXPECT_NE(source_network(endpoint("192.0.2.1")), source_network(endpoint("0:1:c0:2::")));
 }
 
+TEST(SourceNetwork, IsWrittenWithItsLength) {
+  EXPECT_EQ(source_network_text(endpoint("192.0.2.254", 7)), "192.0.2.0/24");
+  EXPECT_EQ(source_network_text(endpoint("2001:db8:1:2ff:ffff::1", 7)), "2001:db8:1:200::/56");
+}
+
 TEST(Route, ComparesBothEnds) {
   const Route route{endpoint("192.0.2.1"), endpoint("192.0.2.2")};
   EXPECT_EQ(route, (Route{endpoint("192.0.2.1"), endpoint("192.0.2.2")}));

@@ -40,6 +40,17 @@ std::vector<Row> rows() {
        "a table is full: flow_limit; new entries are refused (logged once a minute)"},
       {"FlowsOpenedTooFast", TablesFull{Drop::flow_rate}, warning,
        "a client opens flows faster than it may: flow_rate; new ones are refused (logged once a minute)"},
+      {"SessionTableFull", TablesFull{Drop::session_limit}, warning,
+       "as many clients as max-clients allows have a session, and none was silent for 60 s: a new one is "
+       "refused (logged once a minute)"},
+      {"NetworkFull", NetworkFull{route(4001), 256}, warning,
+       "a client from 192.0.2.1:4001 is refused: 256 clients of 192.0.2.0/24 have a session, as many as "
+       "max-clients-per-network allows, and none was silent for 60 s. Set it higher, or give clients keys of "
+       "their own (logged once a minute for each network)"},
+      {"NetworkFullOfOne", NetworkFull{route(4001), 1}, warning,
+       "a client from 192.0.2.1:4001 is refused: 1 client of 192.0.2.0/24 has a session, as many as "
+       "max-clients-per-network allows, and none was silent for 60 s. Set it higher, or give clients keys of "
+       "their own (logged once a minute for each network)"},
       {"EventsLeftOut",
        EventsLeftOut{{{"changes of paths", 12, route(4001).remote}, {"refusals by full tables", 3, {}}}, 61s},
        warning,

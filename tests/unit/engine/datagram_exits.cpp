@@ -130,7 +130,7 @@ const ExitRow kHandshakes[] = {
        t.to_client(flipped(t.sent(PacketType::handshake2, false), 3));
      },
      true},
-    {"NoRoomForASessionOfThisNetwork", Drop::session_limit, End::server,
+    {"NoRoomForASessionOfThisNetwork", Drop::network_limit, End::server,
      [](auto& t) {
        EXPECT_TRUE(t.raw().join(4, 4, t.now));
        EXPECT_FALSE(t.raw().join(5, 5, t.now));

@@ -125,7 +125,32 @@ TEST_F(ServerLimits, SourceNetworkHasAQuota) {
   EXPECT_FALSE(connect(3, raw_route(1, 3)));
   EXPECT_TRUE(connect(4, raw_route(2, 1)));
   EXPECT_EQ(server_->state().table.all().size(), 3U);
-  EXPECT_EQ(server_->drops()[Drop::session_limit], 1U);
+  EXPECT_EQ(server_->drops()[Drop::network_limit], 1U);
+}
+
+TEST_F(ServerLimits, SilentClientOfAFullNetworkYieldsAfterAMinute) {
+  ServerSettings settings;
+  settings.max_sessions_of_network = 2;
+  make_server(settings);
+  RawClient live = client(raw_route(1, 1));
+  ASSERT_TRUE(live.join(1, 1, now_));
+  ASSERT_TRUE(connect(2, raw_route(1, 2)));
+  RawClient third = client(raw_route(1, 3));
+  EXPECT_FALSE(third.join(3, 3, now_));
+  ASSERT_EQ(third.events.size(), 1U);
+  const auto& told = std::get<NetworkFull>(third.events[0]);
+  EXPECT_EQ(told.limit, 2U);
+  EXPECT_EQ(told.route, raw_route(1, 3));
+  for (int i = 0; i < 61; ++i) {
+    advance(1s);
+    live.send(live.ping(now_), now_);
+    if (i == 58) {
+      EXPECT_FALSE(connect(3, raw_route(1, 3)));
+    }
+  }
+  EXPECT_TRUE(connect(3, raw_route(1, 3)));
+  EXPECT_EQ(count<ClientSessionSilent>(), 1U);
+  EXPECT_FALSE(live.send(live.ping(now_), now_).runs.empty()) << "it was heard all the time";
 }
 
 TEST_F(ServerLimits, AddressesThatNobodyProvedCountAgainstNoNetwork) {
@@ -145,7 +170,7 @@ TEST_F(ServerLimits, AddressesThatNobodyProvedCountAgainstNoNetwork) {
   }
   for (std::uint8_t i = 201; i < 206; ++i) EXPECT_TRUE(connect(i, raw_route(7, i)));
   EXPECT_FALSE(connect(206, raw_route(7, 206))) << "those that are proved count";
-  EXPECT_EQ(server_->drops()[Drop::session_limit], 1U);
+  EXPECT_EQ(server_->drops()[Drop::network_limit], 1U);
   advance(10s);
   EXPECT_EQ(server_->state().table.all().size(), 5U);
   EXPECT_EQ(count<ClientSessionSilent>(), 0U);

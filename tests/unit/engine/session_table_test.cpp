@@ -183,12 +183,31 @@ TEST_F(SessionTableTest, IdlestSessionGoesForOneThatIsProved) {
 TEST_F(SessionTableTest, NetworkHasALimitOfItsOwn) {
   limit({.max_sessions = 100, .max_sessions_of_network = 2});
   settle(1, 10, from("192.0.2.1"));
-  settle(2, 10, from("192.0.2.200")).dormant = true;
+  settle(2, 10, from("192.0.2.200"));
+  settle(5, 10, from("198.51.100.1")).dormant = true;
   ServerSession& third = admit(3, 10, from("192.0.2.77"));
-  EXPECT_EQ(table_->settle(third, third.network, out_).error(), Drop::session_limit) << "idle ones count";
+  EXPECT_EQ(table_->settle(third, third.network, out_).error(), Drop::network_limit)
+      << "the dormant one is of another network";
   settle(4, 10, from("192.0.3.1"));
   EXPECT_TRUE(table_->settle(third, source_network(from("192.0.3.1").remote), out_))
       << "what counts is the address that is proved";
+}
+
+TEST_F(SessionTableTest, IdlestDormantSessionOfAFullNetworkYields) {
+  limit({.max_sessions = 100, .max_sessions_of_network = 3});
+  settle(9, 10, from("198.51.100.1")).dormant = true;
+  settle(1, 10, from("192.0.2.1"));
+  now_ += 1s;
+  const SessionHandle idlest = settle(2, 10, from("192.0.2.2")).handle;
+  now_ += 1s;
+  const SessionHandle later = settle(3, 10, from("192.0.2.3")).handle;
+  table_->find(idlest)->dormant = table_->find(later)->dormant = true;
+  ServerSession& fourth = admit(4, 10, from("192.0.2.4"));
+  EXPECT_TRUE(table_->has_room(account_, fourth.network));
+  ASSERT_TRUE(table_->settle(fourth, fourth.network, out_));
+  EXPECT_EQ(table_->find(idlest), nullptr);
+  EXPECT_NE(table_->find(later), nullptr);
+  EXPECT_EQ(table_->all().size(), 4U);
 }
 
 TEST_F(SessionTableTest, UnsettledSessionsAreFewAndTheOldestGoesUnsaid) {
