@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "mptunnel/config/keyring_file.h"
@@ -25,9 +27,11 @@ class KeyReader {
     if (!key) return std::move(key.error());
     if (shared_ && shared_->bytes == key->bytes)
       return "this is the key that all clients share: make another";
-    for (const SecretKey& other : keys_) {
-      if (other.bytes == key->bytes) return "another client has this key already: give each its own";
-    }
+    const std::size_t hash = hash_of(*key);
+    const auto [first, last] = by_hash_.equal_range(hash);
+    if (std::any_of(first, last, [&](const auto& entry) { return keys_[entry.second].bytes == key->bytes; }))
+      return "another client has this key already: give each its own";
+    by_hash_.emplace(hash, keys_.size());
     keys_.push_back(*key);
     return std::nullopt;
   }
@@ -35,8 +39,15 @@ class KeyReader {
   [[nodiscard]] const std::vector<SecretKey>& keys() const { return keys_; }
 
  private:
+  static std::size_t hash_of(const SecretKey& key) {
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast)
+    return std::hash<std::string_view>{}({reinterpret_cast<const char*>(key.bytes.data()), key.bytes.size()});
+  }
+
   const std::optional<SecretKey>& shared_;
   std::vector<SecretKey> keys_;
+  /// Into keys_. Of a key it has no more than 64 bits of a hash, which need not be wiped.
+  std::unordered_multimap<std::size_t, std::size_t> by_hash_;
 };
 
 NamedKey named_key(KeyringLine line, const SecretKey& key) {
