@@ -71,6 +71,7 @@ void ServerCarrier::deliver(Output& out) {
       continue;
     }
     const SendOutcome outcome = socket->send_pieces(out.pieces_of(delivery), {});
+    target_.on_sent();
     if (outcome.error != 0) target_.on_error(outcome.error);
     if (outcome.accepted < delivery.count)
       drops_.add(drop_for(outcome.error), delivery.count - outcome.accepted);

@@ -1,9 +1,11 @@
 #include "mptunnel/ports/target.h"
 
-#include <algorithm>
+#include <fmt/format.h>
+
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "mptunnel/base/cursor.h"
 #include "mptunnel/host/log.h"
@@ -12,10 +14,9 @@
 namespace mptunnel {
 namespace {
 
-using namespace std::chrono_literals;
-
-/// How soon the name of a target that fails is looked up again.
-constexpr Duration kResolveAfterError = 30s;
+bool is_refusal(int error) {
+  return error != EAGAIN && error != ENOBUFS && error != EMSGSIZE;
+}
 
 }  // namespace
 
@@ -24,7 +25,9 @@ Target::Target(const HostPort& address, Duration resolve_interval, const PortCon
     : resolve_interval_(resolve_interval),
       context_(context),
       on_readable_(std::move(on_readable)),
-      names_(address, context, [this](const ResolveResult& result) { on_resolved(result); }) {}
+      names_(address, context, [this](const ResolveResult& result) { on_resolved(result); }),
+      is_name_(!parse_numeric_endpoint(address.host, address.port)),
+      alarm_(context.clock.make_alarm([this] { on_alarm(); })) {}
 
 void Target::on_resolved(const ResolveResult& result) {
   const std::string name = to_string(names_.name());
@@ -36,16 +39,70 @@ void Target::on_resolved(const ResolveResult& result) {
   }
   said_problem_.clear();
   names_.found(resolve_interval_);
-  if (std::find(result->begin(), result->end(), remote_) != result->end()) return;
-  remote_ = result->front();
-  log_info("target {} is {}", name, remote_.to_string());
+  if (const auto change = addresses_.assign(*result, context_.clock.now())) move(*change);
+  watch();
+}
+
+void Target::on_alarm() {
+  const TimePoint now = context_.clock.now();
+  if (addresses_.take_lookup(now) && is_name_) names_.ask();
+  if (const auto change = addresses_.take_move(now)) move(*change);
+  watch();
+}
+
+void Target::start_waiting() {
+  addresses_.note_sent(context_.clock.now());
+  watch();
+}
+
+void Target::end_waiting() {
+  addresses_.note_answer();
+  if (said_error_ != 0 || said_move_)
+    log_info("target {} answers from {}", to_string(names_.name()), remote().to_string());
+  said_error_ = 0;
+  said_move_ = false;
+}
+
+void Target::watch() {
+  // One that is set early finds nothing due, and costs less than to be set with each question and answer.
+  if (const TimePoint due = addresses_.deadline(); due < alarm_->deadline()) alarm_->set(due);
+}
+
+void Target::move(const TargetAddresses::Move& move) {
+  log_move(move);
   for (auto& [handle, flow] : flows_) connect(handle, flow);
+}
+
+void Target::log_move(const TargetAddresses::Move& move) {
+  const std::string name = to_string(names_.name());
+  if (!move.from.is_set()) return log_info("target {} is {}", name, move.to.to_string());
+  const NewsThrottle::Verdict verdict = moves_.judge(context_.clock.now());
+  if (verdict == NewsThrottle::Verdict::no_news) {
+    ++moves_unsaid_;
+    return;
+  }
+  const std::string unsaid =
+      moves_unsaid_ == 0 ? "" : fmt::format(" ({} changes before were not logged)", moves_unsaid_);
+  moves_unsaid_ = 0;
+  const std::string rarely =
+      verdict == NewsThrottle::Verdict::last_news ? "; further changes are logged at most every 30 s" : "";
+  const std::string from = move.from.to_string();
+  if (move.why == TargetAddresses::Why::resolved)
+    return log_info("target {} moved from {} to {}{}{}", name, from, move.to.to_string(), rarely, unsaid);
+  said_move_ = true;
+  const bool is_silent = move.why == TargetAddresses::Why::silent;
+  const std::string why = is_silent                     ? "does not answer"
+                          : said_error_ == ECONNREFUSED ? "refuses: nothing listens there"
+                                                        : std::strerror(said_error_);
+  log_warning("target {}: {} {}; {} is tried{}{}", name, from, why, move.to.to_string(), rarely, unsaid);
 }
 
 void Target::open(FlowHandle handle, std::uint64_t hash) {
   Flow& flow = flows_[handle];
   flow.hash = hash;
-  if (remote_.is_set()) connect(handle, flow);
+  if (!remote().is_set()) return;
+  addresses_.note_flow(context_.clock.now());
+  connect(handle, flow);
 }
 
 void Target::connect(FlowHandle handle, Flow& flow) {
@@ -53,12 +110,15 @@ void Target::connect(FlowHandle handle, Flow& flow) {
   flow.socket.reset();
   std::array<std::uint8_t, 8> hash{};
   ByteWriter(hash).u64(flow.hash);
-  SocketRequest request{.use = SocketUse::target, .bind = {}, .connect = remote_, .device = {}};
-  request.bind.family = remote_.family;
+  SocketRequest request{.use = SocketUse::target, .bind = {}, .connect = remote(), .device = {}};
+  request.bind.family = remote().family;
   auto socket = open_on_derived_port(context_.sockets, request, hash, "target");
   if (!socket) {
     if (!said_socket_error_) log_error("no socket towards the target for a flow: {}", socket.error().what);
     said_socket_error_ = true;
+    if (socket.error().error == ENETUNREACH || socket.error().error == EAFNOSUPPORT ||
+        socket.error().error == EADDRNOTAVAIL)
+      note_unreachable(socket.error().error);
     return;
   }
   said_socket_error_ = false;
@@ -71,28 +131,34 @@ DatagramSocket* Target::socket(FlowHandle handle) {
   const auto found = flows_.find(handle);
   if (found == flows_.end()) return nullptr;
   // A flow that got no socket, for lack of descriptors or of an address, tries again with its next datagram.
-  if (!found->second.socket && remote_.is_set()) connect(handle, found->second);
+  if (!found->second.socket && remote().is_set()) connect(handle, found->second);
   return found->second.socket.get();
 }
 
 void Target::on_error(int error) {
-  if (error == said_error_ || error == EAGAIN || error == ENOBUFS) return;
-  said_error_ = error;
-  // Its name may lead to another address by now.
-  names_.ask_within(kResolveAfterError);
+  if (!is_refusal(error)) return;
+  note_refused();
+  // If another address has its turn now, the line about that says why.
+  const bool is_said = error == std::exchange(said_error_, error) || addresses_.has_others();
+  if (is_said) return;
+  const std::string name = to_string(names_.name());
   if (error == ECONNREFUSED) {
-    log_warning("target {} refuses: nothing listens on {} (logged once; still sending)",
-                to_string(names_.name()), remote_.to_string());
+    log_warning("target {} refuses: nothing listens on {} (logged once; still sending)", name,
+                remote().to_string());
   } else {
-    log_warning("target {}: sending to {} fails: {} (logged once; still sending)", to_string(names_.name()),
-                remote_.to_string(), std::strerror(error));
+    log_warning("target {}: sending to {} fails: {} (logged once; still sending)", name, remote().to_string(),
+                std::strerror(error));
   }
 }
 
-void Target::on_answer() {
-  if (said_error_ == 0) return;
-  said_error_ = 0;
-  log_info("target {} answers", to_string(names_.name()));
+void Target::note_unreachable(int error) {
+  said_error_ = error;
+  note_refused();
+}
+
+void Target::note_refused() {
+  addresses_.note_refused(context_.clock.now());
+  watch();
 }
 
 }  // namespace mptunnel

@@ -1,7 +1,9 @@
 // mpserver's side towards the target: its address, and a connected socket for each flow, so that the target
-// tells the applications apart by their source ports.
+// tells the applications apart by their source ports. Which of the name's addresses is in use is the matter
+// of TargetAddresses.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -9,8 +11,10 @@
 
 #include "mptunnel/base/ids.h"
 #include "mptunnel/config/config.h"
+#include "mptunnel/ports/bridge_log.h"
 #include "mptunnel/ports/name_watch.h"
 #include "mptunnel/ports/port_context.h"
+#include "mptunnel/ports/target_addresses.h"
 
 namespace mptunnel {
 
@@ -22,17 +26,25 @@ class Target {
   Target(const HostPort& address, Duration resolve_interval, const PortContext& context,
          OnReadable on_readable);
 
-  /// Looks the name up, and again every `resolve-interval`. If the address changes, all sockets move.
+  /// Looks the name up, and again every `resolve-interval`, and sooner while the target refuses or is silent.
+  /// If the address changes, all sockets move.
   void start() { names_.ask(); }
   /// A flow begins: its socket tries a source port derived from `hash`, the same after a restart.
   void open(FlowHandle handle, std::uint64_t hash);
   void close(FlowHandle handle) { flows_.erase(handle); }
+  /// Datagrams went to the target.
+  void on_sent() {
+    if (!addresses_.is_waiting()) start_waiting();
+  }
   /// Null if the target has no address yet, or the system no socket.
   DatagramSocket* socket(FlowHandle handle);
-  /// An errno that a send or receive met: a line is logged when the target begins to refuse.
+  /// An errno that a send or receive met: a line is logged when the target begins to refuse. No socket goes
+  /// before the loop's next turn.
   void on_error(int error);
   /// Something came from the target.
-  void on_answer();
+  void on_answer() {
+    if (addresses_.is_waiting()) end_waiting();
+  }
   [[nodiscard]] std::size_t flows() const { return flows_.size(); }
 
  private:
@@ -43,14 +55,30 @@ class Target {
   };
 
   void on_resolved(const ResolveResult& result);
+  void on_alarm();
+  void start_waiting();
+  void end_waiting();
+  /// The kernel has no way to the address in use.
+  void note_unreachable(int error);
+  void note_refused();
+  /// Sees to it that on_alarm() is called in time.
+  void watch();
+  void move(const TargetAddresses::Move& move);
+  void log_move(const TargetAddresses::Move& move);
   void connect(FlowHandle handle, Flow& flow);
+  [[nodiscard]] const Endpoint& remote() const { return addresses_.current(); }
 
   Duration resolve_interval_;
   const PortContext& context_;
   OnReadable on_readable_;
   NameWatch names_;
-  Endpoint remote_;
+  bool is_name_;  ///< and no address, of which nobody has to be asked
+  TargetAddresses addresses_;
+  std::unique_ptr<Alarm> alarm_;
   std::unordered_map<FlowHandle, Flow> flows_;
+  NewsThrottle moves_;
+  std::uint64_t moves_unsaid_ = 0;
+  bool said_move_ = false;  ///< and no answer came since
   std::string said_problem_;
   int said_error_ = 0;
   bool said_socket_error_ = false;

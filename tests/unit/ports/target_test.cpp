@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cerrno>
+
 #include "unit/ports/captured_log.h"
 #include "unit/ports/fake_ports.h"
 
@@ -83,7 +86,7 @@ TEST_F(TargetTest, AnotherAddressMovesAllFlows) {
   EXPECT_EQ(ports_.sockets.sockets.front()->remote().address_string(), "192.0.2.2");
 }
 
-TEST_F(TargetTest, RefusalIsToldOnceAndAsksForTheNameSooner) {
+TEST_F(TargetTest, RefusalIsToldOnceAndAsksForTheNameAfterASecond) {
   target_.start();
   ports_.answer({"192.0.2.1"}, 1194);
   lines_.take();
@@ -92,11 +95,93 @@ TEST_F(TargetTest, RefusalIsToldOnceAndAsksForTheNameSooner) {
   const std::string text = lines_.take();
   EXPECT_NE(text.find("refuses: nothing listens on 192.0.2.1:1194"), std::string::npos);
   EXPECT_EQ(text.find('\n'), text.size() - 1);
-  EXPECT_EQ(ports_.clock.to_next_alarm(), 30s);
+  ports_.clock.advance(1s - 1ns);
+  EXPECT_EQ(ports_.asked, 1);
+  ports_.clock.advance(1ns);
+  EXPECT_EQ(ports_.asked, 2);
   target_.on_answer();
-  EXPECT_EQ(lines_.take(), "info: target target.example:1194 answers\n");
+  EXPECT_EQ(lines_.take(), "info: target target.example:1194 answers from 192.0.2.1:1194\n");
   target_.on_answer();
   EXPECT_EQ(lines_.take(), "");
+}
+
+TEST_F(TargetTest, SilentNameIsAskedForAgainAndOpenFlowsMoveWithIt) {
+  target_.start();
+  ports_.answer({"192.0.2.1"}, 1194);
+  target_.open(kFlow, 1);
+  const std::uint16_t port = target_.socket(kFlow)->local_endpoint().port;
+  target_.on_sent();
+  target_.on_answer();
+  target_.on_sent();
+  ports_.clock.advance(3s);
+  ASSERT_EQ(ports_.asked, 2);
+  ports_.answer({"192.0.2.2"}, 1194);
+  EXPECT_EQ(ports_.sockets.sockets.front()->remote().address_string(), "192.0.2.2");
+  EXPECT_EQ(target_.socket(kFlow)->local_endpoint().port, port);
+}
+
+TEST_F(TargetTest, AddressIsAskedOfNobody) {
+  Target numeric({"192.0.2.1", 1194}, 5min, ports_.context, [](FlowHandle) {});
+  numeric.start();
+  ports_.answer({"192.0.2.1"}, 1194);
+  numeric.on_sent();
+  numeric.on_error(ECONNREFUSED);
+  ports_.clock.advance(60s);
+  EXPECT_EQ(ports_.asked, 1);
+}
+
+TEST_F(TargetTest, RefusalMovesAllFlowsToTheNextAddressInTheNextTurn) {
+  target_.start();
+  ports_.answer({"::1", "127.0.0.1"}, 1194);
+  target_.open(kFlow, 1);
+  target_.open(FlowHandle{8}, 2);
+  lines_.take();
+  DatagramSocket* socket = target_.socket(kFlow);
+  target_.on_sent();
+  target_.on_error(ECONNREFUSED);
+  EXPECT_EQ(target_.socket(kFlow), socket) << "whoever reads from it goes on";
+  ports_.clock.advance({});
+  for (const test::FakeSocket* each : ports_.sockets.sockets)
+    EXPECT_EQ(each->remote().to_string(), "127.0.0.1:1194");
+  EXPECT_EQ(ports_.sockets.sockets.size(), 2U);
+  EXPECT_EQ(
+      lines_.take(),
+      "warning: target target.example:1194: [::1]:1194 refuses: nothing listens there; 127.0.0.1:1194 is "
+      "tried\n");
+  target_.on_sent();
+  target_.on_answer();
+  EXPECT_EQ(lines_.take(), "info: target target.example:1194 answers from 127.0.0.1:1194\n");
+}
+
+TEST_F(TargetTest, AddressOfAFamilyThatTheHostHasNotIsPassedOver) {
+  ports_.sockets.open_error = [](const SocketRequest& request) {
+    return request.connect->family == Family::ipv6 ? ENETUNREACH : 0;
+  };
+  target_.start();
+  ports_.answer({"2001:db8::1", "192.0.2.1"}, 1194);
+  target_.open(kFlow, 1);
+  ports_.clock.advance({});
+  ASSERT_NE(target_.socket(kFlow), nullptr);
+  EXPECT_EQ(ports_.sockets.sockets.front()->remote().to_string(), "192.0.2.1:1194");
+}
+
+TEST_F(TargetTest, ChangesWithoutEndAreLoggedRarelyAndCounted) {
+  target_.start();
+  ports_.answer({"::1", "127.0.0.1"}, 1194);
+  target_.open(kFlow, 1);
+  lines_.take();
+  for (int second = 0; second < 600; ++second) {
+    target_.on_sent();
+    target_.on_error(ECONNREFUSED);
+    ports_.clock.advance(1s);
+    while (!ports_.questions.empty()) ports_.answer({"::1", "127.0.0.1"}, 1194);
+  }
+  const std::string text = lines_.take();
+  const auto lines = std::count(text.begin(), text.end(), '\n');
+  EXPECT_GE(lines, 12);
+  EXPECT_LE(lines, 55);
+  EXPECT_NE(text.find("further changes are logged at most every 30 s"), std::string::npos);
+  EXPECT_NE(text.find("changes before were not logged)"), std::string::npos);
 }
 
 }  // namespace
