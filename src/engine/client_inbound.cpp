@@ -123,9 +123,10 @@ void ClientInbound::deliver(const DatagramFrame& datagram, const Arrival& arriva
     return;
   }
   flow->last_used = arrival.now;
+  flow->note_to_client(1);
   state_.activity.note_delivery(arrival.now);
   ++datagrams_;
-  arrival.out.deliver(flow->source.handle, datagram.payload);
+  arrival.out.deliver(flow->handle, datagram.payload);
 }
 
 void ClientInbound::on_control(const Arrival& arrival) {

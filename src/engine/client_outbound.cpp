@@ -5,8 +5,8 @@ namespace {
 
 /// The server learns of a flow by the FLOW_OPEN that rides along until it is acknowledged.
 OutgoingFlow outgoing(const ClientFlow& flow) {
-  OutgoingFlow result{flow.source.handle, flow.id, std::nullopt};
-  if (!flow.opened) result.open = flow.source.hash;
+  OutgoingFlow result{flow.handle, flow.id, std::nullopt};
+  if (!flow.opened) result.open = flow.hash;
   return result;
 }
 
@@ -24,6 +24,7 @@ PathSet ClientOutbound::on_application(DatagramBatch batch, const FlowSource& so
     refuse(source, flow.error(), datagrams_in(batch), out, now);
     return {};
   }
+  (*flow)->note_to_server(datagrams_in(batch));
   const OutgoingFlow to = outgoing(**flow);
   PathSet looped;
   for_each_datagram(batch, [&](ConstBytes payload) {
@@ -62,10 +63,15 @@ void ClientOutbound::expire_flows(Output& out, TimePoint now) {
 }
 
 void ClientOutbound::end_flows(const std::vector<ClientFlows::Ended>& ended, Output& out, TimePoint now) {
+  for (const ClientFlows::Ended& flow : ended) out.flow_changes.push_back({flow.source, 0, false});
+  LinkEpoch* epoch = state_.link.current();
+  if (epoch == nullptr) return;
+  std::vector<Frame> frames;
   for (const ClientFlows::Ended& flow : ended) {
-    if (LinkEpoch* epoch = state_.link.current())
-      state_.sender.send_control(*epoch, {FlowCloseFrame{flow.id}}, state_.paths.carrying(now), out, now);
-    out.flow_changes.push_back({flow.source, 0, false});
+    frames.emplace_back(FlowCloseFrame{flow.id});
+    if (frames.size() < kMaxFramesOfPacket && &flow != &ended.back()) continue;
+    state_.sender.send_control(*epoch, frames, state_.paths.carrying(now), out, now);
+    frames.clear();
   }
 }
 

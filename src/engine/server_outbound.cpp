@@ -11,6 +11,7 @@ void ServerOutbound::on_target(FlowHandle flow, DatagramBatch batch, std::uint8_
   }
   ServerFlow& own = *session->flows.find(flow);
   own.last_used = session->last_moved = now;
+  own.note_to_client(datagrams_in(batch));
   const PathViews paths = session->views(now);
   const OutgoingFlow to{flow, own.id, std::nullopt};
   for_each_datagram(batch, [&](ConstBytes payload) {

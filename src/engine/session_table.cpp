@@ -221,9 +221,10 @@ tl::expected<ServerFlow*, Drop> SessionTable::open_flow(ServerSession& session, 
 
 tl::expected<void, Drop> SessionTable::make_room_for_flow(ServerSession& wants, Output& out, TimePoint now) {
   const KeyAccount& account = wants.account;
-  const bool may_have_few =
-      wants.flows.size() < limits_.guaranteed_flows() && has_room(account, wants.network);
-  if (!wants.is_settled && !may_have_few) return tl::unexpected(Drop::flow_limit);
+  const auto may_have_few = [&] {
+    return wants.flows.size() < limits_.guaranteed_flows() && has_room(account, wants.network);
+  };
+  if (!wants.is_settled && !may_have_few()) return tl::unexpected(Drop::flow_limit);
   ServerSession* holder = nullptr;
   if (!account.may_open_flow()) {
     holder = idle_holder_of(wants, now);
@@ -232,7 +233,7 @@ tl::expected<void, Drop> SessionTable::make_room_for_flow(ServerSession& wants, 
     holder = wants.is_settled ? holder_to_yield(wants, now) : nullptr;
     if (holder == nullptr) return tl::unexpected(Drop::flow_limit);
   }
-  if (holder != nullptr) close_flows({holder->flows.close_oldest()}, out);
+  if (holder != nullptr) close_flows({holder->flows.give_up(now)}, out);
   return {};
 }
 

@@ -1,9 +1,9 @@
 #include "mptunnel/session/flows.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "mptunnel/base/assert.h"
-#include "mptunnel/base/cursor.h"
 
 namespace mptunnel {
 
@@ -11,7 +11,8 @@ tl::expected<ClientFlow*, Drop> ClientFlows::use(const FlowSource& source, std::
                                                  TimePoint now) {
   const auto known = by_source_.find(source.handle);
   if (known != by_source_.end()) {
-    ClientFlow& flow = *by_id_[known->second.value];
+    ClientFlow& flow = known->second;
+    if (flow.is_doubted(now)) flow.opened = false;
     flow.last_used = now;
     return &flow;
   }
@@ -22,38 +23,45 @@ tl::expected<ClientFlow*, Drop> ClientFlows::use(const FlowSource& source, std::
     free_.insert(*id);
     return tl::unexpected(Drop::flow_limit);
   }
-  by_source_.emplace(source.handle, *id);
-  by_id_[id->value] = ClientFlow{*id, source, now, false};
-  return &*by_id_[id->value];
-}
-
-ClientFlow* ClientFlows::find(FlowId id) {
-  if (id.value >= by_id_.size() || !by_id_[id.value]) return nullptr;
-  return &*by_id_[id.value];
+  ClientFlow& flow = by_source_[source.handle];
+  flow.handle = source.handle;
+  flow.hash = source.hash;
+  flow.id = *id;
+  flow.last_used = now;
+  by_id_.set(*id, flow);
+  order_.add(flow);
+  return &flow;
 }
 
 ClientFlow* ClientFlows::find(FlowHandle source) {
   const auto found = by_source_.find(source);
-  return found == by_source_.end() ? nullptr : find(found->second);
+  return found == by_source_.end() ? nullptr : &found->second;
 }
 
 void ClientFlows::forget_opened() {
-  for (auto& flow : by_id_) {
-    if (flow) flow->opened = false;
+  for (auto& [source, flow] : by_source_) {
+    flow.opened = false;
+    flow.forget_counts();
   }
 }
 
 void ClientFlows::expire(std::vector<Ended>& ended, TimePoint now) {
-  for (const auto& flow : by_id_) {
-    if (flow && now - flow->last_used >= kFlowIdle) close(flow->id, ended, now);
+  std::vector<std::pair<FlowId, FlowHandle>> idle;
+  for (const auto& [source, flow] : by_source_) {
+    if (now - flow.last_used >= flow.life()) idle.emplace_back(flow.id, source);
   }
+  // In the order of ids: that of a hash table is nobody's.
+  std::sort(idle.begin(), idle.end());
+  for (const auto& [id, source] : idle) close(source, ended, now);
 }
 
-void ClientFlows::close(FlowId id, std::vector<Ended>& ended, TimePoint now) {
-  auto& flow = by_id_[id.value];
-  ended.push_back({id, flow->source.handle});
-  by_source_.erase(flow->source.handle);
-  flow.reset();
+void ClientFlows::close(FlowHandle source, std::vector<Ended>& ended, TimePoint now) {
+  const auto found = by_source_.find(source);
+  const FlowId id = found->second.id;
+  ended.push_back({id, source});
+  by_id_.erase(id);
+  order_.erase(found->second);
+  by_source_.erase(found);
   resting_.push_back({id, now + kFlowIdRest});
 }
 
@@ -63,18 +71,20 @@ std::optional<FlowId> ClientFlows::take_id(TimePoint now) {
     resting_.pop_front();
   }
   if (!free_.empty()) return free_.extract(free_.begin()).value();
-  if (by_id_.size() > kMaxVarint) return std::nullopt;
-  by_id_.emplace_back();
-  return FlowId{static_cast<std::uint16_t>(by_id_.size() - 1)};
+  if (next_id_ > kMaxFlowId) return std::nullopt;
+  return FlowId{next_id_++};
 }
 
 bool ClientFlows::make_room(std::vector<Ended>& ended, TimePoint now) {
-  const ClientFlow* oldest = nullptr;
-  for (const auto& flow : by_id_) {
-    if (flow && (oldest == nullptr || flow->last_used < oldest->last_used)) oldest = &*flow;
+  const FlowUse* goes = order_.evictable(now);
+  if (goes == nullptr) return false;
+  close(goes->handle, ended, now);
+  const std::size_t at_once = std::min(kFlowsGivenUpAtOnce, limit_ / 64);
+  for (std::size_t i = 1; i < at_once; ++i) {
+    goes = order_.evictable(now);
+    if (goes == nullptr || !goes->is_short()) break;
+    close(goes->handle, ended, now);
   }
-  if (oldest == nullptr || now - oldest->last_used < kFlowEvictableAfter) return false;
-  close(oldest->id, ended, now);
   return true;
 }
 
@@ -86,7 +96,7 @@ tl::expected<ServerFlows::Opened, Drop> ServerFlows::open(FlowId id, std::uint64
   const bool is_new = known == by_hash_.end();
   if (is_new && by_hash_.size() >= limit_) {
     if (!has_idle(now)) return tl::unexpected(Drop::flow_limit);
-    closed.push_back(close_oldest());
+    closed.push_back(give_up(now));
   }
   ServerFlow& flow = is_new ? by_hash_[hash] : known->second;
   if (is_new) {
@@ -98,6 +108,7 @@ tl::expected<ServerFlows::Opened, Drop> ServerFlows::open(FlowId id, std::uint64
   by_id_.set(id, flow);
   flow.id = id;
   flow.last_used = now;
+  if (is_new) order_.add(flow);
   return Opened{&flow, is_new};
 }
 
@@ -117,6 +128,7 @@ std::optional<FlowHandle> ServerFlows::close(FlowId id) {
 void ServerFlows::erase(std::uint64_t hash) {
   const auto found = by_hash_.find(hash);
   if (found->second.id) by_id_.erase(*found->second.id);
+  order_.erase(found->second);
   by_handle_.erase(found->second.handle);
   by_hash_.erase(found);
 }
@@ -124,7 +136,7 @@ void ServerFlows::erase(std::uint64_t hash) {
 void ServerFlows::expire(std::vector<FlowHandle>& closed, TimePoint now) {
   std::vector<std::uint64_t> idle;
   for (const auto& [hash, flow] : by_hash_) {
-    if (now - flow.last_used < kServerFlowIdle) continue;
+    if (now - flow.last_used < flow.life() + kServerFlowGrace) continue;
     idle.push_back(hash);
     closed.push_back(flow.handle);
   }
@@ -141,30 +153,18 @@ void ServerFlows::forget_ids() {
 
 void ServerFlows::close_all(std::vector<FlowHandle>& closed) {
   for (const auto& [hash, flow] : by_hash_) closed.push_back(flow.handle);
+  order_.clear();
   by_hash_.clear();
   by_handle_.clear();
   by_id_.clear();
 }
 
-const ServerFlow& ServerFlows::oldest() const {
-  return std::min_element(
-             by_hash_.begin(), by_hash_.end(),
-             [](const auto& a, const auto& b) { return a.second.last_used < b.second.last_used; })
-      ->second;
-}
-
-bool ServerFlows::has_idle(TimePoint now) {
-  // A flow is used or goes, or a new one comes: none of these makes the oldest older.
-  if (by_hash_.empty() || now < none_idle_before_) return false;
-  none_idle_before_ = oldest().last_used + kFlowEvictableAfter;
-  return now >= none_idle_before_;
-}
-
-FlowHandle ServerFlows::close_oldest() {
-  MPT_ASSERT(!by_hash_.empty());
-  const ServerFlow& flow = oldest();
-  const FlowHandle handle = flow.handle;
-  erase(flow.hash);
+FlowHandle ServerFlows::give_up(TimePoint now) {
+  const FlowUse* idle = order_.evictable(now);
+  const FlowUse* goes = idle != nullptr ? idle : order_.oldest();
+  MPT_ASSERT(goes != nullptr);
+  const FlowHandle handle = goes->handle;
+  erase(by_handle_.at(handle));
   return handle;
 }
 

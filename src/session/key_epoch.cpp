@@ -19,12 +19,12 @@ constexpr std::uint64_t blocks_of(std::size_t bytes) {
 std::uint64_t clear_check(const SipHashKey& key, ConstBytes header, ConstBytes frames, std::size_t size) {
   // The number and the flow decide where a payload goes and whether it is a copy: nobody without the key may
   // choose them.
-  std::array<std::uint8_t, kHeaderBytes + 1 + 2 + 4> bytes{};
+  std::array<std::uint8_t, kHeaderBytes + 1 + 4 + 4> bytes{};
   ByteReader reader(frames);
   ByteWriter writer(bytes);
   writer.bytes(header);
   writer.u8(reader.u8().value_or(0));
-  writer.u16(reader.varint().value_or(0));
+  writer.u32(reader.wide_varint().value_or(0));
   writer.u32(static_cast<std::uint32_t>(size));
   return siphash(key, bytes);
 }
@@ -34,8 +34,8 @@ bool is_shortest_prefix(ConstBytes frames) {
   ByteReader reader(frames);
   if (!reader.u8()) return false;
   const std::size_t before = reader.rest().size();
-  const auto flow = reader.varint();
-  return flow && before - reader.rest().size() == varint_bytes(*flow);
+  const auto flow = reader.wide_varint();
+  return flow && before - reader.rest().size() == wide_varint_bytes(*flow);
 }
 
 }  // namespace

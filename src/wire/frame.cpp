@@ -27,7 +27,7 @@ class FieldReader {
   std::uint32_t u32() { return take(reader_.u32()); }
   std::uint64_t u64() { return take(reader_.u64()); }
   std::uint16_t varint() { return take(reader_.varint()); }
-  FlowId flow() { return FlowId{varint()}; }
+  FlowId flow() { return FlowId{take(reader_.wide_varint())}; }
   ConstBytes bytes(std::size_t count) { return take(reader_.bytes(count)); }
 
   [[nodiscard]] bool complete() const { return complete_; }
@@ -129,7 +129,8 @@ void write_type(FrameType type, ByteWriter& out) {
 
 void write_flow(FrameType type, FlowId flow, ByteWriter& out) {
   write_type(type, out);
-  out.varint(flow.value);
+  MPT_ASSERT(flow.value <= kMaxFlowId);
+  out.wide_varint(flow.value);
 }
 
 void write_report(FrameType type, const PathReport& report, ByteWriter& out) {
@@ -217,6 +218,22 @@ const char* name_of(CloseReason reason) {
   return "unknown reason";
 }
 
+namespace {
+
+bool is_possible_flow(const Frame& frame) {
+  return std::visit(
+      [](const auto& kind) {
+        if constexpr (requires { kind.flow; }) {
+          return kind.flow.value <= kMaxFlowId;
+        } else {
+          return true;
+        }
+      },
+      frame);
+}
+
+}  // namespace
+
 std::optional<Frame> FrameReader::next() {
   std::optional<std::uint8_t> type;
   do {
@@ -226,6 +243,7 @@ std::optional<Frame> FrameReader::next() {
   FieldReader fields(reader_);
   const Frame frame = read_frame(static_cast<FrameType>(*type), fields, reader_, error_);
   if (error_ == FrameError::none && !fields.complete()) error_ = FrameError::truncated;
+  if (error_ == FrameError::none && !is_possible_flow(frame)) error_ = FrameError::invalid;
   if (error_ != FrameError::none) return std::nullopt;
   return frame;
 }

@@ -59,7 +59,10 @@ Packet frame_bytes(const std::vector<Frame>& frames) {
 
 Frame some_frame(Input& input) {
   const std::uint8_t type = input.u8();
-  const auto flow = [&] { return FlowId{static_cast<std::uint16_t>(input.below(8))}; };
+  const auto flow = [&] {
+    const auto id = static_cast<std::uint32_t>(input.below(8));
+    return FlowId{id == 7 ? kMaxFlowId : id};
+  };
   const auto path = [&] { return PathId{static_cast<std::uint8_t>(input.below(kMaxPaths))}; };
   switch (type % 14U) {
     case 0:

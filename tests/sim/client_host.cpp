@@ -91,8 +91,11 @@ void ClientHost::pretend_sealed(std::uint32_t packets, std::uint64_t blocks) {
 }
 
 Application& ClientHost::add_application(const TrafficOptions& traffic) {
-  const auto port = static_cast<std::uint16_t>(kFirstApplicationPort + applications_.size());
-  const Endpoint endpoint = make_endpoint(0x7f000001U + (static_cast<std::uint32_t>(number_) << 8U), port);
+  // Ports would run out: each 4096 applications share an address.
+  const auto count = static_cast<std::uint32_t>(applications_.size());
+  const auto port = static_cast<std::uint16_t>(kFirstApplicationPort + count % 4096);
+  const Endpoint endpoint =
+      make_endpoint(0x7f000001U + (static_cast<std::uint32_t>(number_) << 8U) + (count / 4096 << 16U), port);
   Application& application =
       traffic_.add(*this, endpoint, derive_flow_hash(options_.identity, endpoint), traffic);
   applications_.push_back(&application);

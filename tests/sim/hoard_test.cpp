@@ -153,7 +153,7 @@ TEST_F(Hoard, FlowIdsTakeRoomByTheFlowAndNotByTheId) {
   for (ClientHost* hoarder : hoarders_) {
     std::array<std::uint8_t, 16> head{};
     ByteWriter writer(head);
-    encode_frame(FlowOpenFrame{FlowId{kMaxVarint}, 1}, writer);
+    encode_frame(FlowOpenFrame{FlowId{kMaxFlowId}, 1}, writer);
     inject(*hoarder, PacketType::control, ConstBytes(head).first(writer.written()));
   }
   bench_.run(1s);
@@ -161,7 +161,7 @@ TEST_F(Hoard, FlowIdsTakeRoomByTheFlowAndNotByTheId) {
   std::size_t opened = 0;
   for (const auto& [handle, session] : bench_.server().engine().state().table.all()) {
     bytes += session->flows.ids().bytes();
-    opened += session->flows.ids().find(FlowId{kMaxVarint}) != nullptr ? 1 : 0;
+    opened += session->flows.ids().find(FlowId{kMaxFlowId}) != nullptr ? 1 : 0;
   }
   EXPECT_EQ(opened, kHoarders);
   EXPECT_LE(bytes, (kHoarders + 1) * 3072);

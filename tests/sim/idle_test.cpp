@@ -73,7 +73,7 @@ TEST(Idle, FlowsEndAfterFiveMinutes) {
   for (int i = 0; i < 5; ++i) bench.client.add_application({});
   bench.begin();
   for (const auto& application : bench.world.traffic().applications())
-    bench.world.traffic().send(*application, 1, 50);
+    bench.world.traffic().send(*application, kShortFlowDatagrams + 1, 50);
   bench.run(295s);
   EXPECT_EQ(bench.server().engine().state().table.flows(), 6U);
   bench.run(10s);

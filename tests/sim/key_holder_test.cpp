@@ -271,7 +271,7 @@ INSTANTIATE_TEST_SUITE_P(
         HolderRow{"FullControl", 5, Drop::unexpected_frame, 500'000, send_full_control},
         HolderRow{"MtuProbes", 10, Drop::path_limit, 90'000, send_mtu_probe},
         HolderRow{"PingsFromEverywhere", 5, Drop::copy, 0, send_wandering_ping},
-        HolderRow{"FlowOpenChurn", 5, Drop::flow_rate, 40'000, send_flow_open},
+        HolderRow{"FlowOpenChurn", 5, Drop::flow_rate, 20'000, send_flow_open},
         HolderRow{"FlowsWithoutEnd", 5, Drop::flow_limit, 4'000, keep_flows_open},
         HolderRow{"HandshakesInside", 2, Drop::handshake_rate, 19'000, send_handshake_inside},
         HolderRow{"HandshakesOutside", 2, Drop::handshake_unproved, 19'000, send_handshake_outside},

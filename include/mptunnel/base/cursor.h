@@ -18,6 +18,14 @@ constexpr std::size_t varint_bytes(std::uint16_t value) {
   return value < 64 ? 1 : 2;
 }
 
+/// Largest value of one that may be wide: the 4-byte form as well.
+inline constexpr std::uint32_t kMaxWideVarint = (std::uint32_t{1} << 30U) - 1;
+
+/// Bytes that `value` takes as a wide one: 1, 2 or 4.
+constexpr std::size_t wide_varint_bytes(std::uint32_t value) {
+  return value > kMaxVarint ? 4 : varint_bytes(static_cast<std::uint16_t>(value));
+}
+
 /// Reads fields from the front of a span. Each read returns nullopt, and stays where it is, if too few
 /// bytes are left.
 class ByteReader {
@@ -42,6 +50,14 @@ class ByteReader {
     const auto value = u16();
     if (!value) return std::nullopt;
     return static_cast<std::uint16_t>(*value & kMaxVarint);
+  }
+
+  /// The same, or of 4 bytes; the 8-byte form is refused.
+  std::optional<std::uint32_t> wide_varint() {
+    if (rest_.empty() || rest_.front() >> 6U != 2) return varint();
+    const auto value = u32();
+    if (!value) return std::nullopt;
+    return *value & kMaxWideVarint;
   }
 
   /// The next `count` bytes, as a view into the span.
@@ -88,6 +104,15 @@ class ByteWriter {
       u8(static_cast<std::uint8_t>(value));
     } else {
       u16(static_cast<std::uint16_t>(value | 0x4000U));
+    }
+  }
+
+  void wide_varint(std::uint32_t value) {
+    MPT_ASSERT(value <= kMaxWideVarint);
+    if (value <= kMaxVarint) {
+      varint(static_cast<std::uint16_t>(value));
+    } else {
+      u32(value | 0x80000000U);
     }
   }
 

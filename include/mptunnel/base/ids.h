@@ -21,8 +21,8 @@ using PacketNumber = Id<struct PacketNumberTag, std::uint32_t>;
 using SessionIndex = Id<struct SessionIndexTag, std::uint32_t>;
 /// A path of one session, below kMaxPaths; chosen by the client.
 using PathId = Id<struct PathIdTag, std::uint8_t>;
-/// A flow of one session, as it stands in a packet, below 16384; chosen by the client.
-using FlowId = Id<struct FlowIdTag, std::uint16_t>;
+/// A flow of one session, as it stands in a packet, at most kMaxFlowId; chosen by the client.
+using FlowId = Id<struct FlowIdTag, std::uint32_t>;
 /// A flow as the engine and its program name it, unique in one process for as long as the flow lives.
 using FlowHandle = Id<struct FlowHandleTag, std::uint32_t>;
 /// A session as the engine and its program name it, unique in one process for as long as the session lives.

@@ -13,6 +13,7 @@
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/time.h"
 #include "mptunnel/session/flow_id_table.h"
+#include "mptunnel/session/flow_use.h"
 #include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
@@ -27,10 +28,10 @@ struct FlowSource {
   std::uint64_t hash = 0;
 };
 
-struct ClientFlow {
+/// Its handle is that of its source.
+struct ClientFlow : FlowUse {
   FlowId id;
-  FlowSource source;
-  TimePoint last_used;
+  std::uint64_t hash = 0;
   bool opened = false;  ///< the server acknowledged FLOW_OPEN
 };
 
@@ -42,15 +43,16 @@ class ClientFlows {
     FlowId id;
     FlowHandle source;
   };
-  /// The flow of this source, made if there is none. If the table is full, the flow that was idle for longest
-  /// makes room, if that was long enough; it is appended to `ended`. Error: flow_limit.
+  /// The flow of this source, made if there is none; a datagram of it goes to the server now. If the table is
+  /// full, the flows that FlowOrder::evictable() names make room, and are appended to `ended`. Error:
+  /// flow_limit.
   tl::expected<ClientFlow*, Drop> use(const FlowSource& source, std::vector<Ended>& ended, TimePoint now);
   /// Null if the id, or handle, names no flow.
-  ClientFlow* find(FlowId id);
+  ClientFlow* find(FlowId id) { return by_id_.find(id); }
   ClientFlow* find(FlowHandle source);
   /// A new session knows none of them: FLOW_OPEN rides along again.
   void forget_opened();
-  /// Closes what was idle for kFlowIdle, and appends it to `ended`.
+  /// Closes what was idle for FlowUse::life(), and appends it to `ended`.
   void expire(std::vector<Ended>& ended, TimePoint now);
   [[nodiscard]] std::size_t size() const { return by_source_.size(); }
 
@@ -60,22 +62,22 @@ class ClientFlows {
     TimePoint until;
   };
 
-  void close(FlowId id, std::vector<Ended>& ended, TimePoint now);
+  void close(FlowHandle source, std::vector<Ended>& ended, TimePoint now);
   std::optional<FlowId> take_id(TimePoint now);
   bool make_room(std::vector<Ended>& ended, TimePoint now);
 
   std::size_t limit_;
-  std::unordered_map<FlowHandle, FlowId> by_source_;
-  std::vector<std::optional<ClientFlow>> by_id_;
+  std::unordered_map<FlowHandle, ClientFlow> by_source_;
+  FlowIdTable<ClientFlow> by_id_;  ///< into by_source_, whose elements stay where they are
+  FlowOrder order_;                ///< the same
+  std::uint32_t next_id_ = 0;      ///< none from it on was given out yet
   std::set<FlowId> free_;
   std::deque<Resting> resting_;
 };
 
-struct ServerFlow {
-  FlowHandle handle;
+struct ServerFlow : FlowUse {
   std::uint64_t hash = 0;
-  std::optional<FlowId> id;  ///< nullopt after a take-over, until the new process opens it
-  TimePoint last_used;
+  std::optional<FlowId> id;               ///< nullopt after a take-over, until the new process opens it
   std::optional<TimePoint> acknowledged;  ///< when FLOW_OPENED was last sent
 };
 
@@ -96,29 +98,29 @@ class ServerFlows {
   [[nodiscard]] bool knows(std::uint64_t hash) const { return by_hash_.contains(hash); }
   /// Forgets the flow; returns its handle.
   std::optional<FlowHandle> close(FlowId id);
-  /// Whether a flow was silent for kFlowEvictableAfter. Costs a look at all flows only if one may have been.
-  bool has_idle(TimePoint now);
-  /// Forgets the flow that was used the longest ago; returns its handle. There is one.
-  FlowHandle close_oldest();
-  /// Closes what was idle for longer than a client's flow lives; the handles are appended to `closed`.
+  /// Whether a flow may go for a new one: see FlowOrder::evictable().
+  bool has_idle(TimePoint now) { return order_.evictable(now) != nullptr; }
+  /// Forgets the flow that may go, or else the one that was used the longest ago; returns its handle. There
+  /// is one.
+  FlowHandle give_up(TimePoint now);
+  /// Closes what was idle for kServerFlowGrace longer than a client's flow lives; the handles are appended to
+  /// `closed`.
   void expire(std::vector<FlowHandle>& closed, TimePoint now);
   /// Another process speaks now: its ids mean nothing yet.
   void forget_ids();
   /// All handles, appended to `closed`; then it is empty.
   void close_all(std::vector<FlowHandle>& closed);
   [[nodiscard]] std::size_t size() const { return by_hash_.size(); }
-  [[nodiscard]] const FlowIdTable& ids() const { return by_id_; }
+  [[nodiscard]] const FlowIdTable<ServerFlow>& ids() const { return by_id_; }
 
  private:
   void erase(std::uint64_t hash);
-  /// There is a flow.
-  [[nodiscard]] const ServerFlow& oldest() const;
 
   std::size_t limit_;
-  TimePoint none_idle_before_{};  ///< no flow can have been silent for kFlowEvictableAfter earlier
   std::unordered_map<std::uint64_t, ServerFlow> by_hash_;
   std::unordered_map<FlowHandle, std::uint64_t> by_handle_;
-  FlowIdTable by_id_;  ///< into by_hash_, whose elements stay where they are
+  FlowIdTable<ServerFlow> by_id_;  ///< into by_hash_, whose elements stay where they are
+  FlowOrder order_;                ///< the same
 };
 
 }  // namespace mptunnel

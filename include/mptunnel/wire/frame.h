@@ -1,11 +1,11 @@
 // The frames inside DATA and CONTROL packets: their layouts, not what they cause.
 //
 //     0x00 PADDING        |
-//     0x01 DATAGRAM       | flow v | payload to the end of the packet
-//     0x02 DATAGRAM_LEN   | flow v | length v | payload
-//     0x03 FLOW_OPEN      | flow v | hash 8 |
-//     0x04 FLOW_OPENED    | flow v |
-//     0x05 FLOW_CLOSE     | flow v |
+//     0x01 DATAGRAM       | flow w | payload to the end of the packet
+//     0x02 DATAGRAM_LEN   | flow w | length v | payload
+//     0x03 FLOW_OPEN      | flow w | hash 8 |
+//     0x04 FLOW_OPENED    | flow w |
+//     0x05 FLOW_CLOSE     | flow w |
 //     0x06 PING           | report 58, see path_report.h |
 //     0x07 PONG           | report 58 |
 //     0x08 CHALLENGE      | token 8 |
@@ -19,7 +19,8 @@
 //     0x15 MTU_SEEN       | path 1 | size 2 |
 //     0x16 HANDSHAKE      | length v | HANDSHAKE 1 or 2, see handshake.h |
 //
-// "v" is a variable-length integer of 1 or 2 bytes (RFC 9000, section 16), a number its size in bytes.
+// "v" is a variable-length integer of 1 or 2 bytes (RFC 9000, section 16), "w" one of 1, 2 or 4, a number its
+// size in bytes.
 #pragma once
 
 #include <array>
@@ -30,6 +31,7 @@
 #include "mptunnel/base/cursor.h"
 #include "mptunnel/base/ids.h"
 #include "mptunnel/wire/close_reason.h"
+#include "mptunnel/wire/flow_limits.h"
 #include "mptunnel/wire/header.h"
 #include "mptunnel/wire/path_report.h"
 
@@ -174,14 +176,14 @@ class FrameReader {
 inline std::optional<DatagramFrame> whole_datagram(ConstBytes frames) {
   ByteReader reader(frames);
   if (reader.u8() != static_cast<std::uint8_t>(FrameType::datagram)) return std::nullopt;
-  const auto flow = reader.varint();
-  if (!flow) return std::nullopt;
+  const auto flow = reader.wide_varint();
+  if (!flow || *flow > kMaxFlowId) return std::nullopt;
   return DatagramFrame{FlowId{*flow}, reader.rest()};
 }
 
-/// Bytes in front of the payload of a DATAGRAM frame: 2 while the flow id is below 64, else 3.
+/// Bytes in front of the payload of a DATAGRAM frame: 2 while the flow id is below 64, 3 below 16384, else 5.
 constexpr std::size_t datagram_prefix_bytes(FlowId flow) {
-  return 1 + varint_bytes(flow.value);
+  return 1 + wide_varint_bytes(flow.value);
 }
 
 /// Writes all of a FRAGMENT frame but its bytes, which follow to the end of the packet.

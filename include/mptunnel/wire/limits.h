@@ -1,5 +1,5 @@
 // Every limit of the protocol: sizes, counts and times that both ends hold each other to, or that a document
-// names. Those of sizes and paths have files of their own; include this one.
+// names. Those of sizes, paths and flows have files of their own; include this one.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +7,7 @@
 
 #include "mptunnel/base/path_set.h"
 #include "mptunnel/base/time.h"
+#include "mptunnel/wire/flow_limits.h"
 #include "mptunnel/wire/path_limits.h"
 #include "mptunnel/wire/size_limits.h"
 
@@ -67,27 +68,6 @@ inline constexpr std::size_t kReceivedBytesOfAll = std::size_t{64} << 20U;
 inline constexpr std::size_t kReceivedBlockBytes = 128;
 /// How far a clear packet's number may be from the last one that a sealed packet announced.
 inline constexpr std::uint32_t kClearNumberReach = std::uint32_t{1} << 20U;
-
-// Flows.
-
-inline constexpr std::size_t kMaxFlows = 4096;  ///< of one session
-inline constexpr Duration kFlowIdle = 5min;
-/// The server's flows: the client ends them, the server only cleans up behind one that could not say so.
-inline constexpr Duration kServerFlowIdle = kFlowIdle + 30s;
-/// A flow that was silent for this long is given up for a new one; one in use only by a server, and only by
-/// the session that has far more than the one that asks.
-inline constexpr Duration kFlowEvictableAfter = 10s;
-inline constexpr Duration kFlowIdRest = 60s;  ///< before an id names another flow
-/// Half an equal share of a server's flows is guaranteed to each session, and at least so many: see
-/// SessionTable::open_flow().
-inline constexpr std::size_t kMinGuaranteedFlows = 4;
-/// New flows of one session. After a restart of the server a client opens all of its flows again, each with
-/// its next datagram: 4096 of them in 8 s.
-inline constexpr double kFlowsOpenedPerSecond = 400;
-inline constexpr double kFlowsOpenedBurst = 1024;
-/// FLOW_OPEN rides along with every datagram until it is acknowledged: one FLOW_OPENED in this time is
-/// enough.
-inline constexpr Duration kOpenedRepeat = 10ms;
 
 // Sessions.
 

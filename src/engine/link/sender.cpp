@@ -35,7 +35,7 @@ void Sender::seal(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dsc
     return;
   }
   KeyEpoch& keys = link_.current()->keys();
-  std::array<std::uint8_t, 16> head{};
+  std::array<std::uint8_t, 20> head{};
   ByteWriter writer(head);
   if (flow.open) encode_frame(FlowOpenFrame{*flow.id, *flow.open}, writer);
   encode_datagram_prefix(*flow.id, writer);

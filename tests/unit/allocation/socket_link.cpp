@@ -61,6 +61,9 @@ bool SocketLink::start() {
     application_sends(i, 1);
     if (!carry()) return false;
     applications_[i].from_target = last_at_target_;
+    // So many that the flow is not opened again after a pause.
+    application_sends(i, kFlowDoubtedDatagrams);
+    if (!carry()) return false;
   }
   // The rest of the handshake, and the paths' proofs at the server.
   advance(1s);

@@ -63,6 +63,10 @@ class SteadyPath : public testing::TestWithParam<PathRow> {
     tunnel.start();
     for (std::size_t flow = 0; flow < row.flows; ++flow) tunnel.application_sends(port(flow), "open");
     ASSERT_EQ(tunnel.at_target.size(), row.flows);
+    // So many that none is opened again after a pause.
+    for (std::size_t flow = 0; flow < row.flows; ++flow) {
+      for (unsigned i = 0; i < kFlowDoubtedDatagrams; ++i) tunnel.application_sends(port(flow), "more");
+    }
     MemoryLink link(tunnel, lossy);
     run(tunnel, link, kWarmUp);
     link.spent = {};

@@ -90,6 +90,43 @@ TEST(ByteReader, ReadsVariableLengthIntegers) {
   }
 }
 
+TEST(ByteReader, ReadsWideVariableLengthIntegers) {
+  struct Row {
+    const char* name;
+    Octets bytes;
+    std::optional<std::uint32_t> value;
+    std::size_t left;
+  };
+  const std::array<Row, 9> rows{{
+      {"nothing", {}, std::nullopt, 0},
+      {"largest of one byte", {0x3f, 0xff}, 63, 1},
+      {"largest of two bytes", {0x7f, 0xff, 0x01}, 16383, 1},
+      {"smallest of four bytes", {0x80, 0x00, 0x40, 0x00}, 16384, 0},
+      {"four bytes where one would do", {0x80, 0x00, 0x00, 0x05}, 5, 0},
+      {"RFC 9000, appendix A.1", {0x9d, 0x7f, 0x3e, 0x7d}, 494878333, 0},
+      {"largest of four bytes", {0xbf, 0xff, 0xff, 0xff, 0x01}, kMaxWideVarint, 1},
+      {"three of four bytes", {0x80, 0x00, 0x40}, std::nullopt, 3},
+      {"form of eight bytes", {0xc2, 0x19, 0x7c, 0x5e, 0xff, 0x14, 0xe8, 0x8c}, std::nullopt, 8},
+  }};
+  for (const Row& row : rows) {
+    ByteReader reader(row.bytes);
+    EXPECT_EQ(reader.wide_varint(), row.value) << row.name;
+    EXPECT_EQ(reader.rest().size(), row.left) << row.name;
+  }
+}
+
+TEST(ByteWriter, WritesWideVariableLengthIntegersAsTheyAreRead) {
+  for (const std::uint32_t value : {0U, 63U, 64U, 16383U, 16384U, 262143U, 262144U, kMaxWideVarint}) {
+    std::array<std::uint8_t, 4> bytes{};
+    ByteWriter writer(bytes);
+    writer.wide_varint(value);
+    EXPECT_EQ(writer.written(), wide_varint_bytes(value)) << value;
+    ByteReader reader(ConstBytes(bytes).first(writer.written()));
+    EXPECT_EQ(reader.wide_varint(), value);
+    EXPECT_TRUE(reader.empty()) << value;
+  }
+}
+
 TEST(ByteWriter, WritesBigEndianFieldsOneAfterTheOther) {
   Octets bytes(25, 0xee);
   ByteWriter writer(bytes);
@@ -133,6 +170,7 @@ TEST(ByteWriterDeathTest, WritingPastTheEndIsABug) {
 TEST(ByteWriterDeathTest, ANumberThatDoesNotFitIsABug) {
   Octets bytes(8);
   EXPECT_DEATH(ByteWriter(bytes).varint(kMaxVarint + 1), "assertion");
+  EXPECT_DEATH(ByteWriter(bytes).wide_varint(kMaxWideVarint + 1), "assertion");
   EXPECT_DEATH(ByteWriter(bytes).u24(0x1000000), "assertion");
 }
 

@@ -285,7 +285,7 @@ TEST(ClientEngine, FlowThatTheServerForgotIsOpenedAgain) {
   tunnel.application_sends(1, "x");
   tunnel.application_sends(1, "x");
   tunnel.to_server(tunnel.seal_as_client(PacketType::control, frame_bytes({FlowCloseFrame{FlowId{0}}})));
-  tunnel.advance(1s);
+  tunnel.advance(kFlowDoubtedAfter - 100ms);
   tunnel.application_sends(1, "lost");
   tunnel.application_sends(1, "arrives");
   EXPECT_EQ(tunnel.at_target.back().payload, "arrives");

@@ -168,8 +168,10 @@ const ExitRow kDatagrams[] = {
      false, with_keyring},
     {"FlowsOpenedTooFastAtServer", Drop::flow_rate, End::server,
      [](auto& t) {
-       for (std::uint16_t id = 1; id <= kFlowsOpenedBurst + 1; ++id)
+       for (std::uint32_t id = 1; id <= kFlowsOpenedBurst + 1; ++id) {
          t.to_server(data_to_server(t, frame_bytes({FlowOpenFrame{FlowId{id}, id}})));
+         t.to_server(control_to_server(t, frame_bytes({FlowCloseFrame{FlowId{id}}})));
+       }
      }},
     {"NoRoomForAFlowAtServerInTheClear", Drop::flow_limit, End::server,
      [](auto& t) { t.application_sends(2, "x"); }, false,
@@ -240,6 +242,8 @@ const ExitRow kDatagrams[] = {
      }},
     {"ToAClientThatIsSilent", Drop::no_path, End::server,
      [](auto& t) {
+       // No short flow, which would end before.
+       for (unsigned i = 0; i <= kShortFlowDatagrams; ++i) t.target_sends(t.flow, "x");
        t.arrives = [](const Wire& wire) { return !wire.to_server; };
        t.advance(kDormantAfter + kServerTick);
        t.count_from_here();

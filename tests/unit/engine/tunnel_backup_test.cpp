@@ -205,6 +205,7 @@ TEST(TunnelBackup, TargetIsHeardForAsLongAsTheClientMayKeepStill) {
   slow.keepalive = 60s;
   PathTunnel tunnel(with({slow, slow}));
   tunnel.open_flow();
+  tunnel.move_data(100ms);
   for (int i = 0; i < 4; ++i) {
     tunnel.forget();
     tunnel.advance(55s);

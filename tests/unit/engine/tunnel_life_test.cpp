@@ -21,6 +21,12 @@ class TunnelLife : public testing::Test {
     tunnel_.application_sends(1, "first");
     tunnel_.application_sends(1, "second");
     flow_ = tunnel_.at_target.at(0).flow;
+    // A flow that lives for minutes, and that the server forgets no sooner than the client.
+    for (unsigned i = 0; i < kFlowDoubtedDatagrams; ++i) {
+      tunnel_.application_sends(1, "x");
+      tunnel_.target_sends(flow_, "y");
+    }
+    tunnel_.at_application.clear();
     tunnel_.at_target.clear();
     tunnel_.client_events.clear();
     tunnel_.server_events.clear();

@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <map>
 
-#include "mptunnel/base/cursor.h"
 #include "mptunnel/session/flows.h"
 #include "support/test_random.h"
 
@@ -15,12 +15,12 @@ TEST(FlowIdTable, AgreesWithAMap) {
   test::TestRandom random(3);
   std::vector<ServerFlow> flows(50);
   for (int round = 0; round < 20; ++round) {
-    FlowIdTable table;
-    std::map<std::uint16_t, ServerFlow*> model;
+    FlowIdTable<ServerFlow> table;
+    std::map<std::uint32_t, ServerFlow*> model;
     for (int step = 0; step < 2000; ++step) {
-      // Neighbours, and those at the ends of a chunk, in the lowest ids and the highest.
-      const auto id = static_cast<std::uint16_t>(random.below(2) == 0 ? random.below(200)
-                                                                      : kMaxVarint - random.below(200));
+      // Neighbours, and those at the ends of a leaf and of a branch, in the lowest ids and the highest.
+      const std::array<std::uint32_t, 3> starts{0, 4000, kMaxFlowId - 199};
+      const std::uint32_t id = starts.at(random.below(3)) + static_cast<std::uint32_t>(random.below(200));
       if (random.below(2) == 0) {
         ServerFlow& flow = flows[random.below(flows.size())];
         table.set(FlowId{id}, flow);
@@ -32,21 +32,21 @@ TEST(FlowIdTable, AgreesWithAMap) {
       const auto found = model.find(id);
       ASSERT_EQ(table.find(FlowId{id}), found == model.end() ? nullptr : found->second);
     }
-    for (std::uint16_t id = 0; id <= kMaxVarint; ++id) {
+    for (std::uint32_t id = 0; id <= kMaxFlowId; ++id) {
       const auto found = model.find(id);
       ASSERT_EQ(table.find(FlowId{id}), found == model.end() ? nullptr : found->second) << id;
     }
     for (const auto& [id, flow] : model) table.erase(FlowId{id});
-    EXPECT_LE(table.bytes(), 4096U) << "no chunk is left";
+    EXPECT_LE(table.bytes(), 4096U) << "no leaf is left";
   }
 }
 
 TEST(FlowIdTable, KnowsNothingOnceCleared) {
-  FlowIdTable table;
+  FlowIdTable<ServerFlow> table;
   ServerFlow flow;
-  table.set(FlowId{kMaxVarint}, flow);
+  table.set(FlowId{kMaxFlowId}, flow);
   table.clear();
-  EXPECT_EQ(table.find(FlowId{kMaxVarint}), nullptr);
+  EXPECT_EQ(table.find(FlowId{kMaxFlowId}), nullptr);
   EXPECT_EQ(table.find(FlowId{0}), nullptr);
   table.set(FlowId{0}, flow);
   EXPECT_EQ(table.find(FlowId{0}), &flow);

@@ -83,7 +83,8 @@ TEST_P(KeyEpochClearFlow, EveryOtherLengthIsRefused) {
   EXPECT_EQ(test::open(pair.server, genuine), test::frames_of("payload", flow));
 }
 
-INSTANTIATE_TEST_SUITE_P(Flows, KeyEpochClearFlow, testing::Values(0, 1, 5, 63, 64, 65, 4095, 16383),
+INSTANTIATE_TEST_SUITE_P(Flows, KeyEpochClearFlow,
+                         testing::Values(0, 1, 5, 63, 64, 65, 4095, 16383, 16384, 262143),
                          testing::PrintToStringParamName());
 
 TEST_F(KeyEpochClear, FlippedPayloadPasses) {
@@ -139,11 +140,11 @@ TEST_F(KeyEpochClear, OneSeenPacketForgesNoOther) {
 
 TEST_F(KeyEpochClear, CheckIsTheDocumentedOne) {
   const Packet packet = clear_packet(pair_.client, 10, FlowId{300}, "payload");
-  std::array<std::uint8_t, 15> covered{};
+  std::array<std::uint8_t, 17> covered{};
   ByteWriter writer(covered);
   writer.bytes(ConstBytes(packet).first(kHeaderBytes));
   writer.u8(0x01);
-  writer.u16(300);
+  writer.u32(300);
   writer.u32(static_cast<std::uint32_t>(packet.size()));
   const TrafficKeys keys =
       derive_traffic_keys(test::make_split(1), kProtocolVersion, Cipher::none, Role::client);

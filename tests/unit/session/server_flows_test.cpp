@@ -12,10 +12,18 @@ constexpr TimePoint kStart{1000s};
 
 class ServerFlowsTest : public testing::Test {
  protected:
-  tl::expected<ServerFlows::Opened, Drop> open(ServerFlows& flows, std::uint16_t id, std::uint64_t hash,
+  tl::expected<ServerFlows::Opened, Drop> open(ServerFlows& flows, std::uint32_t id, std::uint64_t hash,
                                                std::uint32_t handle, Duration after = {}) {
     closed_.clear();
     return flows.open(FlowId{id}, hash, FlowHandle{handle}, closed_, kStart + after);
+  }
+  /// The same; the flow is no short one.
+  void open_lasting(ServerFlows& flows, std::uint32_t id, std::uint64_t hash, std::uint32_t handle,
+                    Duration after = {}) {
+    const auto opened = open(flows, id, hash, handle, after);
+    ASSERT_TRUE(opened);
+    opened->flow->note_to_server(3);
+    opened->flow->note_to_client(1);
   }
   std::vector<FlowHandle> closed_;
 };
@@ -109,8 +117,8 @@ TEST_F(ServerFlowsTest, KeepsItsFlowsWhenItIsMoved) {
 
 TEST_F(ServerFlowsTest, FullTableRefusesWhileAllAreInUse) {
   ServerFlows flows(2);
-  open(flows, 0, 0xa, 1);
-  open(flows, 1, 0xb, 2, 1s);
+  open_lasting(flows, 0, 0xa, 1);
+  open_lasting(flows, 1, 0xb, 2, 1s);
   const auto refused = open(flows, 2, 0xc, 3, 10s - 1ns);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error(), Drop::flow_limit);
@@ -122,14 +130,28 @@ TEST_F(ServerFlowsTest, FullTableRefusesWhileAllAreInUse) {
 
 TEST_F(ServerFlowsTest, FullTableGivesUpTheLeastRecentlyUsed) {
   ServerFlows flows(2);
-  open(flows, 0, 0xa, 1);
-  open(flows, 1, 0xb, 2, 1s);
+  open_lasting(flows, 0, 0xa, 1);
+  open_lasting(flows, 1, 0xb, 2, 1s);
   flows.find(FlowId{0})->last_used = kStart + 2s;
   ASSERT_TRUE(open(flows, 2, 0xc, 3, 11s));
   EXPECT_EQ(closed_, std::vector{FlowHandle{2}});
   EXPECT_TRUE(flows.knows(0xa));
   EXPECT_FALSE(flows.knows(0xb));
   EXPECT_EQ(flows.find(FlowId{1}), nullptr);
+}
+
+TEST_F(ServerFlowsTest, FullTableGivesUpTheIdlestShortFlowFirst) {
+  ServerFlows flows(3);
+  open_lasting(flows, 0, 0xa, 1);
+  open(flows, 1, 0xb, 2, 1s);
+  open(flows, 2, 0xc, 3, 2s);
+  flows.find(FlowId{1})->last_used = kStart + 3s;
+  EXPECT_FALSE(open(flows, 3, 0xd, 4, 4s - 1ns)) << "an answer may be on its way";
+  ASSERT_TRUE(open(flows, 3, 0xd, 4, 4s));
+  EXPECT_EQ(closed_, std::vector{FlowHandle{3}});
+  ASSERT_TRUE(open(flows, 4, 0xe, 5, 5s));
+  EXPECT_EQ(closed_, std::vector{FlowHandle{2}});
+  EXPECT_TRUE(flows.knows(0xa)) << "it was silent longer, but is none that ends after a question";
 }
 
 TEST_F(ServerFlowsTest, ClosesById) {
@@ -143,8 +165,8 @@ TEST_F(ServerFlowsTest, ClosesById) {
 
 TEST_F(ServerFlowsTest, OutlivesTheClientsIdleTime) {
   ServerFlows flows;
-  open(flows, 0, 0xa, 1);
-  open(flows, 1, 0xb, 2, 1s);
+  open_lasting(flows, 0, 0xa, 1);
+  open_lasting(flows, 1, 0xb, 2, 1s);
   std::vector<FlowHandle> closed;
   flows.expire(closed, kStart + kFlowIdle + 30s - 1ns);
   EXPECT_TRUE(closed.empty());
@@ -169,25 +191,25 @@ TEST_F(ServerFlowsTest, CloseAllNamesEachHandleOnce) {
 
 TEST_F(ServerFlowsTest, TakesTheHighestIdOfThePacketFormat) {
   ServerFlows flows;
-  EXPECT_TRUE(open(flows, 16383, 0xa, 1));
-  EXPECT_EQ(flows.find(FlowId{16383})->handle, FlowHandle{1});
-  EXPECT_EQ(flows.find(FlowId{16382}), nullptr);
+  EXPECT_TRUE(open(flows, kMaxFlowId, 0xa, 1));
+  EXPECT_EQ(flows.find(FlowId{kMaxFlowId})->handle, FlowHandle{1});
+  EXPECT_EQ(flows.find(FlowId{kMaxFlowId - 1}), nullptr);
 }
 
 TEST_F(ServerFlowsTest, MemoryGrowsWithTheFlowsAndNotWithTheirIds) {
   ServerFlows flows;
-  open(flows, 16383, 1, 1);
+  open(flows, kMaxFlowId, 1, 1);
   EXPECT_LE(flows.ids().bytes(), 3072U) << "one flow, whatever its id";
-  for (std::uint16_t i = 1; i < 16; ++i) open(flows, static_cast<std::uint16_t>(1000 * i), 1U + i, 1U + i);
-  EXPECT_LE(flows.ids().bytes(), 2048U + 16 * 544U);
-  for (std::uint16_t i = 1; i < 16; ++i) flows.close(FlowId{static_cast<std::uint16_t>(1000 * i)});
+  for (std::uint32_t i = 1; i < 16; ++i) open(flows, 16000 * i, 1U + i, 1U + i);
+  EXPECT_LE(flows.ids().bytes(), 2048U + 16 * 1088U);
+  for (std::uint32_t i = 1; i < 16; ++i) flows.close(FlowId{16000 * i});
   EXPECT_LE(flows.ids().bytes(), 3072U) << "what has ended takes none";
-  EXPECT_EQ(flows.find(FlowId{16383})->handle, FlowHandle{1});
+  EXPECT_EQ(flows.find(FlowId{kMaxFlowId})->handle, FlowHandle{1});
 }
 
 TEST_F(ServerFlowsTest, OneFlowUnderManyIdsInTurnTakesTheRoomOfOne) {
   ServerFlows flows;
-  for (std::uint16_t id = 0; id < 16384; id = static_cast<std::uint16_t>(id + 64)) {
+  for (std::uint32_t id = 0; id <= kMaxFlowId; id += 64) {
     EXPECT_EQ(open(flows, id, 1, 1)->is_new, id == 0);
     EXPECT_LE(flows.ids().bytes(), 8192U);
   }

@@ -75,7 +75,16 @@ std::vector<Row> rows() {
       {"FLOW_OPEN",
        FlowOpenFrame{FlowId{63}, 0x1112131415161718},
        {3, 0x3f, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18}},
-      {"FLOW_OPEN largest", FlowOpenFrame{FlowId{16383}, 1}, {3, 0x7f, 0xff, 0, 0, 0, 0, 0, 0, 0, 1}},
+      {"FLOW_OPEN largest of two bytes",
+       FlowOpenFrame{FlowId{16383}, 1},
+       {3, 0x7f, 0xff, 0, 0, 0, 0, 0, 0, 0, 1}},
+      {"FLOW_OPEN smallest of four bytes",
+       FlowOpenFrame{FlowId{16384}, 1},
+       {3, 0x80, 0, 0x40, 0, 0, 0, 0, 0, 0, 0, 0, 1}},
+      {"FLOW_CLOSE largest", FlowCloseFrame{FlowId{262143}}, {5, 0x80, 0x03, 0xff, 0xff}},
+      {"DATAGRAM_LEN wide flow",
+       DatagramFrame{FlowId{70000}, kPayload},
+       {2, 0x80, 1, 0x11, 0x70, 2, 'h', 'i'}},
       {"FLOW_OPENED", FlowOpenedFrame{FlowId{300}}, {4, 0x41, 0x2c}},
       {"FLOW_CLOSE", FlowCloseFrame{FlowId{0}}, {5, 0}},
       {"PING", PingFrame{report()}, report_bytes(6)},
@@ -201,8 +210,13 @@ TEST(DatagramFrame, OfTheLongestLengthIsRead) {
   EXPECT_EQ(std::get<DatagramFrame>(all.frames.front()).payload.size(), kMaxVarint);
 }
 
-TEST(FrameReader, RefusesVariableLengthIntegersOfMoreThanTwoBytes) {
-  for (const std::uint8_t first : {std::uint8_t{0x80}, std::uint8_t{0xc0}, std::uint8_t{0xff}}) {
+TEST(FrameReader, RefusesLengthsOfMoreThanTwoBytes) {
+  for (const std::uint8_t first : {std::uint8_t{0x80}, std::uint8_t{0xc0}, std::uint8_t{0xff}})
+    EXPECT_EQ(read_all(Octets{2, 0, first, 0, 0, 0, 0, 0, 0, 0}).error, FrameError::truncated);
+}
+
+TEST(FrameReader, RefusesFlowIdsOfEightBytes) {
+  for (const std::uint8_t first : {std::uint8_t{0xc0}, std::uint8_t{0xff}}) {
     Octets packet(16, 0);
     for (const FrameType type : {FrameType::datagram, FrameType::datagram_len, FrameType::flow_open,
                                  FrameType::flow_opened, FrameType::flow_close}) {
@@ -212,7 +226,6 @@ TEST(FrameReader, RefusesVariableLengthIntegersOfMoreThanTwoBytes) {
       EXPECT_TRUE(all.frames.empty());
       EXPECT_EQ(all.error, FrameError::truncated) << static_cast<int>(packet[0]);
     }
-    EXPECT_EQ(read_all(Octets{2, 0, first, 0, 0, 0, 0, 0, 0, 0}).error, FrameError::truncated);
   }
 }
 
@@ -308,7 +321,7 @@ TEST(FrameDeathTest, APayloadThatNoLengthCanSayIsABug) {
     ByteWriter writer(bytes);
     EXPECT_DEATH(encode_frame(DatagramFrame{FlowId{1}, payload}, writer), "assertion") << size;
   }
-  EXPECT_DEATH(encoded(FlowCloseFrame{FlowId{16384}}), "assertion");
+  EXPECT_DEATH(encoded(FlowCloseFrame{FlowId{kMaxFlowId + 1}}), "assertion");
 }
 
 TEST(CloseReason, HasANameForPeople) {
@@ -319,12 +332,21 @@ TEST(CloseReason, HasANameForPeople) {
   EXPECT_STREQ(name_of(static_cast<CloseReason>(4)), "unknown reason");
 }
 
+TEST(FrameReader, RefusesAFlowIdPastTheLimit) {
+  const Octets close{5, 0x80, 0x04, 0, 0};
+  EXPECT_EQ(read_all(close).error, FrameError::invalid);
+  const Octets datagram{1, 0x80, 0x04, 0, 0, 'x'};
+  EXPECT_EQ(read_all(datagram).error, FrameError::invalid);
+  EXPECT_FALSE(whole_datagram(datagram));
+}
+
 TEST(WholeDatagram, ReadsWhatFrameReaderReads) {
   const std::vector<std::vector<std::uint8_t>> rows{
       {0x01, 0x05, 'a', 'b'},
       {0x01, 0x40, 0x41, 'a'},
       {0x01, 0x3f},
       {0x01, 0x7f, 0xff},
+      {0x01, 0x80, 0x03, 0xff, 0xff, 'a'},
   };
   for (std::vector<std::uint8_t> row : rows) {
     row[0] = static_cast<std::uint8_t>(FrameType::datagram);
@@ -348,7 +370,7 @@ TEST(WholeDatagram, LeavesEverythingElseToFrameReader) {
   EXPECT_FALSE(whole_datagram({}));
   EXPECT_FALSE(whole_datagram(std::vector<std::uint8_t>{datagram}));
   EXPECT_FALSE(whole_datagram(std::vector<std::uint8_t>{datagram, 0x40})) << "half a flow id";
-  EXPECT_FALSE(whole_datagram(std::vector<std::uint8_t>{datagram, 0x80, 0, 0, 1}))
+  EXPECT_FALSE(whole_datagram(std::vector<std::uint8_t>{datagram, 0xc0, 0, 0, 1}))
       << "a form that is refused";
 }
 
