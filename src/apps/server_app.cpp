@@ -115,7 +115,7 @@ tl::expected<std::string, std::string> ServerApp::reload() {
 }
 
 Status ServerApp::status() const {
-  return collect_status({config_, engine_, carrier_.drops(), has_key_, started_}, monotonic_now());
+  return collect_status({config_, engine_, target_, carrier_.drops(), has_key_, started_}, monotonic_now());
 }
 
 void ServerApp::on_network(DatagramSocket& socket) {

@@ -209,6 +209,8 @@ Status collect_status(const ServerSources& server, TimePoint now) {
   for (const ListenAddress& address : server.config.listen)
     status.listen.push_back(address.endpoint.to_string());
   status.target = to_string(server.config.target);
+  if (const auto problem = server.target.problem())
+    status.target_problem = fmt::format("{}, for {}", problem->text, format_span(problem->lasts));
   if (const auto clients = server.engine.state().keyring.clients())
     status.keyring = {clients->named, clients->disabled};
   for (const PeerSnapshot& client : snapshot.peers) {

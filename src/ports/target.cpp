@@ -35,8 +35,10 @@ void Target::on_resolved(const ResolveResult& result) {
     if (said_problem_ != result.error())
       log_warning("target {}: {}; trying again until it works", name, result.error());
     said_problem_ = result.error();
+    if (!failing_since_ && !remote().is_set()) failing_since_ = context_.clock.now();
     return;
   }
+  if (!remote().is_set()) failing_since_.reset();
   said_problem_.clear();
   names_.found(resolve_interval_);
   if (const auto change = addresses_.assign(*result, context_.clock.now())) move(*change);
@@ -61,6 +63,16 @@ void Target::end_waiting() {
     log_info("target {} answers from {}", to_string(names_.name()), remote().to_string());
   said_error_ = 0;
   said_move_ = false;
+  failing_since_.reset();
+}
+
+std::optional<Target::Problem> Target::problem() const {
+  if (!failing_since_) return std::nullopt;
+  const Duration lasts = context_.clock.now() - *failing_since_;
+  if (!remote().is_set()) return Problem{said_problem_, lasts};
+  const std::string address = remote().to_string();
+  if (said_error_ == ECONNREFUSED) return Problem{"nothing listens on " + address, lasts};
+  return Problem{fmt::format("sending to {} fails: {}", address, std::strerror(said_error_)), lasts};
 }
 
 void Target::watch() {
@@ -157,6 +169,7 @@ void Target::note_unreachable(int error) {
 }
 
 void Target::note_refused() {
+  if (!failing_since_) failing_since_ = context_.clock.now();
   addresses_.note_refused(context_.clock.now());
   watch();
 }

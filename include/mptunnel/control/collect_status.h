@@ -6,6 +6,7 @@
 #include "mptunnel/engine/client_engine.h"
 #include "mptunnel/engine/server_engine.h"
 #include "mptunnel/ports/bridges.h"
+#include "mptunnel/ports/target.h"
 
 namespace mptunnel {
 
@@ -22,6 +23,7 @@ struct ClientSources {
 struct ServerSources {
   const ServerConfig& config;
   const ServerEngine& engine;
+  const Target& target;
   const DropCounters& drops;  ///< of the sockets
   bool has_key = false;
   TimePoint started;

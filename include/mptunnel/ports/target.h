@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -45,6 +46,12 @@ class Target {
   void on_answer() {
     if (addresses_.is_waiting()) end_waiting();
   }
+  struct Problem {
+    std::string text;  ///< why datagrams can't reach it
+    Duration lasts{};  ///< so far
+  };
+  /// nullopt if they can, as far as is known.
+  [[nodiscard]] std::optional<Problem> problem() const;
   [[nodiscard]] std::size_t flows() const { return flows_.size(); }
 
  private:
@@ -78,7 +85,8 @@ class Target {
   std::unordered_map<FlowHandle, Flow> flows_;
   NewsThrottle moves_;
   std::uint64_t moves_unsaid_ = 0;
-  bool said_move_ = false;  ///< and no answer came since
+  bool said_move_ = false;                  ///< and no answer came since
+  std::optional<TimePoint> failing_since_;  ///< it has refused since then, or its name has had no address
   std::string said_problem_;
   int said_error_ = 0;
   bool said_socket_error_ = false;

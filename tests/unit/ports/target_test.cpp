@@ -105,6 +105,29 @@ TEST_F(TargetTest, RefusalIsToldOnceAndAsksForTheNameAfterASecond) {
   EXPECT_EQ(lines_.take(), "");
 }
 
+TEST_F(TargetTest, TellsWhyItCannotBeReachedAndSinceWhen) {
+  EXPECT_FALSE(target_.problem());
+  target_.start();
+  ports_.answer_failure("no such name");
+  ports_.clock.advance(4s);
+  ASSERT_TRUE(target_.problem());
+  EXPECT_EQ(target_.problem()->text, "no such name");
+  EXPECT_EQ(target_.problem()->lasts, 4s);
+  target_.start();
+  ports_.answer({"192.0.2.1"}, 1194);
+  EXPECT_FALSE(target_.problem());
+  target_.open(kFlow, 1);
+  target_.on_sent();
+  target_.on_error(ECONNREFUSED);
+  ports_.clock.advance(500ms);
+  target_.on_error(ECONNREFUSED);
+  ASSERT_TRUE(target_.problem());
+  EXPECT_EQ(target_.problem()->text, "nothing listens on 192.0.2.1:1194");
+  EXPECT_EQ(target_.problem()->lasts, 500ms);
+  target_.on_answer();
+  EXPECT_FALSE(target_.problem());
+}
+
 TEST_F(TargetTest, SilentNameIsAskedForAgainAndOpenFlowsMoveWithIt) {
   target_.start();
   ports_.answer({"192.0.2.1"}, 1194);
