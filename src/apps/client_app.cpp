@@ -38,7 +38,7 @@ class ClientApp final : public App, private BridgeEvents {
   void on_deadline() override;
   void on_stop() override;
   /// Carries out what the engine wants, and sets the timer.
-  void flush();
+  void flush(TimePoint now);
   void act_on(const Event& event);
   void log_summary();
 
@@ -93,9 +93,9 @@ void ClientApp::on_application(DatagramSocket& socket) {
     for (const Received& received : result.batches) {
       engine_.on_application(received.batch, applications_.use(received.route), out_, now, received.dscp);
       applications_.follow(out_);
-      if (out_.arena.size() >= kFlushBytes) flush();
+      if (out_.arena.size() >= kFlushBytes) flush(now);
     }
-    flush();
+    flush(now);
   }
 }
 
@@ -105,13 +105,15 @@ void ClientApp::on_bridge_made(const Bridge& bridge) {
 }
 
 void ClientApp::on_bridge_available(PathId path, bool available) {
-  engine_.set_path_available(path, available, out_, monotonic_now());
-  flush();
+  const TimePoint now = monotonic_now();
+  engine_.set_path_available(path, available, out_, now);
+  flush(now);
 }
 
 void ClientApp::on_bridge_readdressed(PathId path) {
-  engine_.readdress_path(path, out_, monotonic_now());
-  flush();
+  const TimePoint now = monotonic_now();
+  engine_.readdress_path(path, out_, now);
+  flush(now);
 }
 
 void ClientApp::on_bridge_readable(PathId path) {
@@ -124,28 +126,30 @@ void ClientApp::on_bridge_readable(PathId path) {
     bridge_drops_.add(result.kernel_drops, now);
     if (result.error != 0) bridge->on_error(result.error);
     for (const Received& received : result.batches) engine_.on_path(path, received.batch, out_, now);
-    flush();
+    flush(now);
   }
 }
 
 void ClientApp::on_deadline() {
-  engine_.on_deadline(out_, monotonic_now());
-  flush();
+  const TimePoint now = monotonic_now();
+  engine_.on_deadline(out_, now);
+  flush(now);
 }
 
 void ClientApp::on_stop() {
-  engine_.close(out_, monotonic_now());
-  flush();
+  const TimePoint now = monotonic_now();
+  engine_.close(out_, now);
+  flush(now);
   log_summary();
   ports_.loop().stop();
 }
 
-void ClientApp::flush() {
+void ClientApp::flush(TimePoint now) {
   // An event may make a bridge open or lose its socket, which is news for the engine: that has its turn
   // below.
   if (is_flushing_) return;
   is_flushing_ = true;
-  carrier_.carry(out_);
+  carrier_.carry(out_, now);
   applications_.follow(out_);
   const std::vector<Event> events = std::move(out_.events);
   out_.clear();

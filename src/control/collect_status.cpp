@@ -55,6 +55,7 @@ PathStatus path_values(const PathSnapshot& snapshot) {
   if (!snapshot.traffic) return status;
   const PathTraffic& traffic = *snapshot.traffic;
   const PathHistory::Recent& recent = snapshot.recent;
+  status.unsent = traffic.unsent;
   status.out = {.packets = traffic.sent,
                 .bytes = traffic.sent_bytes,
                 .lost = traffic.out.lost(),

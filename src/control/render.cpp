@@ -73,6 +73,7 @@ Json json_of(const PathStatus& path) {
           {"rtt_ms", json_of(path.rtt)},
           {"mtu", both_ways(path.mtu_out, path.mtu_in)},
           {"last_answer_s", in_units<std::chrono::seconds>(path.last_answer)},
+          {"unsent", path.unsent},
           {"out", json_of(path.out)},
           {"in", json_of(path.in)}};
 }

@@ -39,7 +39,7 @@ void Output::discard_packet(std::size_t size) {
 }
 
 void Output::send(std::size_t size, PathSet paths, SessionHandle session, SessionIndex epoch,
-                  std::uint8_t dscp) {
+                  std::uint8_t dscp, bool has_datagrams) {
   if (paths.empty()) {
     discard_packet(size);
     return;
@@ -47,8 +47,8 @@ void Output::send(std::size_t size, PathSet paths, SessionHandle session, Sessio
   const std::size_t offset = arena.size() - size;
   if (!runs.empty()) {
     PacketRun& last = runs.back();
-    const bool same_way =
-        last.paths == paths && last.session == session && last.epoch == epoch && last.dscp == dscp;
+    const bool same_way = last.paths == paths && last.session == session && last.epoch == epoch &&
+                          last.dscp == dscp && last.has_datagrams == has_datagrams;
     const bool fits = last.tail == last.stride && size <= last.stride && last.count < kMaxSegments &&
                       last.bytes() + size <= kMaxSegmentedBytes && last.offset + last.bytes() == offset;
     if (same_way && fits) {
@@ -57,7 +57,7 @@ void Output::send(std::size_t size, PathSet paths, SessionHandle session, Sessio
       return;
     }
   }
-  runs.push_back({offset, size, size, 1, paths, dscp, session, epoch});
+  runs.push_back({offset, size, size, 1, paths, dscp, has_datagrams, session, epoch});
 }
 
 void Output::send_direct(std::size_t size, const Route& route) {

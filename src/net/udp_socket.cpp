@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 #include <linux/filter.h>
+#include <linux/sockios.h>
 #include <netinet/udp.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -248,6 +250,11 @@ Endpoint UdpSocket::local_endpoint() const {
   socklen_t length = sizeof address;
   if (getsockname(state_.fd, &address.any, &length) != 0) return {};
   return from_socket_address(address);
+}
+
+std::size_t UdpSocket::queued_bytes() const {
+  int queued = 0;
+  return ioctl(state_.fd, SIOCOUTQ, &queued) == 0 ? static_cast<std::size_t>(std::max(0, queued)) : 0;
 }
 
 // The kernel doubles what it is asked for, for its own bookkeeping, and reports the double: socket(7).

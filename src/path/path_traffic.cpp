@@ -71,6 +71,7 @@ void PathTraffic::fill_report(PathReport& report, TimePoint now) const {
 void PathTraffic::add_counts(const PathTraffic& other) {
   sent += other.sent;
   sent_bytes += other.sent_bytes;
+  unsent += other.unsent;
   received += other.received;
   received_bytes += other.received_bytes;
   first += other.first;

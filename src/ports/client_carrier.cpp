@@ -2,12 +2,12 @@
 
 namespace mptunnel {
 
-void ClientCarrier::carry(Output& out) {
-  send_runs(out);
+void ClientCarrier::carry(Output& out, TimePoint now) {
+  send_runs(out, now);
   deliver(out);
 }
 
-void ClientCarrier::send_runs(const Output& out) {
+void ClientCarrier::send_runs(const Output& out, TimePoint now) {
   PathSet paths;
   for (const PacketRun& run : out.runs) paths |= run.paths;
   for (const PathId path : paths) {
@@ -22,8 +22,9 @@ void ClientCarrier::send_runs(const Output& out) {
       }
     }
     if (sender_.empty()) continue;
-    const int error =
-        sender_.send(*socket, [this](PathId of, const PacketRun& run, std::uint32_t accepted, Drop drop) {
+    const int error = sender_.send(
+        *socket, queues_[path.value], now,
+        [this](PathId of, const PacketRun& run, std::uint32_t accepted, Drop drop) {
           engine_.on_sent(of, run, accepted, drop, accepted == run.count ? TimePoint{} : clock_.now());
         });
     if (error != 0) bridge->on_error(error);

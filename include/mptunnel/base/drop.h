@@ -52,6 +52,7 @@ namespace mptunnel {
   X(queue_expired)      /* no session, path or flow in time */                                       \
   X(no_path)            /* no path may be used */                                                    \
   /* What sockets refuse. */                                                                         \
+  X(send_queue)         /* what waits before it takes too long to leave: this copy is lost */        \
   X(would_block)        /* the socket's buffer is full: this copy is lost */                         \
   X(no_buffers)         /* the kernel or device has no room: this copy is lost */                    \
   X(message_size)       /* larger than the path's MTU and not to be fragmented */                    \

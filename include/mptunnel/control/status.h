@@ -51,6 +51,7 @@ struct PathStatus {
   std::optional<std::uint64_t> mtu_out;  ///< largest UDP payload, bytes
   std::optional<std::uint64_t> mtu_in;
   std::optional<Duration> last_answer;  ///< how long ago
+  std::uint64_t unsent = 0;             ///< copies that did not leave: too much waited, or the kernel refused
   DirectionStatus out;
   DirectionStatus in;
 };

@@ -32,8 +32,9 @@ struct PacketRun {
   std::size_t tail = 0;
   std::uint32_t count = 0;
   PathSet paths;
-  std::uint8_t dscp = 0;  ///< of the datagrams inside, to be carried by the packets: 0 to 63
-  SessionHandle session;  ///< server only
+  std::uint8_t dscp = 0;       ///< of the datagrams inside, to be carried by the packets: 0 to 63
+  bool has_datagrams = false;  ///< whole or in fragments; what has none keeps the tunnel up, and goes first
+  SessionHandle session;       ///< server only
   /// Our index of the key epoch that the packets are of, for on_sent(); kNoEpoch for handshakes.
   SessionIndex epoch;
 
@@ -86,8 +87,8 @@ struct Output {
   /// Takes back what make_packet() gave last.
   void discard_packet(std::size_t size);
   /// The last make_packet() of `size` bytes is complete and goes to these paths.
-  void send(std::size_t size, PathSet paths, SessionHandle session, SessionIndex epoch,
-            std::uint8_t dscp = 0);
+  void send(std::size_t size, PathSet paths, SessionHandle session, SessionIndex epoch, std::uint8_t dscp = 0,
+            bool has_datagrams = false);
   /// The same, to one address.
   void send_direct(std::size_t size, const Route& route);
   /// Delivers a view: into the batch, or into what keep() returned.

@@ -134,6 +134,9 @@ class DatagramSocket {
   /// To watch for datagrams to read.
   [[nodiscard]] virtual int fd() const = 0;
   [[nodiscard]] virtual const SocketCounters& counters() const = 0;
+  /// What was sent and still waits in the machine, for its queues and the device: bytes as the kernel charges
+  /// them, which is more than the payload (SIOCOUTQ). 0 if it does not say.
+  [[nodiscard]] virtual std::size_t queued_bytes() const = 0;
   /// What the kernel gave of the wanted buffer size, bytes.
   [[nodiscard]] virtual std::size_t receive_buffer_bytes() const = 0;
 

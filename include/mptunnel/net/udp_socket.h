@@ -100,6 +100,7 @@ class UdpSocket final : public DatagramSocket {
   [[nodiscard]] const SocketCounters& counters() const override { return state_.counters; }
   /// Whether runs leave segmented by the kernel. It ends when a device proves unable to.
   [[nodiscard]] bool offloads() const { return state_.offload; }
+  [[nodiscard]] std::size_t queued_bytes() const override;
   [[nodiscard]] std::size_t receive_buffer_bytes() const override;
 
  private:

@@ -1,6 +1,7 @@
 // What mpclient's engine wants sent, on its way to sockets: packets to bridges, payloads to applications.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "mptunnel/engine/client_engine.h"
@@ -22,13 +23,14 @@ class ClientCarrier {
         listeners_(listeners),
         clock_(clock) {}
 
-  /// Sends the packets and the payloads of an output. What the kernel does not take of a path's packets the
-  /// engine counts; all else that goes no further is counted here.
-  void carry(Output& out);
+  /// Sends the packets and the payloads of an output. What does not leave of a path's packets, because the
+  /// kernel does not take it or has too much that waits, the engine counts; all else that goes no further is
+  /// counted here.
+  void carry(Output& out, TimePoint now);
   [[nodiscard]] const DropCounters& drops() const { return drops_; }
 
  private:
-  void send_runs(const Output& out);
+  void send_runs(const Output& out, TimePoint now);
   void deliver(Output& out);
   /// All of deliveries_, through one socket.
   void send_deliveries(DatagramSocket* socket);
@@ -39,6 +41,7 @@ class ClientCarrier {
   ListenSockets& listeners_;
   const Clock& clock_;
   RunSender sender_;
+  std::array<SendQueue, kMaxPaths> queues_;  ///< of the paths' sockets
   std::vector<SendPieces> deliveries_;
   std::vector<SendOutcome> delivered_;
   DropCounters drops_;

@@ -8,6 +8,7 @@
 #include "mptunnel/base/drop.h"
 #include "mptunnel/engine/output.h"
 #include "mptunnel/net/datagram_socket.h"
+#include "mptunnel/ports/send_queue.h"
 
 namespace mptunnel {
 
@@ -24,7 +25,7 @@ class RunSender {
  public:
   /// `run` and `output` stay as they are until send(). Connected sockets need no `to`.
   void add(const Output& output, const PacketRun& run, PathId path, const Route& to = {}) {
-    copies_.push_back({&run, path});
+    copies_.push_back({&run, path, run.count});
     sends_.push_back({output.bytes_of(run), run.stride, to, run.dscp});
   }
   [[nodiscard]] bool empty() const { return copies_.empty(); }
@@ -33,23 +34,52 @@ class RunSender {
   /// errno met, 0 if none.
   template <typename OnSent>
   int send(DatagramSocket& socket, OnSent on_sent) {
-    outcomes_.resize(sends_.size());
-    socket.send(std::span<const SendRun>(sends_), outcomes_);
-    int error = 0;
-    for (std::size_t i = 0; i < copies_.size(); ++i) {
-      if (outcomes_[i].error != 0) error = outcomes_[i].error;
-      on_sent(copies_[i].path, *copies_[i].run, outcomes_[i].accepted, drop_for(outcomes_[i].error));
+    transmit(socket);
+    return report(on_sent);
+  }
+  /// The same, but of the packets that have datagrams only those for which `queue`, the socket's own, has
+  /// room: the others are dropped as Drop::send_queue. Packets without datagrams always leave.
+  template <typename OnSent>
+  int send(DatagramSocket& socket, SendQueue& queue, TimePoint now, OnSent on_sent) {
+    const bool is_due = queue.is_due(now);
+    if (is_due) queue.before(socket.queued_bytes(), now);
+    if (const std::size_t room = queue.room(); room != SendQueue::kNoLimit) keep_within(room, queue, now);
+    if (!sends_.empty()) {
+      transmit(socket);
+      note(socket, queue, is_due, now);
     }
-    copies_.clear();
-    sends_.clear();
-    return error;
+    return report(on_sent);
   }
 
  private:
   struct Copy {
     const PacketRun* run;
     PathId path;
+    std::uint32_t offered;  ///< its first packets, which are in sends_; 0: it is not
   };
+
+  void transmit(DatagramSocket& socket) {
+    outcomes_.resize(sends_.size());
+    socket.send(std::span<const SendRun>(sends_), outcomes_);
+  }
+  void keep_within(std::size_t room, SendQueue& queue, TimePoint now);
+  void note(const DatagramSocket& socket, SendQueue& queue, bool is_due, TimePoint now) const;
+
+  template <typename OnSent>
+  int report(OnSent on_sent) {
+    int error = 0;
+    std::size_t next = 0;
+    for (const Copy& copy : copies_) {
+      const SendOutcome outcome = copy.offered == 0 ? SendOutcome{} : outcomes_[next++];
+      if (outcome.error != 0) error = outcome.error;
+      const bool is_cut = outcome.error == 0 && copy.offered < copy.run->count;
+      on_sent(copy.path, *copy.run, outcome.accepted, is_cut ? Drop::send_queue : drop_for(outcome.error));
+    }
+    copies_.clear();
+    sends_.clear();
+    return error;
+  }
+
   std::vector<Copy> copies_;
   std::vector<SendRun> sends_;
   std::vector<SendOutcome> outcomes_;

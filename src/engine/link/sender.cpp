@@ -66,7 +66,7 @@ void Sender::send_sealed(std::size_t size, std::uint8_t dscp, PathSet chosen, co
     large_.push_back({out.arena.size() - size, size, too_small, paths.smallest_mtu(too_small), dscp});
   // If nobody gets it whole its bytes stay all the same, for the fragments.
   if (const PathSet whole = chosen - too_small; !whole.empty())
-    out.send(size, whole, session_, link_.current()->index(), dscp);
+    out.send(size, whole, session_, link_.current()->index(), dscp, true);
 }
 
 PathSet Sender::finish(Output& out, TimePoint now) {
@@ -101,7 +101,7 @@ tl::expected<void, Drop> Sender::send_fragments(const LargePacket& packet, Outpu
       out.discard_packet(size);
       return tl::unexpected(sealed.error());
     }
-    out.send(size, packet.paths, session_, keys.local_index(), packet.dscp);
+    out.send(size, packet.paths, session_, keys.local_index(), packet.dscp, true);
   }
   return {};
 }
@@ -177,7 +177,9 @@ void Sender::send_mtu_probe(PathId path, MtuSearch& search, const MtuSearch::Pat
 void Sender::count_sent(LinkEpoch* epoch, PathId path, const PacketRun& run, std::uint32_t accepted,
                         Drop drop, DropCounters& drops) {
   if (epoch != nullptr) epoch->path(path).count_sent(accepted, run.bytes_of_first(accepted));
-  if (accepted < run.count) drops.add(drop, run.count - accepted);
+  if (accepted == run.count) return;
+  if (epoch != nullptr) epoch->path(path).unsent += run.count - accepted;
+  drops.add(drop, run.count - accepted);
 }
 
 std::optional<std::size_t> Sender::largest_whole(const PathViews& paths) const {

@@ -122,6 +122,7 @@ PathStatus good_path() {
   path.mtu_out = 1472;
   path.mtu_in = 1472;
   path.last_answer = 120ms;
+  path.unsent = 7;
   path.out = {1000, 1446000, 12, 0.012, 0.012, 400us, 0, 0, 3'400'000};
   path.in = {2000, 2892000, 0, 0., 0., 300us, 900, 600, 12'300'000};
   return path;
@@ -380,7 +381,8 @@ const json kSession = json::parse(R"({"state":"s","age_s":"n?","cipher":"s","enc
 
 json path_kinds() {
   json kinds = json::parse(R"({"id":"n","name":"s","state":"s","problem":"s","standby":"b","remote":"s",
-    "local":"s","device":"s","mtu":{"out":"n?","in":"n?"},"last_answer_s":"n?","rtt_ms":"o?"})");
+    "local":"s","device":"s","mtu":{"out":"n?","in":"n?"},"last_answer_s":"n?","unsent":"n",
+    "rtt_ms":"o?"})");
   kinds["out"] = kinds["in"] = kDirection;
   return kinds;
 }
@@ -441,7 +443,7 @@ TEST(RenderJson, CarriesEveryValue) {
   EXPECT_EQ(object["paths"][0], json::parse(R"({"id":0,"name":"198.51.100.1:4000","state":"up","problem":"",
     "standby":false,"remote":"198.51.100.1:4000","local":"10.0.0.1:12345","device":"",
     "rtt_ms":{"smoothed":12.345,"variation":1.0,"minimum":10.0,"latest":13.0},
-    "mtu":{"out":1472,"in":1472},"last_answer_s":0.12,
+    "mtu":{"out":1472,"in":1472},"last_answer_s":0.12,"unsent":7,
     "out":{"packets":1000,"bytes":1446000,"lost":12,"loss":0.012,"loss_recent":0.012,"jitter_ms":0.4,
            "first":0,"duplicates":0,"rate_bps":3400000},
     "in":{"packets":2000,"bytes":2892000,"lost":0,"loss":0.0,"loss_recent":0.0,"jitter_ms":0.3,

@@ -299,10 +299,18 @@ TEST(ClientEngine, SentCopiesAreCountedByTheirPath) {
   tunnel.application_sends(1, "x");
   EXPECT_EQ(tunnel.client->state().link.current()->path(PathId{1}).sent, before + 1);
   // Two of three that the kernel did not take.
-  PacketRun run{
-      0, 100, 100, 3, PathSet::first(3), 0, SessionHandle{}, tunnel.client->state().link.current()->index()};
+  PacketRun run{0,
+                100,
+                100,
+                3,
+                PathSet::first(3),
+                0,
+                true,
+                SessionHandle{},
+                tunnel.client->state().link.current()->index()};
   tunnel.client->on_sent(PathId{1}, run, 1, Drop::no_buffers, tunnel.now);
   EXPECT_EQ(tunnel.client->state().link.current()->path(PathId{1}).sent, before + 2);
+  EXPECT_EQ(tunnel.client->state().link.current()->path(PathId{1}).unsent, 2U);
   EXPECT_EQ(tunnel.client_drops(Drop::no_buffers), 2U);
 }
 

@@ -59,7 +59,7 @@ class ClientCarrierTest : public testing::Test {
 
 TEST_F(ClientCarrierTest, CountsRunsOfPathsWithoutSocketAndWithoutBridge) {
   add_run(out_, 3, PathSet::of(PathId{0}, PathId{1}) | PathSet::of(PathId{2}));
-  carrier_.carry(out_);
+  carrier_.carry(out_, ports_.clock.now());
   EXPECT_EQ(bridges_.find(PathId{0})->socket()->counters().sent, 3U);
   EXPECT_EQ(carrier_.drops()[Drop::socket_gone], 6U);
   EXPECT_EQ(sum_of(carrier_.drops()), 6U);
@@ -69,7 +69,7 @@ TEST_F(ClientCarrierTest, CountsRunsOfPathsWithoutSocketAndWithoutBridge) {
 TEST_F(ClientCarrierTest, LeavesToTheEngineWhatTheKernelRefusesOfARun) {
   refuse(1, EAGAIN);
   add_run(out_, 3, PathSet::of(PathId{0}));
-  carrier_.carry(out_);
+  carrier_.carry(out_, ports_.clock.now());
   EXPECT_EQ(engine_.drops()[Drop::would_block], 2U);
   EXPECT_EQ(sum_of(engine_.drops()), 2U);
   EXPECT_EQ(sum_of(carrier_.drops()), 0U);
@@ -77,7 +77,7 @@ TEST_F(ClientCarrierTest, LeavesToTheEngineWhatTheKernelRefusesOfARun) {
 
 TEST_F(ClientCarrierTest, CountsPayloadsWhoseListenSocketIsGone) {
   add_deliveries(out_, flow(3001), 2);
-  carrier_.carry(out_);
+  carrier_.carry(out_, ports_.clock.now());
   EXPECT_EQ(carrier_.drops()[Drop::socket_gone], 2U);
   EXPECT_EQ(sum_of(carrier_.drops()), 2U);
 }
@@ -88,7 +88,7 @@ TEST_F(ClientCarrierTest, CountsPayloadsOfAForgottenApplication) {
   ended.flow_changes.push_back({known, 0, false});
   applications_.follow(ended);
   add_deliveries(out_, known, 2);
-  carrier_.carry(out_);
+  carrier_.carry(out_, ports_.clock.now());
   EXPECT_EQ(carrier_.drops()[Drop::flow_unknown], 2U);
   EXPECT_EQ(sum_of(carrier_.drops()), 2U);
 }
@@ -96,7 +96,7 @@ TEST_F(ClientCarrierTest, CountsPayloadsOfAForgottenApplication) {
 TEST_F(ClientCarrierTest, CountsPayloadsThatTheKernelRefuses) {
   refuse(2, ECONNREFUSED);
   add_deliveries(out_, flow(3000), 3);
-  carrier_.carry(out_);
+  carrier_.carry(out_, ports_.clock.now());
   EXPECT_EQ(carrier_.drops()[Drop::refused], 1U);
   EXPECT_EQ(sum_of(carrier_.drops()), 1U);
 }

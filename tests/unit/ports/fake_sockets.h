@@ -32,7 +32,11 @@ class FakeSocket final : public DatagramSocket {
   [[nodiscard]] Endpoint local_endpoint() const override { return local_; }
   [[nodiscard]] int fd() const override { return fd_; }
   [[nodiscard]] const SocketCounters& counters() const override { return counters_; }
+  [[nodiscard]] std::size_t queued_bytes() const override { return queued; }
   [[nodiscard]] std::size_t receive_buffer_bytes() const override { return kSocketBufferBytes; }
+
+  /// What the fake kernel holds of what was sent; a test changes it.
+  std::size_t queued = 0;
 
   [[nodiscard]] const SocketRequest& request() const { return request_; }
   [[nodiscard]] const Endpoint& remote() const { return remote_; }
