@@ -81,7 +81,8 @@ tl::expected<void, std::string> ClientApp::start() {
 }
 
 Status ClientApp::status() const {
-  return collect_status({config_, engine_, bridges_, carrier_.drops(), encrypts_, has_key_, started_},
+  return collect_status({config_, engine_, bridges_, carrier_.drops(), application_drops_, bridge_drops_,
+                         encrypts_, has_key_, started_},
                         monotonic_now());
 }
 
@@ -89,7 +90,7 @@ void ClientApp::on_application(DatagramSocket& socket) {
   const TimePoint now = monotonic_now();
   for (application_budget_.start(); application_budget_.more();) {
     const ReceiveResult result = application_budget_.receive(socket, buffers_);
-    application_drops_.add(result.kernel_drops, now);
+    application_drops_.add(result, now);
     for (const Received& received : result.batches) {
       engine_.on_application(received.batch, applications_.use(received.route), out_, now, received.dscp);
       applications_.follow(out_);
@@ -123,7 +124,7 @@ void ClientApp::on_bridge_readable(PathId path) {
     Bridge* bridge = bridges_.find(path);
     if (bridge == nullptr || bridge->socket() == nullptr) return;
     const ReceiveResult result = path_budget_.receive(*bridge->socket(), buffers_);
-    bridge_drops_.add(result.kernel_drops, now);
+    bridge_drops_.add(result, now);
     if (result.error != 0) bridge->on_error(result.error);
     for (const Received& received : result.batches) engine_.on_path(path, received.batch, out_, now);
     flush(now);

@@ -48,7 +48,7 @@ class ServerApp final : public App {
   void on_deadline() override;
   void on_stop() override;
   /// Carries out what the engine wants, and sets the timer.
-  void flush();
+  void flush(TimePoint now);
   void log_summary() const;
 
   const ServerConfig config_;
@@ -103,9 +103,10 @@ tl::expected<std::string, std::string> ServerApp::reload() {
     return tl::make_unexpected(fmt::format("the keys stay as they were:\n{}", fmt::join(keys.error(), "\n")));
   }
   const std::size_t sessions = engine_.state().table.all().size();
-  engine_.set_keys(*keys, out_, monotonic_now());
+  const TimePoint now = monotonic_now();
+  engine_.set_keys(*keys, out_, now);
   const std::size_t ended = sessions - engine_.state().table.all().size();
-  flush();
+  flush(now);
   const KeyNames before = std::exchange(key_names_, names_of(keys->named));
   std::string read = "read again: " + describe(keys->shared.has_value(), engine_.state().keyring.clients()) +
                      describe_change(before, key_names_);
@@ -115,17 +116,19 @@ tl::expected<std::string, std::string> ServerApp::reload() {
 }
 
 Status ServerApp::status() const {
-  return collect_status({config_, engine_, target_, carrier_.drops(), has_key_, started_}, monotonic_now());
+  return collect_status(
+      {config_, engine_, target_, carrier_.drops(), target_drops_, network_drops_, has_key_, started_},
+      monotonic_now());
 }
 
 void ServerApp::on_network(DatagramSocket& socket) {
   const TimePoint now = monotonic_now();
   for (network_budget_.start(); network_budget_.more();) {
     const ReceiveResult result = network_budget_.receive(socket, buffers_);
-    network_drops_.add(result.kernel_drops, now);
+    network_drops_.add(result, now);
     for (const Received& received : result.batches)
       engine_.on_network(received.batch, received.route, out_, now);
-    flush();
+    flush(now);
   }
 }
 
@@ -135,31 +138,33 @@ void ServerApp::on_target(FlowHandle flow) {
     DatagramSocket* socket = target_.socket(flow);
     if (socket == nullptr) return;
     const ReceiveResult result = target_budget_.receive(*socket, buffers_);
-    target_drops_.add(result.kernel_drops, now);
+    engine_.on_target_lost(flow, target_drops_.add(result, now));
     if (result.error != 0) target_.on_error(result.error);
     if (!result.batches.empty()) target_.on_answer();
     for (const Received& received : result.batches) {
       engine_.on_target(flow, received.batch, out_, now, received.dscp);
-      if (out_.arena.size() >= kFlushBytes) flush();
+      if (out_.arena.size() >= kFlushBytes) flush(now);
     }
-    flush();
+    flush(now);
   }
 }
 
 void ServerApp::on_deadline() {
-  engine_.on_deadline(out_, monotonic_now());
-  flush();
+  const TimePoint now = monotonic_now();
+  engine_.on_deadline(out_, now);
+  flush(now);
 }
 
 void ServerApp::on_stop() {
-  engine_.close(out_, monotonic_now());
-  flush();
+  const TimePoint now = monotonic_now();
+  engine_.close(out_, now);
+  flush(now);
   log_summary();
   ports_.loop().stop();
 }
 
-void ServerApp::flush() {
-  carrier_.carry(out_);
+void ServerApp::flush(TimePoint now) {
+  carrier_.carry(out_, now);
   for (const Event& event : out_.events) log_event(event);
   out_.clear();
   timer_.set(engine_.deadline());

@@ -34,12 +34,21 @@ SessionStatus session_values(const SessionSnapshot& snapshot) {
   session.cipher = name_of(snapshot.key->cipher);
   session.key_age = snapshot.key->age;
   session.age = snapshot.age;
-  session.stream.out.loss = snapshot.data_out.loss();
+  Arrivals out = snapshot.data_out;
+  out.sent += snapshot.lost_before;
+  session.stream.out.loss = out.loss();
   session.stream.in.loss = snapshot.data_in.loss();
   session.stream.out.loss_recent = snapshot.recent.loss_out;
   session.stream.in.loss_recent = snapshot.recent.loss_in;
   session.stream.untaken = snapshot.untaken;
   return session;
+}
+
+/// Of the sockets inside (applications, the target) and outside.
+void add_lost(Status& status, const KernelDropWatch& inside, const KernelDropWatch& outside) {
+  status.kernel_drops_inside = inside.total();
+  status.kernel_drops_outside = outside.total();
+  status.drops.add(Drop::old, inside.old() + outside.old());
 }
 
 PathStatus path_values(const PathSnapshot& snapshot) {
@@ -182,7 +191,8 @@ DropCounters sum_of(const DropCounters& one, const DropCounters& other) {
 }
 
 Status collect_status(const ClientSources& client, TimePoint now) {
-  const ClientSnapshot snapshot = client.engine.snapshot(now);
+  ClientSnapshot snapshot = client.engine.snapshot(now);
+  snapshot.session.lost_before = client.from_applications.lost();
   const bool has_session = snapshot.session.key.has_value();
   Status status;
   status.uptime = now - client.started;
@@ -199,6 +209,7 @@ Status collect_status(const ClientSources& client, TimePoint now) {
   if (auto problem = fragment_problem(status.session, snapshot.session.fragment_share); !problem.empty())
     status.problems.push_back(std::move(problem));
   status.drops = sum_of(snapshot.drops, client.drops);
+  add_lost(status, client.from_applications, client.from_bridges);
   return status;
 }
 
@@ -220,6 +231,7 @@ Status collect_status(const ServerSources& server, TimePoint now) {
     if (!problem.empty()) status.problems.push_back(fmt::format("client {}: {}", own.client, problem));
   }
   status.drops = sum_of(snapshot.drops, server.drops);
+  add_lost(status, server.from_target, server.from_network);
   return status;
 }
 

@@ -150,6 +150,7 @@ std::string render_json(const Status& status) {
     object["paths"] = list_of(status.paths);
   }
   object["drops"] = json_of(status.drops);
+  object["kernel_drops"] = {{"inside", status.kernel_drops_inside}, {"outside", status.kernel_drops_outside}};
   object["problems"] = status.problems;
   return object.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
 }

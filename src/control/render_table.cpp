@@ -216,6 +216,11 @@ std::string render_table(const Status& status, TableWidth width) {
   if (!status.is_server) add_session(table, status.session);
   if (const std::string drops = format_drops(unusual(status.drops)); !drops.empty())
     table.line("dropped", "{}", drops);
+  if (status.kernel_drops_inside + status.kernel_drops_outside > 0) {
+    table.line("kernel", "receive buffers were full: {} datagrams from {}, {} from the network lost",
+               status.kernel_drops_inside, status.is_server ? "the target" : "applications",
+               status.kernel_drops_outside);
+  }
   if (status.is_server) {
     if (status.clients.empty()) table.line("clients", "none");
     for (const ClientStatus& client : status.clients) {

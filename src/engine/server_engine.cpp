@@ -27,6 +27,7 @@ PeerSnapshot peer_snapshot(const ServerSession& session, TimePoint now) {
   peer.session = snapshot_of(session.link, session.sender, session.stream, session.views(now), now);
   peer.session.flows = session.flows.size();
   peer.session.into_tunnel = session.to_client;
+  peer.session.lost_before = session.lost_before;
   peer.session.out_of_tunnel = session.from_client;
   for (const PathId id : PathSet::all()) peer.session.duplicates += session.link.traffic(id)->duplicates;
   for (const PathId id : session.all_paths()) peer.paths.push_back(path_snapshot(session, id, now));

@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <utility>
 #include <vector>
 
@@ -16,9 +17,9 @@
 namespace mptunnel {
 namespace {
 
-// Local address, segment size, traffic class and drop counter of one batch.
-constexpr std::size_t kControlBytes =
-    CMSG_SPACE(sizeof(in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(std::uint32_t));
+// Local address, segment size, traffic class, drop counter and time of one batch.
+constexpr std::size_t kControlBytes = CMSG_SPACE(sizeof(in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)) +
+                                      CMSG_SPACE(sizeof(std::uint32_t)) + CMSG_SPACE(sizeof(timespec));
 
 struct alignas(cmsghdr) Control {
   std::array<std::uint8_t, kControlBytes> bytes;
@@ -36,6 +37,7 @@ struct Notes {
   Endpoint local;
   std::size_t segment_bytes = 0;  // 0: not a batch
   std::uint8_t dscp = 0;
+  Duration stamp{};  // when it came, of CLOCK_REALTIME; 0: not known
 };
 
 std::uint8_t dscp_of(unsigned traffic_class) {
@@ -61,6 +63,9 @@ Notes read_notes(detail::UdpSocketState& state, msghdr& message) {
     } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SO_RXQ_OVFL) {
       const auto drops = value_of<std::uint32_t>(*header);
       state.counters.kernel_drops += drops - std::exchange(state.last_drops, drops);
+    } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_TIMESTAMPNS) {
+      const auto time = value_of<timespec>(*header);
+      notes.stamp = std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
     }
   }
   if (notes.local.is_set()) notes.local.port = state.port;
@@ -129,6 +134,8 @@ ReceiveResult UdpSocket::receive(ReceiveBuffers& buffers, std::size_t max_batche
   ReceiveResult result;
   if (limit == 0) return result;
 
+  const ClockPair now = read_clocks();
+  const ReceiveAge age(now, state_.emptied);
   int count = room.read(state_.fd, limit);
   if (count < 0 && errno != EAGAIN) {
     // The kernel reports the error of an earlier send, once, before it gives datagrams.
@@ -136,6 +143,7 @@ ReceiveResult UdpSocket::receive(ReceiveBuffers& buffers, std::size_t max_batche
     if (result.error == ECONNREFUSED) ++state_.counters.refused;
     count = room.read(state_.fd, limit);
   }
+  if (room.used < limit) state_.emptied = now;
   if (count <= 0) return result;
 
   std::size_t kept = 0;
@@ -150,16 +158,22 @@ ReceiveResult UdpSocket::receive(ReceiveBuffers& buffers, std::size_t max_batche
     }
     const std::size_t length = message.msg_len;
     const bool many = notes.segment_bytes > 0 && notes.segment_bytes < length;
+    const std::uint64_t datagrams = many ? (length + notes.segment_bytes - 1) / notes.segment_bytes : 1;
+    if (age.may_be_old() && notes.stamp > Duration{} && age.is_old(notes.stamp)) {
+      result.old += datagrams;
+      continue;
+    }
     Received& received = room.received[kept++];
     received.batch.bytes = {static_cast<std::uint8_t*>(room.vectors[i].iov_base), length};
     received.batch.stride = many ? notes.segment_bytes : std::max<std::size_t>(1, length);
     received.route = {from_socket_address(room.addresses[i]), notes.local};
     received.dscp = notes.dscp;
-    counters.received += many ? (length + notes.segment_bytes - 1) / notes.segment_bytes : 1;
+    counters.received += datagrams;
     counters.received_bytes += length;
   }
   result.batches = {room.received.data(), kept};
   result.more = room.used == limit;
+  counters.old += result.old;
   result.kernel_drops = counters.kernel_drops - drops_before;
   return result;
 }

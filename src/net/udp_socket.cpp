@@ -93,9 +93,18 @@ void set_buffer(int fd, int forced, int plain, std::size_t bytes) {
   if (!set_option(fd, SOL_SOCKET, forced, wanted)) set_option(fd, SOL_SOCKET, plain, wanted);
 }
 
+// The steering never chooses a socket beyond its own; this is for a kernel that can't run it for once.
+void refuse_all(const UdpSocketState& state) {
+  sock_filter code = BPF_STMT(BPF_RET | BPF_K, 0);
+  const sock_fprog program{1, &code};
+  setsockopt(state.fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
 void set_up(UdpSocketState& state, const UdpSocketOptions& options) {
   set_fragmentation(state, options.allow_fragments);
   set_option(state.fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
+  set_option(state.fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+  if (options.sends_only) refuse_all(state);
   if (options.reuse_port) set_option(state.fd, SOL_SOCKET, SO_REUSEPORT, 1);
   if (options.packet_info)
     set_option(state.fd, state.ipv6 ? IPPROTO_IPV6 : IPPROTO_IP, state.ipv6 ? IPV6_RECVPKTINFO : IP_PKTINFO,
@@ -174,6 +183,7 @@ tl::expected<UdpSocket, SocketError> UdpSocket::open(const UdpSocketOptions& opt
   if (!local.is_set()) local.family = state.ipv6 ? Family::ipv6 : Family::ipv4;
   if (const int error = bind_to(state, local); error != 0) return failure(error, why_not_bound(error, local));
   state.port = made.local_endpoint().port;
+  state.emptied = read_clocks();
   if (options.connect) {
     if (auto connected = made.connect(*options.connect); !connected) {
       return tl::make_unexpected(std::move(connected.error()));

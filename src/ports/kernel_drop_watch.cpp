@@ -17,9 +17,12 @@ void KernelDropWatch::count(std::uint64_t drops, TimePoint now) {
 
 void log_kernel_drops(std::initializer_list<const KernelDropWatch*> watches) {
   for (const KernelDropWatch* watch : watches) {
-    if (watch->total() > 0)
+    if (watch->total() > 0) {
       log_info("dropped by the kernel because receive buffers were full: {} {}", watch->total(),
                watch->what());
+    }
+    if (watch->old() > 0)
+      log_info("dropped because they had waited for too long: {} {}", watch->old(), watch->what());
   }
 }
 

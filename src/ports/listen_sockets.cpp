@@ -68,4 +68,13 @@ DatagramSocket* ListenSockets::find(const Route& route) {
   return found;
 }
 
+SocketFactory::Socket ListenSockets::open_sender(const DatagramSocket& socket) {
+  SocketRequest request{.use = use_, .bind = socket.local_endpoint(), .connect = {}, .device = {}};
+  request.sends_only = true;
+  auto opened = context_.sockets.open(request);
+  if (opened) return std::move(*opened);
+  log_debug("no socket for a path of its own: {}", opened.error().what);
+  return nullptr;
+}
+
 }  // namespace mptunnel

@@ -28,8 +28,8 @@ void SendQueue::before(std::size_t queued, TimePoint now) {
     was_refused_ = false;
   }
   queued_ = queued;
-  stands_ = queued >= kFreeQueueBytes;
-  if (stands_) stood_at_ = now;
+  residue_ = queued;
+  if (residue_ >= kFreeQueueBytes) stood_at_ = now;
   if (rate_ && now - stood_at_ > kForgetAfter) {
     rate_.reset();
     is_learnt_ = false;
@@ -53,7 +53,7 @@ void SendQueue::mark(std::size_t queued, TimePoint now) {
   marked_ = queued;
   const auto old = age();
   const bool is_young = is_learnt_ && old && *old < kYoungQueue && now < learn_at_;
-  const bool is_watched = was_refused_ || (stands_ && !is_young);
+  const bool is_watched = was_refused_ || (residue_ >= kFreeQueueBytes && !is_young);
   next_ = is_watched ? now : now + kQueueSampleEach;
 }
 
@@ -88,7 +88,7 @@ double SendQueue::bytes_in(Duration span) const {
 }
 
 std::size_t SendQueue::room() const {
-  if (!rate_) return kNoLimit;
+  if (!rate_ || limit_ == Limit::none) return kNoLimit;
   const double limit = std::max<double>(kFreeQueueBytes, bytes_in(kMaxQueueAge));
   const auto queued = static_cast<double>(queued_);
   return limit > queued ? static_cast<std::size_t>(std::min(limit - queued, 1e12)) : 0;

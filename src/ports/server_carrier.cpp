@@ -1,9 +1,11 @@
 #include "mptunnel/ports/server_carrier.h"
 
+#include <utility>
+
 namespace mptunnel {
 
-void ServerCarrier::carry(Output& out) {
-  send_runs(out);
+void ServerCarrier::carry(Output& out, TimePoint now) {
+  if (!out.runs.empty()) send_runs(out, now);
   send_direct(out);
   for (const FlowChange& change : out.flow_changes) {
     if (change.opened) target_.open(change.flow, change.hash);
@@ -14,9 +16,9 @@ void ServerCarrier::carry(Output& out) {
   }
 }
 
-void ServerCarrier::send_runs(const Output& out) {
+void ServerCarrier::send_runs(const Output& out, TimePoint now) {
   // Path by path, and all copies that leave by one socket with one call.
-  DatagramSocket* socket = nullptr;
+  Outlet* outlet = nullptr;
   for (std::size_t begin = 0; begin < out.runs.size();) {
     const SessionHandle session = out.runs[begin].session;
     std::size_t end = begin;
@@ -24,30 +26,41 @@ void ServerCarrier::send_runs(const Output& out) {
     for (; end < out.runs.size() && out.runs[end].session == session; ++end) paths |= out.runs[end].paths;
     for (const PathId path : paths) {
       const Route* route = engine_.route_of(session, path);
-      DatagramSocket* own = route == nullptr ? nullptr : listeners_.find(*route);
-      if (own != nullptr && own != socket) {
-        send_copies(socket);
-        socket = own;
-      }
-      for (std::size_t run = begin; run < end; ++run) {
-        if (!out.runs[run].paths.contains(path)) continue;
-        if (own != nullptr) {
-          sender_.add(out, out.runs[run], path, *route);
-        } else {
-          drops_.add(Drop::socket_gone, out.runs[run].count);
+      Outlet* own = route == nullptr ? nullptr : outlets_.find(session, path, *route);
+      if (own == nullptr) {
+        for (std::size_t run = begin; run < end; ++run) {
+          if (out.runs[run].paths.contains(path)) drops_.add(Drop::socket_gone, out.runs[run].count);
         }
+        continue;
       }
+      if (own != outlet) send_copies(std::exchange(outlet, own), now);
+      add_runs(out, begin, end, path, *route, *own);
     }
     begin = end;
   }
-  send_copies(socket);
+  send_copies(outlet, now);
+  outlets_.settle(now);
 }
 
-void ServerCarrier::send_copies(DatagramSocket* socket) {
+void ServerCarrier::add_runs(const Output& out, std::size_t begin, std::size_t end, PathId path,
+                             const Route& route, const Outlet& outlet) {
+  std::size_t bytes = 0;
+  for (std::size_t i = begin; i < end; ++i) {
+    const PacketRun& run = out.runs[i];
+    if (!run.paths.contains(path)) continue;
+    sender_.add(out, run, path, route);
+    if (run.has_datagrams) bytes += run.bytes();
+  }
+  if (bytes > 0) outlets_.note(outlet, out.runs[begin].session, path, bytes);
+}
+
+void ServerCarrier::send_copies(Outlet* outlet, TimePoint now) {
   if (sender_.empty()) return;
-  sender_.send(*socket, [this](PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop) {
-    engine_.on_sent(path, run, accepted, drop, accepted == run.count ? TimePoint{} : clock_.now());
-  });
+  sender_.send(*outlet->socket, outlet->queue, now,
+               [this](PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop) {
+                 engine_.on_sent(path, run, accepted, drop,
+                                 accepted == run.count ? TimePoint{} : clock_.now());
+               });
 }
 
 void ServerCarrier::send_direct(const Output& out) {

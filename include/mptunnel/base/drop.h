@@ -51,6 +51,7 @@ namespace mptunnel {
   X(queue_full)         /* too many wait for a session already */                                    \
   X(queue_expired)      /* no session, path or flow in time */                                       \
   X(no_path)            /* no path may be used */                                                    \
+  X(old)                /* waited too long in a receive buffer: the program was stopped or starved */ \
   /* What sockets refuse. */                                                                         \
   X(send_queue)         /* what waits before it takes too long to leave: this copy is lost */        \
   X(would_block)        /* the socket's buffer is full: this copy is lost */                         \

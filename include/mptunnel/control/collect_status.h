@@ -6,6 +6,7 @@
 #include "mptunnel/engine/client_engine.h"
 #include "mptunnel/engine/server_engine.h"
 #include "mptunnel/ports/bridges.h"
+#include "mptunnel/ports/kernel_drop_watch.h"
 #include "mptunnel/ports/target.h"
 
 namespace mptunnel {
@@ -15,6 +16,8 @@ struct ClientSources {
   const ClientEngine& engine;
   const Bridges& bridges;
   const DropCounters& drops;  ///< of the sockets
+  const KernelDropWatch& from_applications;
+  const KernelDropWatch& from_bridges;
   bool encrypts = true;
   bool has_key = false;
   TimePoint started;
@@ -25,6 +28,8 @@ struct ServerSources {
   const ServerEngine& engine;
   const Target& target;
   const DropCounters& drops;  ///< of the sockets
+  const KernelDropWatch& from_target;
+  const KernelDropWatch& from_network;
   bool has_key = false;
   TimePoint started;
 };

@@ -120,6 +120,10 @@ struct Status {
   std::optional<KeyringStatus> keyring;  ///< mpserver's; nullopt if it has none
   std::vector<ClientStatus> clients;     ///< mpserver's
   DropCounters drops;
+  /// Datagrams that the kernel dropped because receive buffers were full: of applications or the target, and
+  /// of the network.
+  std::uint64_t kernel_drops_inside = 0;
+  std::uint64_t kernel_drops_outside = 0;
   std::vector<std::string> problems;  ///< of the program as a whole, in words
 };
 

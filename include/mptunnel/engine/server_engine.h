@@ -33,6 +33,11 @@ class ServerEngine {
   void on_target(FlowHandle flow, DatagramBatch batch, Output& out, TimePoint now, std::uint8_t dscp = 0) {
     outbound_.on_target(flow, batch, dscp, out, now);
   }
+  /// So many datagrams for the flow were lost in this machine before they came here.
+  void on_target_lost(FlowHandle flow, std::uint64_t datagrams) {
+    if (datagrams == 0) return;
+    if (ServerSession* session = state_.table.owner_of(flow)) session->lost_before += datagrams;
+  }
   /// To be called at deadline() or later; more often does no harm.
   void on_deadline(Output& out, TimePoint now);
   [[nodiscard]] TimePoint deadline() const { return std::min(timers_.deadline(), limiter_.due()); }

@@ -97,6 +97,7 @@ struct ServerSession {
   std::optional<TimePoint> said_flow_unknown;
   std::uint64_t from_client = 0;  ///< datagrams
   std::uint64_t to_client = 0;
+  std::uint64_t lost_before = 0;  ///< datagrams for it that never came to the engine
 
   [[nodiscard]] SessionRef ref() const { return {handle, identity, account.name(), first_route.remote}; }
   [[nodiscard]] bool is_of(const Claimant& claimant) const {

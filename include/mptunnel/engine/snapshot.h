@@ -64,6 +64,7 @@ struct SessionSnapshot {
   std::uint64_t untaken = 0;  ///< datagrams that found no path, key or room in time
   std::size_t flows = 0;
   std::uint64_t into_tunnel = 0;             ///< datagrams of applications, or of the target
+  std::uint64_t lost_before = 0;             ///< more of them, which a receive buffer of this end lost
   std::uint64_t out_of_tunnel = 0;           ///< datagrams for them
   std::uint64_t duplicates = 0;              ///< copies that came after the first
   std::uint64_t forced_closings = 0;         ///< see SessionLink::forced_closings()

@@ -28,6 +28,7 @@ struct ReceiveResult {
   bool more = false;  ///< every slot was filled: the socket may have more
   std::uint64_t kernel_drops =
       0;  ///< lost before these because the receive buffer was full; only those not yet reported
+  std::uint64_t old = 0;  ///< datagrams that waited longer than kMaxReceiveAge, and were dropped
 };
 
 /// Room for one receive call: shared by all sockets of a loop. Its memory is used only where datagrams land.
@@ -78,6 +79,7 @@ struct SendOutcome {
 struct SocketCounters {
   std::uint64_t received = 0;
   std::uint64_t received_bytes = 0;
+  std::uint64_t old = 0;        ///< dropped: they waited longer than kMaxReceiveAge; not in `received`
   std::uint64_t truncated = 0;  ///< batches that didn't fit a slot, and were dropped
   std::uint64_t kernel_drops =
       0;  ///< dropped by the kernel because the receive buffer was full (SO_RXQ_OVFL)

@@ -36,7 +36,8 @@ class ReceiveBudget {
   /// Whether another receive call may follow the one that brought this.
   bool take(const ReceiveResult& result) {
     const std::size_t slots = result.batches.size();
-    if (slots == 0) return false;
+    left_ -= std::min<std::size_t>(left_, result.old);
+    if (slots == 0) return result.old > 0 && result.more && left_ > 0;
     std::size_t datagrams = 0;
     for (const Received& received : result.batches) datagrams += datagrams_in(received.batch);
     in_each_ = std::max<std::size_t>(1, datagrams / slots);

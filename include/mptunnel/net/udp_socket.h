@@ -15,6 +15,7 @@
 #include "mptunnel/base/endpoint.h"
 #include "mptunnel/net/datagram_socket.h"
 #include "mptunnel/net/notice.h"
+#include "mptunnel/net/receive_age.h"
 
 namespace mptunnel {
 
@@ -23,13 +24,15 @@ struct UdpSocketOptions {
   /// of `connect`, else IPv6 with `dual_stack` and IPv4 without.
   Endpoint bind;
   std::optional<Endpoint> connect;
-  std::string device;              ///< send and receive by this interface only (SO_BINDTODEVICE); empty: any
-  bool dual_stack = false;         ///< an IPv6 socket that takes IPv4 too, and shows it as IPv4
-  bool packet_info = false;        ///< learn and choose local addresses (IP_PKTINFO, both families)
-  bool read_dscp = false;          ///< learn the DSCP of what arrives
-  bool reuse_port = false;         ///< SO_REUSEPORT: join others on this port; see open_group()
-  bool offload = true;             ///< UDP_SEGMENT and UDP_GRO if the kernel has them
-  bool allow_fragments = true;     ///< let IP fragment what exceeds the MTU; else it is EMSGSIZE (DF set)
+  std::string device;           ///< send and receive by this interface only (SO_BINDTODEVICE); empty: any
+  bool dual_stack = false;      ///< an IPv6 socket that takes IPv4 too, and shows it as IPv4
+  bool packet_info = false;     ///< learn and choose local addresses (IP_PKTINFO, both families)
+  bool read_dscp = false;       ///< learn the DSCP of what arrives
+  bool sends_only = false;      ///< receives nothing; with `reuse_port`: sends from the port of a group whose
+                                ///< steering knows the others
+  bool reuse_port = false;      ///< SO_REUSEPORT: join others on this port; see open_group()
+  bool offload = true;          ///< UDP_SEGMENT and UDP_GRO if the kernel has them
+  bool allow_fragments = true;  ///< let IP fragment what exceeds the MTU; else it is EMSGSIZE (DF set)
   std::size_t buffer_bytes = 0;    ///< wanted size of each kernel buffer; 0: the system's default
   NoticeSink on_notice = nullptr;  ///< hears when the kernel or the device can do less than was wanted
 };
@@ -57,6 +60,7 @@ struct UdpSocketState {
       kAnySegment;  ///< connected: larger datagrams are beyond the route's MTU in a run
   NoticeSink on_notice = nullptr;
   std::uint16_t port = 0;        ///< local, host byte order
+  ClockPair emptied;             ///< when the receive buffer was known to be empty last
   std::uint32_t last_drops = 0;  ///< the kernel's own drop counter, as last seen
   SocketCounters counters;
 };

@@ -1,4 +1,4 @@
-// Losses that only the kernel sees: datagrams that found a full receive buffer.
+// Losses before the program: datagrams that found a full receive buffer, or waited in it for too long.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "mptunnel/base/time.h"
+#include "mptunnel/net/datagram_socket.h"
 
 namespace mptunnel {
 
@@ -15,12 +16,18 @@ class KernelDropWatch {
  public:
   /// `what` is for the log line: "from the network".
   explicit KernelDropWatch(const char* what) : what_(what) {}
-  /// Adds what a receive call has reported, mostly 0.
-  void add(std::uint64_t drops, TimePoint now) {
-    if (drops > 0) count(drops, now);
+  /// Adds what a receive call has reported, mostly nothing. Returns how many datagrams that were.
+  std::uint64_t add(const ReceiveResult& result, TimePoint now) {
+    old_ += result.old;
+    if (result.kernel_drops > 0) count(result.kernel_drops, now);
+    return result.old + result.kernel_drops;
   }
   [[nodiscard]] const char* what() const { return what_; }
+  /// Dropped by the kernel.
   [[nodiscard]] std::uint64_t total() const { return total_; }
+  /// Dropped here: they had waited longer than kMaxReceiveAge.
+  [[nodiscard]] std::uint64_t old() const { return old_; }
+  [[nodiscard]] std::uint64_t lost() const { return total_ + old_; }
   /// How many of the total have been logged.
   [[nodiscard]] std::uint64_t reported() const { return reported_; }
 
@@ -29,6 +36,7 @@ class KernelDropWatch {
 
   const char* what_;
   std::uint64_t total_ = 0;
+  std::uint64_t old_ = 0;
   std::uint64_t reported_ = 0;
   std::optional<TimePoint> reported_at_;
 };

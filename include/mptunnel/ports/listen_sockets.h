@@ -38,6 +38,8 @@ class ListenSockets {
   /// A socket of the address that datagrams with this route came to, and have to leave from; null if there is
   /// none.
   DatagramSocket* find(const Route& route);
+  /// One more socket to send from where `socket`, which find() gave, sends from. Null if the system has none.
+  SocketFactory::Socket open_sender(const DatagramSocket& socket);
 
  private:
   struct Listener {

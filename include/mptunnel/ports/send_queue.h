@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <optional>
 
@@ -30,6 +31,10 @@ inline constexpr std::size_t kPacketChargeBytes = 900;
 
 class SendQueue {
  public:
+  enum class Limit : std::uint8_t { age, none };
+  /// `none`: it is measured alone.
+  explicit SendQueue(Limit limit = Limit::age) : limit_(limit) {}
+
   static constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 
   /// Whether the kernel is to be asked before and after a send at `now`.
@@ -49,15 +54,19 @@ class SendQueue {
   [[nodiscard]] std::size_t room() const;
   /// How long what waits takes to leave; nullopt while the rate is not known.
   [[nodiscard]] std::optional<Duration> age() const;
-  [[nodiscard]] std::size_t queued() const { return queued_; }
+  /// What waited before the last measured send.
+  [[nodiscard]] std::size_t residue() const { return residue_; }
+  /// When kFreeQueueBytes waited before a send last, or there was no room.
+  [[nodiscard]] TimePoint stood_at() const { return stood_at_; }
 
  private:
   void learn(std::size_t queued, TimePoint now);
   void mark(std::size_t queued, TimePoint now);
   [[nodiscard]] double bytes_in(Duration span) const;
 
-  TimePoint next_{};                    ///< when the kernel is asked again
-  bool stands_ = false;                 ///< kFreeQueueBytes waited before the last measured send
+  Limit limit_;
+  TimePoint next_{};  ///< when the kernel is asked again
+  std::size_t residue_ = 0;
   std::size_t queued_ = 0;              ///< as last known
   std::optional<TimePoint> marked_at_;  ///< nothing was sent since: what is missing then has left
   std::size_t marked_ = 0;              ///< and so much waited

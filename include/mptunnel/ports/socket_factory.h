@@ -42,6 +42,8 @@ struct SocketRequest {
   Endpoint bind;  ///< only its family counts if the rest is unset
   std::optional<Endpoint> connect;
   std::string device;  ///< empty: as routing says
+  /// Joins the group of sockets on `bind`, and gets nothing of what comes for it (UdpSocketOptions).
+  bool sends_only = false;
 };
 
 /// The options of a socket for `request`. Its notices go to the log.

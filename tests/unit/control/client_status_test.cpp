@@ -20,7 +20,9 @@ class ClientStatusTest : public testing::Test {
     bridges_.start();
   }
   [[nodiscard]] Status status() {
-    return collect_status({config_, engine_, bridges_, drops_, true, true, started_}, ports_.clock.now());
+    return collect_status(
+        {config_, engine_, bridges_, drops_, from_applications_, from_bridges_, true, true, started_},
+        ports_.clock.now());
   }
 
   test::CapturedLog lines_;
@@ -32,6 +34,8 @@ class ClientStatusTest : public testing::Test {
   ClientEngine engine_{ClientSettings{}, random_};
   Bridges bridges_{config_, ClientIdentity{}, ports_.context, table_, events_};
   DropCounters drops_;
+  KernelDropWatch from_applications_{"from applications"};
+  KernelDropWatch from_bridges_{"from bridges"};
   TimePoint started_ = ports_.clock.now();
 };
 
@@ -57,6 +61,18 @@ TEST_F(ClientStatusTest, AddsWhatSocketsDropped) {
   EXPECT_EQ(status().drops[Drop::refused], 3U);
   EXPECT_EQ(status().session.state, SessionState::connecting);
   EXPECT_TRUE(status().session.has_key);
+}
+
+TEST_F(ClientStatusTest, AddsWhatWasLostBeforeTheProgram) {
+  ReceiveResult lost;
+  lost.kernel_drops = 5;
+  lost.old = 2;
+  from_applications_.add(lost, ports_.clock.now());
+  lost.kernel_drops = 3;
+  from_bridges_.add(lost, ports_.clock.now());
+  EXPECT_EQ(status().kernel_drops_inside, 5U);
+  EXPECT_EQ(status().kernel_drops_outside, 3U);
+  EXPECT_EQ(status().drops[Drop::old], 4U);
 }
 
 }  // namespace

@@ -186,6 +186,8 @@ Status client_status() {
   status.paths = {good_path(), bad_path(), fresh_path()};
   status.drops.add(Drop::copy, 246000);
   status.drops.add(Drop::bad_frame, 3);
+  status.kernel_drops_inside = 4;
+  status.kernel_drops_outside = 5;
   status.problems = {"datagrams are larger than paths carry whole: set mssfix 1400"};
   return status;
 }
@@ -221,6 +223,8 @@ window    closed early 2 times, the paths' delays differ too much: later packets
 sizes     12 datagrams were too large for a path in use and went there in
           pieces; up to 1446 bytes go whole on each
 dropped   bad_frame 3
+kernel    receive buffers were full: 4 datagrams from applications, 5 from the
+          network lost
 
 path              state      RTT  loss out  loss in   MTU    rate out    rate in
 198.51....1:4000  up     12.3 ms     1.2 %      0 %  1472  3.4 Mbit/s  12 Mbit/s
@@ -245,6 +249,7 @@ waited    2 datagrams found no path in time
 window    closed early 2 times, the paths' delays differ too much: later packets were dropped as copies
 sizes     12 datagrams were too large for a path in use and went there in pieces; up to 1446 bytes go whole on each
 dropped   bad_frame 3
+kernel    receive buffers were full: 4 datagrams from applications, 5 from the network lost
 
 path               state      RTT  loss out  loss in     MTU    rate out    rate in    wins   answered  remote
 198.51.100.1:4000  up     12.3 ms     1.2 %      0 %    1472  3.4 Mbit/s  12 Mbit/s  90.0 %  0.1 s ago  198.51.100.1:4000
@@ -418,7 +423,7 @@ TEST(RenderJson, HasWhatIsPromisedOfAClient) {
   EXPECT_EQ(text.back(), '\n');
   EXPECT_EQ(names_in_order(text),
             (std::vector<std::string>{"program", "version", "uptime_s", "config", "listen", "session",
-                                      "paths", "drops", "problems"}));
+                                      "paths", "drops", "kernel_drops", "problems"}));
   const json object = json::parse(text);
   expect_kinds(object["session"], kSession, "session");
   ASSERT_EQ(object["paths"].size(), 3U);
@@ -449,6 +454,7 @@ TEST(RenderJson, CarriesEveryValue) {
     "in":{"packets":2000,"bytes":2892000,"lost":0,"loss":0.0,"loss_recent":0.0,"jitter_ms":0.3,
           "first":900,"duplicates":600,"rate_bps":12300000}})"));
   EXPECT_EQ(object["paths"][1]["mtu"], json::parse(R"({"out":1372,"in":null})"));
+  EXPECT_EQ(object["kernel_drops"], json::parse(R"({"inside":4,"outside":5})"));
   EXPECT_EQ(object["paths"][1]["standby"], true);
   EXPECT_EQ(object["paths"][1]["problem"], "sent for 8 s, nothing came back");
   EXPECT_EQ(object["paths"][2]["rtt_ms"], nullptr);
@@ -459,7 +465,7 @@ TEST(RenderJson, HasWhatIsPromisedOfAServer) {
   const std::string text = render_json(server_status());
   EXPECT_EQ(names_in_order(text),
             (std::vector<std::string>{"program", "version", "uptime_s", "config", "listen", "target",
-                                      "target_problem", "keyring", "clients", "drops", "problems"}));
+                                      "target_problem", "keyring", "clients", "drops", "kernel_drops", "problems"}));
   const json object = json::parse(text);
   EXPECT_EQ(object["target"], "127.0.0.1:1194");
   EXPECT_EQ(object["target_problem"], "nothing listens there, for 3 min");

@@ -15,9 +15,9 @@ namespace {
 
 /// What sockets refuse reaches an engine by on_sent() alone, or is counted by the program around it. A new
 /// reason gets a row below, or a place here and a test in tests/unit/ports.
-const std::set<Drop> kOfSockets{Drop::send_queue,   Drop::would_block,    Drop::no_buffers,
-                                Drop::message_size, Drop::refused,        Drop::unreachable,
-                                Drop::socket_error, Drop::target_unknown, Drop::socket_gone};
+const std::set<Drop> kOfSockets{
+    Drop::old,     Drop::send_queue,  Drop::would_block,  Drop::no_buffers,     Drop::message_size,
+    Drop::refused, Drop::unreachable, Drop::socket_error, Drop::target_unknown, Drop::socket_gone};
 
 class DropExit : public testing::TestWithParam<ExitRow> {};
 

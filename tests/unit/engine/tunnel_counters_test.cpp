@@ -300,5 +300,16 @@ TEST_F(TunnelCounters, FirstCopiesAndDuplicatesAreToldToTheOtherEnd) {
   EXPECT_EQ(server.path(PathId{0}).first + server.path(PathId{1}).first, server.path(PathId{2}).duplicates);
 }
 
+TEST_F(TunnelCounters, WhatWasLostBeforeTheEngineIsOfTheFlowsSession) {
+  start({0, 0, 0});
+  tunnel_.move_data(1s);
+  ASSERT_FALSE(tunnel_.flow_changes.empty());
+  tunnel_.server->on_target_lost(tunnel_.flow_changes.front().flow, 7);
+  tunnel_.server->on_target_lost(FlowHandle{12345}, 3);
+  const ServerSnapshot snapshot = tunnel_.server->snapshot(tunnel_.now);
+  ASSERT_EQ(snapshot.peers.size(), 1U);
+  EXPECT_EQ(snapshot.peers.front().session.lost_before, 7U);
+}
+
 }  // namespace
 }  // namespace mptunnel

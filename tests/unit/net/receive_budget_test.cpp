@@ -31,6 +31,17 @@ TEST(ReceiveBudget, EndsTheWakeUpAfterAsManyDatagrams) {
   EXPECT_TRUE(budget.take({few, 0, true})) << "each wake-up has its own";
 }
 
+TEST(ReceiveBudget, GoesOnAfterNothingButOldOnesUntilTheyAreAsMany) {
+  ReceiveBudget budget;
+  ReceiveResult old;
+  old.more = true;
+  old.old = 200;
+  budget.start();
+  EXPECT_TRUE(budget.take(old));
+  EXPECT_TRUE(budget.take(old));
+  EXPECT_FALSE(budget.take(old));
+}
+
 TEST(ReceiveBudget, EndsWhereTheSocketIsEmpty) {
   ReceiveBudget budget;
   budget.start();

@@ -140,5 +140,27 @@ TEST(UdpGroupOptions, AnswersLeaveFromTheSharedPort) {
   for (const Route& route : inbox.routes) EXPECT_EQ(route.remote, group.front().local_endpoint());
 }
 
+TEST_P(UdpGroup, OneThatSendsOnlyTakesNothingFromTheOthers) {
+  auto group = open_group(bound_to(GetParam()), 4, Steering{3});
+  UdpSocketOptions joining = bound_to(GetParam());
+  joining.bind = group.front().local_endpoint();
+  joining.sends_only = joining.reuse_port = true;
+  UdpSocket extra = open_socket(joining);
+  UdpSocketOptions options = bound_to(GetParam());
+  options.connect = joining.bind;
+  UdpSocket peer = open_socket(options);
+  for (int value = 0; value < 256; ++value) {
+    const Datagram datagram{9, 9, 9, static_cast<std::uint8_t>(value)};
+    ASSERT_EQ(peer.send({datagram, datagram.size(), {}}).accepted, 1U);
+  }
+  const auto got = contents(group, {64, 64, 64, 64});
+  for (const auto& datagrams : got) EXPECT_EQ(datagrams.size(), 64U);
+  ReceiveBuffers buffers;
+  EXPECT_TRUE(extra.receive(buffers).batches.empty());
+  const Datagram answer{7};
+  ASSERT_EQ(extra.send({answer, 1, {peer.local_endpoint(), {}}}).accepted, 1U);
+  EXPECT_EQ(test::collect(peer, 1).datagrams.size(), 1U);
+}
+
 }  // namespace
 }  // namespace mptunnel

@@ -51,7 +51,7 @@ class ServerCarrierTest : public testing::Test {
 
 TEST_F(ServerCarrierTest, CountsRunsOfASessionThatIsGone) {
   add_run(out_, 3, PathSet::of(PathId{0}, PathId{1}), SessionHandle{5});
-  carrier_.carry(out_);
+  carrier_.carry(out_, ports_.clock.now());
   EXPECT_EQ(carrier_.drops()[Drop::socket_gone], 6U);
   EXPECT_EQ(sum_of(carrier_.drops()), 6U);
   EXPECT_EQ(sum_of(engine_.drops()), 0U);
@@ -61,7 +61,7 @@ TEST_F(ServerCarrierTest, CountsADirectPacketWithoutSocket) {
   add_direct(route("10.0.0.1"));
   add_direct(route("2001:db8::1"));
   add_direct(route("10.0.0.1", 2001));
-  carrier_.carry(out_);
+  carrier_.carry(out_, ports_.clock.now());
   EXPECT_EQ(carrier_.drops()[Drop::socket_gone], 2U);
   EXPECT_EQ(sum_of(carrier_.drops()), 2U);
 }
@@ -69,7 +69,7 @@ TEST_F(ServerCarrierTest, CountsADirectPacketWithoutSocket) {
 TEST_F(ServerCarrierTest, CountsADirectPacketThatTheKernelRefuses) {
   refuse(0, ENOBUFS);
   add_direct(route("10.0.0.1"));
-  carrier_.carry(out_);
+  carrier_.carry(out_, ports_.clock.now());
   EXPECT_EQ(carrier_.drops()[Drop::no_buffers], 1U);
   EXPECT_EQ(sum_of(carrier_.drops()), 1U);
 }
@@ -77,7 +77,7 @@ TEST_F(ServerCarrierTest, CountsADirectPacketThatTheKernelRefuses) {
 TEST_F(ServerCarrierTest, CountsPayloadsOfAFlowWithoutSocket) {
   out_.flow_changes.push_back({kFlow, 1, true});
   add_deliveries(out_, kFlow, 2);
-  carrier_.carry(out_);
+  carrier_.carry(out_, ports_.clock.now());
   EXPECT_EQ(carrier_.drops()[Drop::target_unknown], 2U);
   EXPECT_EQ(sum_of(carrier_.drops()), 2U);
   EXPECT_EQ(target_.flows(), 1U);
@@ -93,7 +93,7 @@ TEST_F(ServerCarrierTest, FlowThatOpensAndEndsWithItsPayloadsDeliversThem) {
     sent += count;
     return SendOutcome{static_cast<std::uint32_t>(count), 0};
   };
-  carrier_.carry(out_);
+  carrier_.carry(out_, ports_.clock.now());
   EXPECT_EQ(sent, 2U);
   EXPECT_EQ(sum_of(carrier_.drops()), 0U);
   EXPECT_EQ(target_.flows(), 0U);
@@ -104,7 +104,7 @@ TEST_F(ServerCarrierTest, CountsPayloadsThatTheKernelRefuses) {
   target_.open(kFlow, 1);
   refuse(1, EAGAIN);
   add_deliveries(out_, kFlow, 3);
-  carrier_.carry(out_);
+  carrier_.carry(out_, ports_.clock.now());
   EXPECT_EQ(carrier_.drops()[Drop::would_block], 2U);
   EXPECT_EQ(sum_of(carrier_.drops()), 2U);
 }
