@@ -72,6 +72,19 @@ Notes read_notes(detail::UdpSocketState& state, msghdr& message) {
   return notes;
 }
 
+// A stamp costs 60 ns a datagram where these come one by one (2026-11), an eighth of the receive; so a socket
+// asks for them only when something may be old, and goes without again once it has been read promptly.
+constexpr std::uint32_t kPromptReads = 1000;
+
+void follow_pauses(detail::UdpSocketState& state, bool is_pause) {
+  state.prompt_reads = is_pause ? 0 : state.prompt_reads + 1;
+  const bool wants = is_pause || (state.has_stamps && state.prompt_reads < kPromptReads);
+  if (wants == state.has_stamps) return;
+  const int value = wants ? 1 : 0;
+  static_cast<void>(setsockopt(state.fd, SOL_SOCKET, SO_TIMESTAMPNS, &value, sizeof value));
+  state.has_stamps = wants;
+}
+
 }  // namespace
 
 struct ReceiveBuffers::Impl {
@@ -136,6 +149,7 @@ ReceiveResult UdpSocket::receive(ReceiveBuffers& buffers, std::size_t max_batche
 
   const ClockPair now = read_clocks();
   const ReceiveAge age(now, state_.emptied);
+  follow_pauses(state_, age.may_be_old());
   int count = room.read(state_.fd, limit);
   if (count < 0 && errno != EAGAIN) {
     // The kernel reports the error of an earlier send, once, before it gives datagrams.

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "mptunnel/base/assert.h"
+#include "mptunnel/base/file.h"
 #include "mptunnel/net/socket_address.h"
 
 namespace mptunnel {
@@ -93,6 +94,18 @@ void set_buffer(int fd, int forced, int plain, std::size_t bytes) {
   if (!set_option(fd, SOL_SOCKET, forced, wanted)) set_option(fd, SOL_SOCKET, plain, wanted);
 }
 
+// The kernel stamps what comes, for all sockets, while one of them wants it. Sockets want the stamps only at
+// times (follow_pauses() in udp_receive.cpp): this one does for the life of the process.
+void keep_stamping() {
+  static const File keeper = [] {
+    File fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!fd.is_open()) fd = File(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    set_option(fd.get(), SOL_SOCKET, SO_TIMESTAMPNS, 1);
+    return fd;
+  }();
+  static_cast<void>(keeper);
+}
+
 // The steering never chooses a socket beyond its own; this is for a kernel that can't run it for once.
 void refuse_all(const UdpSocketState& state) {
   sock_filter code = BPF_STMT(BPF_RET | BPF_K, 0);
@@ -103,7 +116,6 @@ void refuse_all(const UdpSocketState& state) {
 void set_up(UdpSocketState& state, const UdpSocketOptions& options) {
   set_fragmentation(state, options.allow_fragments);
   set_option(state.fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
-  set_option(state.fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
   if (options.sends_only) refuse_all(state);
   if (options.reuse_port) set_option(state.fd, SOL_SOCKET, SO_REUSEPORT, 1);
   if (options.packet_info)
@@ -183,6 +195,7 @@ tl::expected<UdpSocket, SocketError> UdpSocket::open(const UdpSocketOptions& opt
   if (!local.is_set()) local.family = state.ipv6 ? Family::ipv6 : Family::ipv4;
   if (const int error = bind_to(state, local); error != 0) return failure(error, why_not_bound(error, local));
   state.port = made.local_endpoint().port;
+  keep_stamping();
   state.emptied = read_clocks();
   if (options.connect) {
     if (auto connected = made.connect(*options.connect); !connected) {

@@ -59,9 +59,11 @@ struct UdpSocketState {
   std::size_t longest_segment =
       kAnySegment;  ///< connected: larger datagrams are beyond the route's MTU in a run
   NoticeSink on_notice = nullptr;
-  std::uint16_t port = 0;        ///< local, host byte order
-  ClockPair emptied;             ///< when the receive buffer was known to be empty last
-  std::uint32_t last_drops = 0;  ///< the kernel's own drop counter, as last seen
+  std::uint16_t port = 0;          ///< local, host byte order
+  ClockPair emptied;               ///< when the receive buffer was known to be empty last
+  bool has_stamps = false;         ///< the kernel says when each datagram came
+  std::uint32_t prompt_reads = 0;  ///< since the last that came after a pause
+  std::uint32_t last_drops = 0;    ///< the kernel's own drop counter, as last seen
   SocketCounters counters;
 };
 

@@ -1,6 +1,7 @@
 #include "mptunnel/net/receive_age.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <thread>
 
@@ -88,6 +89,24 @@ TEST(UdpReceive, KeepsWhatComesAfterALongPause) {
   ASSERT_EQ(sender.send({young, 3, {}}).accepted, 1U);
   ReceiveBuffers buffers;
   EXPECT_EQ(receiver.receive(buffers).batches.size(), 1U);
+}
+
+TEST(UdpReceive, AsksForStampsOnlyAfterAPause) {
+  UdpSocket receiver = test::open_socket(test::bound_to("127.0.0.1"));
+  const auto has_stamps = [&] {
+    int value = -1;
+    socklen_t length = sizeof value;
+    getsockopt(receiver.fd(), SOL_SOCKET, SO_TIMESTAMPNS, &value, &length);
+    return value == 1;
+  };
+  ReceiveBuffers buffers;
+  receiver.receive(buffers);
+  EXPECT_FALSE(has_stamps());
+  std::this_thread::sleep_for(kMaxReceiveAge + 100ms);
+  receiver.receive(buffers);
+  EXPECT_TRUE(has_stamps());
+  for (int i = 0; i < 1000; ++i) receiver.receive(buffers);
+  EXPECT_FALSE(has_stamps());
 }
 
 }  // namespace
