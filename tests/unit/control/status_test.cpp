@@ -463,9 +463,9 @@ TEST(RenderJson, CarriesEveryValue) {
 
 TEST(RenderJson, HasWhatIsPromisedOfAServer) {
   const std::string text = render_json(server_status());
-  EXPECT_EQ(names_in_order(text),
-            (std::vector<std::string>{"program", "version", "uptime_s", "config", "listen", "target",
-                                      "target_problem", "keyring", "clients", "drops", "kernel_drops", "problems"}));
+  EXPECT_EQ(names_in_order(text), (std::vector<std::string>{"program", "version", "uptime_s", "config",
+                                                            "listen", "target", "target_problem", "keyring",
+                                                            "clients", "drops", "kernel_drops", "problems"}));
   const json object = json::parse(text);
   EXPECT_EQ(object["target"], "127.0.0.1:1194");
   EXPECT_EQ(object["target_problem"], "nothing listens there, for 3 min");
