@@ -234,6 +234,7 @@ class CommandLineParser {
     if (!port) wrong("PORT: " + port.error());
     auto host = parse_host(raw_.positionals[1]);
     if (!host) wrong("TARGET_HOST: " + host.error());
+    if (const auto no_zone = host ? zone_error(*host) : std::nullopt) wrong("TARGET_HOST: " + *no_zone);
     const auto target_port = parse_port(raw_.positionals[2]);
     if (!target_port) wrong("TARGET_PORT: " + target_port.error());
     if (raw_.listen.empty()) raw_.listen.emplace_back("*");

@@ -58,7 +58,8 @@ constexpr EnvironmentVariable kVariables[] = {
      &Environment::encrypt},
     {"MPTUNNEL_KEY", "the key itself; it is removed from the environment", &Environment::key, true},
     {"MPTUNNEL_KEY_FILE",
-     "a file with the key. --key-file wins over both, and both win over the configuration.",
+     "a file with the key; one without a slash is looked for in systemd's $CREDENTIALS_DIRECTORY first, as "
+     "--key-file and --keys are. --key-file wins over both, and both win over the configuration.",
      &Environment::key_file},
 };
 

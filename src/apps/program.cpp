@@ -64,17 +64,37 @@ void print_key(const SecretText& key, const std::string& name) {
       stderr);
 }
 
+/// From here on a terminal that goes, or a log whose reader has ended, is no reason to end. (The loop will
+/// tell what SIGHUP does.)
+void hold_signals() {
+  std::signal(SIGHUP, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+/// Whoever starts a daemon at boot looks for its mistakes in syslog.
+int report_mistakes(const std::string& name, const CommandLine& line, const StartError& error) {
+  if (line.daemon && line.action == Action::run) {
+    add_syslog(name);
+    leave_stderr();
+    for (const std::string& mistake : error.lines) log_error("{}", mistake);
+  }
+  return report(error);
+}
+
 /// Takes the keys out of `prepared`.
 int run_prepared(const std::string& name, const std::string& version, Prepared& prepared) {
   StartOptions& options = prepared.options;
   set_log_level(options.log_level);
+  hold_signals();
   std::optional<DaemonReport> daemon;
   if (options.daemon) {
     auto daemonized = daemonize();
     if (!daemonized) return fail(daemonized.error(), daemon);
     if (!daemonized->report) return daemonized->exit_code;
     daemon = std::move(daemonized->report);
+    add_syslog(name);
   }
+  for (const std::string& warning : options.warnings) log_warning("{}", warning);
   std::optional<PidFile> pid_file;
   if (!options.pid_file.empty()) {
     auto created = PidFile::create(options.pid_file);
@@ -101,8 +121,8 @@ int run_prepared(const std::string& name, const std::string& version, Prepared& 
                         [&](std::string_view request) { return answer_request(request, actions); });
   if (const auto opened = open_control(control, name, prepared); !opened) return fail(opened.error(), daemon);
   if (daemon) {
-    log_to_syslog(name);
     if (const auto ready = daemon->ready(); !ready) return fail(ready.error(), daemon);
+    leave_stderr();
   }
   app->run();
   return 0;
@@ -115,7 +135,16 @@ App::App(const SocketTuning& tuning)
       ports_(tuning),
       timer_(ports_.loop(), [this] { on_deadline(); }),
       on_term_(ports_.loop(), SIGTERM, [this] { on_stop(); }),
-      on_int_(ports_.loop(), SIGINT, [this] { on_stop(); }) {}
+      on_int_(ports_.loop(), SIGINT, [this] { on_stop(); }),
+      on_hup_(ports_.loop(), SIGHUP, [this] { reload(); }) {}
+
+tl::expected<std::string, std::string> App::reload() {
+  const std::string nothing =
+      "nothing is read again while this program runs, and it goes on as it was: to change something, restart "
+      "it";
+  log_warning("{}", nothing);
+  return tl::make_unexpected(nothing);
+}
 
 int run_program(Program program, int argc, const char* const* argv, const std::string& version,
                 const std::function<tl::expected<Prepared, StartError>(const CommandLine&)>& prepare) {
@@ -135,7 +164,7 @@ int run_program(Program program, int argc, const char* const* argv, const std::s
   if (line->asks_instance()) return ask_instance(name, *line);
   auto prepared = prepare(*line);
   line->key = {};
-  if (!prepared) return report(prepared.error());
+  if (!prepared) return report_mistakes(name, *line, prepared.error());
   if (line->action == Action::check) {
     std::fputs(prepared->check_text.c_str(), stdout);
     return 0;

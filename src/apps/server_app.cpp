@@ -1,7 +1,5 @@
 // mpserver: joins the server's engine to the loop and its sockets.
-#include <csignal>
 #include <memory>
-#include <optional>
 #include <string>
 #include <tl/expected.hpp>
 #include <utility>
@@ -63,8 +61,6 @@ class ServerApp final : public App {
   Target target_;
   ListenSockets listeners_;
   ServerCarrier carrier_;
-  /// Only if a file can be read again: else SIGHUP ends the program, as when its terminal goes.
-  std::optional<SignalWatcher> on_hup_;
 };
 
 ServerApp::ServerApp(const ServerConfig& config, const ServerSettings& settings, const KeyFiles& files,
@@ -79,10 +75,7 @@ ServerApp::ServerApp(const ServerConfig& config, const ServerSettings& settings,
               [this](FlowHandle flow) { on_target(flow); }),
       listeners_(ports_.context(), kByLane, SocketUse::paths,
                  [this](DatagramSocket& socket) { on_network(socket); }),
-      carrier_(engine_, listeners_, target_, ports_.context().clock) {
-  if (files.shared.empty() && files.keyring.empty()) return;
-  on_hup_.emplace(ports_.loop(), SIGHUP, [this] { reload(); });
-}
+      carrier_(engine_, listeners_, target_, ports_.context().clock) {}
 
 tl::expected<void, std::string> ServerApp::start() {
   if (auto opened = listeners_.open(config_.listen); !opened) return opened;

@@ -60,8 +60,7 @@ NamedKey named_key(KeyringLine line, const SecretKey& key) {
 
 tl::expected<std::vector<NamedKey>, std::vector<std::string>> load_keyring(
     const std::string& path, const std::optional<SecretKey>& shared) {
-  const auto text = read_secret_file(
-      path, {"keyring", "keys", "", "", "it should have a line for each client"}, kMaxConfigBytes);
+  const auto text = read_secret_file(path, kKeyringWords, kMaxConfigBytes);
   if (!text) return tl::make_unexpected(std::vector{text.error()});
   KeyReader keys(shared);
   auto lines = parse_keyring(text->text(), path, [&](std::string_view key) { return keys.read(key); });

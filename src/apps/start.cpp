@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <iterator>
 #include <system_error>
@@ -27,6 +28,21 @@ std::optional<SecretKey> load_key(const KeySource& source, std::vector<std::stri
   if (key) return *key;
   mistakes.push_back(fmt::format("{}: {}", source.origin, key.error()));
   return std::nullopt;
+}
+
+/// The command line with the names of its files as systemd's credentials have them.
+CommandLine with_credentials(CommandLine line) {
+  const char* const variable = std::getenv("CREDENTIALS_DIRECTORY");
+  const std::string directory = variable == nullptr ? "" : variable;
+  line.keys = credential_path(line.keys, directory);
+  if (line.key.kind == KeySource::Kind::file)
+    line.key.value = SecretText(credential_path(line.key.value.text(), directory));
+  return line;
+}
+
+void add_warning(const KeySource& source, const SecretFileWords& words, std::vector<std::string>& warnings) {
+  if (source.kind != KeySource::Kind::file) return;
+  if (auto warning = secret_file_warning(source.value.text(), words)) warnings.push_back(std::move(*warning));
 }
 
 /// `parse` is parse_client_config or parse_server_config, `Start` what fits it.
@@ -57,6 +73,7 @@ tl::expected<Start, StartError> load(const CommandLine& line, Parse parse) {
     return tl::make_unexpected(StartError{.exit_code = kExitUsage, .lines = std::move(mistakes)});
   start.options = merge_options(line, start.config.common);
   start.options.key = std::move(key);
+  add_warning(start.options.key_source, kKeyFileWords, start.options.warnings);
   return start;
 }
 
@@ -70,6 +87,7 @@ tl::expected<ServerStart, StartError> load_positional(const CommandLine& line) {
   start.config = *line.positional;
   start.options = merge_options(line, start.config.common);
   start.options.key = std::move(key);
+  add_warning(start.options.key_source, kKeyFileWords, start.options.warnings);
   return start;
 }
 
@@ -146,6 +164,7 @@ void add_options(std::string& text, const StartOptions& options) {
     if (const auto* show = std::get_if<ShowStatement<Settings>>(&statement.show))
       add_lines(text, statement, (*show)(options));
   }
+  for (const std::string& warning : options.warnings) add_line(text, "warning", warning);
 }
 
 /// What says which key, and where the control socket is; no key's text.
@@ -216,7 +235,7 @@ StartOptions merge_options(const CommandLine& line, const CommonConfig& config) 
 }
 
 tl::expected<ClientStart, StartError> load_client_start(const CommandLine& line) {
-  auto start = load<ClientStart>(line, parse_client_config);
+  auto start = load<ClientStart>(with_credentials(line), parse_client_config);
   if (!start) return start;
   start->options.state = state_of(start->config, start->options.key.has_value());
   describe(start->options, Program::mpclient, start->config.listen);
@@ -233,10 +252,12 @@ tl::expected<ClientIdentity, std::string> client_identity(const ClientStart& sta
 }
 
 tl::expected<ServerStart, StartError> load_server_start(const CommandLine& line) {
-  auto start = line.positional ? load_positional(line) : load<ServerStart>(line, parse_server_config);
+  const CommandLine found = with_credentials(line);
+  auto start = found.positional ? load_positional(found) : load<ServerStart>(found, parse_server_config);
   if (!start) return start;
   StartOptions& options = start->options;
-  options.keys_source = keys_source(line, start->config);
+  options.keys_source = keys_source(found, start->config);
+  add_warning(options.keys_source, kKeyringWords, options.warnings);
   if (options.keys_source.kind == KeySource::Kind::file)
     start->key_files.keyring = absolute(options.keys_source.value.text());
   if (options.key_source.kind == KeySource::Kind::file) {

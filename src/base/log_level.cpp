@@ -13,6 +13,7 @@ std::optional<LogLevel> parse_log_level(std::string_view word) {
   for (std::size_t i = 0; i < kLevelNames.size(); ++i) {
     if (kLevelNames.at(i) == word) return static_cast<LogLevel>(i);
   }
+  if (word == "warn") return LogLevel::warning;  // as syslog(3) and many programs call it
   return std::nullopt;
 }
 

@@ -125,6 +125,10 @@ tl::expected<Endpoint, std::string> parse_own_address(std::string_view word, std
   return mistake("{} is not an address: write {}", quote_word(word), forms);
 }
 
+bool lacks_zone(const Endpoint& endpoint) {
+  return endpoint.family == Family::ipv6 && endpoint.is_link_local() && endpoint.scope == 0;
+}
+
 ListenAddress listen_on(std::string_view address, std::uint16_t port, bool may_be_missing = false) {
   return {.endpoint = parse_numeric_endpoint(address, port).value(), .may_be_missing = may_be_missing};
 }
@@ -167,6 +171,13 @@ tl::expected<std::string, std::string> parse_host(std::string_view word) {
   return std::string(word);
 }
 
+std::optional<std::string> zone_error(std::string_view host) {
+  const auto endpoint = parse_numeric_endpoint(host, 0);
+  if (!endpoint || !lacks_zone(*endpoint)) return std::nullopt;
+  return fmt::format("{} is link-local, another host on each link: write its interface too, as in {}",
+                     quote_word(host), quote_word(fmt::format("{}%eth0", host)));
+}
+
 tl::expected<HostPort, std::string> parse_host_port(std::string_view word) {
   const SplitAddress split = split_address(word);
   if (!split.port) {
@@ -175,6 +186,7 @@ tl::expected<HostPort, std::string> parse_host_port(std::string_view word) {
   }
   auto host = parse_host(split.host);
   if (!host) return tl::make_unexpected(host.error());
+  if (auto no_zone = zone_error(*host)) return tl::make_unexpected(std::move(*no_zone));
   const auto port = parse_port(*split.port);
   if (!port) return tl::make_unexpected(port.error());
   return HostPort{.host = std::move(*host), .port = *port};
@@ -189,6 +201,12 @@ tl::expected<std::vector<ListenAddress>, std::string> parse_listen_address(std::
   const auto endpoint =
       parse_own_address(word, port, "an IPv4 or IPv6 address of this host, 'localhost', or '*' for all");
   if (!endpoint) return tl::make_unexpected(endpoint.error());
+  if (lacks_zone(*endpoint)) {
+    return mistake(
+        "{} is link-local, an address of each link: write the number of its interface too, as 'ip link' "
+        "shows it, as in {}",
+        quote_word(word), quote_word(endpoint->address_string() + "%2"));
+  }
   return std::vector{ListenAddress{.endpoint = *endpoint}};
 }
 

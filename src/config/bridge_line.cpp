@@ -55,10 +55,12 @@ class BridgeLine {
       read_address(words[0], words[1]);
       for (const std::string_view word : words.subspan(2)) read_option(word);
       check_families();
+      check_zones();
       check_pattern();
     }
     if (line_.failed) return std::nullopt;
-    if (bridge_.name.empty()) bridge_.name = default_name();
+    bridge_.is_named = !bridge_.name.empty();
+    if (!bridge_.is_named) bridge_.name = default_name();
     return std::move(bridge_);
   }
 
@@ -111,6 +113,18 @@ class BridgeLine {
     const auto version = [](Family family) { return family == Family::ipv4 ? "IPv4" : "IPv6"; };
     line_.wrong("an {} bridge can't be reached from the {} address {}: bind to an address of the same kind",
                 version(remote->family), version(bridge_.bind->family), bridge_.bind->address_string());
+  }
+
+  /// With dev= the interface is known.
+  void check_zones() {
+    if (!bridge_.devices.empty()) return;
+    if (auto no_zone = zone_error(bridge_.remote.host)) line_.wrong("{}, or dev=eth0", *no_zone);
+    if (bridge_.bind) {
+      const auto no_zone = zone_error(bridge_.bind->scope == 0 ? bridge_.bind->address_string() : "");
+      if (no_zone)
+        line_.wrong("bind={} is link-local, an address of each link: write dev= with its interface too",
+                    bridge_.bind->address_string());
+    }
   }
 
   /// An address belongs to one interface, and a port can be had once.

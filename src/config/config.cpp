@@ -140,12 +140,14 @@ class BridgeCheck {
   explicit BridgeCheck(ClientReader& reader) : reader_(reader) {}
 
   void check(const BridgeConfig& bridge) {
-    const std::string path = fmt::format("{} {} {}", canonical_text(bridge.remote), device_text(bridge),
-                                         bridge.bind ? bridge.bind->to_string() : "");
+    // Names that differ make two paths: their source ports are derived from them.
+    const std::string path =
+        fmt::format("{} {} {} {}", canonical_text(bridge.remote), device_text(bridge),
+                    bridge.bind ? bridge.bind->to_string() : "", bridge.is_named ? bridge.name : "");
     if (const auto [other, added] = paths_.emplace(path, bridge.line); !added) {
       return reader_.report().add(bridge.line,
                                   "bridge {} stands on line {} already: keep one of the two, or let them "
-                                  "differ in bind= or dev=",
+                                  "differ in bind=, dev= or name=",
                                   to_string(bridge.remote), other->second);
     }
     if (const auto [other, added] = names_.emplace(bridge.name, bridge.line); !added) {

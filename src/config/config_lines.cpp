@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "mptunnel/base/odd_blank.h"
 #include "mptunnel/config/text.h"
 
 namespace mptunnel {
@@ -14,6 +15,31 @@ constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr bool is_control(char letter) {
   const auto byte = static_cast<unsigned char>(letter);
   return (byte < 0x20 && byte != '\t') || byte == 0x7f;
+}
+
+/// What other files begin a comment with, if the word at this place of its line begins with it; else empty.
+/// A path or a key may begin with two slashes.
+std::string_view foreign_comment(std::string_view word, std::size_t place) {
+  if (word.starts_with(';')) return ";";
+  const bool is_comment = place == 1 ? word == "//" : word.starts_with("//");
+  return is_comment ? "//" : "";
+}
+
+/// The words of a line, or what is wrong with them, into the report.
+void read_words(std::string_view text, int number, std::vector<ConfigLine>& lines, ConfigReport& report) {
+  if (const auto blank = find_odd_blank(text)) {
+    report.add(number, "byte {} of the line is {}, which is no blank here: write a plain blank, or none",
+               blank->at + 1, blank->name);
+    return;
+  }
+  auto words = split_words(text);
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string_view mark = foreign_comment(words[i], i);
+    if (mark.empty()) continue;
+    report.add(number, "'{}' begins no comment here: write '#' instead", mark);
+    return;
+  }
+  if (!words.empty()) lines.push_back({.number = number, .words = std::move(words)});
 }
 
 /// One line into words, or into the report.
@@ -29,8 +55,7 @@ void read_line(std::string_view line, int number, std::vector<ConfigLine>& lines
                control - line.begin() + 1, static_cast<unsigned char>(*control));
     return;
   }
-  auto words = split_words(line.substr(0, line.find('#')));
-  if (!words.empty()) lines.push_back({.number = number, .words = std::move(words)});
+  read_words(line.substr(0, line.find('#')), number, lines, report);
 }
 
 }  // namespace

@@ -174,10 +174,11 @@ constexpr Statement kStatements[] = {
      "the secret by which mpserver knows a client without a key; none: a new one at each start", read_state,
      show_state},
     {"key-file", "FILE", Programs::both, Times::once, "", "none",
-     "the key that both ends share, or a client's own; only its owner may be able to read it", read_key_file,
-     show_key, "key"},
+     "the key that both ends share, or a client's own; only its owner and its group may be able to read it",
+     read_key_file, show_key, "key"},
     {"keys", "FILE", Programs::mpserver, Times::once, "", "none",
-     "a file with a key for each client, 'NAME KEY [option...]' a line; only its owner may be able to read "
+     "a file with a key for each client, 'NAME KEY [option...]' a line; only its owner and its group may be "
+     "able to read "
      "it",
      read_keys, show_keys},
     {"max-clients", "N", Programs::mpserver, Times::once, "1024", "", "sessions at a time; 1 to 16384",

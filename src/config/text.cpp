@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "mptunnel/base/odd_blank.h"
+
 namespace mptunnel {
 namespace {
 
@@ -44,7 +46,9 @@ std::string quote_word(std::string_view word) {
     }
   }
   if (word.size() > kQuotedCharacters) quoted += "...";
-  return quoted + "'";
+  quoted += "'";
+  if (const auto blank = find_odd_blank(word)) quoted += fmt::format(" (which has {} in it)", blank->name);
+  return quoted;
 }
 
 bool is_digits(std::string_view word) {

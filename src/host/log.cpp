@@ -31,10 +31,15 @@ void set_log_level(LogLevel level) {
   logger().set_level(kLevels.at(static_cast<std::size_t>(level)));
 }
 
-void log_to_syslog(const std::string& ident) {
+void add_syslog(const std::string& ident) {
   auto sink = std::make_shared<spdlog::sinks::syslog_sink_mt>(ident, LOG_PID, LOG_DAEMON, true);
   sink->set_pattern("%l: %v");
-  logger().sinks().assign(1, std::move(sink));
+  logger().sinks().push_back(std::move(sink));
+}
+
+void leave_stderr() {
+  auto& sinks = logger().sinks();
+  sinks.erase(sinks.begin());
 }
 
 void log_line(LogLevel level, std::string_view text) {

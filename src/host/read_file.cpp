@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "mptunnel/base/file.h"
+#include "mptunnel/base/odd_blank.h"
 #include "mptunnel/crypto/key.h"
 
 namespace mptunnel {
@@ -23,6 +24,8 @@ namespace {
 constexpr std::size_t kMaxKeyFileBytes = 4096;
 constexpr std::size_t kPieceBytes = 16384;
 constexpr std::string_view kBlanks = " \t\r\n";
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+constexpr std::size_t kKeyTextBytes = 44;  // 32 bytes in base64
 
 std::string reason_of(int error) {
   return std::generic_category().message(error);
@@ -39,10 +42,18 @@ std::optional<std::string> refusal_of(const struct stat& status, const std::stri
         "belongs to another user ({}): {}", status.st_uid,
         words.foreign.empty() ? fmt::format("chown {} {}", ::geteuid(), path) : std::string(words.foreign));
   }
-  if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return "is open to others than its owner: chmod 600 " + path;
-  }
+  // An ACL's mask stands where the group's rights do (acl(5)): it may say no more than the group.
+  const mode_t foreign = words.may_be_of_group ? S_IRWXO | S_IWGRP | S_IXGRP : S_IRWXO | S_IRWXG;
+  if ((status.st_mode & foreign) != 0) return "is open to others than its owner: chmod 600 " + path;
   return std::nullopt;
+}
+
+bool is_own_group(gid_t group) {
+  if (group == ::getegid()) return true;
+  std::vector<gid_t> groups(static_cast<std::size_t>(std::max(::getgroups(0, nullptr), 0)));
+  const int count = ::getgroups(static_cast<int>(groups.size()), groups.data());
+  groups.resize(static_cast<std::size_t>(std::max(count, 0)));
+  return std::find(groups.begin(), groups.end(), group) != groups.end();
 }
 
 /// Whether somebody wrote to the file between the two.
@@ -75,6 +86,22 @@ std::vector<std::string_view> key_lines(std::string_view rest) {
     if (first != std::string_view::npos && line[first] != '#') lines.push_back(line);
   }
   return lines;
+}
+
+/// What is wrong with lines that an editor, or whoever knows other files, may have made; nullopt if nothing
+/// is. A key may begin with slashes, but no word of it is shorter.
+std::optional<std::string> foreign_line(const std::vector<std::string_view>& lines) {
+  for (const std::string_view line : lines) {
+    if (const auto blank = find_odd_blank(line))
+      return fmt::format("has {} in a line: write plain blanks, or none", blank->name);
+    const std::size_t first = line.find_first_not_of(kBlanks);
+    const std::string_view word = line.substr(first, line.find_first_of(kBlanks, first) - first);
+    const bool is_slashes = word.starts_with("//") && word.size() < kKeyTextBytes;
+    if (word.front() != ';' && !is_slashes) continue;
+    return fmt::format("has a line that begins with '{}', which is no comment here: write '#' instead",
+                       is_slashes ? "//" : ";");
+  }
+  return std::nullopt;
 }
 
 /// The second of two words; the whole line if it has not two.
@@ -112,8 +139,20 @@ tl::expected<std::string, std::string> read_file(const std::string& path, std::s
   return content;
 }
 
+std::string credential_path(const std::string& name, const std::string& directory) {
+  if (!directory.starts_with('/')) return name;
+  for (const std::string_view variable : {"$CREDENTIALS_DIRECTORY/", "${CREDENTIALS_DIRECTORY}/"}) {
+    if (name.starts_with(variable)) return fmt::format("{}/{}", directory, name.substr(variable.size()));
+  }
+  if (name.empty() || name.find('/') != std::string::npos) return name;
+  std::string below = fmt::format("{}/{}", directory, name);
+  return ::access(below.c_str(), F_OK) == 0 ? below : name;
+}
+
 tl::expected<SecretKey, std::string> read_secret(std::string_view text, const SecretFileWords& words) {
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   const auto lines = key_lines(text);
+  if (auto foreign = foreign_line(lines)) return tl::unexpected(std::move(*foreign));
   if (lines.empty()) return tl::unexpected(fmt::format("has no {} in it: {}", words.secret, words.cure));
   if (lines.size() > 1)
     return tl::unexpected(
@@ -152,6 +191,15 @@ tl::expected<SecretText, std::string> read_secret_file(const std::string& path, 
   if (::fstat(file.get(), &after) != 0) return problem("can't be read: " + reason_of(errno));
   if (is_changed(before, after)) return problem("changed while it was read: try again");
   return text;
+}
+
+std::optional<std::string> secret_file_warning(const std::string& path, const SecretFileWords& words) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0 || (status.st_mode & S_IRGRP) == 0) return std::nullopt;
+  if (status.st_uid != ::geteuid() || is_own_group(status.st_gid)) return std::nullopt;
+  return fmt::format(
+      "{} {} can be read by group {}, which this user is not in: if that is not meant, chmod 600 {}",
+      words.file, path, status.st_gid, path);
 }
 
 tl::expected<SecretKey, std::string> load_secret_file(const std::string& path, const SecretFileWords& words) {

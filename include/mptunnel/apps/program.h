@@ -33,10 +33,8 @@ class App {
   /// Until SIGTERM or SIGINT; then the other end is notified.
   void run() { ports_.loop().run(); }
   /// Reads again what can be read again while it works. What was read, or what is wrong and leaves all as it
-  /// was, in lines for people.
-  virtual tl::expected<std::string, std::string> reload() {
-    return tl::make_unexpected("there is nothing that this program reads again");
-  }
+  /// was, in lines for people; the log has them too. SIGHUP calls it.
+  virtual tl::expected<std::string, std::string> reload();
   /// All but `version` and `config`, which the program around it knows.
   [[nodiscard]] virtual Status status() const = 0;
   Loop& loop() { return ports_.loop(); }
@@ -56,6 +54,7 @@ class App {
  private:
   SignalWatcher on_term_;
   SignalWatcher on_int_;
+  SignalWatcher on_hup_;
 };
 
 /// Joins the client's engine to the loop and its sockets: client_app.cpp.

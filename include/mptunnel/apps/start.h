@@ -27,8 +27,9 @@ struct StartOptions : Settings {
   /// mpserver's keyring; nullopt if there is none.
   std::optional<std::vector<NamedKey>> named_keys;
   bool daemon = false;
-  std::string pid_file;     ///< empty: none
-  std::string config_path;  ///< as given; empty in mpserver's form without a file
+  std::string pid_file;               ///< empty: none
+  std::string config_path;            ///< as given; empty in mpserver's form without a file
+  std::vector<std::string> warnings;  ///< of the files that were read: to be logged
 };
 
 struct ClientStart {

@@ -43,7 +43,11 @@ tl::expected<std::uint16_t, std::string> parse_port(std::string_view word);
 /// to (0.0.0.0, ::) are refused.
 tl::expected<std::string, std::string> parse_host(std::string_view word);
 
-/// "HOST:PORT" in one word, IPv6 in brackets.
+/// What is wrong with an IPv6 address that means another host on each link and names no link: "fe80::1"
+/// instead of "fe80::1%eth0". nullopt for all others, and for names.
+std::optional<std::string> zone_error(std::string_view host);
+
+/// "HOST:PORT" in one word, IPv6 in brackets; a link-local address names its interface.
 tl::expected<HostPort, std::string> parse_host_port(std::string_view word);
 
 /// "ADDRESS:PORT" or "PORT". ADDRESS is numeric (IPv6 in brackets), "localhost" or "*"; the latter two give
@@ -51,7 +55,8 @@ tl::expected<HostPort, std::string> parse_host_port(std::string_view word);
 tl::expected<std::vector<ListenAddress>, std::string> parse_listen(std::string_view word,
                                                                    ListenDefault without_host);
 
-/// The ADDRESS of parse_listen() alone, IPv6 with or without brackets.
+/// The ADDRESS of parse_listen() alone, IPv6 with or without brackets; a link-local one has the number of its
+/// interface.
 tl::expected<std::vector<ListenAddress>, std::string> parse_listen_address(std::string_view word,
                                                                            std::uint16_t port);
 

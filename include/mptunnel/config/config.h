@@ -34,6 +34,7 @@ struct BridgeConfig {
   /// As given, else "HOST:PORT", followed by "@INTERFACE" (the value of `dev=`) and "@ADDRESS" if `dev` and
   /// `bind` are given. No two bridges have the same.
   std::string name;
+  bool is_named = false;         ///< `name` is as given
   std::optional<Endpoint> bind;  ///< the address to send from; its port is 0 if any will do
   /// The interfaces to send from, as names with '*' and '?'; see is_pattern(). Empty if routing decides.
   std::vector<std::string> devices;

@@ -22,7 +22,8 @@ tl::unexpected<std::string> mistake(fmt::format_string<Args...> format, Args&&..
 std::vector<std::string_view> split_words(std::string_view line);
 
 /// The word in single quotes for a message: bytes that are not printable ASCII as \xNN, and cut short after
-/// 80 characters, so that a hostile file can't write to the terminal. What looks like a key is left out.
+/// 80 characters, so that a hostile file can't write to the terminal. What looks like a key is left out. A
+/// blank that only looks like one (base/odd_blank.h) is named behind it.
 std::string quote_word(std::string_view word);
 
 /// Whether the word is decimal digits alone, at least one.

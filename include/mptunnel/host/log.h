@@ -15,9 +15,11 @@ namespace mptunnel {
 
 /// Lines below `level` are dropped. The default is info.
 void set_log_level(LogLevel level);
-/// From now on lines go to syslog (facility daemon) under this name, instead of standard error. Not while
-/// other threads log.
-void log_to_syslog(const std::string& ident);
+/// From now on lines go to syslog (facility daemon) under this name as well. Not while other threads log.
+void add_syslog(const std::string& ident);
+/// And from now on to syslog alone: standard error gets no more. After add_syslog(); not while other threads
+/// log.
+void leave_stderr();
 /// Writes one line, with time and level before it. Safe from any thread.
 void log_line(LogLevel level, std::string_view text);
 

@@ -64,10 +64,17 @@ TEST(ServerKeys, MistakesAreToldAllAtOnce) {
 TEST(ServerKeys, KeyringThatOthersMayReadIsRefused) {
   const TemporaryFolder folder;
   const std::string ring = folder.write("ring", "a " + kOther + "\n");
-  ASSERT_EQ(chmod(ring.c_str(), 0640), 0);
+  ASSERT_EQ(chmod(ring.c_str(), 0644), 0);
   EXPECT_EQ(
       load_server_keys({"", {}, ring}).error(),
       std::vector<std::string>{"keyring " + ring + " is open to others than its owner: chmod 600 " + ring});
+}
+
+TEST(ServerKeys, KeyringThatItsGroupMayReadIsTaken) {
+  const TemporaryFolder folder;
+  const std::string ring = folder.write("ring", "a " + kOther + "\n");
+  ASSERT_EQ(chmod(ring.c_str(), 0440), 0);
+  EXPECT_TRUE(load_server_keys({"", {}, ring}));
 }
 
 TEST(ServerKeys, AreDescribedForPeople) {

@@ -1,6 +1,10 @@
 #include "mptunnel/apps/start.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
 
 #include "mptunnel/crypto/aead.h"
 #include "support/temporary_folder.h"
@@ -158,6 +162,37 @@ TEST(LoadStart, TellsAConfigurationThatIsNotThere) {
   EXPECT_EQ(
       start.error().lines,
       (std::vector<std::string>{"/nonexistent/mpclient.conf: cannot be read: No such file or directory"}));
+}
+
+TEST(LoadStart, FindsAServicesKeysAmongItsCredentials) {
+  const TemporaryFolder folder;
+  static_cast<void>(folder.write("psk", kKeyOfZeros + "\n"));
+  static_cast<void>(folder.write("ring", "# nobody yet\n"));
+  ASSERT_EQ(setenv("CREDENTIALS_DIRECTORY", (folder / "").c_str(), 1), 0);
+  CommandLine line = with_config(folder.write("s", "listen 1\ntarget h:1\n"));
+  line.key = file_key("psk", "MPTUNNEL_KEY_FILE");
+  line.keys = "ring";
+  const auto start = load_server_start(line);
+  unsetenv("CREDENTIALS_DIRECTORY");
+  ASSERT_TRUE(start) << start.error().lines.front();
+  EXPECT_TRUE(start->options.key);
+  EXPECT_TRUE(start->options.named_keys);
+  // Read again by the same name, wherever the program's folder is then.
+  EXPECT_TRUE(start->key_files.shared.ends_with("/psk"));
+  EXPECT_TRUE(load_server_keys(start->key_files));
+}
+
+TEST(LoadStart, WarnsOfAKeyThatAnotherGroupMayRead) {
+  const TemporaryFolder folder;
+  const std::string key = folder.write("k", kKeyOfZeros + "\n");
+  if (chown(key.c_str(), static_cast<uid_t>(-1), 4711) != 0)
+    GTEST_SKIP() << "only root can give a file to any group";
+  ASSERT_EQ(chmod(key.c_str(), 0640), 0);
+  const auto start = load_client_start(with_config(folder.write("c", "h 1\nkey-file k\n")));
+  ASSERT_TRUE(start);
+  ASSERT_EQ(start->options.warnings.size(), 1U);
+  EXPECT_NE(render_check(*start).find("warning     key file " + key + " can be read by group 4711"),
+            std::string::npos);
 }
 
 TEST(LoadStart, TakesTheServersArguments) {

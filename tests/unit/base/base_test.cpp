@@ -80,12 +80,13 @@ TEST(DropCounters, CountEachReasonByItself) {
   }
 }
 
-TEST(LogLevel, IsReadFromItsOwnNameAlone) {
+TEST(LogLevel, IsReadFromItsOwnNameAndWarnAlone) {
   for (const LogLevel level : {LogLevel::debug, LogLevel::info, LogLevel::warning, LogLevel::error}) {
     EXPECT_EQ(parse_log_level(name_of(level)), level);
   }
-  for (const char* word : {"", "Info", "warn", "info ", "trace", "off"})
+  for (const char* word : {"", "Info", "warnin", "info ", "trace", "off"})
     EXPECT_FALSE(parse_log_level(word)) << word;
+  EXPECT_EQ(parse_log_level("warn"), LogLevel::warning);
 }
 
 /// Gives 1, 2, 3, ...

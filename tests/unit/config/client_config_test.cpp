@@ -335,9 +335,9 @@ INSTANTIATE_TEST_SUITE_P(
                  {"c:1: bind= is for one path, and 'dev=a,b' may be several: write dev= with the name of one "
                   "interface, or leave bind= out"}},
         ErrorRow{"DuplicatePattern",
-                 "h 1 dev=a*,b\nh 1 dev=b,a* name=x\n",
+                 "h 1 dev=a*,b\nh 1 dev=b,a*\n",
                  {"c:2: bridge h:1 stands on line 1 already: keep one of the two, or let them differ in "
-                  "bind= or dev="}},
+                  "bind=, dev= or name="}},
         ErrorRow{"BadBind",
                  "h 1 bind=eth0\n",
                  {"c:1: 'eth0' is not an address: write an IPv4 or IPv6 address of this host, and :PORT "
@@ -351,13 +351,11 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorRow{"Duplicate",
                  "Host 1\nother 1\nhost 1\n",
                  {"c:3: bridge host:1 stands on line 1 already: keep one of the two, or let them differ in "
-                  "bind= or "
-                  "dev="}},
+                  "bind=, dev= or name="}},
         ErrorRow{"DuplicateOfOtherSpelling",
-                 "::1 1\n[0:0::1] 1 name=x\n",
+                 "::1 1\n[0:0::1] 1\n",
                  {"c:2: bridge [0:0::1]:1 stands on line 1 already: keep one of the two, or let them differ "
-                  "in bind= "
-                  "or dev="}},
+                  "in bind=, dev= or name="}},
         ErrorRow{"DuplicateName",
                  "h 1 name=a\nh 2 name=a\n",
                  {"c:2: the bridge on line 1 is called 'a' already: write another name="}},
@@ -612,35 +610,80 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Files, ClientConfigErrors,
-    testing::Values(ErrorRow{"Nul",
-                             std::string("h 1\nh\0 2\n", 9),
-                             {"c:2: byte 2 of the line is 0x00, which is no text: write a "
-                              "plain text file"}},
-                    ErrorRow{"Escape",
-                             "h 1\n# \x1b[2J\n",
-                             {"c:2: byte 3 of the line is 0x1b, which is no text: write a plain "
-                              "text file"}},
-                    ErrorRow{"CarriageReturnInside",
-                             "h 1\rh 2\n",
-                             {"c:1: byte 4 of the line is 0x0d, which is no text: write a "
-                              "plain text file"}},
-                    ErrorRow{"Utf16",
-                             std::string("\xff\xfeh\0", 4),
-                             {"c:1: the file is UTF-16: save it as plain text or UTF-8"}},
-                    ErrorRow{"LongLine",
-                             "h 1\n#" + std::string(4096, 'x'),
-                             {"c:2: the line has 4097 bytes: write at most 4096"}},
-                    ErrorRow{"HugeFile",
-                             std::string((1U << 20U) + 1, '\n'),
-                             {"c:1: the file has 1048577 bytes: a configuration has at most 1048576"}},
-                    ErrorRow{"AllAtOnceInOrderOfLines",
-                             "h 1\nh 1\nlisten x\nh 0\nencrypt 5\n",
-                             {"c:2: bridge h:1 stands on line 1 already: keep one of the two, or let them "
-                              "differ in bind= or dev=",
-                              "c:3: 'x' has no port: write ADDRESS:PORT",
-                              "c:4: port '0' is out of range: write a number from 1 to 65535",
-                              "c:5: '5' is neither yes nor no: write 'encrypt yes' or 'encrypt no'"}}),
+    testing::Values(
+        ErrorRow{"Nul",
+                 std::string("h 1\nh\0 2\n", 9),
+                 {"c:2: byte 2 of the line is 0x00, which is no text: write a "
+                  "plain text file"}},
+        ErrorRow{"Escape",
+                 "h 1\n# \x1b[2J\n",
+                 {"c:2: byte 3 of the line is 0x1b, which is no text: write a plain "
+                  "text file"}},
+        ErrorRow{"CarriageReturnInside",
+                 "h 1\rh 2\n",
+                 {"c:1: byte 4 of the line is 0x0d, which is no text: write a "
+                  "plain text file"}},
+        ErrorRow{"NoBreakSpace",
+                 "h 1\nkeepalive\xc2\xa0"
+                 "20\n",
+                 {"c:2: byte 10 of the line is a no-break space (U+00A0), which is no blank here: "
+                  "write a plain blank, or none"}},
+        ErrorRow{"ZeroWidthSpaceInAWord",
+                 "h 1\nkeep\xe2\x80\x8b"
+                 "alive 20 # \xc2\xa0\n",
+                 {"c:2: byte 5 of the line is a zero width space (U+200B), which is no blank here: "
+                  "write a plain blank, or none"}},
+        ErrorRow{"CommentsOfOtherFiles",
+                 "; a comment\nh 1 ; too\n// a comment\n//one\nlisten 3000 // too\nh 2 //too\n",
+                 {"c:1: ';' begins no comment here: write '#' instead",
+                  "c:2: ';' begins no comment here: write '#' instead",
+                  "c:3: '//' begins no comment here: write '#' instead",
+                  "c:4: '//' begins no comment here: write '#' instead",
+                  "c:5: '//' begins no comment here: write '#' instead",
+                  "c:6: '//' begins no comment here: write '#' instead"}},
+        ErrorRow{"Utf16",
+                 std::string("\xff\xfeh\0", 4),
+                 {"c:1: the file is UTF-16: save it as plain text or UTF-8"}},
+        ErrorRow{"LongLine",
+                 "h 1\n#" + std::string(4096, 'x'),
+                 {"c:2: the line has 4097 bytes: write at most 4096"}},
+        ErrorRow{"HugeFile",
+                 std::string((1U << 20U) + 1, '\n'),
+                 {"c:1: the file has 1048577 bytes: a configuration has at most 1048576"}},
+        ErrorRow{"AllAtOnceInOrderOfLines",
+                 "h 1\nh 1\nlisten x\nh 0\nencrypt 5\n",
+                 {"c:2: bridge h:1 stands on line 1 already: keep one of the two, or let them "
+                  "differ in bind=, dev= or name=",
+                  "c:3: 'x' has no port: write ADDRESS:PORT",
+                  "c:4: port '0' is out of range: write a number from 1 to 65535",
+                  "c:5: '5' is neither yes nor no: write 'encrypt yes' or 'encrypt no'"}}),
     error_row_name);
+
+TEST(ClientConfig, BlanksThatOnlyLookLikeOneMayStandInComments) {
+  EXPECT_TRUE(errors_of("\xef\xbb\xbfh 1 # not\xc2\xa0here ; nor // here\nkey-file //etc/k\n").empty());
+}
+
+TEST(ClientConfig, LinesThatDifferInTheirNamesAloneAreTwoPaths) {
+  const ClientConfig config = parsed("h 1 name=a\nh 1 name=b\nh 1\nh 1 dev=a*\nh 1 dev=a* name=c\n");
+  ASSERT_EQ(config.bridges.size(), 5U);
+  EXPECT_EQ(config.bridges[1].name, "b");
+  EXPECT_EQ(config.bridges[2].name, "h:1");
+}
+
+TEST(ClientConfig, LinkLocalAddressNeedsItsInterface) {
+  EXPECT_TRUE(errors_of("fe80::1%eth0 1\nfe80::1 2 dev=eth0\nfe80::2 3 dev=eth0 bind=fe80::3\n").empty());
+  EXPECT_EQ(errors_of("[fe80::1] 1\nh 2 bind=fe80::2\nlisten [fe80::3]:5\n"),
+            (std::vector<std::string>{
+                "c:1: 'fe80::1' is link-local, another host on each link: write its interface too, as in "
+                "'fe80::1%eth0', or dev=eth0",
+                "c:2: bind=fe80::2 is link-local, an address of each link: write dev= with its interface too",
+                "c:3: '[fe80::3]' is link-local, an address of each link: write the number of its interface "
+                "too, as 'ip link' shows it, as in 'fe80::3%2'"}));
+}
+
+TEST(ClientConfig, WarnIsALogLevel) {
+  EXPECT_EQ(parsed("h 1\nlog-level warn\n").common.log_level, LogLevel::warning);
+}
 
 TEST(ClientConfig, TakesALineOfTheLargestLength) {
   EXPECT_TRUE(errors_of("h 1\n#" + std::string(4095, 'x') + "\r\n").empty());

@@ -70,13 +70,63 @@ TEST_F(KeyFile, MayBeReachedByASymbolicLink) {
 }
 
 TEST_F(KeyFile, IsRefusedWhereOthersMayOpenIt) {
-  for (const mode_t mode : {0640U, 0604U, 0620U, 0602U, 0610U, 0601U, 0644U, 0666U, 0777U}) {
+  for (const mode_t mode : {0604U, 0660U, 0670U, 0444U, 0620U, 0602U, 0610U, 0601U, 0644U, 0666U, 0777U}) {
     SCOPED_TRACE(mode);
     expect_error(write(std::string(kText), mode), "is open to others than its owner: chmod 600 " + path());
   }
   for (const mode_t mode : {0600U, 0700U}) EXPECT_TRUE(load_key_file(write(std::string(kText), mode)));
   ASSERT_EQ(::chmod(path().c_str(), 0400), 0);
   EXPECT_TRUE(load_key_file(path()));
+}
+
+// As secrets of Kubernetes (0440 root:fsGroup) and credentials of systemd are (0400 with an ACL, whose mask
+// stands where the group's rights do).
+TEST_F(KeyFile, MayBeReadByItsGroup) {
+  for (const mode_t mode : {0440U, 0640U, 0540U}) {
+    SCOPED_TRACE(mode);
+    const std::string file = write(std::string(kText), mode);
+    EXPECT_TRUE(load_key_file(file));
+    EXPECT_EQ(secret_file_warning(file, kKeyFileWords), std::nullopt);
+  }
+  EXPECT_FALSE(load_secret_file(path(), {"state file", "secret", "", "", ""}));
+}
+
+TEST_F(KeyFile, WarnsOfAGroupThatIsNotItsOwners) {
+  const std::string file = write(std::string(kText), 0640);
+  if (::chown(file.c_str(), static_cast<uid_t>(-1), 4711) != 0)
+    GTEST_SKIP() << "only root can give a file to any group";
+  EXPECT_TRUE(load_key_file(file));
+  EXPECT_EQ(secret_file_warning(file, kKeyFileWords),
+            "key file " + file +
+                " can be read by group 4711, which this user is not in: if that is not meant, chmod 600 " +
+                file);
+  ASSERT_EQ(::chmod(file.c_str(), 0600), 0);
+  EXPECT_EQ(secret_file_warning(file, kKeyFileWords), std::nullopt);
+}
+
+// root:group 0440, read by a service of that group: neither the file nor what the group may do is its own.
+TEST_F(KeyFile, OfRootIsReadByTheGroupWithoutAWarning) {
+  const std::string file = write(std::string(kText), 0440);
+  if (::chown(file.c_str(), 0, 4711) != 0) GTEST_SKIP() << "only root can give a file to any group";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::chmod(folder_.c_str(), 0755);
+    if (::setresgid(4711, 4711, 4711) != 0 || ::setresuid(4711, 4711, 4711) != 0) ::_exit(1);
+    ::_exit(load_key_file(file) && !secret_file_warning(file, kKeyFileWords) ? 0 : 2);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST_F(KeyFile, OfAServiceIsFoundAmongItsCredentials) {
+  const std::string file = write(std::string(kText));
+  EXPECT_EQ(credential_path("key", folder_), file);
+  EXPECT_EQ(credential_path("$CREDENTIALS_DIRECTORY/other", folder_), path("other"));
+  EXPECT_EQ(credential_path("${CREDENTIALS_DIRECTORY}/key", folder_), file);
+  for (const char* const name : {"other", "./key", "/etc/key", ""})
+    EXPECT_EQ(credential_path(name, folder_), name);
+  EXPECT_EQ(credential_path("key", ""), "key");
 }
 
 TEST_F(KeyFile, BelongsToThisUserOrToRoot) {
@@ -96,6 +146,11 @@ TEST_F(KeyFile, BelongsToThisUserOrToRoot) {
   EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
+TEST_F(KeyFile, MayBeginWithAByteOrderMark) {
+  EXPECT_TRUE(load_key_file(write("\xef\xbb\xbf" + std::string(kText) + "\r\n")));
+  EXPECT_TRUE(load_key_file(write("\xef\xbb\xbf# a comment\n" + std::string(kText))));
+}
+
 TEST_F(KeyFile, SaysWhatIsWrongWithIt) {
   const std::string text(kText);
   const std::string wanted = "a key is 32 bytes in base64, 44 characters, as --genkey prints it";
@@ -103,6 +158,12 @@ TEST_F(KeyFile, SaysWhatIsWrongWithIt) {
   expect_error(folder_, "is not a regular file: name the file that has the key");
   expect_error(write(""), "has no key in it: make one with --genkey");
   expect_error(write("# only a comment\n \n"), "has no key in it: make one with --genkey");
+  expect_error(write("; a comment\n" + text),
+               "has a line that begins with ';', which is no comment here: write '#' instead");
+  expect_error(write("// a comment\n" + text),
+               "has a line that begins with '//', which is no comment here: write '#' instead");
+  expect_error(write("alice\xc2\xa0" + text),
+               "has a no-break space (U+00A0) in a line: write plain blanks, or none");
   expect_error(write("secret\n"), "is not right: the key has 6 characters: " + wanted);
   expect_error(write(std::string(44, '!')), "is not right: the key is not base64 of 32 bytes: " + wanted);
   expect_error(write(text + "\n" + text + "\n"), "has more than one line that could be the key: leave one");
