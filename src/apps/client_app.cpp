@@ -31,6 +31,7 @@ class ClientApp final : public App, private BridgeEvents {
 
  private:
   void on_application(DatagramSocket& socket);
+  void on_interfaces();
   void on_bridge_made(const Bridge& bridge) override;
   void on_bridge_available(PathId path, bool available) override;
   void on_bridge_readdressed(PathId path) override;
@@ -66,7 +67,7 @@ ClientApp::ClientApp(const ClientConfig& config, const ClientSettings& settings,
       engine_(settings, random_),
       applications_(settings.identity),
       interfaces_(
-          ports_.loop(), [this] { bridges_.on_interfaces(); }, log_line),
+          ports_.loop(), [this] { on_interfaces(); }, log_line),
       bridges_(config_, settings.identity, ports_.context(), interfaces_.table(), *this),
       listeners_(ports_.context(), Steering{}, SocketUse::applications,
                  [this](DatagramSocket& socket) { on_application(socket); }),
@@ -76,8 +77,14 @@ tl::expected<void, std::string> ClientApp::start() {
   if (auto opened = listeners_.open(config_.listen); !opened) return opened;
   if (const auto watched = interfaces_.start(); !watched)
     log_warning("interfaces are not watched, changes will be noticed late: {}", watched.error());
+  listeners_.on_interfaces(interfaces_.table());
   bridges_.start();
   return {};
+}
+
+void ClientApp::on_interfaces() {
+  bridges_.on_interfaces();
+  if (listeners_.is_waiting()) listeners_.on_interfaces(interfaces_.table());
 }
 
 Status ClientApp::status() const {

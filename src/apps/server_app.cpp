@@ -1,5 +1,6 @@
 // mpserver: joins the server's engine to the loop and its sockets.
 #include <memory>
+#include <optional>
 #include <string>
 #include <tl/expected.hpp>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "mptunnel/control/event_log.h"
 #include "mptunnel/engine/server_engine.h"
 #include "mptunnel/host/log.h"
+#include "mptunnel/net/interface_watch.h"
 #include "mptunnel/net/receive_budget.h"
 #include "mptunnel/ports/kernel_drop_watch.h"
 #include "mptunnel/ports/listen_sockets.h"
@@ -41,6 +43,8 @@ class ServerApp final : public App {
   [[nodiscard]] Status status() const override;
 
  private:
+  /// For as long as an address to listen on is not there yet.
+  void watch_interfaces();
   void on_network(DatagramSocket& socket);
   void on_target(FlowHandle flow);
   void on_deadline() override;
@@ -60,6 +64,7 @@ class ServerApp final : public App {
   KernelDropWatch target_drops_{"from the target"};
   Target target_;
   ListenSockets listeners_;
+  std::optional<InterfaceWatch> interfaces_;
   ServerCarrier carrier_;
 };
 
@@ -79,8 +84,22 @@ ServerApp::ServerApp(const ServerConfig& config, const ServerSettings& settings,
 
 tl::expected<void, std::string> ServerApp::start() {
   if (auto opened = listeners_.open(config_.listen); !opened) return opened;
+  if (listeners_.is_waiting()) watch_interfaces();
   target_.start();
   return {};
+}
+
+void ServerApp::watch_interfaces() {
+  interfaces_.emplace(
+      ports_.loop(),
+      [this] {
+        listeners_.on_interfaces(interfaces_->table());
+        if (!listeners_.is_waiting()) interfaces_.reset();
+      },
+      log_line);
+  if (const auto watched = interfaces_->start(); !watched)
+    log_warning("interfaces are not watched, an address that comes will not be said: {}", watched.error());
+  listeners_.on_interfaces(interfaces_->table());
 }
 
 tl::expected<std::string, std::string> ServerApp::reload() {

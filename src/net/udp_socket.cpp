@@ -118,6 +118,10 @@ void set_up(UdpSocketState& state, const UdpSocketOptions& options) {
   set_option(state.fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
   if (options.sends_only) refuse_all(state);
   if (options.reuse_port) set_option(state.fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (options.free_bind) {
+    set_option(state.fd, IPPROTO_IP, IP_FREEBIND, 1);
+    if (state.ipv6) set_option(state.fd, IPPROTO_IPV6, IPV6_FREEBIND, 1);
+  }
   if (options.packet_info)
     set_option(state.fd, state.ipv6 ? IPPROTO_IPV6 : IPPROTO_IP, state.ipv6 ? IPV6_RECVPKTINFO : IP_PKTINFO,
                1);

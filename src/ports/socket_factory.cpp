@@ -17,6 +17,7 @@ UdpSocketOptions options_for(const SocketRequest& request, const SocketTuning& t
   options.bind = request.bind;
   options.connect = request.connect;
   options.device = request.device;
+  options.free_bind = request.free_bind;
   options.packet_info = use == SocketUse::applications || use == SocketUse::paths;
   options.read_dscp = !carries_packets && tuning.copy_dscp;
   options.offload = tuning.offload;

@@ -25,6 +25,7 @@ struct UdpSocketOptions {
   Endpoint bind;
   std::optional<Endpoint> connect;
   std::string device;           ///< send and receive by this interface only (SO_BINDTODEVICE); empty: any
+  bool free_bind = false;       ///< `bind` may be an address that this host has not, or not yet (IP_FREEBIND)
   bool dual_stack = false;      ///< an IPv6 socket that takes IPv4 too, and shows it as IPv4
   bool packet_info = false;     ///< learn and choose local addresses (IP_PKTINFO, both families)
   bool read_dscp = false;       ///< learn the DSCP of what arrives

@@ -44,6 +44,7 @@ struct SocketRequest {
   std::string device;  ///< empty: as routing says
   /// Joins the group of sockets on `bind`, and gets nothing of what comes for it (UdpSocketOptions).
   bool sends_only = false;
+  bool free_bind = false;  ///< `bind` may be an address that this host has not yet
 };
 
 /// The options of a socket for `request`. Its notices go to the log.

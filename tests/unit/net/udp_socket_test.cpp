@@ -85,6 +85,17 @@ TEST(UdpSocketOpen, SaysWhatIsWrong) {
   }
 }
 
+TEST(UdpSocketOpen, BindsToAnAddressThatIsNotThereYet) {
+  for (const char* const address : {"192.0.2.1", "2001:db8::1"}) {
+    if (std::string_view(address).find(':') != std::string_view::npos && !test::has_ipv6()) continue;
+    UdpSocketOptions options = bound_to(address);
+    options.free_bind = true;
+    const auto socket = UdpSocket::open(options);
+    ASSERT_TRUE(socket) << socket.error().what;
+    EXPECT_EQ(socket->local_endpoint().address_string(), address);
+  }
+}
+
 TEST(UdpSocketOpen, ReportsTheBuffersItGot) {
   UdpSocketOptions options = bound_to("127.0.0.1");
   options.buffer_bytes = 100000;

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <string>
 
+#include "unit/ports/captured_log.h"
 #include "unit/ports/fake_sockets.h"
+#include "unit/ports/interfaces.h"
 
 namespace mptunnel {
 namespace {
@@ -28,6 +31,7 @@ class ListenSocketsTest : public testing::Test {
   LoopClock clock_{loop_};
   test::FakeSockets factory_;
   PortContext context_{loop_, clock_, {}, factory_};
+  test::CapturedLog lines_;
   DatagramSocket* read_ = nullptr;
   ListenSockets sockets_{context_, Steering{}, SocketUse::applications, [this](DatagramSocket& socket) {
                            read_ = &socket;
@@ -58,6 +62,53 @@ TEST_F(ListenSocketsTest, AnyOtherFailureIsAnError) {
   EXPECT_FALSE(sockets_.open({address("127.0.0.1", 3000)}));
   EXPECT_EQ(sockets_.open({address("127.0.0.1", 3000, true)}).error(),
             "no address to listen on is available");
+}
+
+TEST_F(ListenSocketsTest, AddressThatIsNotThereYetIsOpenedAndSaidOnce) {
+  factory_.open_error = [](const SocketRequest& request) {
+    return request.bind.address_string() == "10.0.0.9" && !request.free_bind ? EADDRNOTAVAIL : 0;
+  };
+  ASSERT_TRUE(sockets_.open({address("10.0.0.9", 3000), address("127.0.0.1", 3000)}));
+  EXPECT_EQ(lines_.take(),
+            "warning: 10.0.0.9 is not an address of this host yet: waiting for it, to use port 3000 there\n"
+            "info: listening on 127.0.0.1:3000\n");
+  InterfaceTable table;
+  test::set_interface(table, 2, "eth0");
+  sockets_.on_interfaces(table);
+  EXPECT_TRUE(sockets_.is_waiting());
+  EXPECT_EQ(lines_.take(), "");
+  test::add_address(table, 2, "10.0.0.9");
+  sockets_.on_interfaces(table);
+  EXPECT_FALSE(sockets_.is_waiting());
+  sockets_.on_interfaces(table);
+  EXPECT_EQ(lines_.take(), "info: listening on 10.0.0.9:3000\n");
+  EXPECT_EQ(factory_.sockets.size(), 2 * kSocketsPerAddress);
+}
+
+TEST_F(ListenSocketsTest, AddressOfAMissingInterfaceIsOpenedOnceThatIsThere) {
+  int error = ENODEV;
+  factory_.open_error = [&error](const SocketRequest&) { return error; };
+  ASSERT_TRUE(sockets_.open({address("fe80::1%7", 3000)}));
+  EXPECT_TRUE(sockets_.is_waiting());
+  EXPECT_EQ(sockets_.find(from("fe80::2")), nullptr);
+  const InterfaceTable table;
+  sockets_.on_interfaces(table);
+  lines_.take();
+  error = EADDRINUSE;
+  for (int i = 0; i < 3; ++i) sockets_.on_interfaces(table);
+  EXPECT_EQ(lines_.take(), "warning: open 98; trying again when interfaces or addresses change\n");
+  error = 0;
+  sockets_.on_interfaces(table);
+  EXPECT_FALSE(sockets_.is_waiting());
+  EXPECT_NE(sockets_.find(from("fe80::2")), nullptr);
+  EXPECT_EQ(lines_.take(), "info: listening on [fe80::1%7]:3000\n");
+}
+
+TEST_F(ListenSocketsTest, PortInUseIsAnErrorThoughTheAddressIsNotThereYet) {
+  factory_.open_error = [](const SocketRequest& request) {
+    return request.free_bind ? EADDRINUSE : EADDRNOTAVAIL;
+  };
+  EXPECT_FALSE(sockets_.open({address("10.0.0.9", 3000)}));
 }
 
 TEST_F(ListenSocketsTest, TellsWhichSocketIsReadable) {

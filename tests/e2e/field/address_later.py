@@ -1,0 +1,84 @@
+"""Addresses that come after the programs: to listen on at both ends, and to send from."""
+
+import pathlib
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import harness  # noqa: E402
+import namespaces  # noqa: E402
+from harness import check, say  # noqa: E402
+
+LATE = {"a": ("10.91.0.1", "2001:db8:91::1"), "b": ("10.91.0.2", "2001:db8:91::2")}
+LISTEN_LATE = "10.91.1.1"
+WITHIN = 3
+
+
+def add(test, namespace, address, *options):
+    test.ip("-n", namespace, "address", "add", f"{address}/{64 if ':' in address else 24}", "dev", "p", *options)
+
+
+def addresses_that_come_later(test):
+    """`listen`, --listen and bind= wait for their addresses, go on with the others, and work within seconds of these."""
+    namespaces.need("ip")
+    a, b = test.namespace("a"), test.namespace("b")
+    namespaces.join(test, "p", (a,), (b,))
+    port, server_port = harness.PORTS.take(), harness.PORTS.take()
+    echo = test.echo(netns=b)
+    server = test.start(["mpserver", "--listen", LATE["b"][0], "--listen", LATE["b"][1], "--listen", "127.0.0.1", server_port,
+                         "127.0.0.1", echo.port], netns=b)
+    for address in LATE["b"]:
+        say(server.wait_for(f"{address} is not an address of this host yet"))
+    server.wait_for(f"listening on 127.0.0.1:{server_port}")
+    config = test.file("mpclient.conf", "\n".join([
+        f"listen 127.0.0.1:{port}", f"listen {LISTEN_LATE}:{port}",
+        f"{LATE['b'][0]} {server_port} bind={LATE['a'][0]} name=four",
+        f"{LATE['b'][1]} {server_port} bind={LATE['a'][1]} name=six"]))
+    client = test.start(["mpclient", config], netns=a)
+    say(client.wait_for(f"{LISTEN_LATE} is not an address of this host yet"))
+    client.wait_for(f"listening on 127.0.0.1:{port}")
+    for address in LATE["a"]:
+        say(client.wait_for(f"bridge .*{address} is not an address of this host"))
+    # A port in use stays an error, with the address there or not.
+    second = test.start(["mpserver", "--listen", LATE["b"][0], server_port, "127.0.0.1", echo.port], netns=b)
+    second.expected_codes = (1,)
+    check(second.wait(10) == 1, "a second mpserver on the same address and port runs")
+    say(second.wait_for("is in use by another program"))
+    check(client.is_running and server.is_running, "a program ended")
+
+    started = time.monotonic()
+    for namespace, end in ((a, "a"), (b, "b")):
+        add(test, namespace, LATE[end][0])
+        add(test, namespace, LATE[end][1])  # with the detection of duplicates
+    for address in LATE["b"]:
+        say(server.wait_for(f"listening on .*{address}.*:{server_port}"))
+    for name in ("four", "six"):
+        say(client.wait_for(f"bridge {name} is up", WITHIN + 10))
+    say(f"both paths up after {time.monotonic() - started:.1f} s")
+    harness.check_clean(test.send(port, "--count", 50, "--rate", 100, netns=a).json(), "by the address that was there")
+    add(test, a, LISTEN_LATE)
+    say(client.wait_for(f"listening on {LISTEN_LATE}:{port}", WITHIN))
+    harness.check_clean(test.send(f"{LISTEN_LATE}:{port}", "--count", 50, "--rate", 100, netns=a).json(), "by the late address")
+    check(server.count("is not an address of this host yet") == len(LATE["b"]), "said more than once")
+
+    # It goes and comes again, as that of a router that shares it (VRRP).
+    test.ip("-n", a, "address", "del", f"{LISTEN_LATE}/24", "dev", "p")
+    add(test, a, LISTEN_LATE)
+    harness.check_clean(test.send(f"{LISTEN_LATE}:{port}", "--count", 50, "--rate", 100, netns=a).json(), "when it is back")
+
+
+def link_local(test):
+    """An address of an interface that is not there yet."""
+    a = test.namespace("a")
+    port = harness.PORTS.take()
+    server = test.start(["mpserver", "--listen", "fe80::77%9", port, "127.0.0.1", 9], netns=a)
+    say(server.wait_for("fe80::77%9 is not an address of this host yet"))
+    subprocess.run(["ip", "-n", a, "link", "add", "late", "index", "9", "type", "veth", "peer", "name", "other"], check=True)
+    for name in ("late", "other"):
+        test.ip("-n", a, "link", "set", name, "up")
+    test.ip("-n", a, "address", "add", "fe80::77/64", "dev", "late")
+    say(server.wait_for(rf"listening on \[fe80::77%9\]:{port}", WITHIN + 10))
+
+
+harness.run(addresses_that_come_later, link_local, together=True)
