@@ -23,7 +23,8 @@ namespace {
 
 class ClientApp final : public App, private BridgeEvents {
  public:
-  ClientApp(const ClientConfig& config, const ClientSettings& settings, const SocketTuning& tuning);
+  ClientApp(const ClientConfig& config, const ClientSettings& settings, const std::string& address_path,
+            const SocketTuning& tuning);
 
   /// Opens the sockets to listen on and starts looking up the bridges. The error is for people.
   tl::expected<void, std::string> start() override;
@@ -53,13 +54,15 @@ class ClientApp final : public App, private BridgeEvents {
   KernelDropWatch application_drops_{"from applications"};
   KernelDropWatch bridge_drops_{"from bridges"};
   InterfaceWatch interfaces_;
+  KnownAddresses known_;
   Bridges bridges_;
   ListenSockets listeners_;
   ClientCarrier carrier_;
   bool is_flushing_ = false;
 };
 
-ClientApp::ClientApp(const ClientConfig& config, const ClientSettings& settings, const SocketTuning& tuning)
+ClientApp::ClientApp(const ClientConfig& config, const ClientSettings& settings,
+                     const std::string& address_path, const SocketTuning& tuning)
     : App(tuning),
       config_(config),
       encrypts_(settings.handshake.encrypt),
@@ -68,7 +71,8 @@ ClientApp::ClientApp(const ClientConfig& config, const ClientSettings& settings,
       applications_(settings.identity),
       interfaces_(
           ports_.loop(), [this] { on_interfaces(); }, log_line),
-      bridges_(config_, settings.identity, ports_.context(), interfaces_.table(), *this),
+      known_(address_path, ports_.context().clock),
+      bridges_(config_, settings.identity, ports_.context(), interfaces_.table(), *this, &known_),
       listeners_(ports_.context(), Steering{}, SocketUse::applications,
                  [this](DatagramSocket& socket) { on_application(socket); }),
       carrier_(engine_, bridges_, applications_, listeners_, ports_.context().clock) {}
@@ -208,8 +212,8 @@ void ClientApp::log_summary() {
 }  // namespace
 
 std::unique_ptr<App> make_client_app(const ClientConfig& config, const ClientSettings& settings,
-                                     const SocketTuning& tuning) {
-  return std::make_unique<ClientApp>(config, settings, tuning);
+                                     const std::string& address_path, const SocketTuning& tuning) {
+  return std::make_unique<ClientApp>(config, settings, address_path, tuning);
 }
 
 }  // namespace mptunnel

@@ -12,6 +12,7 @@
 #include "mptunnel/control/control_path.h"
 #include "mptunnel/crypto/aead.h"
 #include "mptunnel/crypto/kdf.h"
+#include "mptunnel/host/address_file.h"
 #include "mptunnel/host/log.h"
 #include "mptunnel/host/read_file.h"
 #include "mptunnel/host/state_file.h"
@@ -240,6 +241,12 @@ tl::expected<ClientStart, StartError> load_client_start(const CommandLine& line)
   start->options.state = state_of(start->config, start->options.key.has_value());
   describe(start->options, Program::mpclient, start->config.listen);
   return start;
+}
+
+std::string address_path(const ClientStart& start) {
+  if (!start.config.has_state) return {};
+  if (!start.config.state_path.empty()) return absolute(start.config.state_path + ".addresses");
+  return default_address_path(current_state_user());
 }
 
 tl::expected<ClientIdentity, std::string> client_identity(const ClientStart& start, RandomSource& random) {

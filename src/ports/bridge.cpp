@@ -16,6 +16,9 @@ constexpr Duration kResolveWhileDown = 10s;
 constexpr Duration kResolveAfterDown = 1s;
 /// How soon a name that had no address is looked up after interfaces have changed.
 constexpr Duration kResolveAfterChange = 100ms;
+/// How long the first lookup may take before addresses are used that answered in a former run. A name server
+/// behind the tunnel does not say that it is missing: the lookup ends after 10 s or more.
+constexpr Duration kKnownAfter = 2s;
 /// How soon a path that led back to us is tried again.
 constexpr Duration kShutFor = 5min;
 
@@ -30,15 +33,34 @@ Bridge::Bridge(PathId id, const BridgeConfig& config, const std::string& name, c
       names_(config.remote, context.ports, [this](const ResolveResult& result) { on_resolved(result); }),
       socket_(context.ports, context.interfaces, {device, config.bind}, context.identity, name,
               [this] { context_.events.on_bridge_readable(id_); }),
-      attempt_alarm_(context.ports.clock.make_alarm([this] { try_next(); })) {}
+      attempt_alarm_(context.ports.clock.make_alarm([this] { try_next(); })),
+      known_alarm_(context.ports.clock.make_alarm([this] { use_known("its name server does not answer"); })) {
+}
+
+void Bridge::start() {
+  names_.ask();
+  if (context_.known != nullptr) known_alarm_->set(context_.ports.clock.now() + kKnownAfter);
+}
+
+void Bridge::use_known(const std::string& why) {
+  if (context_.known == nullptr || remote_.is_set()) return;
+  candidates_.assign(context_.known->find(config_.remote),
+                     config_.bind ? std::optional(config_.bind->family) : std::nullopt);
+  if (candidates_.empty()) return;
+  log_.uses_known(candidates_.first(), why);
+  turn_to(candidates_.first());
+  // It is said already, whenever a lookup fails again.
+  if (socket_.is_open()) log_.knows_problem(why);
+}
 
 void Bridge::on_resolved(const ResolveResult& result) {
   if (!result) {
     // An address that is in use stays in use: a name server that fails is no reason to give a path up.
     if (!socket_.is_open()) problem_ = result.error();
     log_.has_problem(result.error());
-    return;
+    return use_known(result.error());
   }
+  known_alarm_->cancel();
   candidates_.assign(*result, config_.bind ? std::optional(config_.bind->family) : std::nullopt);
   if (candidates_.empty()) return close("its name has no address of the family of its bind address");
   const bool is_present = candidates_.contains(remote_);
@@ -146,6 +168,7 @@ void Bridge::warn_of_tunnel() {
 void Bridge::on_up() {
   log_.answers(remote_, socket_.is_open() ? socket_.local() : Endpoint{});
   is_up_ = true;
+  if (context_.known != nullptr) context_.known->note(config_.remote, remote_);
   problem_.clear();
   candidates_.note_answered();
   attempt_alarm_->cancel();

@@ -23,6 +23,11 @@ void BridgeLog::turned_to(const Endpoint& remote, const Endpoint& local, const E
   }
 }
 
+void BridgeLog::uses_known(const Endpoint& remote, const std::string& why) {
+  log_warning("bridge {}: {}; until its name resolves, {} is used, where it answered before", name_, why,
+              remote.to_string());
+}
+
 void BridgeLog::attempts(const Endpoint& remote) {
   is_attempt_ = true;
   log_debug("bridge {}: trying {}", name_, remote.to_string());

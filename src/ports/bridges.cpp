@@ -10,8 +10,8 @@
 namespace mptunnel {
 
 Bridges::Bridges(const ClientConfig& config, const ClientIdentity& identity, const PortContext& ports,
-                 const InterfaceTable& interfaces, BridgeEvents& events)
-    : config_(config), context_{ports, interfaces, events, identity, config.common.resolve_interval} {}
+                 const InterfaceTable& interfaces, BridgeEvents& events, KnownAddresses* known)
+    : config_(config), context_{ports, interfaces, events, identity, config.common.resolve_interval, known} {}
 
 void Bridges::start() {
   make_missing();

@@ -57,9 +57,10 @@ class App {
   SignalWatcher on_hup_;
 };
 
-/// Joins the client's engine to the loop and its sockets: client_app.cpp.
+/// Joins the client's engine to the loop and its sockets: client_app.cpp. `address_path` is where the
+/// addresses of bridges are kept; empty: nowhere.
 std::unique_ptr<App> make_client_app(const ClientConfig& config, const ClientSettings& settings,
-                                     const SocketTuning& tuning);
+                                     const std::string& address_path, const SocketTuning& tuning);
 /// And the server's: server_app.cpp. `files` is where to read the keys again.
 std::unique_ptr<App> make_server_app(const ServerConfig& config, const ServerSettings& settings,
                                      const KeyFiles& files, const SocketTuning& tuning);

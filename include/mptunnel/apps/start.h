@@ -57,6 +57,10 @@ std::string control_of(const CommandLine& line, const CommonConfig& config);
 tl::expected<ClientStart, StartError> load_client_start(const CommandLine& line);
 tl::expected<ServerStart, StartError> load_server_start(const CommandLine& line);
 
+/// Where the addresses at which bridges answered are kept for the next start: beside the state file, whether
+/// that is used or not. Absolute; empty after 'state none'.
+std::string address_path(const ClientStart& start);
+
 /// The same after a restart, and another one for another instance on this host. Without a key it is bound to
 /// the secret in the state file, which is made if there is none; or, with a warning in the log, to one of
 /// this process alone, if that file was not asked for and can't be used. To be called before the current

@@ -14,6 +14,7 @@
 #include "mptunnel/ports/bridge_log.h"
 #include "mptunnel/ports/bridge_socket.h"
 #include "mptunnel/ports/candidate_list.h"
+#include "mptunnel/ports/known_addresses.h"
 #include "mptunnel/ports/name_watch.h"
 #include "mptunnel/ports/port_context.h"
 #include "mptunnel/wire/frame.h"
@@ -46,6 +47,7 @@ struct BridgeContext {
   BridgeEvents& events;
   ClientIdentity identity{};
   Duration resolve_interval{};
+  KnownAddresses* known = nullptr;  ///< for names that do not resolve; null: none
 };
 
 class Bridge {
@@ -56,7 +58,7 @@ class Bridge {
          const BridgeContext& context);
 
   /// Looks the name up, and again as NameWatch does.
-  void start() { names_.ask(); }
+  void start();
   /// Interfaces or addresses have changed.
   void on_interfaces();
   /// The engine's verdict on the path. Until it answers, and while it is down, the name's other addresses are
@@ -84,6 +86,8 @@ class Bridge {
 
  private:
   void on_resolved(const ResolveResult& result);
+  /// The name has no address yet, for this reason: takes those at which it answered before, if there are any.
+  void use_known(const std::string& why);
   /// Takes the first candidate, from this one on, that can be sent to. If there is none the path has no
   /// socket, for the reason that the first gave. `quietly`: one attempt of several.
   void turn_to(const Endpoint& remote, bool quietly = false);
@@ -102,7 +106,8 @@ class Bridge {
   CandidateList candidates_;
   BridgeSocket socket_;
   std::unique_ptr<Alarm> attempt_alarm_;
-  Endpoint remote_;  ///< the address in use, or tried
+  std::unique_ptr<Alarm> known_alarm_;  ///< set while the first lookup may still be in time
+  Endpoint remote_;                     ///< the address in use, or tried
   std::string problem_;
   bool is_up_ = false;
 };

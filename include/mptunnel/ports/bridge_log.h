@@ -45,6 +45,8 @@ class BridgeLog {
 
   /// Packets go to `remote` from now on, and leave from `local`; before they went to `before`, if it is set.
   void turned_to(const Endpoint& remote, const Endpoint& local, const Endpoint& before);
+  /// Its name does not resolve, for this reason: what answered before is used from now on.
+  void uses_known(const Endpoint& remote, const std::string& why);
   /// The same, as one attempt of several: at debug level; answers() logs the address that works.
   void attempts(const Endpoint& remote);
   /// The address in use answers.

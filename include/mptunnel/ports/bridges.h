@@ -16,9 +16,9 @@ namespace mptunnel {
 
 class Bridges {
  public:
-  /// `config`, `ports`, `interfaces` and `events` outlive this.
+  /// `config`, `ports`, `interfaces`, `events` and `known`, if there is one, outlive this.
   Bridges(const ClientConfig& config, const ClientIdentity& identity, const PortContext& ports,
-          const InterfaceTable& interfaces, BridgeEvents& events);
+          const InterfaceTable& interfaces, BridgeEvents& events, KnownAddresses* known = nullptr);
 
   /// Makes and starts all bridges that the interfaces allow.
   void start();

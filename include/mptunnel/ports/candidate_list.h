@@ -20,7 +20,7 @@ class CandidateList {
   static constexpr Duration kFirstPatience = std::chrono::milliseconds{300};
   static constexpr Duration kLongestPatience = std::chrono::seconds{10};
 
-  /// Replaces the addresses, at least one; keeps those of one family if that is given.
+  /// Replaces the addresses; keeps those of one family if that is given.
   void assign(const std::vector<Endpoint>& addresses, std::optional<Family> only);
 
   [[nodiscard]] bool empty() const { return addresses_.empty(); }

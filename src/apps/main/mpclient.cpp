@@ -15,7 +15,7 @@ tl::expected<std::unique_ptr<App>, std::string> make(const ClientStart& start) {
   settings.identity = *identity;
   settings.min_paths = start.config.min_paths;
   raise_open_file_limit();
-  return make_client_app(start.config, settings,
+  return make_client_app(start.config, settings, address_path(start),
                          SocketTuning{start.options.offload, start.config.common.copy_dscp});
 }
 

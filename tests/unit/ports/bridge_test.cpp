@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/temporary_folder.h"
 #include "unit/ports/captured_log.h"
 #include "unit/ports/fake_ports.h"
 #include "unit/ports/interfaces.h"
@@ -58,6 +59,65 @@ TEST_F(BridgeTest, NameWithoutAddressIsAProblem) {
   EXPECT_EQ(bridge.problem(), "no such name");
   EXPECT_EQ(bridge.socket(), nullptr);
   EXPECT_EQ(events_.take(), Texts());
+}
+
+class BridgeKnownTest : public BridgeTest {
+ protected:
+  BridgeKnownTest() {
+    known_.note(config_.remote, parse_numeric_endpoint("192.0.2.8", 0).value());
+    known_.note(config_.remote, parse_numeric_endpoint("192.0.2.9", 0).value());
+    context_.known = &known_;
+  }
+  test::TemporaryFolder folder_;
+  KnownAddresses known_{folder_ / "addresses", ports_.clock};
+};
+
+TEST_F(BridgeKnownTest, NameThatDoesNotResolveIsWhereItAnsweredBefore) {
+  Bridge bridge(PathId{3}, config_, "bridge", "", context_);
+  bridge.start();
+  ports_.answer_failure("no such name");
+  EXPECT_EQ(bridge.remote().to_string(), "192.0.2.9:4000");
+  EXPECT_EQ(events_.take(), kAvailable);
+  EXPECT_EQ(bridge.problem(), "");
+  const std::string said = lines_.take();
+  EXPECT_NE(
+      said.find("warning: bridge bridge: no such name; until its name resolves, 192.0.2.9:4000 is used, "
+                "where it answered before\n"),
+      std::string::npos)
+      << said;
+  // The other is tried as well, and later failures say nothing new.
+  ports_.clock.advance(300ms);
+  EXPECT_EQ(bridge.remote().to_string(), "192.0.2.8:4000");
+  ports_.clock.advance(1s);
+  ports_.answer_failure("no such name");
+  EXPECT_EQ(lines_.take().find("no such name"), std::string::npos);
+}
+
+TEST_F(BridgeKnownTest, NameServerThatDoesNotAnswerIsWaitedForTwoSeconds) {
+  Bridge bridge(PathId{3}, config_, "bridge", "", context_);
+  bridge.start();
+  ports_.clock.advance(1999ms);
+  EXPECT_EQ(bridge.socket(), nullptr);
+  ports_.clock.advance(1ms);
+  EXPECT_EQ(bridge.remote().to_string(), "192.0.2.9:4000");
+  EXPECT_NE(lines_.take().find("its name server does not answer; until"), std::string::npos);
+}
+
+TEST_F(BridgeKnownTest, NameThatResolvesLaterReplacesThem) {
+  Bridge bridge(PathId{3}, config_, "bridge", "", context_);
+  bridge.start();
+  ports_.clock.advance(2s);
+  bridge.on_up();
+  ports_.answer({"192.0.2.1"});
+  EXPECT_EQ(bridge.remote().to_string(), "192.0.2.1:4000");
+  bridge.on_up();
+  EXPECT_EQ(known_.find(config_.remote).front().to_string(), "192.0.2.1:4000");
+}
+
+TEST_F(BridgeKnownTest, NameThatResolvesAtOnceDoesNotNeedThem) {
+  const auto bridge = started({"192.0.2.1"});
+  ports_.clock.advance(2s);
+  EXPECT_EQ(bridge->remote().to_string(), "192.0.2.1:4000");
 }
 
 TEST_F(BridgeTest, AddressInUseSurvivesAFailingNameServer) {

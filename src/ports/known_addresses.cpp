@@ -1,0 +1,72 @@
+#include "mptunnel/ports/known_addresses.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "mptunnel/config/text.h"
+#include "mptunnel/host/log.h"
+
+namespace mptunnel {
+namespace {
+
+/// As KnownName::host; empty for a host that needs no name server.
+std::string key_of(const HostPort& name) {
+  if (parse_numeric_endpoint(name.host, 0) || name.host.find('%') != std::string::npos) return {};
+  std::string host = lower_case(name.host);
+  if (host.ends_with('.')) host.pop_back();
+  return host == "localhost" ? std::string() : host;
+}
+
+auto place_of(std::vector<KnownName>& names, const std::string& host) {
+  return std::find_if(names.begin(), names.end(),
+                      [&host](const KnownName& name) { return name.host == host; });
+}
+
+}  // namespace
+
+KnownAddresses::KnownAddresses(std::string path, Clock& clock)
+    : path_(std::move(path)), clock_(clock), alarm_(clock.make_alarm([this] { write(); })) {
+  if (!path_.empty()) names_ = read_address_file(path_);
+}
+
+KnownAddresses::~KnownAddresses() {
+  if (!changed_.empty()) write();
+}
+
+std::vector<Endpoint> KnownAddresses::find(const HostPort& name) const {
+  const std::string host = key_of(name);
+  std::vector<Endpoint> addresses;
+  for (const KnownName& known : names_) {
+    if (known.host != host) continue;
+    for (const Endpoint& address : known.addresses) addresses.push_back(address.with_port(name.port));
+  }
+  return addresses;
+}
+
+void KnownAddresses::note(const HostPort& name, const Endpoint& address) {
+  const std::string host = key_of(name);
+  if (path_.empty() || host.empty()) return;
+  const Endpoint plain = address.with_port(0);
+  auto known = place_of(names_, host);
+  if (known == names_.end()) known = names_.insert(names_.end(), KnownName{host, {}});
+  auto& addresses = known->addresses;
+  if (!addresses.empty() && addresses.front() == plain) return;
+  std::erase(addresses, plain);
+  addresses.insert(addresses.begin(), plain);
+  addresses.resize(std::min(addresses.size(), kMaxKnownAddresses));
+  if (const auto old = place_of(changed_, host); old != changed_.end()) changed_.erase(old);
+  changed_.push_back(*known);
+  const TimePoint soon = clock_.now() + kWriteAfter;
+  alarm_->set(last_written_ == kNever ? soon : std::max(soon, last_written_ + kWriteEach));
+}
+
+void KnownAddresses::write() {
+  last_written_ = clock_.now();
+  const auto written = update_address_file(path_, changed_);
+  changed_.clear();
+  if (written || std::exchange(said_problem_, true)) return;
+  log_info("{}: the addresses of bridges are not kept, which a start without a name server would need",
+           written.error());
+}
+
+}  // namespace mptunnel

@@ -1,0 +1,85 @@
+#include "mptunnel/ports/known_addresses.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "support/temporary_folder.h"
+#include "unit/ports/captured_log.h"
+#include "unit/ports/fake_ports.h"
+
+namespace mptunnel {
+namespace {
+
+using namespace std::chrono_literals;
+
+Endpoint at(std::string_view address, std::uint16_t port = 4000) {
+  return parse_numeric_endpoint(address, port).value();
+}
+
+class KnownAddressesTest : public testing::Test {
+ protected:
+  [[nodiscard]] std::size_t kept() const { return read_address_file(path_).size(); }
+
+  test::TemporaryFolder folder_;
+  std::string path_ = folder_ / "addresses";
+  test::FakeClock clock_;
+  test::CapturedLog lines_;
+};
+
+TEST_F(KnownAddressesTest, AreThereAfterTheNextStart) {
+  {
+    KnownAddresses known(path_, clock_);
+    known.note({"Bridge.Example.", 4000}, at("192.0.2.1"));
+    known.note({"bridge.example", 4000}, at("2001:db8::1"));
+  }
+  const KnownAddresses known(path_, clock_);
+  EXPECT_EQ(known.find({"bridge.example", 5}),
+            (std::vector<Endpoint>{at("2001:db8::1", 5), at("192.0.2.1", 5)}));
+  EXPECT_TRUE(known.find({"other.example", 5}).empty());
+}
+
+TEST_F(KnownAddressesTest, AreWrittenSoonAfterAChangeAndRarely) {
+  KnownAddresses known(path_, clock_);
+  known.note({"a", 1}, at("192.0.2.1"));
+  known.note({"b", 1}, at("192.0.2.2"));
+  EXPECT_EQ(kept(), 0U);
+  clock_.advance(KnownAddresses::kWriteAfter);
+  EXPECT_EQ(kept(), 2U);
+  std::filesystem::remove(path_);
+  known.note({"a", 1}, at("192.0.2.1"));
+  clock_.advance(1h);
+  EXPECT_EQ(kept(), 0U) << "nothing has changed";
+  known.note({"a", 1}, at("192.0.2.3"));
+  clock_.advance(1s);
+  known.note({"a", 1}, at("192.0.2.1"));
+  std::filesystem::remove(path_);
+  clock_.advance(KnownAddresses::kWriteEach - 1ms);
+  EXPECT_EQ(kept(), 0U);
+  clock_.advance(1ms);
+  EXPECT_EQ(kept(), 1U);
+}
+
+TEST_F(KnownAddressesTest, HostsThatNeedNoNameServerAreNotKept) {
+  {
+    KnownAddresses known(path_, clock_);
+    for (const char* const host : {"192.0.2.1", "::1", "fe80::1%eth0", "localhost"})
+      known.note({host, 1}, at("192.0.2.1"));
+  }
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(KnownAddressesTest, FileThatCannotBeWrittenIsSaidOnce) {
+  KnownAddresses known("/proc/no/addresses", clock_);
+  for (const char* const address : {"192.0.2.1", "192.0.2.2"}) {
+    known.note({"a", 1}, at(address));
+    clock_.advance(1h);
+  }
+  EXPECT_EQ(
+      lines_.take(),
+      "info: /proc/no/addresses can't be written: No such file or directory: the addresses of bridges are "
+      "not kept, which a start without a name server would need\n");
+}
+
+}  // namespace
+}  // namespace mptunnel
