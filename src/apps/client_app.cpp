@@ -113,7 +113,7 @@ void ClientApp::on_application(DatagramSocket& socket) {
 
 void ClientApp::on_bridge_made(const Bridge& bridge) {
   const BridgeConfig& line = bridge.config();
-  engine_.set_path_traits(bridge.id(), {line.backup, line.metered, config_.keepalive});
+  engine_.set_path_traits(bridge.id(), {line.backup, line.metered, config_.keepalive, line.delay});
 }
 
 void ClientApp::on_bridge_available(PathId path, bool available) {

@@ -28,13 +28,23 @@ std::optional<std::string> read_metered(std::string_view /*value*/, BridgeConfig
   return std::nullopt;
 }
 
+/// Milliseconds, with or without their unit.
+tl::expected<Duration, std::string> parse_delay(std::string_view value) {
+  const std::string_view digits = value.ends_with("ms") ? value.substr(0, value.size() - 2) : value;
+  const auto most = std::chrono::duration_cast<std::chrono::milliseconds>(kLongestDelay).count();
+  const auto number = parse_number(digits, 1, static_cast<std::uint32_t>(most));
+  if (!number) return mistake("delay={}: write milliseconds, from 1 to {}", quote_word(value), most);
+  return std::chrono::milliseconds{*number};
+}
+
 // word, how to write it, what it is like without it, its reader
-constexpr std::array<BridgeOption, 5> kOptions{{
+constexpr std::array<BridgeOption, 6> kOptions{{
     {"bind", "bind=ADDRESS or bind=ADDRESS:PORT", "the route's address",
      read_option_value<&BridgeConfig::bind, parse_bind>},
     {"dev", "dev=INTERFACE or dev=PATTERN,PATTERN", "what routing says",
      read_option_value<&BridgeConfig::devices, parse_device_patterns>},
     {"name", "name=WORD", "HOST:PORT", read_option_value<&BridgeConfig::name, parse_name>},
+    {"delay", "delay=MS", "none", read_option_value<&BridgeConfig::delay, parse_delay>},
     {"backup", "", "no", read_backup},
     {"metered", "", "no", read_metered},
 }};

@@ -45,8 +45,13 @@ std::string line_of(const BridgeConfig& bridge) {
     from += is_pattern(bridge) ? " over each of " : " over ";
     from += fmt::format("{}", fmt::join(bridge.devices, ", "));
   }
+  std::string delay;
+  if (bridge.delay > Duration{}) {
+    delay = fmt::format(", {} ms after the others",
+                        std::chrono::duration_cast<std::chrono::milliseconds>(bridge.delay).count());
+  }
   const std::string_view kind = bridge.metered ? ", metered" : bridge.backup ? ", backup" : "";
-  return fmt::format("{}{}, called {}{}", to_string(bridge.remote), from, bridge.name, kind);
+  return fmt::format("{}{}, called {}{}{}", to_string(bridge.remote), from, bridge.name, kind, delay);
 }
 
 std::string line_of(const ListenAddress& address) {

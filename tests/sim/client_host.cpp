@@ -182,8 +182,10 @@ void ClientHost::carry_out(Output& out) {
 }
 
 void ClientHost::send_run(const PacketRun& run, Output& out) {
-  const Emitter emitter{Side::client, program_->number, &options_.identity, &program_->random,
-                        &options_.handshake.key};
+  const bool delays = std::any_of(options_.traits.begin(), options_.traits.end(),
+                                  [](const PathTraits& traits) { return traits.delay > Duration{}; });
+  const Emitter emitter{Side::client,      program_->number,        &options_.identity,
+                        &program_->random, &options_.handshake.key, delays};
   std::vector<PacketPtr> packets;
   for_each_datagram(DatagramBatch{Bytes(out.arena).subspan(run.offset, run.bytes()), run.stride},
                     [&](ConstBytes bytes) { packets.push_back(context_.oracle.emitted(emitter, bytes)); });

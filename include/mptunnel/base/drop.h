@@ -52,6 +52,7 @@ namespace mptunnel {
   X(queue_expired)      /* no session, path or flow in time */                                       \
   X(no_path)            /* no path may be used */                                                    \
   X(old)                /* waited too long in a receive buffer: the program was stopped or starved */ \
+  X(delay_missed)       /* a copy that was to leave later found no room, or its time had passed */   \
   /* What sockets refuse. */                                                                         \
   X(send_queue)         /* what waits before it takes too long to leave: this copy is lost */        \
   X(would_block)        /* the socket's buffer is full: this copy is lost */                         \

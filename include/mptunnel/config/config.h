@@ -39,6 +39,7 @@ struct BridgeConfig {
   /// The interfaces to send from, as names with '*' and '?'; see is_pattern(). Empty if routing decides.
   std::vector<std::string> devices;
   bool backup = false;   ///< carries no copies while enough other paths are up
+  Duration delay{};      ///< 0 to kLongestDelay; its copies leave so much later than those of other bridges
   bool metered = false;  ///< a backup that is probed as rarely as possible; `backup` is set too
   int line = 0;
 };

@@ -39,6 +39,8 @@ inline constexpr std::uint32_t kMostFlowsOfKey = 16384;
 inline constexpr std::uint64_t kLowestRate = 1000;
 inline constexpr std::uint64_t kHighestRate = 1'000'000'000'000;
 
+/// Of `delay=`.
+inline constexpr Duration kLongestDelay = std::chrono::milliseconds{2000};
 /// Of `keepalive`.
 inline constexpr Duration kShortestKeepalive = std::chrono::seconds{1};
 inline constexpr Duration kLongestKeepalive = std::chrono::seconds{60};

@@ -16,7 +16,10 @@ class ClientEngine {
   ClientEngine(const ClientSettings& settings, RandomSource& random);
 
   /// Makes the path if there is none with this id yet.
-  void set_path_traits(PathId path, const PathTraits& traits) { state_.paths.set_traits(path, traits); }
+  void set_path_traits(PathId path, const PathTraits& traits) {
+    state_.paths.set_traits(path, traits);
+    state_.sender.set_delay(path, traits.delay);
+  }
   /// The path has a socket and an address now, or has none any more.
   void set_path_available(PathId path, bool available, Output& out, TimePoint now);
   /// The path has a new address at either end, and stays available.

@@ -28,6 +28,7 @@ struct PathTraits {
   bool backup = false;                   ///< carries nothing while enough others are up
   bool metered = false;                  ///< the same, and is probed as rarely as possible
   Duration keepalive = kProbeWhileIdle;  ///< PING interval while nothing moves
+  Duration delay{};                      ///< its copies leave so much later than those of other paths
 
   /// Either of the two: the path is kept for when others fail.
   [[nodiscard]] bool is_reserve() const { return backup || metered; }

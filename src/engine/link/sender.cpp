@@ -53,11 +53,11 @@ void Sender::seal(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dsc
     context_.drops.add(sealed.error());
     return;
   }
-  send_sealed(size, dscp, chosen, paths, out);
+  send_sealed(size, dscp, chosen, paths, out, now);
 }
 
 void Sender::send_sealed(std::size_t size, std::uint8_t dscp, PathSet chosen, const PathViews& paths,
-                         Output& out) {
+                         Output& out, TimePoint now) {
   MPT_ASSERT((chosen - paths.paths()).empty());
   if (size > kBaseMtu) large_to_ |= chosen;
   const PathSet too_small = paths.too_small_for(size, chosen);
@@ -66,7 +66,23 @@ void Sender::send_sealed(std::size_t size, std::uint8_t dscp, PathSet chosen, co
     large_.push_back({out.arena.size() - size, size, too_small, paths.smallest_mtu(too_small), dscp});
   // If nobody gets it whole its bytes stay all the same, for the fragments.
   if (const PathSet whole = chosen - too_small; !whole.empty())
-    out.send(size, whole, session_, link_.current()->index(), dscp, true);
+    leave(size, whole, dscp, link_.current()->index(), out, now);
+}
+
+void Sender::leave(std::size_t size, PathSet paths, std::uint8_t dscp, SessionIndex epoch, Output& out,
+                   TimePoint now) {
+  if (!delayed_.empty()) {
+    const ConstBytes packet = ConstBytes(out.arena).last(size);
+    const PathSet at_once = delayed_.take(packet, paths, dscp, epoch, now);
+    context_.drops.add(Drop::delay_missed, delayed_.take_missed());
+    paths = at_once;
+  }
+  out.send(size, paths, session_, epoch, dscp, true);
+}
+
+void Sender::release_delayed(Output& out, TimePoint now) {
+  delayed_.release(out, session_, now);
+  context_.drops.add(Drop::delay_missed, delayed_.take_missed());
 }
 
 PathSet Sender::finish(Output& out, TimePoint now) {
@@ -101,7 +117,7 @@ tl::expected<void, Drop> Sender::send_fragments(const LargePacket& packet, Outpu
       out.discard_packet(size);
       return tl::unexpected(sealed.error());
     }
-    out.send(size, packet.paths, session_, keys.local_index(), packet.dscp, true);
+    leave(size, packet.paths, packet.dscp, keys.local_index(), out, now);
   }
   return {};
 }

@@ -280,10 +280,10 @@ INSTANTIATE_TEST_SUITE_P(
             {"c:1: '1.1.1' is not an IPv4 address: write four numbers from 0 to 255 with dots between them",
              "c:1: port '0' is out of range: write a number from 1 to 65535",
              "c:1: 'nmae=x' is not a known option: did you mean 'name='?"}},
-        ErrorRow{
-            "UnknownOption",
-            "h 1 colour=red\n",
-            {"c:1: 'colour=red' is not a known option: a bridge has bind=, dev=, name=, backup and metered"}},
+        ErrorRow{"UnknownOption",
+                 "h 1 colour=red\n",
+                 {"c:1: 'colour=red' is not a known option: a bridge has bind=, dev=, name=, delay=, backup "
+                  "and metered"}},
         ErrorRow{
             "MisspeltFlag", "h 1 bakcup\n", {"c:1: 'bakcup' is not a known option: did you mean 'backup'?"}},
         ErrorRow{"FlagWithValue",
@@ -679,6 +679,18 @@ TEST(ClientConfig, LinkLocalAddressNeedsItsInterface) {
                 "c:2: bind=fe80::2 is link-local, an address of each link: write dev= with its interface too",
                 "c:3: '[fe80::3]' is link-local, an address of each link: write the number of its interface "
                 "too, as 'ip link' shows it, as in 'fe80::3%2'"}));
+}
+
+TEST(ClientConfig, DelayIsInMilliseconds) {
+  using std::chrono::milliseconds;
+  EXPECT_EQ(parsed("h 1 delay=60\n").bridges[0].delay, milliseconds(60));
+  EXPECT_EQ(parsed("h 1 delay=2000ms\n").bridges[0].delay, milliseconds(2000));
+  EXPECT_EQ(parsed("h 1\n").bridges[0].delay, milliseconds(0));
+  for (const char* const value : {"0", "2001", "1s", "ms", "-1", "5.5"}) {
+    EXPECT_EQ(errors_of(std::string("h 1 delay=") + value + "\n"),
+              std::vector<std::string>{std::string("c:1: delay='") + value +
+                                       "': write milliseconds, from 1 to 2000"});
+  }
 }
 
 TEST(ClientConfig, WarnIsALogLevel) {

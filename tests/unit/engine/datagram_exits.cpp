@@ -226,6 +226,20 @@ const ExitRow kDatagrams[] = {
        t.advance(kQueueLife);
      },
      true},
+    {"DelayOfAProgramThatStoodStill", Drop::delay_missed, End::client,
+     [](auto& t) {
+       t.advance(1s);
+       t.count_from_here();
+       t.application_sends(1, "x");
+       t.now += Duration(100ms) + kQueueLife + 1ms;
+       t.advance(Duration{});
+     },
+     false,
+     [](TunnelSettings& settings) {
+       settings.paths = 2;
+       settings.traits.resize(2);
+       settings.traits[1].delay = 100ms;
+     }},
     {"QueueExpiredAtServer", Drop::queue_expired, End::server,
      [](auto& t) {
        t.restart_client();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "mptunnel/base/bytes.h"
+#include "mptunnel/engine/link/delay_line.h"
 #include "mptunnel/engine/link/link_context.h"
 #include "mptunnel/engine/link/session_link.h"
 #include "mptunnel/engine/output.h"
@@ -63,10 +64,16 @@ class Sender {
   void drop_waiting() { lose(Drop::queue_expired, queue_.expire(kNever)); }
   /// Datagrams of this session that found no path, key or room in time.
   [[nodiscard]] std::uint64_t untaken() const { return untaken_; }
-  /// When the first datagram expires, or the scheduler wants flush() called; kNever if nothing waits.
+  /// When the first datagram expires, the scheduler wants flush() called, or a copy leaves later; kNever if
+  /// nothing waits.
   [[nodiscard]] TimePoint deadline() const {
-    return has_waiting() ? std::min(queue_.deadline(), resume_) : kNever;
+    const TimePoint queued = has_waiting() ? std::min(queue_.deadline(), resume_) : kNever;
+    return std::min(queued, delayed_.deadline());
   }
+  /// Copies for this path leave so much later than those for others.
+  void set_delay(PathId path, Duration delay) { delayed_.set(path, delay); }
+  /// Sends the copies whose time has come.
+  void release_delayed(Output& out, TimePoint now);
   /// When a caller that does not follow deadline() should look again, after something had to wait.
   [[nodiscard]] TimePoint wake_by(TimePoint now) const { return std::min(now + kQueueTick, resume_); }
   /// Whether the scheduler wants flush() called now.
@@ -120,7 +127,12 @@ class Sender {
   void seal(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dscp, PathSet chosen,
             const PathViews& paths, Output& out, TimePoint now);
   /// The last `size` bytes of the arena are a sealed packet that goes to the `chosen` paths.
-  void send_sealed(std::size_t size, std::uint8_t dscp, PathSet chosen, const PathViews& paths, Output& out);
+  void send_sealed(std::size_t size, std::uint8_t dscp, PathSet chosen, const PathViews& paths, Output& out,
+                   TimePoint now);
+  /// The last `size` bytes of the arena, sealed data, leave for these paths: now, or as long after as each is
+  /// to be behind.
+  void leave(std::size_t size, PathSet paths, std::uint8_t dscp, SessionIndex epoch, Output& out,
+             TimePoint now);
   tl::expected<void, Drop> send_fragments(const LargePacket& packet, Output& out, TimePoint now);
   std::optional<std::size_t> seal_control(LinkEpoch& epoch, const std::vector<Frame>& frames,
                                           std::size_t at_least, Output& out, TimePoint now);
@@ -132,6 +144,7 @@ class Sender {
   LinkContext& context_;
   std::unique_ptr<Scheduler> scheduler_;
   DatagramQueue queue_;
+  DelayLine delayed_;
   TimePoint resume_ = kNever;       ///< the earliest Decision::when of what waits
   std::vector<LargePacket> large_;  ///< wait for finish()
   PathSet large_to_;                ///< where packets larger than kBaseMtu went since the last finish()
