@@ -299,7 +299,7 @@ INSTANTIATE_TEST_SUITE_P(
             {"c:1: option 'bind' says nothing: write it in one word without blanks, bind=ADDRESS or "
              "bind=ADDRESS:PORT",
              "c:1: '10.0.0.1' is one word too much: write a bridge as 'HOST PORT', with bind=, dev=, name=, "
-             "backup or metered after it"}},
+             "delay=, backup or metered after it"}},
         ErrorRow{"OptionWithoutValue",
                  "h 1 dev=\n",
                  {"c:1: option 'dev' says nothing: write it in one word without blanks, dev=INTERFACE or "
