@@ -12,6 +12,8 @@
 #include "mptunnel/host/log.h"
 #include "mptunnel/net/interface_watch.h"
 #include "mptunnel/net/receive_budget.h"
+#include "mptunnel/net/route_watch.h"
+#include "mptunnel/net/udp_socket.h"
 #include "mptunnel/ports/application_table.h"
 #include "mptunnel/ports/bridges.h"
 #include "mptunnel/ports/client_carrier.h"
@@ -35,6 +37,7 @@ class ClientApp final : public App, private BridgeEvents {
   void on_interfaces();
   void on_bridge_made(const Bridge& bridge) override;
   void on_bridge_available(PathId path, bool available) override;
+  void on_bridge_held(PathId path, bool held) override;
   void on_bridge_readdressed(PathId path) override;
   void on_bridge_readable(PathId path) override;
   void on_deadline() override;
@@ -56,6 +59,7 @@ class ClientApp final : public App, private BridgeEvents {
   InterfaceWatch interfaces_;
   KnownAddresses known_;
   Bridges bridges_;
+  RouteWatch routes_;
   ListenSockets listeners_;
   ClientCarrier carrier_;
   bool is_flushing_ = false;
@@ -73,15 +77,19 @@ ClientApp::ClientApp(const ClientConfig& config, const ClientSettings& settings,
           ports_.loop(), [this] { on_interfaces(); }, log_line),
       known_(address_path, ports_.context().clock),
       bridges_(config_, settings.identity, ports_.context(), interfaces_.table(), *this, &known_),
+      routes_(ports_.loop(), [this] { bridges_.on_routes(); }),
       listeners_(ports_.context(), Steering{}, SocketUse::applications,
                  [this](DatagramSocket& socket) { on_application(socket); }),
       carrier_(engine_, bridges_, applications_, listeners_, ports_.context().clock) {}
 
 tl::expected<void, std::string> ClientApp::start() {
+  if (config_.fwmark != 0 && !may_mark_packets()) return tl::make_unexpected(std::string(kNoMark));
   if (auto opened = listeners_.open(config_.listen); !opened) return opened;
   if (const auto watched = interfaces_.start(); !watched)
     log_warning("interfaces are not watched, changes will be noticed late: {}", watched.error());
   listeners_.on_interfaces(interfaces_.table());
+  if (const auto watched = routes_.start(); !watched)
+    log_warning("changes of routes will be noticed late: {}", watched.error());
   bridges_.start();
   return {};
 }
@@ -119,6 +127,12 @@ void ClientApp::on_bridge_made(const Bridge& bridge) {
 void ClientApp::on_bridge_available(PathId path, bool available) {
   const TimePoint now = monotonic_now();
   engine_.set_path_available(path, available, out_, now);
+  flush(now);
+}
+
+void ClientApp::on_bridge_held(PathId path, bool held) {
+  const TimePoint now = monotonic_now();
+  engine_.hold_path(path, held, out_, now);
   flush(now);
 }
 
@@ -185,6 +199,7 @@ void ClientApp::act_on(const Event& event) {
     log_debug("bridge {} is {}, was {}", bridge->name(), name_of(change->state), name_of(change->was));
   }
   if (std::holds_alternative<PathLooped>(event)) bridge->shut_for_loop();
+  if (std::holds_alternative<PathProved>(event)) bridge->on_proved();
   if (change == nullptr) return;
   if (change->state == PathState::up) bridge->on_up();
   if (change->state == PathState::suspect) bridge->on_suspect();

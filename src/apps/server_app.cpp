@@ -13,6 +13,7 @@
 #include "mptunnel/host/log.h"
 #include "mptunnel/net/interface_watch.h"
 #include "mptunnel/net/receive_budget.h"
+#include "mptunnel/ports/filter_watch.h"
 #include "mptunnel/ports/kernel_drop_watch.h"
 #include "mptunnel/ports/listen_sockets.h"
 #include "mptunnel/ports/server_carrier.h"
@@ -62,6 +63,7 @@ class ServerApp final : public App {
   ReceiveBudget target_budget_;
   KernelDropWatch network_drops_{"from the network"};
   KernelDropWatch target_drops_{"from the target"};
+  FilterWatch filtered_{ports_.context().clock};
   Target target_;
   ListenSockets listeners_;
   std::optional<InterfaceWatch> interfaces_;
@@ -128,9 +130,11 @@ tl::expected<std::string, std::string> ServerApp::reload() {
 }
 
 Status ServerApp::status() const {
-  return collect_status(
+  Status status = collect_status(
       {config_, engine_, target_, carrier_.drops(), target_drops_, network_drops_, has_key_, started_},
       monotonic_now());
+  if (auto problem = filtered_.problem(); !problem.empty()) status.problems.push_back(std::move(problem));
+  return status;
 }
 
 void ServerApp::on_network(DatagramSocket& socket) {

@@ -16,6 +16,7 @@
 #include "mptunnel/host/log.h"
 #include "mptunnel/host/read_file.h"
 #include "mptunnel/host/state_file.h"
+#include "mptunnel/net/udp_socket.h"
 
 namespace mptunnel {
 namespace {
@@ -282,7 +283,9 @@ tl::expected<ServerStart, StartError> load_server_start(const CommandLine& line)
 }
 
 std::string render_check(const ClientStart& start) {
-  return render(start);
+  std::string text = render(start);
+  if (start.config.fwmark != 0 && !may_mark_packets()) add_line(text, "note", kNoMark);
+  return text;
 }
 
 std::string render_check(const ServerStart& start) {

@@ -62,6 +62,11 @@ CheckLines lines_of(std::size_t number) {
   return {std::to_string(number)};
 }
 
+CheckLines show_mark(const ClientConfig& config) {
+  if (config.fwmark == 0) return {};
+  return {fmt::format("{:#x} ({})", config.fwmark, config.fwmark)};
+}
+
 CheckLines lines_of(LogLevel level) {
   return {std::string(name_of(level))};
 }
@@ -171,6 +176,9 @@ constexpr Statement kStatements[] = {
     {"keepalive", "SECONDS", Programs::mpclient, Times::once, "10", "",
      "between probes of a path while nothing is sent; 1 to 60",
      read_word<&ClientConfig::keepalive, parse_keepalive>, show_interval<&ClientConfig::keepalive>},
+    {"fwmark", "NUMBER", Programs::mpclient, Times::once, "", "none",
+     "marks what is sent to bridges, for 'ip rule'; decimal or 0x...; needs CAP_NET_ADMIN",
+     read_word<&ClientConfig::fwmark, parse_mark>, show_mark},
     {"client-id", "WORD", Programs::mpclient, Times::once, "",
      "made from the key or secret, the machine, the listen addresses and the path of the file",
      "the name by which mpserver knows this client across restarts",

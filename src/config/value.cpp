@@ -56,6 +56,17 @@ tl::expected<std::uint32_t, std::string> parse_number(std::string_view word, std
   return *value;
 }
 
+tl::expected<std::uint32_t, std::string> parse_mark(std::string_view word) {
+  const bool is_hex = word.starts_with("0x") || word.starts_with("0X");
+  const std::string_view digits = is_hex ? word.substr(2) : word;
+  std::uint32_t value = 0;
+  const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), value, is_hex ? 16 : 10);
+  if (parsed.ec != std::errc{} || parsed.ptr != digits.data() + digits.size() || value == 0)
+    return mistake("{} is no mark: write a number from 1 to 4294967295, decimal or behind 0x",
+                   quote_word(word));
+  return value;
+}
+
 tl::expected<Duration, std::string> parse_duration(std::string_view word, Duration least, Duration most) {
   const auto unit = word.empty() || is_digits(word) ? seconds{1} : unit_of(word.back());
   const std::string_view digits =

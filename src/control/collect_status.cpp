@@ -119,6 +119,14 @@ std::string fragment_problem(const SessionStatus& session, double share) {
 }
 
 std::string problem_of(const Bridge& bridge, const PathSnapshot& path, bool has_session) {
+  if (path.returns)
+    return "it leads through the VPN that runs through this program: no data goes that way; give it "
+           "dev=INTERFACE, a route of its own, or fwmark";
+  if (path.held && bridge.socket() != nullptr)
+    return fmt::format(
+        "reached over {}, a tunnel: no data goes that way until it proves that this is not the VPN that runs "
+        "through this program; dev=INTERFACE, a route of its own or fwmark keeps it outside",
+        bridge.tunnel());
   const bool is_fine = bridge.socket() != nullptr && path.state == PathState::up;
   if (!bridge.problem().empty() && !is_fine) return bridge.problem();
   if (bridge.socket() == nullptr) return "its name is being looked up";

@@ -134,7 +134,19 @@ struct Wording {
   Line operator()(const PathLooped& /*event*/) const {
     return error(
         "bridge {} is shut: what is sent on it comes back in from the application; the tunnel would carry "
-        "itself. The VPN that runs through this program must not get the route to its bridges",
+        "itself. The VPN that runs through this program must not get the route to its bridges: give the "
+        "bridge "
+        "dev=INTERFACE, or a route of its own, or set fwmark and a rule for it",
+        bridge);
+  }
+  Line operator()(const PathProved& /*event*/) const {
+    return debug("bridge {}: its answers show that it does not lead through this program", bridge);
+  }
+  Line operator()(const PathReturns& /*event*/) const {
+    return error(
+        "bridge {} is held: what is sent on it comes back in from the application, by its size; the VPN that "
+        "runs through this program has taken the route to it. Give the bridge dev=INTERFACE, or a route of "
+        "its own, or set fwmark and a rule for it",
         bridge);
   }
   Line operator()(const Fragmenting& event) const {

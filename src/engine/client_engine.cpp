@@ -17,6 +17,20 @@ void ClientEngine::set_path_available(PathId path, bool available, Output& out, 
   handshaking_.on_paths_changed(out, now);
 }
 
+void ClientEngine::hold_path(PathId path, bool held, Output& out, TimePoint now) {
+  MPT_ASSERT(state_.paths.contains(path));
+  TunnelProof& proof = state_.paths[path].proof;
+  if (held) {
+    proof.begin();
+  } else {
+    proof.end();
+  }
+  state_.is_proving = !state_.paths.held().empty();
+  prober_.tell_server(path, out, now);
+  prober_.update_standby(out, now);
+  if (!held) outbound_.flush(out, now);
+}
+
 void ClientEngine::readdress_path(PathId path, Output& out, TimePoint now) {
   MPT_ASSERT(state_.paths.contains(path));
   ClientPath& own = state_.paths[path];
@@ -105,6 +119,8 @@ ClientSnapshot ClientEngine::snapshot(TimePoint now) const {
     own.id = id;
     own.state = path.probed.state();
     own.standby = path.probed.is_standby();
+    own.held = path.proof.is_held();
+    own.returns = path.proof.has_returned();
     own.rtt = path.probed.rtt();
     if (path.probed.last_answer()) own.last_heard = now - *path.probed.last_answer();
     own.silent = path.probed.silence(now);

@@ -20,6 +20,7 @@ PathSet ClientOutbound::on_application(DatagramBatch batch, const FlowSource& so
   const PathViews paths = state_.paths.views(now);
   if (!state_.sender.can_send(paths, now)) handshaking_.hurry();
   datagrams_ += datagrams_in(batch);
+  if (state_.is_proving) note_sizes(batch);
   if (!flow) {
     refuse(source, flow.error(), datagrams_in(batch), out, now);
     return {};
@@ -37,6 +38,12 @@ PathSet ClientOutbound::on_application(DatagramBatch batch, const FlowSource& so
   });
   state_.paths.note_large(state_.sender.finish(out, now), now);
   return looped;
+}
+
+void ClientOutbound::note_sizes(DatagramBatch batch) {
+  for_each_datagram(batch, [&](ConstBytes payload) {
+    for (const PathId path : state_.paths.held()) state_.paths[path].proof.on_application(payload.size());
+  });
 }
 
 void ClientOutbound::refuse(const FlowSource& source, Drop drop, std::size_t datagrams, Output& out,

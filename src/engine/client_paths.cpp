@@ -34,14 +34,22 @@ PathSet ClientPaths::available() const {
   return set;
 }
 
+PathSet ClientPaths::held() const {
+  PathSet set;
+  for (const PathId path : all()) {
+    if ((*this)[path].proof.is_held()) set.insert(path);
+  }
+  return set;
+}
+
 PathSet ClientPaths::carrying(TimePoint now) const {
   PathSet set;
   for (const PathId path : all()) {
-    const ProbedPath& probed = (*this)[path].probed;
-    if (probed.carries_data() && !probed.is_standby()) set.insert(path);
+    const ClientPath& own = (*this)[path];
+    if (own.probed.carries_data() && !own.probed.is_standby() && !own.proof.is_held()) set.insert(path);
   }
   const bool is_outage_new = all_down_since_ && now - *all_down_since_ < kAllDownCopiesFor;
-  return set.empty() && is_outage_new ? available() : set;
+  return set.empty() && is_outage_new ? available() - held() : set;
 }
 
 PathViews ClientPaths::views(TimePoint now) const {
@@ -80,7 +88,7 @@ void ClientPaths::note_large(PathSet paths, TimePoint now) {
 std::vector<PathId> StandbyPolicy::update(std::span<ClientPath> paths, TimePoint now) {
   std::vector<PathId> changed;
   auto up = static_cast<std::size_t>(std::count_if(paths.begin(), paths.end(), [](const ClientPath& path) {
-    return !path.probed.traits().is_reserve() && path.probed.is_up();
+    return !path.probed.traits().is_reserve() && path.is_of_use();
   }));
   // Those that cost by the byte come last.
   for (const bool metered : {false, true}) {
@@ -89,7 +97,7 @@ std::vector<PathId> StandbyPolicy::update(std::span<ClientPath> paths, TimePoint
       Reserve& reserve = reserves_[i];
       if (!path.traits().is_reserve() || path.traits().metered != metered) continue;
       const bool is_needed = up < min_paths_;
-      if (path.is_up()) ++up;
+      if (paths[i].is_of_use()) ++up;
       if (is_needed) {
         reserve.enough_since.reset();
       } else if (!reserve.enough_since) {

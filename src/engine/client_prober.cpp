@@ -19,7 +19,7 @@ void ClientProber::probe(LinkEpoch& epoch, PathId path, const std::optional<Fram
   PathReport report = epoch.make_report(path, own.probed.probe(moving, now), now);
   report.interval = milliseconds_in_report(own.probed.interval(moving));
   if (own.mtu.is_measured()) report.mtu = static_cast<std::uint16_t>(own.mtu.mtu());
-  if (own.probed.is_standby()) report.flags |= PathReport::kStandby;
+  if (own.probed.is_standby() || own.proof.is_held()) report.flags |= PathReport::kStandby;
   if (own.probed.state() == PathState::down) report.flags |= PathReport::kUnheard;
   if (own.probed.traits().metered) report.flags |= PathReport::kMetered;
   if (&epoch == state_.link.next()) report.flags |= PathReport::kUncounted;
@@ -28,8 +28,27 @@ void ClientProber::probe(LinkEpoch& epoch, PathId path, const std::optional<Fram
   frames.emplace_back(PingFrame{report});
   if (&epoch == state_.link.current() && !unanswered_since_) unanswered_since_ = now;
   const PacketNumber number{epoch.keys().control_sealed()};
-  if (state_.sender.send_control(epoch, frames, PathSet::of(path), out, now, kProbeFrameBytes))
-    state_.loops.on_sent(epoch.keys().remote_index(), number, path);
+  const bool is_held = own.proof.is_held();
+  const std::size_t least = kProbeFrameBytes + (is_held ? own.proof.padding(state_.context.random) : 0);
+  const std::size_t before = out.arena.size();
+  if (!state_.sender.send_control(epoch, frames, PathSet::of(path), out, now, least)) return;
+  state_.loops.on_sent(epoch.keys().remote_index(), number, path);
+  if (is_held) own.proof.on_probe(report.sequence, out.arena.size() - before, now);
+}
+
+void ClientProber::tell_server(PathId path, Output& out, TimePoint now) {
+  LinkEpoch* epoch = state_.link.current();
+  if (epoch != nullptr && state_.paths[path].probed.is_available())
+    probe(*epoch, path, std::nullopt, out, now);
+}
+
+bool ClientProber::judge_tunnel(PathId path, std::uint32_t sequence, Output& out) {
+  const TunnelProof::Verdict verdict = state_.paths[path].proof.on_answer(sequence);
+  if (verdict == TunnelProof::Verdict::returns) out.events.emplace_back(PathReturns{path});
+  if (verdict != TunnelProof::Verdict::proved) return false;
+  state_.is_proving = !state_.paths.held().empty();
+  out.events.emplace_back(PathProved{path});
+  return true;
 }
 
 bool ClientProber::on_answer(LinkEpoch& epoch, PathId path, std::uint32_t sequence, Output& out,
@@ -38,7 +57,13 @@ bool ClientProber::on_answer(LinkEpoch& epoch, PathId path, std::uint32_t sequen
   const Duration silent = own.probed.silence(now);
   const std::uint32_t probes = own.probed.unanswered();
   const auto was = own.probed.answered(sequence, now);
-  if (!was || *was == PathState::up) return false;
+  if (!was) return false;
+  const bool is_proved = judge_tunnel(path, sequence, out);
+  if (is_proved) tell_server(path, out, now);
+  if (*was == PathState::up) {
+    if (is_proved) update_standby(out, now);
+    return is_proved;
+  }
   if (own.mtu.is_off() && epoch.keys().peer_knows(FrameType::mtu_probe)) own.mtu.start(now);
   note_change(path, *was, silent, probes, out);
   update_standby(out, now);
@@ -55,7 +80,7 @@ void ClientProber::run(Output& out, TimePoint now) {
       note_change(id, was, path.probed.silence(now), path.probed.unanswered(), out);
       changed = true;
     }
-    if (now >= path.probed.next_probe(moving)) probe(*state_.link.current(), id, std::nullopt, out, now);
+    if (now >= path.next_probe(moving)) probe(*state_.link.current(), id, std::nullopt, out, now);
     if (now >= path.next_mtu_probe(moving)) {
       const auto patience = MtuSearch::Patience::of(path.probed.rtt(), path.probed.answer_share());
       state_.sender.send_mtu_probe(id, path.mtu, patience, moving, out, now);
@@ -69,8 +94,8 @@ TimePoint ClientProber::deadline() const {
   TimePoint first = state_.paths.next_rest();
   for (const PathId id : state_.paths.available()) {
     const ClientPath& path = state_.paths[id];
-    first = std::min(
-        {first, path.probed.next_probe(moving), path.probed.next_change(), path.next_mtu_probe(moving)});
+    first =
+        std::min({first, path.next_probe(moving), path.probed.next_change(), path.next_mtu_probe(moving)});
   }
   return first;
 }

@@ -115,6 +115,8 @@ struct EventLimiter::SubjectOf {
   Found operator()(const PathChanged&) const { return std::nullopt; }
   Found operator()(const PathStandby&) const { return std::nullopt; }
   Found operator()(const PathLooped&) const { return std::nullopt; }
+  Found operator()(const PathProved&) const { return std::nullopt; }
+  Found operator()(const PathReturns&) const { return std::nullopt; }
   Found operator()(const Fragmenting&) const { return std::nullopt; }
 };
 

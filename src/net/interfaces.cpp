@@ -192,6 +192,7 @@ bool InterfaceTable::apply_link(const nlmsghdr& message) {
   constexpr unsigned int kUsable = IFF_UP | IFF_RUNNING | IFF_LOWER_UP;
   changed.is_up = (header->ifi_flags & kUsable) == kUsable;
   changed.is_loopback = (header->ifi_flags & IFF_LOOPBACK) != 0;
+  changed.has_neighbours = (header->ifi_flags & (IFF_LOOPBACK | IFF_NOARP)) == 0;
   changed.is_tunnel =
       is_tunnel_type(header->ifi_type) ||
       std::find(kTunnelKinds.begin(), kTunnelKinds.end(), changed.kind) != kTunnelKinds.end() ||

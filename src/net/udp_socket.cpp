@@ -69,6 +69,9 @@ std::string why_no_device(int error, const std::string& device) {
 std::string why_not_connected(int error, const Endpoint& remote) {
   if (error == ENETUNREACH || error == EHOSTUNREACH)
     return fmt::format("there is no route to {}", remote.to_string());
+  if (error == EACCES)
+    return fmt::format("a route or rule of the type 'prohibit' forbids sending to {}: see 'ip route get {}'",
+                       remote.to_string(), remote.address_string());
   if (error == EADDRNOTAVAIL)
     return fmt::format("no local address or port is left to reach {}", remote.to_string());
   return fmt::format("{} can't be reached: {}", remote.to_string(), text_of(error));
@@ -190,6 +193,9 @@ tl::expected<UdpSocket, SocketError> UdpSocket::open(const UdpSocketOptions& opt
   }
   set_up(state, options);
 
+  if (options.mark != 0 && !set_option(state.fd, SOL_SOCKET, SO_MARK, static_cast<int>(options.mark)))
+    return failure(
+        errno, fmt::format("packets can't be marked with fwmark {:#x}: {}", options.mark, text_of(errno)));
   const std::string& device = options.device;
   if (!device.empty() && setsockopt(state.fd, SOL_SOCKET, SO_BINDTODEVICE, device.data(),
                                     static_cast<socklen_t>(device.size())) != 0) {
@@ -289,15 +295,9 @@ std::size_t UdpSocket::receive_buffer_bytes() const {
   return static_cast<std::size_t>(std::max(0, get_option(state_.fd, SOL_SOCKET, SO_RCVBUF))) / 2;
 }
 
-tl::expected<Endpoint, SocketError> source_address_towards(const Endpoint& remote,
-                                                           const std::string& device) {
-  UdpSocketOptions options;
-  options.connect = remote;
-  options.device = device;
-  options.offload = false;
-  const auto socket = UdpSocket::open(options);
-  if (!socket) return tl::make_unexpected(socket.error());
-  return socket->local_endpoint().with_port(0);
+bool may_mark_packets() {
+  const File socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP));
+  return set_option(socket.get(), SOL_SOCKET, SO_MARK, 1);
 }
 
 }  // namespace mptunnel

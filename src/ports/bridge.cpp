@@ -21,6 +21,8 @@ constexpr Duration kResolveAfterChange = 100ms;
 constexpr Duration kKnownAfter = 2s;
 /// How soon a path that led back to us is tried again.
 constexpr Duration kShutFor = 5min;
+/// After so much silence it is explained, and the explanation looked at again.
+constexpr Duration kExplainAfter = 1500ms;
 
 }  // namespace
 
@@ -33,7 +35,9 @@ Bridge::Bridge(PathId id, const BridgeConfig& config, const std::string& name, c
       names_(config.remote, context.ports, [this](const ResolveResult& result) { on_resolved(result); }),
       socket_(context.ports, context.interfaces, {device, config.bind}, context.identity, name,
               [this] { context_.events.on_bridge_readable(id_); }),
+      route_(context.ports.routing, context.interfaces, {device, config.bind}, context.mark),
       attempt_alarm_(context.ports.clock.make_alarm([this] { try_next(); })),
+            silence_alarm_(context.ports.clock.make_alarm([this] { explain_silence(); })),
       known_alarm_(context.ports.clock.make_alarm([this] { use_known("its name server does not answer"); })) {
 }
 
@@ -54,6 +58,7 @@ void Bridge::use_known(const std::string& why) {
 }
 
 void Bridge::on_resolved(const ResolveResult& result) {
+  shut_on_ = 0;
   if (!result) {
     // An address that is in use stays in use: a name server that fails is no reason to give a path up.
     if (!socket_.is_open()) problem_ = result.error();
@@ -67,7 +72,7 @@ void Bridge::on_resolved(const ResolveResult& result) {
   if (!is_present || !socket_.is_open()) {
     turn_to(is_present ? remote_ : candidates_.first());
   } else if (!is_up_) {
-    check_source();
+    follow_route();
   }
   if (!socket_.is_open()) return;
   names_.found(is_up_ ? context_.resolve_interval
@@ -92,8 +97,11 @@ void Bridge::turn_to(const Endpoint& remote, bool quietly) {
     log_.turned_to(remote_, socket_.local(), before);
   }
   problem_.clear();
-  warn_of_tunnel();
+  route_.reset();
+  route_.look(remote_, socket_.local());
+  note_tunnel();
   watch_attempt();
+  silence_alarm_->set(context_.ports.clock.now() + kExplainAfter);
   // The engine may believe that it is there still, when only a new socket could be had.
   context_.events.on_bridge_available(id_, true);
   context_.events.on_bridge_readdressed(id_);
@@ -119,6 +127,7 @@ void Bridge::close(std::string problem) {
   log_.has_problem(problem_);
   names_.ask_soon();
   attempt_alarm_->cancel();
+  silence_alarm_->cancel();
   is_up_ = false;
   socket_.close();
   context_.events.on_bridge_available(id_, false);
@@ -136,33 +145,97 @@ void Bridge::on_interfaces() {
     if (socket_.is_open() || !has_problem || candidates_.size() > 1) turn_to(remote_);
     return;
   }
-  if (!is_up_ || !socket_.has_valid_source()) check_source();
+  follow_route();
 }
 
-void Bridge::check_source() {
-  if (config_.bind || !socket_.is_open()) return;
-  const Endpoint before = socket_.local();
-  const auto source = context_.ports.sockets.source_address_towards(remote_, device());
-  const NetworkInterface* owner = source ? context_.interfaces.owner_of(*source) : nullptr;
-  if (source && *source == before.with_port(0)) {
-    // Routing still says so, although the interface has lost its carrier.
-    if (owner != nullptr && !owner->is_up) close(fmt::format("interface {} is down", owner->name));
+void Bridge::on_routes() {
+  if (shut_on_ != 0) {
+    const auto hop = route_.choice(remote_);
+    // The pause of what led back ends with the tunnel.
+    if (hop && hop->interface != std::exchange(shut_on_, hop->interface)) names_.ask();
     return;
   }
-  // The VPN that runs through this program may have taken the route to the bridge.
-  if (owner != nullptr && owner->is_tunnel && socket_.has_valid_source()) return;
-  if (!socket_.use(remote_)) return turn_to(remote_);
-  log_.sends_from(socket_.local(), before);
+  if (names_.is_paused()) return;
+  if (!remote_.is_set()) {
+    names_.ask_within(kResolveAfterChange);
+  } else if (socket_.is_open()) {
+    follow_route();
+  } else if (candidates_.size() > 1 || route_.choice(remote_)) {
+    turn_to(remote_);
+  }
+}
+
+void Bridge::follow_route() {
+  if (!socket_.is_open()) return;
+  const std::uint32_t before = route_.interface();
+  const bool is_other = route_.look(remote_, socket_.local());
+  if (!config_.bind && !follow_source()) return;
+  note_tunnel();
+  // What the path is like depends on its interface; a path that is down is tried at once.
+  if (!is_other || (is_up_ && route_.interface() == before)) return;
   is_up_ = false;
-  warn_of_tunnel();
   watch_attempt();
+  silence_alarm_->set(context_.ports.clock.now() + kExplainAfter);
   context_.events.on_bridge_readdressed(id_);
 }
 
-void Bridge::warn_of_tunnel() {
-  if (!device().empty()) return;
-  const NetworkInterface* tunnel = tunnel_of(context_.interfaces, socket_.local());
-  if (tunnel != nullptr) log_.leads_over_tunnel(tunnel->name);
+bool Bridge::follow_source() {
+  const Endpoint before = socket_.local();
+  const auto hop = route_.choice(remote_);
+  if (hop ? !hop->source.is_set() : !is_no_route(hop.error())) return true;
+  if (hop && hop->source == before.with_port(0)) {
+    const NetworkInterface* owner = context_.interfaces.owner_of(hop->source);
+    // Routing still says so, although the interface has lost its carrier.
+    if (owner == nullptr || owner->is_up) return true;
+    close(fmt::format("interface {} is down", owner->name));
+    return false;
+  }
+  // An address beside the one in use is no better.
+  const NetworkInterface* present = context_.interfaces.owner_of(before);
+  if (hop && is_up_ && present != nullptr && present->is_up && present->index == hop->interface) return true;
+  if (!socket_.use(remote_)) {
+    turn_to(remote_);
+    return false;
+  }
+  log_.sends_from(socket_.local(), before);
+  is_up_ = false;
+  route_.look(remote_, socket_.local());
+  note_tunnel();
+  watch_attempt();
+  silence_alarm_->set(context_.ports.clock.now() + kExplainAfter);
+  context_.events.on_bridge_readdressed(id_);
+  return false;
+}
+
+void Bridge::note_tunnel() {
+  const NetworkInterface* tunnel = route_.tunnel();
+  const std::uint32_t index = tunnel == nullptr ? 0 : tunnel->index;
+  if (index == tunnel_) return;
+  tunnel_ = index;
+  if (tunnel != nullptr) {
+    log_.leads_over_tunnel(tunnel->name, remote_, context_.ports.clock.now());
+  } else {
+    log_.leaves_tunnel(context_.ports.clock.now());
+  }
+  context_.events.on_bridge_held(id_, tunnel != nullptr);
+}
+
+void Bridge::on_proved() {
+  const NetworkInterface* tunnel = route_.tunnel();
+  if (tunnel != nullptr) log_.trusts_tunnel(tunnel->name, context_.ports.clock.now());
+}
+
+void Bridge::explain_silence() {
+  if (is_up_ || !socket_.is_open()) return;
+  auto why = route_.explain(remote_, socket_.local());
+  if (why) {
+    log_.has_problem(*why);
+    problem_ = *why;
+  } else if (problem_ == explained_) {
+    problem_.clear();
+  }
+  explained_ = why.value_or("");
+  silence_alarm_->set(context_.ports.clock.now() + kExplainAfter);
 }
 
 void Bridge::on_up() {
@@ -172,6 +245,7 @@ void Bridge::on_up() {
   problem_.clear();
   candidates_.note_answered();
   attempt_alarm_->cancel();
+  silence_alarm_->cancel();
 }
 
 void Bridge::on_down() {
@@ -179,6 +253,7 @@ void Bridge::on_down() {
   if (names_.is_paused()) return;
   names_.ask_within(kResolveAfterDown);
   watch_attempt();
+  explain_silence();
 }
 
 void Bridge::shut_for_loop() {
@@ -187,6 +262,7 @@ void Bridge::shut_for_loop() {
   // The engine's event has its line already.
   log_.knows_problem(problem);
   names_.pause(kShutFor);
+  shut_on_ = route_.interface();
   close(problem);
 }
 

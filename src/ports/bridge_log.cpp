@@ -9,6 +9,32 @@
 #include "mptunnel/host/log.h"
 
 namespace mptunnel {
+namespace {
+
+/// What a send, or an answer to one, failed with.
+std::string words_of(int error, const std::string& remote) {
+  switch (error) {
+    case ECONNREFUSED:
+      return fmt::format("nothing listens on {} (connection refused)", remote);
+    case EPERM:
+      return fmt::format(
+          "a firewall of this host forbids sending to {}: allow it in the output rules of nftables or "
+          "iptables",
+          remote);
+    case EACCES:
+      return fmt::format(
+          "sending to {} is prohibited, by a route of this host or by a router on the way (ICMP)", remote);
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+      return fmt::format(
+          "{} can't be reached: no route of this host leads there, or a router on the way refuses it (ICMP)",
+          remote);
+    default:
+      return fmt::format("sending to {} fails: {}", remote, std::strerror(error));
+  }
+}
+
+}  // namespace
 
 BridgeLog::BridgeLog(std::string name, std::string device)
     : name_(std::move(name)), device_(std::move(device)) {}
@@ -36,7 +62,8 @@ void BridgeLog::attempts(const Endpoint& remote) {
 void BridgeLog::answers(const Endpoint& remote, const Endpoint& local) {
   if (std::exchange(is_attempt_, false))
     log_info("bridge {} is {}, sending from {}", name_, remote.to_string(), local.to_string());
-  said_error_ = 0;
+  said_errors_.clear();
+  said_problem_.clear();
 }
 
 void BridgeLog::sends_from(const Endpoint& local, const Endpoint& before) {
@@ -50,22 +77,30 @@ void BridgeLog::has_problem(const std::string& problem) {
 }
 
 std::optional<std::string> BridgeLog::meets_error(int error, const Endpoint& remote) {
-  if (error == said_error_ || error == EAGAIN || error == ENOBUFS || error == EMSGSIZE) return std::nullopt;
-  said_error_ = error;
-  std::string problem =
-      error == ECONNREFUSED
-          ? fmt::format("nothing listens on {} (connection refused)", remote.to_string())
-          : fmt::format("sending to {} fails: {}", remote.to_string(), std::strerror(error));
+  if (error == EAGAIN || error == ENOBUFS || error == EMSGSIZE || !said_errors_.insert(error).second)
+    return std::nullopt;
+  std::string problem = words_of(error, remote.to_string());
   log_warning("bridge {}: {}", name_, problem);
   return problem;
 }
 
-void BridgeLog::leads_over_tunnel(const std::string& interface) {
-  if (std::exchange(said_tunnel_, true)) return;
+void BridgeLog::leads_over_tunnel(const std::string& interface, const Endpoint& remote, TimePoint now) {
+  if (!is_news(now)) return;
   log_warning(
-      "bridge {} is reached over {}, a tunnel: if that tunnel runs through this program, it carries "
-      "itself; give the bridge a route, or a dev=INTERFACE, of its own",
-      name_, interface);
+      "bridge {} is reached over {}, a tunnel: until it proves that this is not the VPN that runs through "
+      "this program, no data goes that way. If it is, keep the bridge outside: give it dev=INTERFACE, or a "
+      "route of its own (ip route add {} via GATEWAY), or set fwmark and a rule for it",
+      name_, interface, remote.address_string());
+}
+
+void BridgeLog::leaves_tunnel(TimePoint now) {
+  if (is_news(now)) log_info("bridge {} is no longer reached over a tunnel", name_);
+}
+
+void BridgeLog::trusts_tunnel(const std::string& interface, TimePoint now) {
+  if (is_news(now))
+    log_info("bridge {}: {} is not the VPN that runs through this program, data goes over it", name_,
+             interface);
 }
 
 bool BridgeLog::is_news(TimePoint now) {

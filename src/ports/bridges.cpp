@@ -11,7 +11,8 @@ namespace mptunnel {
 
 Bridges::Bridges(const ClientConfig& config, const ClientIdentity& identity, const PortContext& ports,
                  const InterfaceTable& interfaces, BridgeEvents& events, KnownAddresses* known)
-    : config_(config), context_{ports, interfaces, events, identity, config.common.resolve_interval, known} {}
+    : config_(config), context_{ports,        interfaces, events, identity, config.common.resolve_interval,
+                                config.fwmark, known} {}
 
 void Bridges::start() {
   make_missing();
@@ -22,6 +23,10 @@ void Bridges::on_interfaces() {
   remove_unfit();
   for_each([](Bridge& bridge) { bridge.on_interfaces(); });
   make_missing();
+}
+
+void Bridges::on_routes() {
+  for_each([](Bridge& bridge) { bridge.on_routes(); });
 }
 
 void Bridges::make_missing() {

@@ -50,11 +50,6 @@ bool is_valid_source(const InterfaceTable& table, const Endpoint& local) {
   return owner != nullptr && owner->is_up;
 }
 
-const NetworkInterface* tunnel_of(const InterfaceTable& table, const Endpoint& local) {
-  const NetworkInterface* owner = table.owner_of(local);
-  return owner != nullptr && owner->is_tunnel ? owner : nullptr;
-}
-
 bool fits_pattern(const ClientConfig& config, const BridgeConfig& line, const NetworkInterface& interface) {
   // A line of its own for the same path says more than a pattern.
   const bool is_named =

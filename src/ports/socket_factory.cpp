@@ -18,6 +18,7 @@ UdpSocketOptions options_for(const SocketRequest& request, const SocketTuning& t
   options.connect = request.connect;
   options.device = request.device;
   options.free_bind = request.free_bind;
+  options.mark = use == SocketUse::bridge ? tuning.mark : 0;
   options.packet_info = use == SocketUse::applications || use == SocketUse::paths;
   options.read_dscp = !carries_packets && tuning.copy_dscp;
   options.offload = tuning.offload;
@@ -41,11 +42,6 @@ tl::expected<std::vector<SocketFactory::Socket>, SocketError> SystemSockets::ope
   std::vector<Socket> group;
   for (UdpSocket& socket : *sockets) group.push_back(std::make_unique<UdpSocket>(std::move(socket)));
   return group;
-}
-
-tl::expected<Endpoint, SocketError> SystemSockets::source_address_towards(const Endpoint& remote,
-                                                                          const std::string& device) {
-  return mptunnel::source_address_towards(remote, device);
 }
 
 tl::expected<SocketFactory::Socket, SocketError> open_on_derived_port(SocketFactory& sockets,

@@ -48,6 +48,10 @@ std::string describe(const Event& event) {
             return fmt::format("path {} {}", e.path.value, e.standby ? "stands by" : "is in use");
           },
           [](const PathLooped& e) { return fmt::format("path {} leads back to us", e.path.value); },
+          [](const PathProved& e) {
+            return fmt::format("path {} leads over a foreign tunnel", e.path.value);
+          },
+          [](const PathReturns& e) { return fmt::format("path {} leads through us", e.path.value); },
           [](const Fragmenting& e) { return fragments(e); },
           [](const ClientSessionStarted& e) {
             return fmt::format("session {} started, {}", e.session.handle.value, name_of(e.cipher));

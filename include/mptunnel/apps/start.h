@@ -21,6 +21,11 @@
 
 namespace mptunnel {
 
+/// Why `fwmark` can't be had.
+inline constexpr std::string_view kNoMark =
+    "fwmark needs the capability CAP_NET_ADMIN, which this process has not: run it as root, or give it the "
+    "capability (systemd: AmbientCapabilities=CAP_NET_ADMIN)";
+
 /// What both programs have. Its key_source has no key's text: that goes once the key is read.
 struct StartOptions : Settings {
   std::optional<SecretKey> key;  ///< set by load_*(), unless key_source says none

@@ -79,6 +79,7 @@ struct ClientConfig {
   std::vector<std::string> dev_exclude;
   std::size_t min_paths = 1;                      ///< 1 to kMaxBridges; backups carry copies below it
   Duration keepalive = std::chrono::seconds{10};  ///< 1 s to 60 s; between probes of an idle path
+  std::uint32_t fwmark = 0;                       ///< SO_MARK of what goes to bridges; 0: none
   CommonConfig common;
 };
 

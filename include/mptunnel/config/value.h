@@ -18,6 +18,9 @@ namespace mptunnel {
 tl::expected<std::uint32_t, std::string> parse_number(std::string_view word, std::uint32_t least,
                                                       std::uint32_t most);
 
+/// A mark of packets: 1 to 2^32 - 1, decimal or hexadecimal behind "0x".
+tl::expected<std::uint32_t, std::string> parse_mark(std::string_view word);
+
 /// Whole seconds ("90"), or a whole number with its unit ("90s", "5m", "24h"), from `least` to `most`.
 tl::expected<Duration, std::string> parse_duration(std::string_view word, Duration least, Duration most);
 

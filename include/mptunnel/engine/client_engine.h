@@ -22,6 +22,9 @@ class ClientEngine {
   }
   /// The path has a socket and an address now, or has none any more.
   void set_path_available(PathId path, bool available, Output& out, TimePoint now);
+  /// The path leads over a tunnel from now on, or no longer: while it does, and has not proved that it is not
+  /// the tunnel that runs through us, nothing but PINGs goes there.
+  void hold_path(PathId path, bool held, Output& out, TimePoint now);
   /// The path has a new address at either end, and stays available.
   void readdress_path(PathId path, Output& out, TimePoint now);
   /// Datagrams of one source, and the DSCP that they came with, which their packets get.

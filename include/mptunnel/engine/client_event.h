@@ -61,6 +61,17 @@ struct PathLooped {
   PathId path;
 };
 
+/// The path leads over a tunnel that is not the one that runs through this program: data goes there.
+struct PathProved {
+  PathId path;
+};
+
+/// The path leads over a tunnel, and PINGs that leave by it come in from the application, by their sizes: it
+/// is the tunnel that runs through this program. The path stays held.
+struct PathReturns {
+  PathId path;
+};
+
 /// Many datagrams do not fit all paths in one piece.
 struct Fragmenting {
   PathId path;              ///< the one that carries the least

@@ -21,7 +21,10 @@ class ClientProber {
 
   /// Sends a PING under this key, behind `first` if there is one.
   void probe(LinkEpoch& epoch, PathId path, const std::optional<Frame>& first, Output& out, TimePoint now);
-  /// A PONG for this path came by this path. Returns whether the path came up with it.
+  /// Sends a PING at once if there is a session, so that the server knows whether data may come this way.
+  void tell_server(PathId path, Output& out, TimePoint now);
+  /// A PONG for this path came by this path. Returns whether the path may carry data now and could not
+  /// before.
   bool on_answer(LinkEpoch& epoch, PathId path, std::uint32_t sequence, Output& out, TimePoint now);
   /// Sends what is due and lets paths become suspect or down. There is a session.
   void run(Output& out, TimePoint now);
@@ -35,6 +38,8 @@ class ClientProber {
   void note_heard() { unanswered_since_.reset(); }
 
  private:
+  /// Whether the answer shows that the path does not lead through ourselves.
+  bool judge_tunnel(PathId path, std::uint32_t sequence, Output& out);
   void note_change(PathId path, PathState was, Duration silent, std::uint32_t probes, Output& out) const;
 
   ClientState& state_;
@@ -128,6 +133,8 @@ class ClientOutbound {
   [[nodiscard]] std::uint64_t datagrams() const { return datagrams_; }
 
  private:
+  /// While a path is to prove that its tunnel is not ours.
+  void note_sizes(DatagramBatch batch);
   void refuse(const FlowSource& source, Drop drop, std::size_t datagrams, Output& out, TimePoint now);
   void end_flows(const std::vector<ClientFlows::Ended>& ended, Output& out, TimePoint now);
 

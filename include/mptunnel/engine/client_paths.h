@@ -1,6 +1,7 @@
 // The client's paths: which there are, which carry data, and which of them rest. It sends nothing.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <span>
@@ -9,6 +10,7 @@
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/path_set.h"
 #include "mptunnel/base/time.h"
+#include "mptunnel/engine/tunnel_proof.h"
 #include "mptunnel/path/mtu_search.h"
 #include "mptunnel/path/path_history.h"
 #include "mptunnel/path/probed_path.h"
@@ -22,10 +24,18 @@ struct ClientPath {
   ProbedPath probed;
   MtuSearch mtu;  ///< of what is sent to the server
   PathHistory history;
+  TunnelProof proof;  ///< of a path that leads over a tunnel
 
+  /// It is up, and may carry data if it is wanted.
+  [[nodiscard]] bool is_of_use() const { return probed.is_up() && !proof.is_held(); }
+  /// When the next PING is due.
+  [[nodiscard]] TimePoint next_probe(bool moving) const {
+    const TimePoint usual = probed.next_probe(moving);
+    return probed.is_up() ? std::min(usual, proof.next_probe()) : usual;
+  }
   /// When the next MTU probe is due; kNever if the path is in no state for one.
   [[nodiscard]] TimePoint next_mtu_probe(bool moving) const {
-    return probed.is_up() && !probed.is_spared() ? mtu.next_probe(moving) : kNever;
+    return is_of_use() && !probed.is_spared() ? mtu.next_probe(moving) : kNever;
   }
 };
 
@@ -69,7 +79,10 @@ class ClientPaths {
   const ClientPath& operator[](PathId path) const { return paths_[path.value]; }
   [[nodiscard]] PathSet all() const { return PathSet::first(paths_.size()); }
   [[nodiscard]] PathSet available() const;
-  /// Those that datagrams go to: neither down nor at rest. If all are down, all for kAllDownCopiesFor.
+  /// Those that lead over a tunnel and have not proved that it is not ours: nothing but PINGs goes there.
+  [[nodiscard]] PathSet held() const;
+  /// Those that datagrams go to: neither down nor at rest nor held. If all are down, all for
+  /// kAllDownCopiesFor.
   [[nodiscard]] PathSet carrying(TimePoint now) const;
   [[nodiscard]] PathViews views(TimePoint now) const;
   /// Of the available paths; nullopt before the first answer.

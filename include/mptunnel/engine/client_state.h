@@ -71,6 +71,7 @@ struct ClientState {
   ClientPaths paths;
   ClientFlows flows;
   LoopGuard loops;
+  bool is_proving = false;  ///< some path is held: see TunnelProof
   Activity activity;
 };
 

@@ -30,7 +30,7 @@ struct TablesFull {
 
 using Event =
     std::variant<TablesFull, SessionStarted, SessionLost, SessionEnded, SessionRefused, NoAnswer, PathChanged,
-                 PathStandby, PathLooped, Fragmenting, ClientSessionStarted, ClientTakenOver,
+                 PathStandby, PathLooped, PathProved, PathReturns, Fragmenting, ClientSessionStarted, ClientTakenOver,
                  ClientSessionEnded, ClientSessionSilent, IdentitiesClash, HandshakeRefused,
                  HandshakeOtherKey, HandshakeDisabled, NetworkFull, ClientQuotaReached, ClientPathChanged,
                  ClientPathMoved, ClientPathStayed, ClientFragmenting, EventsLeftOut>;

@@ -33,6 +33,8 @@ struct PathSnapshot {
   PathId id;
   PathState state = PathState::fresh;
   bool standby = false;  ///< kept in reserve, and not in use
+  bool held = false;     ///< client: it leads over a tunnel, and has to prove that this is not our own
+  bool returns = false;  ///< client: it seems to be our own
   bool unheard = false;  ///< server: the client says that it hears nothing on this path
   Route route;           ///< server: where it leads; the client's addresses are its sockets'
   RttEstimator rtt;

@@ -28,6 +28,8 @@ struct NetworkInterface {
   /// Carries packets inside other packets: tun, tap, wireguard, gre and their like. Not ppp and raw-IP
   /// modems, which are uplinks.
   bool is_tunnel = false;
+  /// The others on its link are found by ARP or neighbour discovery (no IFF_NOARP).
+  bool has_neighbours = false;
   /// To send from, port 0, each once; link-local IPv6 with its scope. Deprecated ones come last; those of
   /// host scope, and those of which it is not yet known (or known not) that they are ours alone, are left
   /// out.

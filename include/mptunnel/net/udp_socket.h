@@ -34,6 +34,7 @@ struct UdpSocketOptions {
   bool reuse_port = false;      ///< SO_REUSEPORT: join others on this port; see open_group()
   bool offload = true;          ///< UDP_SEGMENT and UDP_GRO if the kernel has them
   bool allow_fragments = true;  ///< let IP fragment what exceeds the MTU; else it is EMSGSIZE (DF set)
+  std::uint32_t mark = 0;          ///< SO_MARK, for policy routing and firewalls; 0: none
   std::size_t buffer_bytes = 0;    ///< wanted size of each kernel buffer; 0: the system's default
   NoticeSink on_notice = nullptr;  ///< hears when the kernel or the device can do less than was wanted
 };
@@ -115,13 +116,7 @@ class UdpSocket final : public DatagramSocket {
   detail::UdpSocketState state_;
 };
 
-/// The address, with port 0, that the kernel would choose now for datagrams to `remote`, out of the interface
-/// `device` unless that is empty. Nothing is sent. The error says why there is none: no route (ENETUNREACH,
-/// EHOSTUNREACH, EADDRNOTAVAIL), no such interface (ENODEV), no right to bind to it (EPERM), and the like.
-///
-/// With an interface, IPv4 takes every address to be reachable on that link even if no route says so
-/// (ip_route_output_key()), and may choose another interface's address if it has none: ask an InterfaceTable
-/// whether the interface is up and has an address.
-tl::expected<Endpoint, SocketError> source_address_towards(const Endpoint& remote, const std::string& device);
+/// Whether this process may mark what it sends (SO_MARK), which needs CAP_NET_ADMIN.
+bool may_mark_packets();
 
 }  // namespace mptunnel

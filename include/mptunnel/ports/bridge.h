@@ -12,6 +12,7 @@
 #include "mptunnel/config/config.h"
 #include "mptunnel/net/interfaces.h"
 #include "mptunnel/ports/bridge_log.h"
+#include "mptunnel/ports/bridge_route.h"
 #include "mptunnel/ports/bridge_socket.h"
 #include "mptunnel/ports/candidate_list.h"
 #include "mptunnel/ports/known_addresses.h"
@@ -35,6 +36,9 @@ class BridgeEvents {
   virtual void on_bridge_made(const Bridge& bridge) = 0;
   /// The bridge has a socket now, or has lost it.
   virtual void on_bridge_available(PathId path, bool available) = 0;
+  /// The path leads over a tunnel, or no longer: until its far end has proved that it is not the tunnel that
+  /// runs through this program, no data may go that way. Before it is available or readdressed.
+  virtual void on_bridge_held(PathId path, bool held) = 0;
   /// The bridge has another socket or address, and stayed available meanwhile.
   virtual void on_bridge_readdressed(PathId path) = 0;
   virtual void on_bridge_readable(PathId path) = 0;
@@ -47,6 +51,7 @@ struct BridgeContext {
   BridgeEvents& events;
   ClientIdentity identity{};
   Duration resolve_interval{};
+  std::uint32_t mark = 0;  ///< SO_MARK of the sockets
   KnownAddresses* known = nullptr;  ///< for names that do not resolve; null: none
 };
 
@@ -61,16 +66,20 @@ class Bridge {
   void start();
   /// Interfaces or addresses have changed.
   void on_interfaces();
+  /// Routes or rules have changed, or may have.
+  void on_routes();
   /// The engine's verdict on the path. Until it answers, and while it is down, the name's other addresses are
   /// tried in turn.
   void on_up();
-  void on_suspect() { check_source(); }
+  void on_suspect() { follow_route(); }
   void on_down();
   /// Whether it is worth a log line that the path turns suspect, or is no longer: not if that happens all the
   /// time.
   bool is_news(TimePoint now) { return log_.is_news(now); }
-  /// What is sent on the path comes back to us: it is closed for a while.
+  /// What is sent on the path comes back to us: it is closed for a while, or until it leads elsewhere.
   void shut_for_loop();
+  /// The tunnel that the path leads over is not the one that runs through this program.
+  void on_proved();
   /// An errno that a send or receive met. A line is logged for the first of its kind since the path was up.
   void on_error(int error);
 
@@ -81,6 +90,10 @@ class Bridge {
   [[nodiscard]] const Endpoint& remote() const { return remote_; }
   /// Why it has no socket, or what the system says of the last send, in words; empty if all is well.
   [[nodiscard]] const std::string& problem() const { return problem_; }
+  /// The tunnel that it is reached over, by routing's choice; empty if over none.
+  [[nodiscard]] std::string tunnel() const {
+    return route_.tunnel() == nullptr ? std::string() : route_.tunnel()->name;
+  }
   /// Null while there is no address or no socket.
   [[nodiscard]] DatagramSocket* socket() const { return socket_.get(); }
 
@@ -94,9 +107,14 @@ class Bridge {
   void try_next();
   void watch_attempt();
   void close(std::string problem);
-  /// Sends from where routing says now, if that is elsewhere. It may be, without an interface having changed.
-  void check_source();
-  void warn_of_tunnel();
+  /// Sends the way that routing says now. It may be another one without an interface having changed.
+  void follow_route();
+  /// The same of the address that it sends from. Returns whether socket and address stay as they are.
+  bool follow_source();
+  /// Has data held back while the path leads over a tunnel that has proved nothing.
+  void note_tunnel();
+  /// Nothing comes back: says why, if the system knows, now and again until something does.
+  void explain_silence();
 
   PathId id_;
   BridgeConfig config_;
@@ -105,10 +123,15 @@ class Bridge {
   NameWatch names_;
   CandidateList candidates_;
   BridgeSocket socket_;
+  BridgeRoute route_;
   std::unique_ptr<Alarm> attempt_alarm_;
   std::unique_ptr<Alarm> known_alarm_;  ///< set while the first lookup may still be in time
-  Endpoint remote_;                     ///< the address in use, or tried
+  std::unique_ptr<Alarm> silence_alarm_;
+  Endpoint remote_;  ///< the address in use, or tried
   std::string problem_;
+  std::string explained_;      ///< the problem that explain_silence() found last
+  std::uint32_t tunnel_ = 0;   ///< the tunnel that it leads over, by its index; 0 if over none
+  std::uint32_t shut_on_ = 0;  ///< the interface that it led over when it was shut for a loop
   bool is_up_ = false;
 };
 

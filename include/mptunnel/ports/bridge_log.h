@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "mptunnel/base/endpoint.h"
@@ -56,9 +57,15 @@ class BridgeLog {
   void has_problem(const std::string& problem);
   /// The problem has been logged already: has_problem() shall not do it again.
   void knows_problem(const std::string& problem) { said_problem_ = problem; }
-  /// An errno that a send or receive met; returns it in words if it is another than the last.
+  /// An errno that a send or receive met; returns it in words if it is the first of its kind since the
+  /// address answered.
   std::optional<std::string> meets_error(int error, const Endpoint& remote);
-  void leads_over_tunnel(const std::string& interface);
+  /// Data is held back, because packets leave over this tunnel now.
+  void leads_over_tunnel(const std::string& interface, const Endpoint& remote, TimePoint now);
+  /// They no longer leave over a tunnel.
+  void leaves_tunnel(TimePoint now);
+  /// That tunnel does not run through this program.
+  void trusts_tunnel(const std::string& interface, TimePoint now);
   /// Whether a change of the path's state shall be logged.
   bool is_news(TimePoint now);
 
@@ -66,8 +73,7 @@ class BridgeLog {
   std::string name_;
   std::string device_;
   std::string said_problem_;
-  int said_error_ = 0;
-  bool said_tunnel_ = false;
+  std::set<int> said_errors_;
   bool is_attempt_ = false;  ///< the present address is not known yet
   NewsThrottle throttle_;
 };

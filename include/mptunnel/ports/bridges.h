@@ -24,6 +24,8 @@ class Bridges {
   void start();
   /// Interfaces or addresses have changed.
   void on_interfaces();
+  /// Routes or rules have changed.
+  void on_routes();
 
   /// Null if the path has no bridge (any more).
   Bridge* find(PathId id) { return bridges_.at(id.value).get(); }

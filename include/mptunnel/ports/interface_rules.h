@@ -31,9 +31,6 @@ bool is_same_device(const InterfaceTable& table, const std::string& device, std:
 /// Whether a socket's own address is still one of this host that is up.
 bool is_valid_source(const InterfaceTable& table, const Endpoint& local);
 
-/// The tunnel that `local` is an address of; null if it is of none.
-const NetworkInterface* tunnel_of(const InterfaceTable& table, const Endpoint& local);
-
 /// Whether a path over `interface` may be made for `line`, whose `dev` is a pattern.
 bool fits_pattern(const ClientConfig& config, const BridgeConfig& line, const NetworkInterface& interface);
 

@@ -9,6 +9,7 @@
 #include "mptunnel/config/address.h"
 #include "mptunnel/net/loop.h"
 #include "mptunnel/net/resolver.h"
+#include "mptunnel/ports/routing.h"
 #include "mptunnel/ports/socket_factory.h"
 
 namespace mptunnel {
@@ -34,6 +35,7 @@ struct PortContext {
   Clock& clock;
   NameLookup lookup;
   SocketFactory& sockets;
+  Routing& routing;
 };
 
 /// CLOCK_MONOTONIC, and alarms that are timers of the loop.
@@ -63,11 +65,12 @@ class SystemPorts {
   LoopClock clock_{loop_};
   Resolver resolver_{loop_};
   SystemSockets sockets_;
+  SystemRouting routing_;
   PortContext context_{loop_, clock_,
                        [this](const HostPort& name, Resolver::Callback callback) {
                          return resolver_.resolve(name.host, name.port, std::move(callback));
                        },
-                       sockets_};
+                       sockets_, routing_};
 };
 
 }  // namespace mptunnel

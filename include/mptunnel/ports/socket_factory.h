@@ -25,8 +25,9 @@ inline constexpr std::size_t kFlowBufferBytes = std::size_t{1} << 20U;
 
 /// From the configuration.
 struct SocketTuning {
-  bool offload = true;    ///< UDP_SEGMENT and UDP_GRO if the kernel has them
-  bool copy_dscp = true;  ///< packets get the DSCP of the datagrams in them
+  bool offload = true;     ///< UDP_SEGMENT and UDP_GRO if the kernel has them
+  bool copy_dscp = true;   ///< packets get the DSCP of the datagrams in them
+  std::uint32_t mark = 0;  ///< SO_MARK of sockets to bridges; 0: none
 };
 
 /// Whose datagrams a socket carries.
@@ -64,9 +65,6 @@ class SocketFactory {
   virtual tl::expected<std::vector<Socket>, SocketError> open_group(const SocketRequest& request,
                                                                     std::size_t count,
                                                                     const Steering& steering) = 0;
-  /// The address that the kernel would send from; see net/udp_socket.h.
-  virtual tl::expected<Endpoint, SocketError> source_address_towards(const Endpoint& remote,
-                                                                     const std::string& device) = 0;
 };
 
 /// The system's sockets.
@@ -77,8 +75,6 @@ class SystemSockets final : public SocketFactory {
   tl::expected<Socket, SocketError> open(const SocketRequest& request) override;
   tl::expected<std::vector<Socket>, SocketError> open_group(const SocketRequest& request, std::size_t count,
                                                             const Steering& steering) override;
-  tl::expected<Endpoint, SocketError> source_address_towards(const Endpoint& remote,
-                                                             const std::string& device) override;
 
  private:
   SocketTuning tuning_;

@@ -45,6 +45,20 @@ inline constexpr Duration kForgetPathAfter = 60s;
 /// A backup path rests again when the others have been up for this long without a break.
 inline constexpr Duration kRestAfter = 5s;
 
+// Of a path that leads over a tunnel, and has yet to prove that it is not our own: engine/tunnel_proof.h.
+
+inline constexpr Duration kProbeForProof = 100ms;  ///< PING interval if it answers
+/// What a VPN adds to a packet, in bytes: the headers of IPv4 and UDP and a byte of its own at least; at most
+/// IPv6, UDP, Ethernet, a header with a digest and a nonce, and padding.
+inline constexpr std::size_t kLeastAddition = 29;
+inline constexpr std::size_t kMostAddition = 220;
+inline constexpr std::size_t kVpnPadding = 16;  ///< VPNs pad to multiples of 16 bytes (WireGuard, CBC)
+inline constexpr std::uint64_t kProofPaddingBytes = 800;  ///< of PINGs, at most
+inline constexpr unsigned kProofs = 3;                    ///< PINGs that nothing explains
+inline constexpr unsigned kProofShare = 16;               ///< and of so many answered ones at least one
+inline constexpr unsigned kProofsAmidTraffic = 8;         ///< PINGs that no one addition explains
+inline constexpr unsigned kReturnsBelieved = 5;           ///< PINGs each of which seems to have come back
+
 // What is measured of a path.
 
 /// An answer that took longer than the path needs to be down counts for the RTT only after this many in a

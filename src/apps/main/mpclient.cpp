@@ -15,8 +15,9 @@ tl::expected<std::unique_ptr<App>, std::string> make(const ClientStart& start) {
   settings.identity = *identity;
   settings.min_paths = start.config.min_paths;
   raise_open_file_limit();
-  return make_client_app(start.config, settings, address_path(start),
-                         SocketTuning{start.options.offload, start.config.common.copy_dscp});
+  return make_client_app(
+      start.config, settings, address_path(start),
+      SocketTuning{start.options.offload, start.config.common.copy_dscp, start.config.fwmark});
 }
 
 tl::expected<Prepared, StartError> prepare(const CommandLine& line) {

@@ -729,5 +729,14 @@ TEST(ClientConfig, TellsABadKeyFileAmongTheOtherMistakes) {
   EXPECT_EQ(errors[0], "c:1: others may read it: chmod 600 k");
 }
 
+TEST(ClientConfig, MarkIsDecimalOrHexadecimal) {
+  EXPECT_EQ(parsed("host 4000").fwmark, 0U);
+  EXPECT_EQ(parsed("host 4000\nfwmark 100").fwmark, 100U);
+  EXPECT_EQ(parsed("host 4000\nfwmark 0x64").fwmark, 100U);
+  EXPECT_EQ(parsed("host 4000\nfwmark 0XFFFFffff").fwmark, 0xffffffffU);
+  for (const std::string wrong : {"0", "0x", "0x100000000", "4294967296", "-1", "64h", "0x-1", "x", "1 2"})
+    EXPECT_EQ(errors_of("host 4000\nfwmark " + wrong).size(), 1U) << wrong;
+}
+
 }  // namespace
 }  // namespace mptunnel

@@ -4,6 +4,7 @@
 #include "support/test_random.h"
 #include "unit/ports/captured_log.h"
 #include "unit/ports/fake_ports.h"
+#include "unit/ports/interfaces.h"
 #include "unit/ports/recorded_events.h"
 
 namespace mptunnel {
@@ -54,6 +55,19 @@ TEST_F(ClientStatusTest, TellsOfAPathWhereItLeads) {
   EXPECT_EQ(path.remote, "192.0.2.1:4000");
   EXPECT_TRUE(path.local.starts_with("10.0.0.1:"));
   EXPECT_EQ(path.problem, "no session with mpserver yet");
+}
+
+TEST_F(ClientStatusTest, TellsOfAPathOverATunnelThatItIsHeldAndWhatToDo) {
+  test::set_interface(table_, 5, "tun0", true, "tun");
+  ports_.routing.interface = [](const RouteQuestion&) { return 5; };
+  ports_.answer({"192.0.2.1"});
+  Output out;
+  engine_.hold_path(PathId{0}, true, out, ports_.clock.now());
+  const std::string problem = status().paths[0].problem;
+  EXPECT_TRUE(problem.starts_with("reached over tun0, a tunnel: no data goes that way")) << problem;
+  EXPECT_NE(problem.find("dev=INTERFACE"), std::string::npos);
+  engine_.hold_path(PathId{0}, false, out, ports_.clock.now());
+  EXPECT_EQ(status().paths[0].problem, "no session with mpserver yet");
 }
 
 TEST_F(ClientStatusTest, AddsWhatSocketsDropped) {

@@ -96,7 +96,16 @@ std::vector<Row> rows() {
       {"PathIsInUse", PathStandby{path, false}, info, "bridge b is in use: too few other paths are up"},
       {"PathLooped", PathLooped{path}, error,
        "bridge b is shut: what is sent on it comes back in from the application; the tunnel would carry "
-       "itself. The VPN that runs through this program must not get the route to its bridges"},
+       "itself. The VPN that runs through this program must not get the route to its bridges: give the "
+       "bridge "
+       "dev=INTERFACE, or a route of its own, or set fwmark and a rule for it"},
+      {"PathProved", PathProved{path}, debug,
+       "bridge b: its answers show that it does not lead through this program"},
+      {"PathReturns", PathReturns{path}, error,
+       "bridge b is held: what is sent on it comes back in from the application, by its size; the VPN that "
+       "runs through this program has taken the route to it. Give the bridge dev=INTERFACE, or a route of "
+       "its "
+       "own, or set fwmark and a rule for it"},
       {"Fragmenting", Fragmenting{path, 0.5, 1226}, warning,
        "50 % of the datagrams are larger than 1226 bytes and need two or more packets on bridge b, which "
        "doubles what is sent and what is lost: set 'mssfix 1226' in OpenVPN, or an MTU of 1184 in WireGuard"},

@@ -308,33 +308,5 @@ TEST(InterfaceWatch, MayBeDestroyedByItsCallback) {
   });
 }
 
-TEST(SourceAddress, IsWhatTheKernelWouldChoose) {
-  in_namespace([] {
-    ASSERT_TRUE(ip("link set vb up") && ip("link set va up") && ip("addr add 10.1.1.1/24 dev va") &&
-                ip("addr add 10.1.2.1/24 dev va"));
-    const auto towards = [](std::string_view remote, const std::string& device = {}) {
-      return source_address_towards(test::endpoint(remote, 4000), device);
-    };
-    EXPECT_EQ(towards("10.1.1.2"), test::endpoint("10.1.1.1"));
-    EXPECT_EQ(towards("10.1.2.2"), test::endpoint("10.1.2.1"));
-    EXPECT_EQ(towards("10.1.2.2", "va"), test::endpoint("10.1.2.1"));
-    EXPECT_EQ(towards("127.0.0.1"), test::endpoint("127.0.0.1"));
-    ASSERT_FALSE(towards("192.0.2.1"));
-    EXPECT_EQ(towards("192.0.2.1").error().error, ENETUNREACH);
-    EXPECT_EQ(towards("192.0.2.1").error().what, "there is no route to 192.0.2.1:4000");
-    ASSERT_TRUE(ip("route add default via 10.1.1.2"));
-    EXPECT_EQ(towards("192.0.2.1"), test::endpoint("10.1.1.1"));
-    ASSERT_FALSE(towards("10.1.1.2", "nope"));
-    EXPECT_EQ(towards("10.1.1.2", "nope").error().error, ENODEV);
-    EXPECT_FALSE(source_address_towards({}, ""));
-    if (!ip("addr add 2001:db8::1/64 dev va nodad")) test::skip_in_namespace();
-    EXPECT_EQ(towards("2001:db8::2"), test::endpoint("2001:db8::1"));
-    ASSERT_FALSE(towards("2001:db9::2"));
-    EXPECT_EQ(towards("2001:db9::2").error().error, ENETUNREACH);
-    ASSERT_TRUE(ip("link set va down"));
-    EXPECT_FALSE(towards("10.1.1.2"));
-  });
-}
-
 }  // namespace
 }  // namespace mptunnel

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "unit/ports/captured_log.h"
@@ -61,9 +62,9 @@ TEST_F(BridgeLogTest, ErrorIsToldOnceUntilTheBridgeAnswers) {
             "nothing listens on 192.0.2.1:4000 (connection refused)");
   EXPECT_EQ(lines_.take(), "warning: bridge b: nothing listens on 192.0.2.1:4000 (connection refused)\n");
   EXPECT_FALSE(log_.meets_error(ECONNREFUSED, remote_));
-  EXPECT_EQ(log_.meets_error(EPERM, remote_), "sending to 192.0.2.1:4000 fails: Operation not permitted");
+  EXPECT_EQ(log_.meets_error(EIO, remote_), "sending to 192.0.2.1:4000 fails: Input/output error");
   log_.answers(remote_, local_);
-  EXPECT_TRUE(log_.meets_error(EPERM, remote_));
+  EXPECT_TRUE(log_.meets_error(EIO, remote_));
 }
 
 TEST_F(BridgeLogTest, LossesAreNoErrors) {
@@ -71,11 +72,27 @@ TEST_F(BridgeLogTest, LossesAreNoErrors) {
   EXPECT_EQ(lines_.take(), "");
 }
 
-TEST_F(BridgeLogTest, TunnelIsToldOnce) {
-  log_.leads_over_tunnel("tun0");
-  EXPECT_NE(lines_.take().find("bridge b is reached over tun0, a tunnel"), std::string::npos);
-  log_.leads_over_tunnel("tun0");
-  EXPECT_EQ(lines_.take(), "");
+TEST_F(BridgeLogTest, TunnelIsToldWithTheCure) {
+  const TimePoint now = TimePoint{} + 1h;
+  log_.leads_over_tunnel("tun0", remote_, now);
+  const std::string line = lines_.take();
+  EXPECT_NE(line.find("warning: bridge b is reached over tun0, a tunnel"), std::string::npos);
+  for (const std::string cure : {"dev=INTERFACE", "ip route add 192.0.2.1 via", "fwmark"})
+    EXPECT_NE(line.find(cure), std::string::npos) << cure;
+  for (int i = 0; i < 20; ++i) log_.leaves_tunnel(now);
+  lines_.take();
+  log_.leads_over_tunnel("tun0", remote_, now);
+  EXPECT_EQ(lines_.take(), "") << "without end";
+}
+
+TEST_F(BridgeLogTest, ErrorsThatTakeTurnsAreToldOnceEach) {
+  for (int i = 0; i < 5; ++i) {
+    log_.meets_error(EPERM, remote_);
+    log_.meets_error(ECONNREFUSED, remote_);
+  }
+  const std::string lines = lines_.take();
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 2);
+  EXPECT_NE(lines.find("a firewall of this host forbids sending to 192.0.2.1:4000"), std::string::npos);
 }
 
 TEST_F(BridgeLogTest, PathThatChangesAllTheTimeIsToldSoOnce) {

@@ -133,9 +133,10 @@ TEST_F(BridgeTest, AddressInUseSurvivesAFailingNameServer) {
 
 TEST_F(BridgeTest, LooksItsNameUpMoreOftenWhileDown) {
   const auto bridge = started({"192.0.2.1"});
-  EXPECT_EQ(ports_.clock.to_next_alarm(), 10s);
+  ports_.clock.advance(10s - 1ms);
+  EXPECT_EQ(ports_.asked, 1);
   bridge->on_up();
-  ports_.clock.advance(10s);
+  ports_.clock.advance(1ms);
   ports_.answer({"192.0.2.1"});
   EXPECT_EQ(ports_.clock.to_next_alarm(), 5min);
   bridge->on_down();
@@ -216,29 +217,169 @@ TEST_F(BridgeTest, FollowsRoutingToAnotherSource) {
   bridge->on_suspect();
   EXPECT_EQ(events_.take(), Texts());
   send_from("10.0.1.1");
+  ports_.routing.interface = [](const RouteQuestion&) { return 2; };
   bridge->on_suspect();
   EXPECT_EQ(events_.take(), Texts{"readdressed 3"});
   EXPECT_EQ(bridge->socket()->local_endpoint().address_string(), "10.0.1.1");
 }
 
-TEST_F(BridgeTest, DoesNotFollowRoutingIntoATunnel) {
-  test::set_interface(table_, 5, "tun0", true, "tun");
-  test::add_address(table_, 5, "10.8.0.1");
+/// Routing goes over tun0 (5), whose address is 10.8.0.1, and asks for `source`.
+class BridgeTunnelTest : public BridgeTest {
+ protected:
+  BridgeTunnelTest() {
+    test::set_interface(table_, 5, "tun0", true, "tun");
+    test::add_address(table_, 5, "10.8.0.1");
+  }
+  void take_route(std::uint32_t interface, const std::string& source) {
+    ports_.routing.interface = [interface](const RouteQuestion&) { return interface; };
+    send_from(source);
+  }
+};
+
+TEST_F(BridgeTunnelTest, RouteThatMovesOntoATunnelHoldsThePathUntilItLeaves) {
   const auto bridge = started({"192.0.2.1"});
   bridge->on_up();
   events_.take();
-  send_from("10.8.0.1");
-  bridge->on_suspect();
+  take_route(5, "10.8.0.1");
+  bridge->on_routes();
+  // What leaves by the old address goes over the tunnel already.
+  EXPECT_EQ(events_.take(), (Texts{"held 3", "readdressed 3"}));
+  EXPECT_EQ(bridge->socket()->local_endpoint().address_string(), "10.8.0.1");
+  EXPECT_EQ(bridge->tunnel(), "tun0");
+  EXPECT_NE(lines_.take().find("reached over tun0, a tunnel"), std::string::npos);
+  bridge->on_routes();
   EXPECT_EQ(events_.take(), Texts());
-  EXPECT_EQ(bridge->socket()->local_endpoint().address_string(), "10.0.0.1");
+  take_route(1, "10.0.0.1");
+  bridge->on_routes();
+  EXPECT_EQ(events_.take(), (Texts{"released 3", "readdressed 3"}));
+  EXPECT_EQ(bridge->tunnel(), "");
 }
 
-TEST_F(BridgeTest, WarnsOfATunnelThatItLeadsOver) {
-  test::set_interface(table_, 5, "tun0", true, "tun");
-  test::add_address(table_, 5, "10.8.0.1");
-  send_from("10.8.0.1");
+TEST_F(BridgeTunnelTest, PathThatIsMadeOverATunnelIsHeldFromItsStart) {
+  take_route(5, "10.8.0.1");
   const auto bridge = started({"192.0.2.1"});
+  EXPECT_EQ(events_.take(), (Texts{"held 3", "available 3", "readdressed 3"}));
   EXPECT_NE(lines_.take().find("reached over tun0, a tunnel"), std::string::npos);
+}
+
+TEST_F(BridgeTunnelTest, TunnelThatIsConfiguredIsTrusted) {
+  take_route(5, "10.8.0.1");
+  const auto bridge = started({"192.0.2.1"}, "tun0");
+  EXPECT_EQ(events_.take(), kAvailable);
+}
+
+TEST_F(BridgeTunnelTest, PathThatWasShutForALoopIsTriedOnceItLeadsElsewhere) {
+  const auto bridge = started({"192.0.2.1"});
+  take_route(5, "10.8.0.1");
+  bridge->on_routes();
+  bridge->shut_for_loop();
+  events_.take();
+  bridge->on_routes();
+  EXPECT_EQ(ports_.asked, 1);
+  take_route(1, "10.0.0.1");
+  bridge->on_routes();
+  ports_.answer({"192.0.2.1"});
+  EXPECT_EQ(events_.take(), (Texts{"released 3", "available 3", "readdressed 3"}));
+}
+
+TEST_F(BridgeTest, TriesARouteThatComesBackAtOnce) {
+  ports_.sockets.connect_error = [](const Endpoint&) { return ENETUNREACH; };
+  ports_.routing.error = [](const RouteQuestion&) { return ENETUNREACH; };
+  const auto bridge = started({"192.0.2.1"});
+  events_.take();
+  const std::size_t opened = ports_.sockets.requests.size();
+  bridge->on_routes();
+  EXPECT_EQ(ports_.sockets.requests.size(), opened) << "other routes change nothing";
+  ports_.sockets.connect_error = [](const Endpoint&) { return 0; };
+  ports_.routing.error = [](const RouteQuestion&) { return 0; };
+  bridge->on_routes();
+  EXPECT_EQ(events_.take(), kAvailable);
+}
+
+TEST_F(BridgeTest, RouteThatIsGoneCostsItsSocketAtOnce) {
+  const auto bridge = started({"192.0.2.1"});
+  bridge->on_up();
+  events_.take();
+  ports_.sockets.connect_error = [](const Endpoint&) { return ENETUNREACH; };
+  ports_.routing.error = [](const RouteQuestion&) { return ENETUNREACH; };
+  bridge->on_routes();
+  EXPECT_EQ(events_.take(), Texts{"unavailable 3"});
+}
+
+TEST_F(BridgeTest, PathThatIsDownIsTriedWhenItsGatewayChanges) {
+  const auto bridge = started({"192.0.2.1"}, "eth0");
+  events_.take();
+  bridge->on_routes();
+  EXPECT_EQ(events_.take(), Texts());
+  ports_.routing.gateway = parse_numeric_endpoint("10.0.0.254", 0).value();
+  bridge->on_routes();
+  EXPECT_EQ(events_.take(), Texts{"readdressed 3"});
+  bridge->on_up();
+  ports_.routing.gateway = parse_numeric_endpoint("10.0.0.253", 0).value();
+  bridge->on_routes();
+  EXPECT_EQ(events_.take(), Texts()) << "a path that is up shows itself whether it still is";
+  ports_.routing.interface = [](const RouteQuestion&) { return 2; };
+  bridge->on_routes();
+  EXPECT_EQ(events_.take(), Texts{"readdressed 3"});
+}
+
+TEST_F(BridgeTest, RoutesThatChangeElsewhereCostTwoQuestions) {
+  const auto bridge = started({"192.0.2.1"});
+  bridge->on_up();
+  events_.take();
+  const int asked = ports_.routing.asked;
+  bridge->on_routes();
+  EXPECT_LE(ports_.routing.asked - asked, 2);
+  EXPECT_EQ(events_.take(), Texts());
+}
+
+TEST_F(BridgeTest, SilenceIsExplainedAndForgottenWhenItEnds) {
+  ports_.routing.neighbours = NeighbourState::silent;
+  ports_.routing.gateway = parse_numeric_endpoint("10.0.0.254", 0).value();
+  const auto bridge = started({"192.0.2.1"});
+  EXPECT_EQ(bridge->problem(), "");
+  ports_.clock.advance(2s);
+  EXPECT_EQ(bridge->problem(),
+            "the gateway 10.0.0.254 on eth0 does not answer ARP: is it switched on, and is this the right "
+            "network?");
+  EXPECT_NE(lines_.take().find("does not answer ARP"), std::string::npos);
+  ports_.clock.advance(10s);
+  EXPECT_EQ(lines_.take(), "") << "said once";
+  ports_.routing.neighbours = NeighbourState::answers;
+  ports_.clock.advance(2s);
+  EXPECT_EQ(bridge->problem(), "");
+  bridge->on_up();
+  ports_.routing.neighbours = NeighbourState::is_asked;
+  bridge->on_down();
+  EXPECT_NE(bridge->problem().find("does not answer ARP"), std::string::npos);
+}
+
+TEST_F(BridgeTest, InterfaceWithoutARouteIsNamed) {
+  ports_.routing.is_in_table = false;
+  const auto bridge = started({"192.0.2.1"}, "eth0");
+  ports_.clock.advance(2s);
+  EXPECT_NE(bridge->problem().find("no route over eth0 leads to 192.0.2.1"), std::string::npos);
+  EXPECT_NE(bridge->problem().find("ip route add 192.0.2.1 via GATEWAY dev eth0"), std::string::npos);
+}
+
+TEST_F(BridgeTest, StrictReversePathFilterIsNamedIfItMatters) {
+  ports_.routing.filter = {true, "net.ipv4.conf.all.rp_filter"};
+  const auto bridge = started({"192.0.2.1"}, "eth1");
+  ports_.routing.interface = [](const RouteQuestion& asked) { return asked.interface == 0 ? 1U : 2U; };
+  ports_.clock.advance(2s);
+  EXPECT_NE(
+      bridge->problem().find("answers that come by eth1 are dropped by net.ipv4.conf.all.rp_filter = 1"),
+      std::string::npos);
+  ports_.routing.interface = [](const RouteQuestion&) { return 2; };
+  ports_.clock.advance(2s);
+  EXPECT_EQ(bridge->problem(), "");
+}
+
+TEST_F(BridgeTest, RouteThatForbidsIsNamed) {
+  const auto bridge = started({"192.0.2.1"});
+  ports_.routing.error = [](const RouteQuestion&) { return EACCES; };
+  ports_.clock.advance(2s);
+  EXPECT_NE(bridge->problem().find("of the type 'prohibit' forbids sending to 192.0.2.1"), std::string::npos);
 }
 
 TEST_F(BridgeTest, LosesItsSocketWhenItsInterfaceLosesTheCarrier) {

@@ -68,10 +68,44 @@ class FakeClock final : public Clock {
   std::vector<FakeAlarm*> alarms_;
 };
 
+/// Routing as the fake sockets have it; what a test replaces is asked instead.
+class FakeRouting final : public Routing {
+ public:
+  explicit FakeRouting(const FakeSockets& sockets) : sockets_(sockets) {}
+
+  /// The interface that packets leave by, and the errno of a question; 0 if there is a way.
+  std::function<std::uint32_t(const RouteQuestion&)> interface = [](const RouteQuestion&) { return 1; };
+  std::function<int(const RouteQuestion&)> error = [](const RouteQuestion&) { return 0; };
+  Endpoint gateway;
+  bool is_in_table = true;
+  NeighbourState neighbours = NeighbourState::unknown;
+  ReversePathFilter filter;
+
+  tl::expected<NextHop, int> next_hop(const RouteQuestion& question) override {
+    ++asked;
+    if (const int code = error(question); code != 0) return tl::unexpected(code);
+    const Endpoint source =
+        question.source.is_set() ? question.source.with_port(0) : sockets_.source(question.remote);
+    if (!source.is_set()) return tl::unexpected(ENETUNREACH);
+    return NextHop{interface(question), gateway, source};
+  }
+  bool has_route(const RouteQuestion& /*question*/) override { return is_in_table; }
+  NeighbourState neighbour(const Endpoint& /*address*/, std::uint32_t /*interface*/) override {
+    return neighbours;
+  }
+  ReversePathFilter reverse_path_filter(const std::string& /*interface*/) override { return filter; }
+
+  int asked = 0;
+
+ private:
+  const FakeSockets& sockets_;
+};
+
 struct FakePorts {
   Loop loop;
   FakeClock clock;
   FakeSockets sockets;
+  FakeRouting routing{sockets};
   std::vector<Resolver::Callback> questions;  ///< not answered yet
   int asked = 0;
   PortContext context{loop, clock,
@@ -80,7 +114,7 @@ struct FakePorts {
                         questions.push_back(std::move(callback));
                         return Resolver::Request();
                       },
-                      sockets};
+                      sockets, routing};
 
   /// Answers the oldest question.
   void answer(const ResolveResult& result) {

@@ -89,13 +89,6 @@ class FakeSockets final : public SocketFactory {
     }
     return group;
   }
-  tl::expected<Endpoint, SocketError> source_address_towards(const Endpoint& remote,
-                                                             const std::string& /*device*/) override {
-    const Endpoint local = source(remote);
-    if (!local.is_set()) return failure("source", ENETUNREACH);
-    return local;
-  }
-
   static tl::unexpected<SocketError> failure(const std::string& what, int error) {
     return tl::unexpected(SocketError{error, what + " " + std::to_string(error)});
   }

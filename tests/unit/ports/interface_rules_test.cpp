@@ -48,7 +48,6 @@ TEST(InterfaceRules, UnreadTableHoldsNothingAgainstAnything) {
   EXPECT_FALSE(interface_problem(unread, {.device = "eth9", .bind = {}}, endpoint("192.0.2.1")));
   EXPECT_TRUE(is_same_device(unread, "eth9", 5));
   EXPECT_TRUE(is_valid_source(unread, endpoint("10.9.9.9")));
-  EXPECT_EQ(tunnel_of(unread, endpoint("10.8.0.1")), nullptr);
 }
 
 TEST(InterfaceRules, DeviceIsTheSameByItsIndex) {
@@ -63,13 +62,6 @@ TEST(InterfaceRules, SourceIsAnAddressThatIsUp) {
   EXPECT_TRUE(is_valid_source(host(), endpoint("127.0.0.1")));
   EXPECT_FALSE(is_valid_source(host(), endpoint("10.1.0.1")));
   EXPECT_FALSE(is_valid_source(host(), endpoint("10.9.9.9")));
-}
-
-TEST(InterfaceRules, TunnelIsFoundByItsAddress) {
-  const InterfaceTable table = host();
-  EXPECT_EQ(tunnel_of(table, endpoint("10.0.0.1")), nullptr);
-  ASSERT_NE(tunnel_of(table, endpoint("10.8.0.1")), nullptr);
-  EXPECT_EQ(tunnel_of(table, endpoint("10.8.0.1"))->name, "tun0");
 }
 
 class PatternTest : public testing::Test {

@@ -30,7 +30,8 @@ class ListenSocketsTest : public testing::Test {
   Loop loop_;
   LoopClock clock_{loop_};
   test::FakeSockets factory_;
-  PortContext context_{loop_, clock_, {}, factory_};
+  SystemRouting routing_;
+  PortContext context_{loop_, clock_, {}, factory_, routing_};
   test::CapturedLog lines_;
   DatagramSocket* read_ = nullptr;
   ListenSockets sockets_{context_, Steering{}, SocketUse::applications, [this](DatagramSocket& socket) {

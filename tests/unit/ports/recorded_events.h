@@ -15,6 +15,7 @@ class RecordedEvents final : public BridgeEvents {
   void on_bridge_available(PathId path, bool available) override {
     add(available ? "available" : "unavailable", path);
   }
+  void on_bridge_held(PathId path, bool held) override { add(held ? "held" : "released", path); }
   void on_bridge_readdressed(PathId path) override { add("readdressed", path); }
   void on_bridge_readable(PathId path) override { add("readable", path); }
 

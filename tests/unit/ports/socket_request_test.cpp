@@ -42,6 +42,13 @@ TEST(SocketRequest, LocalAddressesAreLearntWhereManyPeersSend) {
   EXPECT_TRUE(options(SocketUse::paths).packet_info);
 }
 
+TEST(SocketRequest, WhatGoesToBridgesAloneIsMarked) {
+  SocketTuning tuning;
+  tuning.mark = 0x64;
+  for (const SocketUse use : kAllUses)
+    EXPECT_EQ(options(use, tuning).mark, use == SocketUse::bridge ? 0x64U : 0U);
+}
+
 TEST(SocketRequest, OneFlowHasSmallerBuffers) {
   for (const SocketUse use : kAllUses) {
     EXPECT_EQ(options(use).buffer_bytes, use == SocketUse::target ? kFlowBufferBytes : kSocketBufferBytes);

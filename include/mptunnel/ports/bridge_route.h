@@ -1,0 +1,53 @@
+// How routing sends the packets of one path, as of the last look: by which interface, to which machine, and
+// what is wrong with it if nothing comes back. It opens no socket and logs nothing.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <tl/expected.hpp>
+
+#include "mptunnel/net/interfaces.h"
+#include "mptunnel/ports/interface_rules.h"
+#include "mptunnel/ports/routing.h"
+
+namespace mptunnel {
+
+class BridgeRoute {
+ public:
+  /// `mark` is that of the path's socket. `routing` and `table` outlive this.
+  BridgeRoute(Routing& routing, const InterfaceTable& table, SendFrom from, std::uint32_t mark);
+
+  /// Where a new socket's packets would go, whatever the present one's source is.
+  [[nodiscard]] tl::expected<NextHop, int> choice(const Endpoint& remote) const;
+  /// Asks how the packets from `local` go. Returns whether it is another way than at the last look.
+  bool look(const Endpoint& remote, const Endpoint& local);
+  /// Forgets the last look.
+  void reset() { hop_.reset(); }
+  /// The index of the interface that they leave by; 0 if it is not known.
+  [[nodiscard]] std::uint32_t interface() const { return hop_ && *hop_ ? (*hop_)->interface : 0; }
+  /// The tunnel that they leave over, unless it is configured; null if it is none.
+  [[nodiscard]] const NetworkInterface* tunnel() const;
+
+  /// Why nothing may come back, in words, with what to do; nullopt if nothing is found. Asks anew.
+  std::optional<std::string> explain(const Endpoint& remote, const Endpoint& local);
+
+ private:
+  [[nodiscard]] RouteQuestion question(const Endpoint& remote, const Endpoint& local) const;
+  [[nodiscard]] std::optional<std::string> explain_neighbour(const Endpoint& remote,
+                                                             const NetworkInterface& interface) const;
+  [[nodiscard]] std::optional<std::string> explain_filter(const Endpoint& remote, const Endpoint& local,
+                                                          const NetworkInterface& interface) const;
+  [[nodiscard]] const NetworkInterface* find(std::uint32_t index) const;
+
+  Routing& routing_;
+  const InterfaceTable& table_;
+  SendFrom from_;
+  std::uint32_t mark_;
+  std::optional<tl::expected<NextHop, int>> hop_;
+};
+
+/// Whether the error says that routing has no way there, and not that it could not be asked.
+bool is_no_route(int error);
+
+}  // namespace mptunnel

@@ -1,0 +1,95 @@
+#include "mptunnel/ports/bridge_route.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace mptunnel {
+
+bool is_no_route(int error) {
+  return error == ENETUNREACH || error == EHOSTUNREACH || error == EACCES || error == EINVAL;
+}
+
+BridgeRoute::BridgeRoute(Routing& routing, const InterfaceTable& table, SendFrom from, std::uint32_t mark)
+    : routing_(routing), table_(table), from_(std::move(from)), mark_(mark) {}
+
+const NetworkInterface* BridgeRoute::find(std::uint32_t index) const {
+  const auto found = table_.interfaces().find(index);
+  return found == table_.interfaces().end() ? nullptr : &found->second;
+}
+
+RouteQuestion BridgeRoute::question(const Endpoint& remote, const Endpoint& local) const {
+  RouteQuestion question{.remote = remote, .source = local, .mark = mark_};
+  if (const NetworkInterface* device = from_.device.empty() ? nullptr : table_.find(from_.device))
+    question.interface = device->index;
+  return question;
+}
+
+tl::expected<NextHop, int> BridgeRoute::choice(const Endpoint& remote) const {
+  return routing_.next_hop(question(remote, from_.bind.value_or(Endpoint{})));
+}
+
+bool BridgeRoute::look(const Endpoint& remote, const Endpoint& local) {
+  const auto now = routing_.next_hop(question(remote, local));
+  const bool is_other = !hop_ || *hop_ != now;
+  hop_ = now;
+  return is_other;
+}
+
+const NetworkInterface* BridgeRoute::tunnel() const {
+  if (!from_.device.empty()) return nullptr;
+  const NetworkInterface* leaves_by = find(interface());
+  return leaves_by != nullptr && leaves_by->is_tunnel ? leaves_by : nullptr;
+}
+
+std::optional<std::string> BridgeRoute::explain(const Endpoint& remote, const Endpoint& local) {
+  look(remote, local);
+  if (!*hop_) {
+    if (hop_->error() == EACCES)
+      return fmt::format(
+          "a route or rule of the type 'prohibit' forbids sending to {}: see 'ip route get {}'",
+          remote.address_string(), remote.address_string());
+    if (is_no_route(hop_->error())) return fmt::format("there is no route to {}", remote.to_string());
+    return std::nullopt;
+  }
+  const NetworkInterface* leaves_by = find(interface());
+  if (leaves_by == nullptr || leaves_by->is_loopback) return std::nullopt;
+  if (!from_.device.empty() && leaves_by->has_neighbours && !routing_.has_route(question(remote, local))) {
+    return fmt::format(
+        "no route over {} leads to {}, so the system looks for it on that link itself: give the interface a "
+        "route, 'ip route add {} via GATEWAY dev {}'",
+        from_.device, remote.address_string(), remote.address_string(), from_.device);
+  }
+  if (auto why = explain_neighbour(remote, *leaves_by)) return why;
+  return explain_filter(remote, local, *leaves_by);
+}
+
+std::optional<std::string> BridgeRoute::explain_neighbour(const Endpoint& remote,
+                                                          const NetworkInterface& interface) const {
+  if (!interface.has_neighbours) return std::nullopt;
+  const Endpoint& gateway = (*hop_)->gateway;
+  const Endpoint next = gateway.is_set() ? gateway : remote;
+  const NeighbourState state = routing_.neighbour(next, interface.index);
+  if (state != NeighbourState::silent && state != NeighbourState::is_asked) return std::nullopt;
+  return fmt::format("{} {} on {} does not answer {}: is it switched on, and is this the right network?",
+                     gateway.is_set() ? "the gateway" : "the bridge", next.address_string(), interface.name,
+                     next.family == Family::ipv6 ? "neighbour discovery" : "ARP");
+}
+
+std::optional<std::string> BridgeRoute::explain_filter(const Endpoint& remote, const Endpoint& local,
+                                                       const NetworkInterface& interface) const {
+  if (remote.family != Family::ipv4) return std::nullopt;
+  const ReversePathFilter filter = routing_.reverse_path_filter(interface.name);
+  if (!filter.is_strict) return std::nullopt;
+  // The kernel looks where it would send to the answer's source, bound to no interface and without a mark
+  // (fib_validate_source()).
+  const auto back = routing_.next_hop({.remote = remote.with_port(0), .source = local.with_port(0)});
+  if (back && back->interface == interface.index) return std::nullopt;
+  return fmt::format(
+      "answers that come by {} are dropped by {} = 1, because routing would send to {} {}: set it to 2 "
+      "(sysctl)",
+      interface.name, filter.setting, remote.address_string(), back ? "by another interface" : "nowhere");
+}
+
+}  // namespace mptunnel
