@@ -229,7 +229,7 @@ void Bridge::explain_silence() {
   if (is_up_ || !socket_.is_open()) return;
   auto why = route_.explain(remote_, socket_.local());
   if (why) {
-    log_.has_problem(*why);
+    log_.explains(*why, context_.ports.clock.now());
     problem_ = *why;
   } else if (problem_ == explained_) {
     problem_.clear();
@@ -258,7 +258,8 @@ void Bridge::on_down() {
 
 void Bridge::shut_for_loop() {
   const std::string problem =
-      "what is sent on it comes back in from the application: the tunnel would carry itself";
+      "what is sent on it comes back in from the application: the tunnel would carry itself; give it "
+      "dev=INTERFACE, a route of its own, or fwmark";
   // The engine's event has its line already.
   log_.knows_problem(problem);
   names_.pause(kShutFor);

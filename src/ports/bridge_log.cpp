@@ -63,7 +63,7 @@ void BridgeLog::answers(const Endpoint& remote, const Endpoint& local) {
   if (std::exchange(is_attempt_, false))
     log_info("bridge {} is {}, sending from {}", name_, remote.to_string(), local.to_string());
   said_errors_.clear();
-  said_problem_.clear();
+  said_reasons_.clear();
 }
 
 void BridgeLog::sends_from(const Endpoint& local, const Endpoint& before) {
@@ -76,6 +76,11 @@ void BridgeLog::has_problem(const std::string& problem) {
   log_warning("bridge {}: {}; trying again until it works; other paths are not affected", name_, problem);
 }
 
+void BridgeLog::explains(const std::string& why, TimePoint now) {
+  if (!said_reasons_.insert(why).second || !cause_lines_.take(now)) return;
+  log_warning("bridge {}: {}; trying again until it works; other paths are not affected", name_, why);
+}
+
 std::optional<std::string> BridgeLog::meets_error(int error, const Endpoint& remote) {
   if (error == EAGAIN || error == ENOBUFS || error == EMSGSIZE || !said_errors_.insert(error).second)
     return std::nullopt;
@@ -85,7 +90,7 @@ std::optional<std::string> BridgeLog::meets_error(int error, const Endpoint& rem
 }
 
 void BridgeLog::leads_over_tunnel(const std::string& interface, const Endpoint& remote, TimePoint now) {
-  if (!is_news(now)) return;
+  if (!cause_lines_.take(now)) return;
   log_warning(
       "bridge {} is reached over {}, a tunnel: until it proves that this is not the VPN that runs through "
       "this program, no data goes that way. If it is, keep the bridge outside: give it dev=INTERFACE, or a "
@@ -94,11 +99,11 @@ void BridgeLog::leads_over_tunnel(const std::string& interface, const Endpoint& 
 }
 
 void BridgeLog::leaves_tunnel(TimePoint now) {
-  if (is_news(now)) log_info("bridge {} is no longer reached over a tunnel", name_);
+  if (cause_lines_.take(now)) log_info("bridge {} is no longer reached over a tunnel", name_);
 }
 
 void BridgeLog::trusts_tunnel(const std::string& interface, TimePoint now) {
-  if (is_news(now))
+  if (cause_lines_.take(now))
     log_info("bridge {}: {} is not the VPN that runs through this program, data goes over it", name_,
              interface);
 }

@@ -53,6 +53,8 @@ class BridgeLog {
   /// The address in use answers.
   void answers(const Endpoint& remote, const Endpoint& local);
   void sends_from(const Endpoint& local, const Endpoint& before);
+  /// Why nothing comes back, perhaps. Each reason once until the address answers.
+  void explains(const std::string& why, TimePoint now);
   /// Why it has no socket or no address.
   void has_problem(const std::string& problem);
   /// The problem has been logged already: has_problem() shall not do it again.
@@ -74,7 +76,9 @@ class BridgeLog {
   std::string device_;
   std::string said_problem_;
   std::set<int> said_errors_;
-  bool is_attempt_ = false;  ///< the present address is not known yet
+  std::set<std::string> said_reasons_;
+  TokenBucket cause_lines_{1.0 / 30, 6};  ///< of tunnels and of silence explained
+  bool is_attempt_ = false;               ///< the present address is not known yet
   NewsThrottle throttle_;
 };
 

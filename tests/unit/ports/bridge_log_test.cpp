@@ -85,6 +85,27 @@ TEST_F(BridgeLogTest, TunnelIsToldWithTheCure) {
   EXPECT_EQ(lines_.take(), "") << "without end";
 }
 
+TEST_F(BridgeLogTest, ReasonsOfSilenceAreToldOnceEachAndNotWithoutEnd) {
+  const TimePoint now = TimePoint{} + 1h;
+  for (int i = 0; i < 5; ++i) {
+    log_.explains("it rains", now);
+    log_.explains("it snows", now);
+  }
+  EXPECT_EQ(lines_.take(),
+            "warning: bridge b: it rains; trying again until it works; other paths are not affected\n"
+            "warning: bridge b: it snows; trying again until it works; other paths are not affected\n");
+  int told = 0;
+  for (int i = 0; i < 20; ++i) {
+    log_.answers(remote_, local_);
+    log_.explains("it rains", now);
+    told += lines_.take().empty() ? 0 : 1;
+  }
+  EXPECT_EQ(told, 4);
+  log_.answers(remote_, local_);
+  log_.explains("it rains", now + 1min);
+  EXPECT_NE(lines_.take(), "");
+}
+
 TEST_F(BridgeLogTest, ErrorsThatTakeTurnsAreToldOnceEach) {
   for (int i = 0; i < 5; ++i) {
     log_.meets_error(EPERM, remote_);
