@@ -13,9 +13,9 @@ namespace mptunnel {
 /// UDP datagrams as routing sees them.
 struct RouteQuestion {
   Endpoint remote;
-  Endpoint source = {};          ///< unset: what routing chooses; with a port, rules may look at it
-  std::uint32_t interface = 0;   ///< the index of the one that the socket is bound to; 0: none
-  std::uint32_t mark = 0;        ///< SO_MARK
+  Endpoint source = {};         ///< unset: what routing chooses; with a port, rules may look at it
+  std::uint32_t interface = 0;  ///< the index of the one that the socket is bound to; 0: none
+  std::uint32_t mark = 0;       ///< SO_MARK
 };
 
 /// Where they go.
