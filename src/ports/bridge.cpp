@@ -37,7 +37,7 @@ Bridge::Bridge(PathId id, const BridgeConfig& config, const std::string& name, c
               [this] { context_.events.on_bridge_readable(id_); }),
       route_(context.ports.routing, context.interfaces, {device, config.bind}, context.mark),
       attempt_alarm_(context.ports.clock.make_alarm([this] { try_next(); })),
-            silence_alarm_(context.ports.clock.make_alarm([this] { explain_silence(); })),
+      silence_alarm_(context.ports.clock.make_alarm([this] { explain_silence(); })),
       known_alarm_(context.ports.clock.make_alarm([this] { use_known("its name server does not answer"); })) {
 }
 

@@ -11,7 +11,7 @@ namespace mptunnel {
 
 Bridges::Bridges(const ClientConfig& config, const ClientIdentity& identity, const PortContext& ports,
                  const InterfaceTable& interfaces, BridgeEvents& events, KnownAddresses* known)
-    : config_(config), context_{ports,        interfaces, events, identity, config.common.resolve_interval,
+    : config_(config), context_{ports,         interfaces, events, identity, config.common.resolve_interval,
                                 config.fwmark, known} {}
 
 void Bridges::start() {

@@ -30,8 +30,8 @@ struct TablesFull {
 
 using Event =
     std::variant<TablesFull, SessionStarted, SessionLost, SessionEnded, SessionRefused, NoAnswer, PathChanged,
-                 PathStandby, PathLooped, PathProved, PathReturns, Fragmenting, ClientSessionStarted, ClientTakenOver,
-                 ClientSessionEnded, ClientSessionSilent, IdentitiesClash, HandshakeRefused,
+                 PathStandby, PathLooped, PathProved, PathReturns, Fragmenting, ClientSessionStarted,
+                 ClientTakenOver, ClientSessionEnded, ClientSessionSilent, IdentitiesClash, HandshakeRefused,
                  HandshakeOtherKey, HandshakeDisabled, NetworkFull, ClientQuotaReached, ClientPathChanged,
                  ClientPathMoved, ClientPathStayed, ClientFragmenting, EventsLeftOut>;
 

@@ -34,7 +34,7 @@ struct UdpSocketOptions {
   bool reuse_port = false;      ///< SO_REUSEPORT: join others on this port; see open_group()
   bool offload = true;          ///< UDP_SEGMENT and UDP_GRO if the kernel has them
   bool allow_fragments = true;  ///< let IP fragment what exceeds the MTU; else it is EMSGSIZE (DF set)
-  std::uint32_t mark = 0;          ///< SO_MARK, for policy routing and firewalls; 0: none
+  std::uint32_t mark = 0;       ///< SO_MARK, for policy routing and firewalls; 0: none
   std::size_t buffer_bytes = 0;    ///< wanted size of each kernel buffer; 0: the system's default
   NoticeSink on_notice = nullptr;  ///< hears when the kernel or the device can do less than was wanted
 };

@@ -51,7 +51,7 @@ struct BridgeContext {
   BridgeEvents& events;
   ClientIdentity identity{};
   Duration resolve_interval{};
-  std::uint32_t mark = 0;  ///< SO_MARK of the sockets
+  std::uint32_t mark = 0;           ///< SO_MARK of the sockets
   KnownAddresses* known = nullptr;  ///< for names that do not resolve; null: none
 };
 
@@ -125,9 +125,9 @@ class Bridge {
   BridgeSocket socket_;
   BridgeRoute route_;
   std::unique_ptr<Alarm> attempt_alarm_;
-  std::unique_ptr<Alarm> known_alarm_;  ///< set while the first lookup may still be in time
   std::unique_ptr<Alarm> silence_alarm_;
-  Endpoint remote_;  ///< the address in use, or tried
+  std::unique_ptr<Alarm> known_alarm_;  ///< set while the first lookup may still be in time
+  Endpoint remote_;                     ///< the address in use, or tried
   std::string problem_;
   std::string explained_;      ///< the problem that explain_silence() found last
   std::uint32_t tunnel_ = 0;   ///< the tunnel that it leads over, by its index; 0 if over none
