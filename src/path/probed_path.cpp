@@ -43,7 +43,7 @@ TimePoint ProbedPath::next_probe(bool moving) const {
       return *last_probe_ + (silent_since_ ? std::min(wait, suspect_after()) : wait);
     }
     case PathState::suspect:
-      return *last_probe_ + kProbeWhileSuspect;
+      return *last_probe_ + suspect_interval();
     case PathState::down: {
       const Duration longest = traits_.metered ? traits_.keepalive : kProbeWhileDownAndIdle;
       const bool is_wanted = moving && !is_spared();
@@ -67,12 +67,13 @@ std::optional<PathState> ProbedPath::answered(std::uint32_t sequence, TimePoint 
   Probe& probe = probes_[sequence % kRemembered];
   if (!available_ || !probe.open || probe.sequence != sequence) return std::nullopt;
   probe.open = false;
-  time(sequence, now - probe.sent);
+  time(sequence, now - probe.sent, now);
   last_answer_ = now;
   if (const auto ahead = static_cast<std::int32_t>(sequence - next_to_answer_); ahead >= 0) {
     const auto missed = std::min<std::int32_t>(ahead, kRemembered);
     for (std::int32_t i = 0; i < missed; ++i) answer_share_ -= kAnswerShareStep * answer_share_;
     next_to_answer_ = sequence + 1;
+    last_took_ = now - probe.sent;
   }
   answer_share_ += kAnswerShareStep * (1 - answer_share_);
   // What was sent before the answered PING is lost or overtaken; what was sent after it may still be
@@ -91,13 +92,23 @@ std::optional<PathState> ProbedPath::answered(std::uint32_t sequence, TimePoint 
   return before;
 }
 
-void ProbedPath::time(std::uint32_t sequence, Duration sample) {
-  if (rtt_.has_sample()) {
-    if (static_cast<std::int32_t>(sequence - first_timed_) < 0) return;
-    if (sample > down_after() && ++untimely_ < kLateAnswersBelieved) return;
+void ProbedPath::time(std::uint32_t sequence, Duration sample, TimePoint now) {
+  if (!rtt_.has_sample()) {
+    rtt_.add(sample);
+    return;
   }
+  if (static_cast<std::int32_t>(sequence - first_timed_) < 0) return;
+  if (sample <= down_after_learnt()) {
+    untimely_ = 0;
+    rtt_.add(sample);
+    return;
+  }
+  // What a program that was stopped answers comes all at once.
+  if (untimely_ > 0 && now == last_untimely_) return;
+  last_untimely_ = now;
+  if (++untimely_ < kLateAnswersBelieved) return;
   untimely_ = 0;
-  rtt_.add(sample);
+  rtt_.start_over(sample);
 }
 
 void ProbedPath::forgive_silence(TimePoint now) {
@@ -105,12 +116,25 @@ void ProbedPath::forgive_silence(TimePoint now) {
   unanswered_ = 0;
 }
 
+Duration ProbedPath::queue_patience() const {
+  const bool was_under_way = silent_since_ && last_answer_ && *silent_since_ < *last_answer_;
+  return was_under_way ? last_took_ * 3 / 2 : Duration{};
+}
+
 Duration ProbedPath::suspect_after() const {
-  return std::max(kSuspectAfter, rtt_.late_after());
+  return std::max({Duration{kSuspectAfter}, rtt_.late_after(), queue_patience()});
+}
+
+Duration ProbedPath::down_after_learnt() const {
+  return std::max<Duration>(kDownAfter, 3 * rtt_.smoothed());
 }
 
 Duration ProbedPath::down_after() const {
-  return std::max(kDownAfter, 3 * rtt_.smoothed());
+  return std::max(down_after_learnt(), 2 * queue_patience());
+}
+
+Duration ProbedPath::suspect_interval() const {
+  return std::clamp<Duration>(down_after() / kProbesWhileSuspect, kProbeWhileSuspect, kProbeWhileMoving);
 }
 
 TimePoint ProbedPath::next_change() const {

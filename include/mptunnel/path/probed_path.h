@@ -10,7 +10,10 @@
 //
 // Only answers that were authenticated are reported here. A suspect path is probed so often that one which
 // only loses much is not taken for dead: with half of the packets lost each way, 40 probes and their answers
-// in a second all go missing once in 100,000 times.
+// all go missing once in 100,000 times. On a slow path these are spread over the longer time that it has.
+//
+// A queue in front of a slow link makes answers late, and those of all PINGs in it. The last answer says how
+// long one takes now: the PINGs that were under way when it came may take one and a half times as long.
 #pragma once
 
 #include <array>
@@ -98,9 +101,14 @@ class ProbedPath {
   };
 
   /// Takes the RTT from an answer, unless one of the programs, and not the path, held it up.
-  void time(std::uint32_t sequence, Duration sample);
+  void time(std::uint32_t sequence, Duration sample, TimePoint now);
+  /// Of the PINGs that were under way when the last answer came: how long they may take at least.
+  [[nodiscard]] Duration queue_patience() const;
   [[nodiscard]] Duration suspect_after() const;
   [[nodiscard]] Duration down_after() const;
+  /// The same, without what the last answer says.
+  [[nodiscard]] Duration down_after_learnt() const;
+  [[nodiscard]] Duration suspect_interval() const;
 
   PathTraits traits_;
   bool available_ = false;
@@ -112,12 +120,14 @@ class ProbedPath {
   std::optional<TimePoint> last_probe_;
   Duration announced_{};  ///< what the last PING promised the peer
   std::optional<TimePoint> last_answer_;
+  Duration last_took_{};  ///< how long that answer took, whether it counts for the RTT or not
   std::optional<TimePoint> silent_since_;
   std::uint32_t unanswered_ = 0;
   std::uint32_t next_sequence_ = 0;
   std::uint32_t next_to_answer_ = 0;  ///< behind the highest that was answered
   std::uint32_t first_timed_ = 0;     ///< PINGs before were answered after an outage: no RTT
-  unsigned untimely_ = 0;             ///< answers in a row that came too late to be believed
+  unsigned untimely_ = 0;             ///< answers in a row that came too late to be believed, one an instant
+  TimePoint last_untimely_{};         ///< when the last of them came
   std::array<Probe, kRemembered> probes_{};
 };
 

@@ -23,14 +23,19 @@ class RttEstimator {
     latest_ = sample;
     if (!has_sample_) {
       has_sample_ = true;
-      minimum_ = smoothed_ = sample;
-      variation_ = sample / 2;
+      minimum_ = sample;
+      start_over(sample);
       return;
     }
     minimum_ = std::min(minimum_, sample);
     const Duration deviation = smoothed_ > sample ? smoothed_ - sample : sample - smoothed_;
     variation_ = (3 * variation_ + deviation) / 4;
     smoothed_ = (7 * smoothed_ + sample) / 8;
+  }
+  /// The path has changed: all samples before this one say nothing any more, but for the minimum.
+  void start_over(Duration sample) {
+    latest_ = smoothed_ = sample;
+    variation_ = sample / 2;
   }
 
  private:

@@ -22,6 +22,8 @@ inline constexpr Duration kProbeWhileStandby = 1s;    ///< of a backup path whil
 /// Half of the packets lost each way: 40 probes in a second, and their answers, all go missing once in
 /// 100,000 times.
 inline constexpr Duration kProbeWhileSuspect = 25ms;
+/// A slow path has more time: so many in it are enough, and leave room for data.
+inline constexpr int kProbesWhileSuspect = 40;
 inline constexpr Duration kProbeWhileIdle = 10s;  ///< while nothing moves, to keep a NAT open; `keepalive`
 inline constexpr Duration kProbeWhileDown = 1s;
 inline constexpr Duration kProbeWhileDownAndIdle = 5s;
