@@ -1,4 +1,5 @@
 // mpclient: joins the client's engine to the loop and its sockets.
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <tl/expected.hpp>
@@ -9,6 +10,7 @@
 #include "mptunnel/control/collect_status.h"
 #include "mptunnel/control/event_log.h"
 #include "mptunnel/engine/client_engine.h"
+#include "mptunnel/engine/event_limiter.h"
 #include "mptunnel/host/log.h"
 #include "mptunnel/net/interface_watch.h"
 #include "mptunnel/net/receive_budget.h"
@@ -51,6 +53,7 @@ class ClientApp final : public App, private BridgeEvents {
   const bool encrypts_;
   const bool has_key_;
   ClientEngine engine_;
+  EventLimiter limiter_;
   ApplicationTable applications_;
   ReceiveBudget application_budget_;
   ReceiveBudget path_budget_;
@@ -159,6 +162,7 @@ void ClientApp::on_bridge_readable(PathId path) {
 void ClientApp::on_deadline() {
   const TimePoint now = monotonic_now();
   engine_.on_deadline(out_, now);
+  if (now >= limiter_.due()) limiter_.report(out_, now);
   flush(now);
 }
 
@@ -181,25 +185,19 @@ void ClientApp::flush(TimePoint now) {
   out_.clear();
   is_flushing_ = false;
   for (const Event& event : events) act_on(event);
-  timer_.set(engine_.deadline());
+  timer_.set(std::min(engine_.deadline(), limiter_.due()));
 }
 
 void ClientApp::act_on(const Event& event) {
   const auto path = path_of(event);
-  if (!path) {
-    log_event(event);
-    return;
-  }
-  Bridge* bridge = bridges_.find(*path);
+  Bridge* bridge = path ? bridges_.find(*path) : nullptr;
+  if (path && bridge == nullptr && !std::holds_alternative<EventsLeftOut>(event)) return;
+  if (limiter_.allows(event, monotonic_now()))
+    log_event(event, bridge == nullptr ? std::string_view{} : bridge->name());
   if (bridge == nullptr) return;
-  const auto* change = std::get_if<PathChanged>(&event);
-  if (change == nullptr || bridge->is_news(monotonic_now())) {
-    log_event(event, bridge->name());
-  } else {
-    log_debug("bridge {} is {}, was {}", bridge->name(), name_of(change->state), name_of(change->was));
-  }
   if (std::holds_alternative<PathLooped>(event)) bridge->shut_for_loop();
   if (std::holds_alternative<PathProved>(event)) bridge->on_proved();
+  const auto* change = std::get_if<PathChanged>(&event);
   if (change == nullptr) return;
   if (change->state == PathState::up) bridge->on_up();
   if (change->state == PathState::suspect) bridge->on_suspect();

@@ -60,6 +60,14 @@ LogLine line_of_fragments(const Fragmenting& event, const std::string& path) {
       event.share * 100, event.largest, path, size_advice(event.largest));
 }
 
+LogLine line_of_losses(const PathLossy& event, const std::string& path, std::string_view what) {
+  if (event.over) return info("{} loses only {:.0f} % of {} again", path, event.share * 100, what);
+  return warning(
+      "{} loses {:.0f} % of {}, though it is up: check its link, and whether it is too slow for this rate; "
+      "other paths make up for it",
+      path, event.share * 100, what);
+}
+
 using Line = std::optional<LogLine>;
 
 /// One case for each event.
@@ -82,8 +90,18 @@ struct Wording {
     if (event.resumed) return debug("session has new keys, cipher {}", name_of(event.cipher));
     return info("session with mpserver started, cipher {}", name_of(event.cipher));
   }
-  Line operator()(const SessionLost& /*event*/) const {
-    return warning("no path answers any more; probing all of them until one does");
+  Line operator()(const SessionLost& event) const {
+    if (event.lasts == Duration{})
+      return warning("no path answers any more; probing all of them until one does");
+    return warning(
+        "no path has answered for {:.0f} s: does mpserver run, do the bridges lead to its port, do firewalls "
+        "let UDP through? Still probing all of them",
+        seconds_of(event.lasts));
+  }
+  Line operator()(const TrafficResumed& event) const {
+    const double seconds = seconds_of(event.after);
+    return info("traffic flows again after {:.{}f} s, {} path{} up", seconds, seconds < 1 ? 1 : 0,
+                event.paths, event.paths == 1 ? "" : "s");
   }
   Line operator()(const SessionEnded& event) const {
     return info("mpserver ended the session: {}; reconnecting", name_of(event.reason));
@@ -104,6 +122,10 @@ struct Wording {
     if (event.closed_for)
       return warning("no answer from mpserver since it ended the session: {}; it is asked again each 5 s",
                      name_of(*event.closed_for));
+    if (event.had_session)
+      return warning(
+          "no answer from mpserver since the session ended: does it run, do the bridges still lead to its "
+          "port? Retrying");
     return warning(
         "no answer from mpserver by any bridge yet: does it run, do the bridges lead to its port, is the key "
         "the same at both ends? Retrying");
@@ -115,8 +137,11 @@ struct Wording {
       case PathState::down:
         return warning("bridge {} is down: {}; it is still probed", bridge, silence);
       case PathState::suspect:
-        return info("bridge {} is suspect: {}", bridge, silence);
+        return debug("bridge {} is suspect: {}", bridge, silence);
       case PathState::up:
+        if (event.was == PathState::suspect)
+          return debug("bridge {} is up: it answers again after {:.0f} ms", bridge,
+                       milliseconds(event.silent));
         if (event.was == PathState::fresh || event.silent < std::chrono::milliseconds(1))
           return info("bridge {} is up: it answers, RTT {:.1f} ms", bridge, milliseconds(event.rtt));
         return info("bridge {} is up: it answers again after {:.0f} ms, RTT {:.1f} ms", bridge,
@@ -125,6 +150,10 @@ struct Wording {
         break;
     }
     return std::nullopt;
+  }
+  Line operator()(const PathLossy& event) const {
+    return line_of_losses(event, fmt::format("bridge {}", bridge),
+                          event.direction == Direction::out ? "what is sent on it" : "what comes back on it");
   }
   Line operator()(const PathStandby& event) const {
     return info(
@@ -225,6 +254,12 @@ struct Wording {
     if (event.rtt > Duration{}) return info("{} is up, RTT {:.1f} ms", path, milliseconds(event.rtt));
     return info("{} is up", path);
   }
+  Line operator()(const ClientPathLossy& event) const {
+    const std::string path = fmt::format("client {}: path {} from {}", name_of(event.session),
+                                         event.what.path.value, from(event.route));
+    return line_of_losses(event.what, path,
+                          event.what.direction == Direction::out ? "what is sent on it" : "what comes by it");
+  }
   Line operator()(const ClientPathMoved& event) const {
     return info("client {}: path {} moved from {} to {}", name_of(event.session), event.path.value,
                 from(event.from), from(event.to));
@@ -244,9 +279,9 @@ struct Wording {
       kinds += fmt::format("{} {}", kind.count, kind.name);
       if (kind.last_from.is_set()) kinds += fmt::format(" (the last from {})", kind.last_from.to_string());
     }
-    return warning(
-        "not logged one by one in the last {:.0f} s, because clients or strangers cause too many: {}",
-        seconds_of(event.span), kinds);
+    if (event.path && !bridge.empty()) kinds += fmt::format("; the last of bridge {}", bridge);
+    return warning("not logged one by one in the last {:.0f} s, because they are too many: {}",
+                   seconds_of(event.span), kinds);
   }
 };
 

@@ -43,7 +43,7 @@ void ClientEngine::readdress_path(PathId path, Output& out, TimePoint now) {
 
 void ClientEngine::on_application(DatagramBatch batch, const FlowSource& source, Output& out, TimePoint now,
                                   std::uint8_t dscp) {
-  state_.activity.note_application(now);
+  state_.activity.note_application(now, datagrams_in(batch));
   state_.activity.update(now);
   for (const PathId path : outbound_.on_application(batch, source, dscp, out, now)) {
     if (!state_.paths[path].probed.is_available()) continue;
@@ -83,12 +83,25 @@ void ClientEngine::run_housekeeping(Output& out, TimePoint now) {
   outbound_.expire_flows(out, now);
   state_.receiver.expire(now);
   for (const PathId path : state_.paths.all()) {
-    if (PathTraffic* traffic = state_.link.traffic(path)) state_.paths[path].history.sample(*traffic, now);
+    if (PathTraffic* traffic = state_.link.traffic(path)) sample(path, *traffic, out, now);
   }
+  if (const auto event = state_.outage.over(state_.paths.up(), now)) out.events.emplace_back(*event);
+  if (const auto event = state_.outage.lasts(now)) out.events.emplace_back(*event);
   if (auto event = state_.sender.check_fragmenting(state_.paths.views(now), now))
     out.events.emplace_back(*event);
   state_.stream.sample(state_.link, state_.sender, now);
   handshaking_.check_key(now);
+}
+
+void ClientEngine::sample(PathId id, PathTraffic& traffic, Output& out, TimePoint now) {
+  ClientPath& path = state_.paths[id];
+  const bool is_up = path.probed.carries_data() && path.probed.state() != PathState::fresh;
+  const LossWatch::Verdicts news = path.losses.update(is_up, traffic, now);
+  path.history.sample(traffic, now);
+  for (const Direction direction : {Direction::out, Direction::in}) {
+    if (const auto& found = news[static_cast<std::size_t>(direction)])
+      out.events.emplace_back(PathLossy{id, direction, found->share, found->over});
+  }
 }
 
 void ClientEngine::on_sent(PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop,

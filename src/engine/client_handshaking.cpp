@@ -95,10 +95,12 @@ void ClientHandshaking::send_handshake(Output& out, TimePoint now) {
   // Jitter keeps many clients of a restarted server apart.
   const auto jitter = static_cast<std::uint64_t>(interval.count() / 8);
   next_handshake_ = now + interval - Duration{static_cast<std::int64_t>(state_.context.random.below(jitter))};
-  if (said_no_answer_ || state_.paths.available().empty() || now - *handshaking_since_ < kNoAnswerAfter)
+  // Beside a session that is kept, SessionLost says it.
+  if (said_no_answer_ || current != nullptr || state_.paths.available().empty() ||
+      now - *handshaking_since_ < kNoAnswerAfter)
     return;
   said_no_answer_ = true;
-  out.events.emplace_back(NoAnswer{closed_for_});
+  out.events.emplace_back(NoAnswer{closed_for_, had_session_});
 }
 
 void ClientHandshaking::send_inside(LinkEpoch& epoch, Output& out, TimePoint now) {
@@ -194,8 +196,10 @@ bool ClientHandshaking::on_confirmed(bool resumed, Output& out, TimePoint now) {
   handshaking_since_.reset();
   prober_.note_heard();
   closed_for_.reset();
-  said_no_answer_ = said_refused_ = said_lost_ = false;
+  said_no_answer_ = said_refused_ = false;
+  had_session_ = true;
   state_.paths.end_outage();
+  if (state_.paths.up() > 0) state_.outage.mend(now);
   out.events.emplace_back(SessionStarted{state_.link.current()->keys().cipher(), resumed && had_session});
   return resumed && had_session;
 }
@@ -212,6 +216,7 @@ void ClientHandshaking::on_close(const LinkEpoch& epoch, CloseReason reason, Out
     state_.link.retire_current(now);
     out.events.emplace_back(SessionEnded{reason});
     if (reason != CloseReason::shutdown) closed_for_ = reason;
+    state_.outage.begin(now, now, closed_for_.has_value());
     if (state_.link.next() != nullptr) return;
     start(false, now);
     if (closed_for_) hold_off(now);
@@ -221,16 +226,19 @@ void ClientHandshaking::on_close(const LinkEpoch& epoch, CloseReason reason, Out
 void ClientHandshaking::on_heard(const LinkEpoch& epoch, TimePoint now) {
   if (&epoch != state_.link.current() || !epoch.keys().is_usable(now)) return;
   prober_.note_heard();
-  said_lost_ = false;
+  state_.outage.note_heard(now);
   if (is_handshaking_ && is_for_silence_) give_up_handshake();
 }
 
 void ClientHandshaking::on_paths_changed(Output& out, TimePoint now) {
-  if (!state_.paths.update_outage(state_.link.current() != nullptr, now)) return;
+  const bool has_session = state_.link.current() != nullptr;
+  if (!state_.paths.update_outage(has_session, now)) {
+    if (has_session && state_.paths.up() > 0) state_.outage.mend(now);
+    return;
+  }
   if (is_idle()) start(true, now);
-  if (said_lost_) return;
-  said_lost_ = true;
-  out.events.emplace_back(SessionLost{});
+  if (state_.outage.begin(state_.paths.silent_since().value_or(now), now))
+    out.events.emplace_back(SessionLost{});
 }
 
 }  // namespace mptunnel

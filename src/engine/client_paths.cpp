@@ -61,6 +61,21 @@ PathViews ClientPaths::views(TimePoint now) const {
   return views;
 }
 
+std::size_t ClientPaths::up() const {
+  return static_cast<std::size_t>(std::count_if(paths_.begin(), paths_.end(),
+                                                [](const ClientPath& path) { return path.probed.is_up(); }));
+}
+
+std::optional<TimePoint> ClientPaths::silent_since() const {
+  std::optional<TimePoint> since;
+  for (const PathId path : available()) {
+    const auto own = (*this)[path].probed.silent_since();
+    if (!own) return std::nullopt;
+    since = std::max(since.value_or(*own), *own);
+  }
+  return since;
+}
+
 std::optional<Duration> ClientPaths::fastest_rtt() const {
   std::optional<Duration> fastest;
   for (const ClientPath& path : paths_) {

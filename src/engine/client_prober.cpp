@@ -15,7 +15,7 @@ std::uint16_t milliseconds_in_report(Duration interval) {
 void ClientProber::probe(LinkEpoch& epoch, PathId path, const std::optional<Frame>& first, Output& out,
                          TimePoint now) {
   ClientPath& own = state_.paths[path];
-  const bool moving = state_.activity.is_moving();
+  const bool moving = state_.activity.is_busy();
   PathReport report = epoch.make_report(path, own.probed.probe(moving, now), now);
   report.interval = milliseconds_in_report(own.probed.interval(moving));
   if (own.mtu.is_measured()) report.mtu = static_cast<std::uint16_t>(own.mtu.mtu());
@@ -71,7 +71,8 @@ bool ClientProber::on_answer(LinkEpoch& epoch, PathId path, std::uint32_t sequen
 }
 
 void ClientProber::run(Output& out, TimePoint now) {
-  const bool moving = state_.activity.is_moving();
+  const bool moving = state_.activity.is_busy();
+  const auto sent = state_.activity.last_application();
   bool changed = now >= state_.paths.next_rest();
   for (const PathId id : state_.paths.all()) {
     ClientPath& path = state_.paths[id];
@@ -80,7 +81,7 @@ void ClientProber::run(Output& out, TimePoint now) {
       note_change(id, was, path.probed.silence(now), path.probed.unanswered(), out);
       changed = true;
     }
-    if (now >= path.next_probe(moving)) probe(*state_.link.current(), id, std::nullopt, out, now);
+    if (now >= path.next_probe(moving, sent)) probe(*state_.link.current(), id, std::nullopt, out, now);
     if (now >= path.next_mtu_probe(moving)) {
       const auto patience = MtuSearch::Patience::of(path.probed.rtt(), path.probed.answer_share());
       state_.sender.send_mtu_probe(id, path.mtu, patience, moving, out, now);
@@ -90,12 +91,13 @@ void ClientProber::run(Output& out, TimePoint now) {
 }
 
 TimePoint ClientProber::deadline() const {
-  const bool moving = state_.activity.is_moving();
+  const bool moving = state_.activity.is_busy();
+  const auto sent = state_.activity.last_application();
   TimePoint first = state_.paths.next_rest();
   for (const PathId id : state_.paths.available()) {
     const ClientPath& path = state_.paths[id];
-    first =
-        std::min({first, path.next_probe(moving), path.probed.next_change(), path.next_mtu_probe(moving)});
+    first = std::min({first, path.next_probe(moving, sent), path.probed.next_change(),
+                      path.next_mtu_probe(moving)});
   }
   return first;
 }

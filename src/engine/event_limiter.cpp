@@ -4,16 +4,23 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace mptunnel {
 namespace {
 
+using Rate = NewsBudget::Rate;
+
 constexpr double kOnceAMinute = 1.0 / 60;
+constexpr Rate kUnlimited{1e9, 1e9};
+constexpr Rate kEachHalfMinute{1 / std::chrono::duration<double>(kNewsEach).count(), kNewsBurst};
+constexpr Rate kThenHourly{1.0 / 3600, kNewsBeforeHourly};
 
 struct Rule {
   const char* name;  ///< of what was left out, in the plural; null: it is not told
-  NetworkBudget::Rate of_network;
-  NetworkBudget::Rate of_all;
+  Rate of_source;
+  Rate of_all;
+  Rate in_the_long_run = kUnlimited;  ///< of a source
 };
 
 // A client is a line when its session starts and ends, and one for each path: a few clients that restart a
@@ -27,14 +34,20 @@ constexpr std::array<Rule, static_cast<std::size_t>(EventKind::count_)> kRules{{
     {"clashes of identities", {kOnceAMinute, 4}, {0.1, 20}},
     {"changes of paths", {0.2, 40}, {0.5, 100}},
     {nullptr, {0.2, 40}, {0.5, 100}},
+    {"paths that lose much", {1.0 / 30, 4}, {0.1, 20}, kThenHourly},
     {"warnings of fragments", {kOnceAMinute, 4}, {0.1, 20}},
+    {"starts and ends of the session", kEachHalfMinute, kUnlimited, kThenHourly},
+    {"times that no path answered", {1.0 / 30, 2}, kUnlimited, kThenHourly},
+    {"changes of bridges", kEachHalfMinute, {0.5, 100}, kThenHourly},
+    {"changes of the reserve", kEachHalfMinute, {0.5, 100}, kThenHourly},
 }};
 
 const Rule& rule_of(EventKind kind) {
   return kRules[static_cast<std::size_t>(kind)];
 }
-TokenBucket bucket(const NetworkBudget::Rate& rate) {
-  return {rate.per_second, rate.burst};
+bool is_wavering(PathState was, PathState state) {
+  const bool is_suspect = was == PathState::suspect || state == PathState::suspect;
+  return is_suspect && state != PathState::down;
 }
 
 }  // namespace
@@ -43,6 +56,7 @@ struct EventLimiter::Subject {
   EventKind kind{};
   Endpoint from;             ///< not set if it is about nobody
   std::uint64_t source = 0;  ///< whose budget it is
+  std::optional<PathId> path;
 };
 
 /// nullopt: nobody else causes it.
@@ -50,16 +64,21 @@ struct EventLimiter::SubjectOf {
   using Found = std::optional<Subject>;
 
   static Found about(EventKind kind, const Endpoint& from) {
-    return Subject{kind, from, source_network(from)};
+    return Subject{kind, from, source_network(from), std::nullopt};
   }
+  /// A path of mpclient.
+  static Found about(EventKind kind, PathId path, unsigned part = 0) {
+    return Subject{kind, {}, std::uint64_t{path.value} * 2 + part, path};
+  }
+  static Found about_all(EventKind kind) { return Subject{kind, {}, 0, std::nullopt}; }
   /// A client that has a key of its own is a source, whoever shares its network.
   static Found about(EventKind kind, const SessionRef& session, const Endpoint& from) {
     if (session.key_name.empty()) return about(kind, from);
-    return Subject{kind, from, std::hash<std::string>{}(session.key_name)};
+    return Subject{kind, from, std::hash<std::string>{}(session.key_name), std::nullopt};
   }
 
   Found operator()(const TablesFull& event) const {
-    return Subject{EventKind::full_table, {}, static_cast<std::uint64_t>(event.drop)};
+    return Subject{EventKind::full_table, {}, static_cast<std::uint64_t>(event.drop), std::nullopt};
   }
   Found operator()(const NetworkFull& event) const {
     return about(EventKind::full_table, event.route.remote);
@@ -92,9 +111,11 @@ struct EventLimiter::SubjectOf {
     return about(EventKind::clash, event.session, event.route.remote);
   }
   Found operator()(const ClientPathChanged& event) const {
-    const bool is_wavering = event.was == PathState::suspect || event.state == PathState::suspect;
-    return about(is_wavering && event.state != PathState::down ? EventKind::wavering_path : EventKind::path,
-                 event.route.remote);
+    return about(is_wavering(event.was, event.state) ? EventKind::wavering_path : EventKind::path,
+                 event.session, event.route.remote);
+  }
+  Found operator()(const ClientPathLossy& event) const {
+    return about(EventKind::lossy_path, event.session, event.route.remote);
   }
   Found operator()(const ClientPathMoved& event) const {
     return about(EventKind::path, event.session, event.to.remote);
@@ -107,47 +128,70 @@ struct EventLimiter::SubjectOf {
   }
   Found operator()(const EventsLeftOut&) const { return std::nullopt; }
   // Of mpclient.
-  Found operator()(const SessionStarted&) const { return std::nullopt; }
-  Found operator()(const SessionLost&) const { return std::nullopt; }
-  Found operator()(const SessionEnded&) const { return std::nullopt; }
-  Found operator()(const SessionRefused&) const { return std::nullopt; }
-  Found operator()(const NoAnswer&) const { return std::nullopt; }
-  Found operator()(const PathChanged&) const { return std::nullopt; }
-  Found operator()(const PathStandby&) const { return std::nullopt; }
-  Found operator()(const PathLooped&) const { return std::nullopt; }
-  Found operator()(const PathProved&) const { return std::nullopt; }
-  Found operator()(const PathReturns&) const { return std::nullopt; }
-  Found operator()(const Fragmenting&) const { return std::nullopt; }
+  Found operator()(const SessionStarted& event) const {
+    // New keys of the same session are made by time.
+    return event.resumed ? std::nullopt : about_all(EventKind::own_session);
+  }
+  Found operator()(const SessionEnded&) const { return about_all(EventKind::own_session); }
+  Found operator()(const SessionRefused&) const { return about_all(EventKind::own_session); }
+  Found operator()(const NoAnswer&) const { return about_all(EventKind::own_session); }
+  Found operator()(const SessionLost&) const { return about_all(EventKind::outage); }
+  Found operator()(const TrafficResumed&) const { return about_all(EventKind::outage); }
+  Found operator()(const PathChanged& event) const {
+    return about(is_wavering(event.was, event.state) ? EventKind::wavering_path : EventKind::bridge,
+                 event.path);
+  }
+  Found operator()(const PathLossy& event) const {
+    return about(EventKind::lossy_path, event.path, static_cast<unsigned>(event.direction));
+  }
+  Found operator()(const PathStandby& event) const { return about(EventKind::reserve, event.path); }
+  Found operator()(const PathLooped& event) const { return about(EventKind::bridge, event.path); }
+  Found operator()(const PathProved& event) const { return about(EventKind::bridge, event.path); }
+  Found operator()(const PathReturns& event) const { return about(EventKind::bridge, event.path); }
+  Found operator()(const Fragmenting& event) const { return about(EventKind::fragmenting, event.path); }
 };
 
 EventLimiter::EventLimiter() {
-  for (const Rule& rule : kRules) all_.push_back(bucket(rule.of_all));
+  for (const Rule& rule : kRules) all_.emplace_back(rule.of_all.per_second, rule.of_all.burst);
 }
 
 void EventLimiter::filter(Output& out, std::size_t first, TimePoint now) {
   const auto begin = out.events.begin() + static_cast<std::ptrdiff_t>(first);
   const auto end =
-      std::remove_if(begin, out.events.end(), [&](const Event& event) { return !is_allowed(event, now); });
+      std::remove_if(begin, out.events.end(), [&](const Event& event) { return !allows(event, now); });
   out.events.erase(end, out.events.end());
 }
 
-bool EventLimiter::is_allowed(const Event& event, TimePoint now) {
+bool EventLimiter::ends_said_outage(const Event& event) {
+  const auto* resumed = std::get_if<TrafficResumed>(&event);
+  return resumed != nullptr && (std::exchange(is_outage_said_, false) || resumed->after >= kNewsEach);
+}
+
+bool EventLimiter::allows(const Event& event, TimePoint now) {
   const auto subject = std::visit(SubjectOf{}, event);
-  if (!subject) return true;
+  if (!subject || ends_said_outage(event)) return true;
   const auto kind = static_cast<std::size_t>(subject->kind);
+  const bool is_end = std::holds_alternative<TrafficResumed>(event);
   // What its source's budget refuses costs the others nothing.
-  if (budget_of(subject->kind, subject->source).take(now) && all_[kind].take(now)) return true;
-  if (kRules[kind].name == nullptr) return false;
+  if (!is_end && budget_of(subject->kind, subject->source).take(now) && all_[kind].take(now)) {
+    if (std::holds_alternative<SessionLost>(event) || std::holds_alternative<SessionEnded>(event))
+      is_outage_said_ = true;
+    return true;
+  }
+  // The end of an outage that was left out is one with its begin.
+  if (kRules[kind].name == nullptr || is_end) return false;
   ++left_out_[kind].count;
   left_out_[kind].last_from = subject->from;
+  if (subject->path) last_path_ = subject->path;
   if (due_ == kNever) {
+    if (now - reported_ >= patience_) patience_ = kLeftOutAfter;
     since_ = now;
-    due_ = now + kLeftOutAfter;
+    due_ = now + patience_;
   }
   return false;
 }
 
-TokenBucket& EventLimiter::budget_of(EventKind kind, std::uint64_t source) {
+NewsBudget& EventLimiter::budget_of(EventKind kind, std::uint64_t source) {
   const SourceKey key{kind, source};
   auto found = sources_.find(key);
   if (found == sources_.end()) {
@@ -156,7 +200,8 @@ TokenBucket& EventLimiter::budget_of(EventKind kind, std::uint64_t source) {
       by_age_.pop_front();
     }
     const auto place = by_age_.insert(by_age_.end(), key);
-    found = sources_.emplace(key, Source{bucket(rule_of(kind).of_network), place}).first;
+    const Rule& rule = rule_of(kind);
+    found = sources_.emplace(key, Source{NewsBudget(rule.of_source, rule.in_the_long_run), place}).first;
   } else {
     by_age_.splice(by_age_.end(), by_age_, found->second.place);
   }
@@ -170,8 +215,11 @@ void EventLimiter::report(Output& out, TimePoint now) {
     const LeftOut& left_out = left_out_[kind];
     if (left_out.count != 0) told.kinds.push_back({kRules[kind].name, left_out.count, left_out.last_from});
   }
+  told.path = std::exchange(last_path_, std::nullopt);
   left_out_ = {};
   due_ = kNever;
+  reported_ = now;
+  patience_ = std::min<Duration>(2 * patience_, kLeftOutAfterMost);
   if (!told.kinds.empty()) out.events.emplace_back(std::move(told));
 }
 

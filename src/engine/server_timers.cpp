@@ -55,6 +55,7 @@ void ServerTimers::tick_paths(ServerSession& session, Output& out, TimePoint now
       continue;
     }
     note_path_state(session, id, out, now);
+    note_losses(session, id, out, now);
     path.history.sample(*session.link.traffic(id), now);
     state_.alarm.wake_for_mtu(session, path, now);
   }
@@ -67,6 +68,18 @@ void ServerTimers::note_path_state(const ServerSession& session, PathId id, Outp
   out.events.emplace_back(ClientPathChanged{session.ref(), id, path.told, state, path.rtt().smoothed(),
                                             now - path.last_heard(), path.is_unheard(), path.route()});
   path.told = state;
+}
+
+void ServerTimers::note_losses(const ServerSession& session, PathId id, Output& out, TimePoint now) {
+  ServerPath& path = *session.paths[id.value];
+  const PathState state = path.state(now);
+  const bool is_up = state == PathState::up || state == PathState::suspect;
+  const LossWatch::Verdicts news = path.losses.update(is_up, *session.link.traffic(id), now);
+  for (const Direction direction : {Direction::out, Direction::in}) {
+    if (const auto& found = news[static_cast<std::size_t>(direction)])
+      out.events.emplace_back(
+          ClientPathLossy{session.ref(), {id, direction, found->share, found->over}, path.route()});
+  }
 }
 
 void ServerTimers::send_mtu_probes(Output& out, TimePoint now) {

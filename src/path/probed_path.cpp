@@ -31,7 +31,13 @@ Duration ProbedPath::interval(bool moving) const {
   return backed_ ? kProbeWhileBacked : kProbeWhileMoving;
 }
 
-TimePoint ProbedPath::next_probe(bool moving) const {
+TimePoint ProbedPath::due_after(Duration wait, Duration gap, std::optional<TimePoint> sent) const {
+  const TimePoint due = *last_probe_ + wait;
+  if (!sent || *sent <= *last_probe_ || standby_) return due;
+  return std::min(due, std::max(*sent, *last_probe_ + gap));
+}
+
+TimePoint ProbedPath::next_probe(bool moving, std::optional<TimePoint> sent) const {
   if (!available_) return kNever;
   if (!last_probe_) return TimePoint::min();
   switch (state_) {
@@ -40,14 +46,15 @@ TimePoint ProbedPath::next_probe(bool moving) const {
     case PathState::up: {
       // The peer expects the next PING within the interval announced last, even if a longer one is due now.
       const Duration wait = std::min(interval(moving), announced_);
-      return *last_probe_ + (silent_since_ ? std::min(wait, suspect_after()) : wait);
+      return due_after(silent_since_ ? std::min(wait, suspect_after()) : wait, kProbeWhileSparse, sent);
     }
     case PathState::suspect:
       return *last_probe_ + suspect_interval();
     case PathState::down: {
       const Duration longest = traits_.metered ? traits_.keepalive : kProbeWhileDownAndIdle;
       const bool is_wanted = moving && !is_spared();
-      return *last_probe_ + (is_wanted ? kProbeWhileDown : std::min(traits_.keepalive, longest));
+      const Duration wait = is_wanted ? Duration{kProbeWhileDown} : std::min(traits_.keepalive, longest);
+      return due_after(wait, kProbeWhileDown, sent);
     }
   }
   return kNever;

@@ -31,7 +31,7 @@ Bridge::Bridge(PathId id, const BridgeConfig& config, const std::string& name, c
     : id_(id),
       config_(config),
       context_(context),
-      log_(name, device),
+      log_(name, device, [&clock = context.ports.clock] { return clock.now(); }),
       names_(config.remote, context.ports, [this](const ResolveResult& result) { on_resolved(result); }),
       socket_(context.ports, context.interfaces, {device, config.bind}, context.identity, name,
               [this] { context_.events.on_bridge_readable(id_); }),
@@ -213,23 +213,23 @@ void Bridge::note_tunnel() {
   if (index == tunnel_) return;
   tunnel_ = index;
   if (tunnel != nullptr) {
-    log_.leads_over_tunnel(tunnel->name, remote_, context_.ports.clock.now());
+    log_.leads_over_tunnel(tunnel->name, remote_);
   } else {
-    log_.leaves_tunnel(context_.ports.clock.now());
+    log_.leaves_tunnel();
   }
   context_.events.on_bridge_held(id_, tunnel != nullptr);
 }
 
 void Bridge::on_proved() {
   const NetworkInterface* tunnel = route_.tunnel();
-  if (tunnel != nullptr) log_.trusts_tunnel(tunnel->name, context_.ports.clock.now());
+  if (tunnel != nullptr) log_.trusts_tunnel(tunnel->name);
 }
 
 void Bridge::explain_silence() {
   if (is_up_ || !socket_.is_open()) return;
   auto why = route_.explain(remote_, socket_.local());
   if (why) {
-    log_.explains(*why, context_.ports.clock.now());
+    log_.explains(*why);
     problem_ = *why;
   } else if (problem_ == explained_) {
     problem_.clear();

@@ -36,16 +36,17 @@ std::string words_of(int error, const std::string& remote) {
 
 }  // namespace
 
-BridgeLog::BridgeLog(std::string name, std::string device)
-    : name_(std::move(name)), device_(std::move(device)) {}
+BridgeLog::BridgeLog(std::string name, std::string device, std::function<TimePoint()> clock)
+    : name_(std::move(name)), device_(std::move(device)), clock_(std::move(clock)) {}
 
 void BridgeLog::turned_to(const Endpoint& remote, const Endpoint& local, const Endpoint& before) {
   said_problem_.clear();
   if (before.is_set() && before != remote) {
-    log_info("bridge {} moved from {} to {}", name_, before.to_string(), remote.to_string());
+    say(LogLevel::info,
+        fmt::format("bridge {} moved from {} to {}", name_, before.to_string(), remote.to_string()));
   } else {
-    log_info("bridge {} is {}, sending from {}{}{}", name_, remote.to_string(), local.to_string(),
-             device_.empty() ? "" : " over ", device_);
+    say(LogLevel::info, fmt::format("bridge {} is {}, sending from {}{}{}", name_, remote.to_string(),
+                                    local.to_string(), device_.empty() ? "" : " over ", device_));
   }
 }
 
@@ -61,62 +62,66 @@ void BridgeLog::attempts(const Endpoint& remote) {
 
 void BridgeLog::answers(const Endpoint& remote, const Endpoint& local) {
   if (std::exchange(is_attempt_, false))
-    log_info("bridge {} is {}, sending from {}", name_, remote.to_string(), local.to_string());
+    say(LogLevel::info,
+        fmt::format("bridge {} is {}, sending from {}", name_, remote.to_string(), local.to_string()));
   said_errors_.clear();
   said_reasons_.clear();
 }
 
 void BridgeLog::sends_from(const Endpoint& local, const Endpoint& before) {
-  log_info("bridge {} now sends from {} instead of {}", name_, local.to_string(), before.to_string());
+  say(LogLevel::info,
+      fmt::format("bridge {} now sends from {} instead of {}", name_, local.to_string(), before.to_string()));
 }
 
 void BridgeLog::has_problem(const std::string& problem) {
   if (problem == said_problem_) return;
   said_problem_ = problem;
-  log_warning("bridge {}: {}; trying again until it works; other paths are not affected", name_, problem);
+  say(LogLevel::warning,
+      fmt::format("bridge {}: {}; trying again until it works; other paths are not affected", name_,
+                  problem));
 }
 
-void BridgeLog::explains(const std::string& why, TimePoint now) {
-  if (!said_reasons_.insert(why).second || !cause_lines_.take(now)) return;
-  log_warning("bridge {}: {}; trying again until it works; other paths are not affected", name_, why);
+void BridgeLog::explains(const std::string& why) {
+  if (!said_reasons_.insert(why).second) return;
+  say(LogLevel::warning,
+      fmt::format("bridge {}: {}; trying again until it works; other paths are not affected", name_, why));
 }
 
 std::optional<std::string> BridgeLog::meets_error(int error, const Endpoint& remote) {
   if (error == EAGAIN || error == ENOBUFS || error == EMSGSIZE || !said_errors_.insert(error).second)
     return std::nullopt;
   std::string problem = words_of(error, remote.to_string());
-  log_warning("bridge {}: {}", name_, problem);
+  say(LogLevel::warning, fmt::format("bridge {}: {}", name_, problem));
   return problem;
 }
 
-void BridgeLog::leads_over_tunnel(const std::string& interface, const Endpoint& remote, TimePoint now) {
-  if (!cause_lines_.take(now)) return;
-  log_warning(
-      "bridge {} is reached over {}, a tunnel: until it proves that this is not the VPN that runs through "
-      "this program, no data goes that way. If it is, keep the bridge outside: give it dev=INTERFACE, or a "
-      "route of its own (ip route add {} via GATEWAY), or set fwmark and a rule for it",
-      name_, interface, remote.address_string());
+void BridgeLog::leads_over_tunnel(const std::string& interface, const Endpoint& remote) {
+  say(LogLevel::warning,
+      fmt::format(
+          "bridge {} is reached over {}, a tunnel: until it proves that this is not the VPN that runs through "
+          "this program, no data goes that way. If it is, keep the bridge outside: give it dev=INTERFACE, or "
+          "a route of its own (ip route add {} via GATEWAY), or set fwmark and a rule for it",
+          name_, interface, remote.address_string()));
 }
 
-void BridgeLog::leaves_tunnel(TimePoint now) {
-  if (cause_lines_.take(now)) log_info("bridge {} is no longer reached over a tunnel", name_);
+void BridgeLog::leaves_tunnel() {
+  say(LogLevel::info, fmt::format("bridge {} is no longer reached over a tunnel", name_));
 }
 
-void BridgeLog::trusts_tunnel(const std::string& interface, TimePoint now) {
-  if (cause_lines_.take(now))
-    log_info("bridge {}: {} is not the VPN that runs through this program, data goes over it", name_,
-             interface);
+void BridgeLog::trusts_tunnel(const std::string& interface) {
+  say(LogLevel::info,
+      fmt::format("bridge {}: {} is not the VPN that runs through this program, data goes over it", name_,
+                  interface));
 }
 
-bool BridgeLog::is_news(TimePoint now) {
-  const NewsThrottle::Verdict verdict = throttle_.judge(now);
-  if (verdict == NewsThrottle::Verdict::last_news) {
-    log_warning(
-        "bridge {} is unstable: it loses much, answers late, or comes and goes; further changes are logged "
-        "at most every 30 s",
-        name_);
+void BridgeLog::say(LogLevel level, std::string text) {
+  if (!budget_.take(clock_())) {
+    ++held_back_;
+    return;
   }
-  return verdict == NewsThrottle::Verdict::news;
+  if (const auto count = std::exchange(held_back_, 0); count > 0)
+    text += fmt::format(" ({} line{} about it left out before)", count, count == 1 ? "" : "s");
+  log_line(level, text);
 }
 
 }  // namespace mptunnel

@@ -16,6 +16,11 @@ std::string fragments(const Fragmenting& event) {
                      event.path.value, event.largest);
 }
 
+std::string losses(const PathLossy& event) {
+  return fmt::format("path {} loses {:.0f} % {}{}", event.path.value, event.share * 100,
+                     event.direction == Direction::out ? "out" : "in", event.over ? " again" : "");
+}
+
 }  // namespace
 
 std::string describe(PathSet paths) {
@@ -32,7 +37,13 @@ std::string describe(const Event& event) {
           [](const SessionStarted& e) {
             return fmt::format("session started, {}{}", name_of(e.cipher), e.resumed ? ", resumed" : "");
           },
-          [](const SessionLost&) { return std::string("session lost: no path answers"); },
+          [](const SessionLost& e) {
+            return fmt::format("session lost: no path answers, for {:.0f} ms", milliseconds(e.lasts));
+          },
+          [](const TrafficResumed& e) {
+            return fmt::format("traffic resumed after {:.0f} ms, {} paths up", milliseconds(e.after),
+                               e.paths);
+          },
           [](const SessionEnded& e) { return fmt::format("session ended: {}", name_of(e.reason)); },
           [](const SessionRefused& e) {
             if (const auto* reason = std::get_if<CloseReason>(&e.why))
@@ -44,6 +55,7 @@ std::string describe(const Event& event) {
                                 : std::string("no answer to handshakes");
           },
           [](const PathChanged& e) { return path_change(e.path, e.state, e.was, e.rtt); },
+          [](const PathLossy& e) { return losses(e); },
           [](const PathStandby& e) {
             return fmt::format("path {} {}", e.path.value, e.standby ? "stands by" : "is in use");
           },
@@ -75,6 +87,7 @@ std::string describe(const Event& event) {
           [](const ClientQuotaReached& e) { return std::string("quota of a key: ") + name_of(e.drop); },
           [](const HandshakeOtherKey&) { return std::string("handshake with another key"); },
           [](const ClientPathChanged& e) { return path_change(e.path, e.state, e.was, e.rtt); },
+          [](const ClientPathLossy& e) { return losses(e.what); },
           [](const ClientPathMoved& e) {
             return fmt::format("path {} moved from {} to {}", e.path.value, e.from.remote.to_string(),
                                e.to.remote.to_string());

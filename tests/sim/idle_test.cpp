@@ -19,6 +19,99 @@ TEST(Idle, ClientProbesEachPathEveryTenSecondsAndNothingElse) {
   EXPECT_EQ(bench.client.made(PacketType::handshake1), handshakes);
 }
 
+/// Bits a second on the path, both ways, with 28 bytes of IP and UDP for each packet.
+double bits_a_second(Bench& bench, std::size_t path, Duration time) {
+  Lane& lane = bench.client.lane(path);
+  const auto bytes = [&lane] {
+    return lane.up->sent_bytes() + lane.down->sent_bytes() + 28 * (lane.up->sent() + lane.down->sent());
+  };
+  const std::uint64_t before = bytes();
+  bench.run(time);
+  return static_cast<double>(bytes() - before) * 8 / std::chrono::duration<double>(time).count();
+}
+
+TEST(Idle, VpnThatPingsEachTenSecondsCostsLessThanAKilobitASecondOfEachPath) {
+  struct Row {
+    const char* name;
+    bool echo;
+    Duration push;
+  };
+  for (const Row& row :
+       {Row{"one way", false, 0s}, Row{"answered", true, 0s}, Row{"each end pings", false, 10s},
+        Row{"each end pings, and the target answers", true, 10s}}) {
+    SCOPED_TRACE(row.name);
+    BenchOptions options = clean_bench();
+    options.traffic = {
+        .interval = 10s, .min_bytes = 60, .max_bytes = 60, .echo = row.echo, .push_interval = row.push};
+    Bench bench(options);
+    bench.begin();
+    bench.run(60s);
+    for (std::size_t path = 0; path < 3; ++path) EXPECT_LT(bits_a_second(bench, path, 600s), 1000);
+  }
+}
+
+TEST(Idle, PathOfAFewDatagramsIsProbedNoMoreThanTheyCost) {
+  // `ping`: each second, and answered.
+  BenchOptions options = clean_bench();
+  options.traffic = {.interval = 1s, .min_bytes = 84, .max_bytes = 84};
+  Bench bench(options);
+  bench.begin();
+  bench.run(20s);
+  const std::uint64_t control = bench.client.made(PacketType::control);
+  bench.run(100s);
+  EXPECT_LE(bench.client.made(PacketType::control) - control, 3U * 110);
+}
+
+TEST(Idle, RestartedServerIsFoundWithinASecondOfTheNextDatagram) {
+  for (const Duration pause : std::initializer_list<Duration>{0ms, 100ms, 300ms, 700ms, 3s, 9s, 25s}) {
+    SCOPED_TRACE(milliseconds(pause));
+    Bench bench(clean_bench());
+    bench.begin();
+    bench.world.traffic().stop_all();
+    bench.run(30s);
+    bench.world.traffic().send(bench.application, 1, 60);
+    bench.run(200ms);
+    bench.server().kill();
+    bench.run(pause);
+    bench.server().start();
+    const TimePoint asked = bench.world.now();
+    const std::size_t sessions = bench.count<SessionStarted>(bench.client.events());
+    bench.world.traffic().send(bench.application, 1, 60);
+    bench.run(1s);
+    EXPECT_EQ(bench.count<SessionStarted>(bench.client.events()), sessions + 1);
+    bench.world.traffic().send(bench.application, 1, 60);
+    bench.run(200ms);
+    EXPECT_LE(resumed_after(bench.application, asked), 1200ms);
+  }
+}
+
+TEST(Idle, DeadPathIsFoundWithinASecondAndAHalfOfALoneDatagram) {
+  Bench bench(clean_bench());
+  bench.begin();
+  bench.world.traffic().stop_all();
+  bench.run(33s);
+  bench.world.blackout(bench.client, 1, true);
+  bench.world.traffic().send(bench.application, 1, 60);
+  bench.run(1500ms);
+  EXPECT_EQ(bench.state(1), PathState::down);
+  EXPECT_EQ(bench.state(0), PathState::up);
+}
+
+TEST(Idle, BackupTakesOverWithin300MillisecondsOfALoneDatagram) {
+  BenchOptions options = clean_bench();
+  options.client.paths = 2;
+  options.client.traits = {PathTraits{}, PathTraits{true, false}};
+  Bench bench(options);
+  bench.begin();
+  bench.world.traffic().stop_all();
+  bench.run(33s);
+  ASSERT_TRUE(bench.client.engine().path(PathId{1}).is_standby());
+  bench.world.blackout(bench.client, 0, true);
+  bench.world.traffic().send(bench.application, 1, 60);
+  bench.run(300ms);
+  EXPECT_FALSE(bench.client.engine().path(PathId{1}).is_standby());
+}
+
 TEST(Idle, WakesTheProgramSeldom) {
   Bench bench(clean_bench());
   bench.begin();

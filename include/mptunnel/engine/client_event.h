@@ -20,8 +20,17 @@ struct SessionStarted {
   bool resumed = false;  ///< the session is the one before, with a new key
 };
 
-/// All paths are down; the session is kept, and handshakes go on beside it.
-struct SessionLost {};
+/// All paths are down; the session is kept, and handshakes go on beside it. Again, ever more seldom, while
+/// nothing answers: see OutageWatch.
+struct SessionLost {
+  Duration lasts{};  ///< for how long nothing has answered; zero the first time
+};
+
+/// Data can flow again after SessionLost or SessionEnded: there is a session, and has been for a moment.
+struct TrafficResumed {
+  Duration after{};       ///< from when nothing answered any more until the first answer
+  std::size_t paths = 0;  ///< that are up
+};
 
 /// The server closed the session; handshakes begin.
 struct SessionEnded {
@@ -39,6 +48,7 @@ struct NoAnswer {
   /// Why the server closed the session before, if it was not because its program ended: it goes on running,
   /// and does not answer because of that.
   std::optional<CloseReason> closed_for;
+  bool had_session = false;  ///< of this process, so the keys are right
 };
 
 struct PathChanged {
@@ -54,6 +64,17 @@ struct PathChanged {
 struct PathStandby {
   PathId path;
   bool standby = false;  ///< it stops
+};
+
+/// Which way packets go, as the end that says so sees it.
+enum class Direction : std::uint8_t { out, in };
+
+/// A path that is up loses more than half of its packets, or does so no longer.
+struct PathLossy {
+  PathId path;
+  Direction direction{};
+  double share = 0;  ///< of the packets of the last kLossWindow, 0 to 1
+  bool over = false;
 };
 
 /// What is sent on the path comes back in from the application; the path is shut.

@@ -113,7 +113,7 @@ class ClientHandshaking {
   std::optional<CloseReason> closed_for_;
   bool said_no_answer_ = false;
   bool said_refused_ = false;
-  bool said_lost_ = false;
+  bool had_session_ = false;
 };
 
 /// From applications to the server: datagrams find their flow, and go to the sender.

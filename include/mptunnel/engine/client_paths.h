@@ -11,6 +11,7 @@
 #include "mptunnel/base/path_set.h"
 #include "mptunnel/base/time.h"
 #include "mptunnel/engine/tunnel_proof.h"
+#include "mptunnel/path/loss_watch.h"
 #include "mptunnel/path/mtu_search.h"
 #include "mptunnel/path/path_history.h"
 #include "mptunnel/path/probed_path.h"
@@ -25,12 +26,13 @@ struct ClientPath {
   MtuSearch mtu;  ///< of what is sent to the server
   PathHistory history;
   TunnelProof proof;  ///< of a path that leads over a tunnel
+  LossWatch losses;
 
   /// It is up, and may carry data if it is wanted.
   [[nodiscard]] bool is_of_use() const { return probed.is_up() && !proof.is_held(); }
-  /// When the next PING is due.
-  [[nodiscard]] TimePoint next_probe(bool moving) const {
-    const TimePoint usual = probed.next_probe(moving);
+  /// When the next PING is due; `sent` as ProbedPath::next_probe().
+  [[nodiscard]] TimePoint next_probe(bool moving, std::optional<TimePoint> sent) const {
+    const TimePoint usual = probed.next_probe(moving, sent);
     return probed.is_up() ? std::min(usual, proof.next_probe()) : usual;
   }
   /// When the next MTU probe is due; kNever if the path is in no state for one.
@@ -85,6 +87,11 @@ class ClientPaths {
   /// kAllDownCopiesFor.
   [[nodiscard]] PathSet carrying(TimePoint now) const;
   [[nodiscard]] PathViews views(TimePoint now) const;
+  /// How many are up.
+  [[nodiscard]] std::size_t up() const;
+  /// Since when no path has answered: when the last of them fell silent; nullopt if one is not silent, or
+  /// there is none.
+  [[nodiscard]] std::optional<TimePoint> silent_since() const;
   /// Of the available paths; nullopt before the first answer.
   [[nodiscard]] std::optional<Duration> fastest_rtt() const;
 

@@ -13,26 +13,35 @@
 #include "mptunnel/engine/link/session_link.h"
 #include "mptunnel/engine/link/stream_history.h"
 #include "mptunnel/engine/loop_guard.h"
+#include "mptunnel/engine/outage_watch.h"
 #include "mptunnel/session/flows.h"
 #include "mptunnel/session/handshake.h"
 #include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
 
-/// Whether data moves at the client: probes are frequent and silence counts only while it does.
+/// Whether data moves at the client, and how much: silence counts while any does, and probes are frequent
+/// while much does. It knows no paths.
 class Activity {
  public:
-  void note_application(TimePoint now) { last_application_ = now; }
-  void note_delivery(TimePoint now) { last_delivery_ = now; }
-  /// To be called when one of the two was noted, and with each deadline.
-  void update(TimePoint now) {
-    is_application_sending_ = is_recent(last_application_, now);
-    is_moving_ = is_application_sending_ || is_recent(last_delivery_, now);
+  void note_application(TimePoint now, std::size_t datagrams = 1) {
+    last_application_ = now;
+    fresh_ += datagrams;
   }
+  void note_delivery(TimePoint now) {
+    last_delivery_ = now;
+    ++fresh_;
+  }
+  /// To be called when one of the two was noted, and with each deadline.
+  void update(TimePoint now);
   /// A datagram came from or went to an application within kDataMovesFor.
   [[nodiscard]] bool is_moving() const { return is_moving_; }
+  /// More than a few of them: see kBusyDatagrams.
+  [[nodiscard]] bool is_busy() const { return is_busy_; }
   /// One came from an application.
   [[nodiscard]] bool is_application_sending() const { return is_application_sending_; }
+  /// When the last one came from an application; nullopt if none did.
+  [[nodiscard]] std::optional<TimePoint> last_application() const { return last_application_; }
 
  private:
   static bool is_recent(const std::optional<TimePoint>& time, TimePoint now) {
@@ -41,7 +50,11 @@ class Activity {
 
   std::optional<TimePoint> last_application_;
   std::optional<TimePoint> last_delivery_;
+  std::size_t fresh_ = 0;  ///< datagrams since the last update
+  double level_ = 0;       ///< datagrams that came faster than kSparsePerSecond, to kBusyMost
+  TimePoint updated_{};
   bool is_moving_ = false;
+  bool is_busy_ = false;
   bool is_application_sending_ = false;
 };
 
@@ -73,6 +86,7 @@ struct ClientState {
   LoopGuard loops;
   bool is_proving = false;  ///< some path is held: see TunnelProof
   Activity activity;
+  OutageWatch outage;
 };
 
 }  // namespace mptunnel

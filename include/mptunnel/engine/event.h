@@ -7,8 +7,8 @@
 // To add one: a struct in client_event.h or server_event.h and its place in `Event`; the engine that finds it
 // appends it to Output::events. Then nothing builds until the visitors have its words:
 // src/control/event_log.cpp for the log, with a row in tests/unit/control/event_log_test.cpp,
-// tests/sim/describe_event.cpp for the simulation's trace, and, if it is mpserver's,
-// src/engine/event_limiter.cpp: how often peers and strangers may cause it.
+// tests/sim/describe_event.cpp for the simulation's trace, and src/engine/event_limiter.cpp: how often the
+// network, peers and strangers may cause it.
 #pragma once
 
 #include <optional>
@@ -29,10 +29,11 @@ struct TablesFull {
 };
 
 using Event =
-    std::variant<TablesFull, SessionStarted, SessionLost, SessionEnded, SessionRefused, NoAnswer, PathChanged,
-                 PathStandby, PathLooped, PathProved, PathReturns, Fragmenting, ClientSessionStarted,
-                 ClientTakenOver, ClientSessionEnded, ClientSessionSilent, IdentitiesClash, HandshakeRefused,
-                 HandshakeOtherKey, HandshakeDisabled, NetworkFull, ClientQuotaReached, ClientPathChanged,
+    std::variant<TablesFull, SessionStarted, SessionLost, TrafficResumed, SessionEnded, SessionRefused,
+                 NoAnswer, PathChanged, PathLossy, PathStandby, PathLooped, PathProved, PathReturns,
+                 Fragmenting, ClientSessionStarted, ClientTakenOver, ClientSessionEnded, ClientSessionSilent,
+                 IdentitiesClash, HandshakeRefused, HandshakeOtherKey, HandshakeDisabled, NetworkFull,
+                 ClientQuotaReached, ClientPathChanged, ClientPathLossy,
                  ClientPathMoved, ClientPathStayed, ClientFragmenting, EventsLeftOut>;
 
 /// The path that an event has as its subject; nullopt if it has none. ClientFragmenting is about a client.

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -97,6 +98,13 @@ struct ClientPathChanged {
   Route route;
 };
 
+/// As PathLossy, of a path of this client.
+struct ClientPathLossy {
+  SessionRef session;
+  PathLossy what;
+  Route route;
+};
+
 /// The path has proved another address.
 struct ClientPathMoved {
   SessionRef session;
@@ -127,6 +135,7 @@ struct EventsLeftOut {
   };
   std::vector<Kind> kinds;
   Duration span{};
+  std::optional<PathId> path;  ///< that one of them was about, the last one; of mpclient
 };
 
 }  // namespace mptunnel

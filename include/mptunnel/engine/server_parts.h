@@ -134,6 +134,7 @@ class ServerTimers {
   void tick(ServerSession& session, Output& out, TimePoint now);
   void tick_paths(ServerSession& session, Output& out, TimePoint now);
   void note_path_state(const ServerSession& session, PathId id, Output& out, TimePoint now);
+  void note_losses(const ServerSession& session, PathId id, Output& out, TimePoint now);
   void send_mtu_probes(Output& out, TimePoint now);
 
   ServerState& state_;

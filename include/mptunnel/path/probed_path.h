@@ -74,10 +74,11 @@ class ProbedPath {
   /// The share of PINGs that are answered, of the last 16 or so.
   [[nodiscard]] double answer_share() const { return answer_share_; }
 
-  /// How far apart PINGs are while all is well; `moving` says whether data moves.
+  /// How far apart PINGs are while all is well; `moving` says whether much data moves.
   [[nodiscard]] Duration interval(bool moving) const;
-  /// When the next PING is due. In the past if none was sent yet.
-  [[nodiscard]] TimePoint next_probe(bool moving) const;
+  /// When the next PING is due. In the past if none was sent yet. A datagram that was `sent` after the last
+  /// PING makes one due, kProbeWhileSparse after that or at once; kProbeWhileDown if the path is down.
+  [[nodiscard]] TimePoint next_probe(bool moving, std::optional<TimePoint> sent = std::nullopt) const;
   /// Records a PING that leaves now, and that promises the peer the next one after interval(moving);
   /// returns its sequence number.
   std::uint32_t probe(bool moving, TimePoint now);
@@ -109,6 +110,9 @@ class ProbedPath {
   /// The same, without what the last answer says.
   [[nodiscard]] Duration down_after_learnt() const;
   [[nodiscard]] Duration suspect_interval() const;
+  /// When a PING is due: this long after the last one, or because of a datagram that was `sent`, though not
+  /// before `gap` is over.
+  [[nodiscard]] TimePoint due_after(Duration wait, Duration gap, std::optional<TimePoint> sent) const;
 
   PathTraits traits_;
   bool available_ = false;

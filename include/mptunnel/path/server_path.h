@@ -21,6 +21,7 @@
 #include "mptunnel/base/random.h"
 #include "mptunnel/base/time.h"
 #include "mptunnel/crypto/siphash.h"
+#include "mptunnel/path/loss_watch.h"
 #include "mptunnel/path/mtu_search.h"
 #include "mptunnel/path/path_history.h"
 #include "mptunnel/path/path_state.h"
@@ -92,6 +93,7 @@ class ServerPath {
 
   MtuSearch mtu;                      ///< of what is sent to the client
   PathHistory history;                ///< sampled by the engine
+  LossWatch losses;                   ///< the same, before that
   PathState told = PathState::fresh;  ///< the state that the engine last reported
 
  private:

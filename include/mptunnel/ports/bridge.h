@@ -73,9 +73,6 @@ class Bridge {
   void on_up();
   void on_suspect() { follow_route(); }
   void on_down();
-  /// Whether it is worth a log line that the path turns suspect, or is no longer: not if that happens all the
-  /// time.
-  bool is_news(TimePoint now) { return log_.is_news(now); }
   /// What is sent on the path comes back to us: it is closed for a while, or until it leads elsewhere.
   void shut_for_loop();
   /// The tunnel that the path leads over is not the one that runs through this program.

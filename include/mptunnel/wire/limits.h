@@ -1,5 +1,5 @@
 // Every limit of the protocol: sizes, counts and times that both ends hold each other to, or that a document
-// names. Those of sizes, paths and flows have files of their own; include this one.
+// names. Those of sizes, paths, flows and news have files of their own; include this one.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +8,7 @@
 #include "mptunnel/base/path_set.h"
 #include "mptunnel/base/time.h"
 #include "mptunnel/wire/flow_limits.h"
+#include "mptunnel/wire/news_limits.h"
 #include "mptunnel/wire/path_limits.h"
 #include "mptunnel/wire/size_limits.h"
 
@@ -159,12 +160,6 @@ inline constexpr double kModestAddressShare = 1.0 / 8;
 inline constexpr double kModestNetworkShare = 1.0 / 32;
 /// Source networks share this many budgets, by a keyed hash.
 inline constexpr std::size_t kHandshakeNetworkBuckets = 1024;
-
-// What peers and strangers may cause a person to read: see EventLimiter.
-
-inline constexpr std::size_t kEventSources = 256;  ///< source networks that have a budget of their own
-/// After the first event that was left out: when their count is told.
-inline constexpr Duration kLeftOutAfter = 60s;
 
 // Datagrams that wait for a session.
 

@@ -16,9 +16,17 @@ using namespace std::chrono_literals;
 // PINGs.
 
 inline constexpr Duration kDataMovesFor = 2s;         ///< how long after a datagram data counts as moving
-inline constexpr Duration kProbeWhileMoving = 100ms;  ///< PING interval of a path that carries moving data
-inline constexpr Duration kProbeWhileBacked = 50ms;   ///< the same while a backup rests that is to take over
-inline constexpr Duration kProbeWhileStandby = 1s;    ///< of a backup path while data moves by others
+inline constexpr Duration kProbeWhileMoving = 100ms;  ///< PING interval of a path that carries much data
+/// While little moves, a datagram of the application makes a PING follow the last one so soon: what is found
+/// by PINGs is found then, and they cost no more than the data.
+inline constexpr Duration kProbeWhileSparse = 500ms;
+/// Much moves once so many datagrams, of either direction, have come faster than kSparsePerSecond, and until
+/// they come slower for a while. An idle VPN sends one or two each 10 s, `ping` two a second.
+inline constexpr double kBusyDatagrams = 5;
+inline constexpr double kSparsePerSecond = 3;
+inline constexpr double kBusyMost = 9;               ///< is counted: a stream of any rate is over in 3 s
+inline constexpr Duration kProbeWhileBacked = 50ms;  ///< the same while a backup rests that is to take over
+inline constexpr Duration kProbeWhileStandby = 1s;   ///< of a backup path while data moves by others
 /// Half of the packets lost each way: 40 probes in a second, and their answers, all go missing once in
 /// 100,000 times.
 inline constexpr Duration kProbeWhileSuspect = 25ms;
@@ -74,6 +82,14 @@ inline constexpr std::int32_t kMostPingsMissed = 8;
 /// Reports carry 32 bits of microseconds, which wrap in 71 minutes: after a quarter of that without any, a
 /// time is not compared with the last.
 inline constexpr Duration kReportTimesMayWrap = 17min;
+
+/// A path that is up and loses more than this share for this long is said, and that it is over once it loses
+/// less than the other.
+inline constexpr Duration kLossWindow = 5s;
+inline constexpr double kLossSaid = 0.5;
+inline constexpr double kLossOver = 0.25;
+/// A share of losses of fewer packets means nothing.
+inline constexpr std::uint64_t kLossLeastPackets = 20;
 
 // A path that moves to another address.
 

@@ -54,13 +54,23 @@ std::vector<Row> rows() {
       {"EventsLeftOut",
        EventsLeftOut{{{"changes of paths", 12, route(4001).remote}, {"refusals by full tables", 3, {}}}, 61s},
        warning,
-       "not logged one by one in the last 61 s, because clients or strangers cause too many: 12 changes of "
-       "paths (the last from 192.0.2.1:4001), 3 refusals by full tables"},
+       "not logged one by one in the last 61 s, because they are too many: 12 changes of paths (the last "
+       "from "
+       "192.0.2.1:4001), 3 refusals by full tables"},
+      {"EventsLeftOutAtTheClient", EventsLeftOut{{{"changes of bridges", 12, {}}}, 60s, path}, warning,
+       "not logged one by one in the last 60 s, because they are too many: 12 changes of bridges; the last "
+       "of "
+       "bridge b"},
       {"SessionStarted", SessionStarted{aes, false}, info,
        std::string("session with mpserver started, cipher ") + name_of(aes)},
       {"SessionResumed", SessionStarted{aes, true}, debug,
        std::string("session has new keys, cipher ") + name_of(aes)},
       {"SessionLost", SessionLost{}, warning, "no path answers any more; probing all of them until one does"},
+      {"SessionLostForLong", SessionLost{31s}, warning,
+       "no path has answered for 31 s: does mpserver run, do the bridges lead to its port, do firewalls let "
+       "UDP through? Still probing all of them"},
+      {"TrafficResumed", TrafficResumed{4200ms, 3}, info, "traffic flows again after 4 s, 3 paths up"},
+      {"TrafficResumedSoon", TrafficResumed{400ms, 1}, info, "traffic flows again after 0.4 s, 1 path up"},
       {"SessionEnded", SessionEnded{CloseReason::shutdown}, info,
        std::string("mpserver ended the session: ") + name_of(CloseReason::shutdown) + "; reconnecting"},
       {"SessionRefusedVersion", SessionRefused{Refusal::version}, error,
@@ -75,6 +85,9 @@ std::vector<Row> rows() {
       {"NoAnswer", NoAnswer{}, warning,
        "no answer from mpserver by any bridge yet: does it run, do the bridges lead to its port, is the key "
        "the same at both ends? Retrying"},
+      {"NoAnswerAfterASession", NoAnswer{std::nullopt, true}, warning,
+       "no answer from mpserver since the session ended: does it run, do the bridges still lead to its port? "
+       "Retrying"},
       {"NoAnswerAfterKeyWithdrawn", NoAnswer{CloseReason::key_withdrawn}, warning,
        "mpserver does not accept this client's key any more; it is asked again each 5 s. Give this client "
        "its "
@@ -88,7 +101,15 @@ std::vector<Row> rows() {
        "bridge b is up: it answers again after 3456 ms, RTT 12.0 ms"},
       {"PathUpWithoutSilence", PathChanged{path, PathState::down, PathState::up, 12ms, 0ms, 0}, info,
        "bridge b is up: it answers, RTT 12.0 ms"},
-      {"PathSuspect", PathChanged{path, PathState::up, PathState::suspect, 12ms, 200ms, 2}, info,
+      {"PathUpFromSuspect", PathChanged{path, PathState::suspect, PathState::up, 12ms, 230ms, 3}, debug,
+       "bridge b is up: it answers again after 230 ms"},
+      {"PathLossyOut", PathLossy{path, Direction::out, 0.63, false}, warning,
+       "bridge b loses 63 % of what is sent on it, though it is up: check its link, and whether it is too "
+       "slow "
+       "for this rate; other paths make up for it"},
+      {"PathLossyNoMore", PathLossy{path, Direction::in, 0.02, true}, info,
+       "bridge b loses only 2 % of what comes back on it again"},
+      {"PathSuspect", PathChanged{path, PathState::up, PathState::suspect, 12ms, 200ms, 2}, debug,
        "bridge b is suspect: 2 probes in 200 ms unanswered"},
       {"PathDown", PathChanged{path, PathState::suspect, PathState::down, 12ms, 1s, 30}, warning,
        "bridge b is down: 30 probes in 1000 ms unanswered; it is still probed"},
@@ -156,6 +177,12 @@ std::vector<Row> rows() {
       {"ClientPathDown",
        ClientPathChanged{kClient, path, PathState::suspect, PathState::down, 12ms, 3s, false, route(4001)},
        warning, "client ab01ff20: path 2 from 192.0.2.1:4001 is down: no probe for 3.0 s"},
+      {"ClientPathLossy", ClientPathLossy{kClient, {path, Direction::in, 0.63, false}, route(4001)}, warning,
+       "client ab01ff20: path 2 from 192.0.2.1:4001 loses 63 % of what comes by it, though it is up: check "
+       "its "
+       "link, and whether it is too slow for this rate; other paths make up for it"},
+      {"ClientPathLossyNoMore", ClientPathLossy{kClient, {path, Direction::out, 0.1, true}, route(4001)},
+       info, "client ab01ff20: path 2 from 192.0.2.1:4001 loses only 10 % of what is sent on it again"},
       {"ClientPathUnheard",
        ClientPathChanged{kClient, path, PathState::up, PathState::down, 12ms, 10ms, true, route(4001)},
        warning, "client ab01ff20: path 2 from 192.0.2.1:4001 is down: the client hears nothing on it"},

@@ -48,5 +48,54 @@ TEST(Activity, DeliveriesGoOnWhenTheApplicationHasStopped) {
   EXPECT_FALSE(activity.is_application_sending());
 }
 
+/// Datagrams so far apart, half of them each way, for this long; returns for how much of it much moved.
+Duration busy_time(Activity& activity, Duration apart, Duration time) {
+  Duration busy{};
+  for (Duration age{}; age < time; age += 10ms) {
+    if (age % apart == Duration{}) activity.note_application(kStart + age);
+    if ((age + apart / 2) % apart == Duration{}) activity.note_delivery(kStart + age);
+    activity.update(kStart + age);
+    if (activity.is_busy()) busy += 10ms;
+  }
+  return busy;
+}
+
+TEST(Activity, IsBusyWithAStreamFromItsFirstDatagramsOn) {
+  Activity activity;
+  EXPECT_GE(busy_time(activity, 20ms, 10s), 10s - 150ms);
+  Activity slower;
+  EXPECT_GE(busy_time(slower, 100ms, 10s), 10s - 500ms);
+}
+
+TEST(Activity, IsNeverBusyWithAPingASecondOrLess) {
+  for (const Duration apart : std::initializer_list<Duration>{1s, 2s, 10s}) {
+    Activity activity;
+    EXPECT_EQ(busy_time(activity, apart, 100s), Duration{});
+  }
+}
+
+TEST(Activity, IsNoLongerBusyOnceOnlyAFewDatagramsMove) {
+  Activity activity;
+  activity.note_application(kStart, 1000);
+  activity.update(kStart);
+  ASSERT_TRUE(activity.is_busy());
+  for (Duration age = 1s; age <= 4s; age += 1s) {
+    activity.note_application(kStart + age);
+    activity.update(kStart + age);
+  }
+  EXPECT_TRUE(activity.is_moving());
+  EXPECT_FALSE(activity.is_busy());
+}
+
+TEST(Activity, IsNotBusyOnceNothingMoves) {
+  Activity activity;
+  activity.note_application(kStart, 1000);
+  activity.update(kStart);
+  activity.update(kStart + kDataMovesFor - 1ns);
+  EXPECT_TRUE(activity.is_busy());
+  activity.update(kStart + kDataMovesFor);
+  EXPECT_FALSE(activity.is_busy());
+}
+
 }  // namespace
 }  // namespace mptunnel

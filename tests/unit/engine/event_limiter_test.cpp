@@ -39,8 +39,79 @@ class EventLimiterTest : public testing::Test {
 };
 
 TEST_F(EventLimiterTest, EventsOfTheEngineAloneAlwaysPass) {
-  EXPECT_EQ(passed(SessionLost{}, 1000), 1000U);
+  EXPECT_EQ(passed(EventsLeftOut{}, 1000), 1000U);
+  EXPECT_EQ(passed(SessionStarted{Cipher::aes_256_gcm, true}, 1000), 1000U);
   EXPECT_EQ(limiter_.due(), kNever);
+}
+
+TEST_F(EventLimiterTest, OutageIsSaidTwiceAtOnceThenEachHalfMinute) {
+  EXPECT_EQ(passed(SessionLost{}, 1780), 2U);
+  std::size_t count = 0;
+  for (int second = 0; second < 65; ++second) {
+    now_ += 1s;
+    count += passed(SessionLost{}, 30);
+  }
+  EXPECT_EQ(count, 2U);
+  const EventsLeftOut told = report();
+  ASSERT_EQ(told.kinds.size(), 1U);
+  EXPECT_EQ(told.kinds[0].count, 1780 + 65 * 30 - 4U);
+  EXPECT_FALSE(told.path);
+}
+
+TEST_F(EventLimiterTest, EndOfAnOutageIsSaidIfItsBeginWasOrItWasLong) {
+  EXPECT_EQ(passed(SessionLost{}, 2), 2U);
+  EXPECT_TRUE(passes(TrafficResumed{1s, 1}));
+  EXPECT_FALSE(passes(SessionLost{}));
+  EXPECT_FALSE(passes(TrafficResumed{1s, 1}));
+  EXPECT_FALSE(passes(SessionLost{}));
+  EXPECT_TRUE(passes(TrafficResumed{30s, 1}));
+  EXPECT_EQ(report().kinds.at(0).count, 2U) << "outages, not their ends";
+}
+
+TEST_F(EventLimiterTest, EachBridgeHasALineEachHalfMinuteThenEachHour) {
+  const auto down = [](std::uint8_t path) {
+    return PathChanged{PathId{path}, PathState::suspect, PathState::down, {}, {}, 3};
+  };
+  EXPECT_EQ(passed(down(1), 100), 6U);
+  EXPECT_EQ(passed(down(2), 100), 6U) << "another bridge";
+  std::size_t first_hour = 0;
+  std::size_t fourth_hour = 0;
+  for (int second = 0; second < 4 * 3600; ++second) {
+    now_ += 1s;
+    if (!passes(down(1))) continue;
+    if (second < 3600) ++first_hour;
+    if (second >= 3 * 3600) ++fourth_hour;
+  }
+  EXPECT_GE(first_hour, 14U);
+  EXPECT_LE(first_hour, 15U);
+  EXPECT_EQ(fourth_hour, 1U);
+  EXPECT_EQ(report().path, PathId{1});
+  now_ += kNewsForgotten;
+  EXPECT_EQ(passed(down(1), 100), 6U) << "quiet for long";
+}
+
+TEST_F(EventLimiterTest, WaveringBridgeCostsNoLineOfItsOthersAndIsNotTold) {
+  passed(PathChanged{PathId{1}, PathState::up, PathState::suspect, {}, {}, 2}, 1000);
+  passed(PathChanged{PathId{1}, PathState::suspect, PathState::up, {}, {}, 2}, 1000);
+  EXPECT_EQ(limiter_.due(), kNever);
+  EXPECT_TRUE(passes(PathChanged{PathId{1}, PathState::suspect, PathState::down, {}, {}, 3}));
+}
+
+TEST_F(EventLimiterTest, CountsAreToldEverMoreSeldomWhileMoreComes) {
+  passed(HandshakeOtherKey{raw_route(1)}, 5);
+  Duration patience = kLeftOutAfter;
+  for (int i = 0; i < 8; ++i) {
+    EXPECT_EQ(limiter_.due(), now_ + patience) << i;
+    now_ += patience;
+    report();
+    passed(HandshakeOtherKey{raw_route(1)}, 5);
+    patience = std::min<Duration>(2 * patience, kLeftOutAfterMost);
+  }
+  now_ += patience;
+  report();
+  now_ += kLeftOutAfterMost;
+  passed(HandshakeOtherKey{raw_route(1)}, 5);
+  EXPECT_EQ(limiter_.due(), now_ + kLeftOutAfter) << "after quiet";
 }
 
 TEST_F(EventLimiterTest, KeepsWhatWasThereBefore) {
@@ -119,6 +190,13 @@ TEST_F(EventLimiterTest, ClientWithAKeyOfItsOwnIsASourceByItself) {
   };
   EXPECT_EQ(passed(started("mallory"), 100), 20U);
   EXPECT_TRUE(passes(started("alice"))) << "of the same network";
+  // So with its paths.
+  const auto down = [](const char* name) {
+    return ClientPathChanged{
+        {SessionHandle{1}, {}, name}, PathId{0}, PathState::up, PathState::down, {}, {}, false, raw_route(1)};
+  };
+  EXPECT_EQ(passed(down("mallory"), 100), 40U);
+  EXPECT_TRUE(passes(down("alice")));
 }
 
 }  // namespace

@@ -101,6 +101,18 @@ TEST(ProbedPathPace, KeepsTheIntervalThatThePeerWasTold) {
   EXPECT_EQ(wait(path, true, kStart + 1100ms), kProbeWhileStandby);
 }
 
+TEST(ProbedPathPace, LoneDatagramMakesAPingDueHalfASecondAfterTheLastAtMost) {
+  ProbedPath path = up();
+  exchange(path, false, kStart + 1s);
+  EXPECT_EQ(path.next_probe(false, kStart), kStart + 11s) << "sent before the PING";
+  EXPECT_EQ(path.next_probe(false, kStart + 1s), kStart + 11s) << "sent with it";
+  EXPECT_EQ(path.next_probe(false, kStart + 1100ms), kStart + 1500ms);
+  EXPECT_EQ(path.next_probe(false, kStart + 4s), kStart + 4s);
+  EXPECT_EQ(path.next_probe(true, kStart + 1100ms), kStart + 1100ms) << "as ever while much moves";
+  path.set_standby(true);
+  EXPECT_EQ(path.next_probe(false, kStart + 4s), kStart + 11s) << "nothing was sent on it";
+}
+
 TEST(ProbedPathPace, UnansweredPingIsFollowedBeforeTheInterval) {
   ProbedPath path = up();
   path.probe(false, kStart + 1s);

@@ -22,7 +22,8 @@ class BridgeLogTest : public testing::Test {
   const Endpoint other_ = endpoint("192.0.2.2");
   const Endpoint local_ = endpoint("10.0.0.1", 5000);
   test::CapturedLog lines_;
-  BridgeLog log_{"b", "eth0"};
+  TimePoint now_ = TimePoint{} + 1h;
+  BridgeLog log_{"b", "eth0", [this] { return now_; }};
 };
 
 TEST_F(BridgeLogTest, SaysWhereABridgeIsAndWhereItMoves) {
@@ -116,14 +117,28 @@ TEST_F(BridgeLogTest, ErrorsThatTakeTurnsAreToldOnceEach) {
   EXPECT_NE(lines.find("a firewall of this host forbids sending to 192.0.2.1:4000"), std::string::npos);
 }
 
-TEST_F(BridgeLogTest, PathThatChangesAllTheTimeIsToldSoOnce) {
-  const TimePoint now = TimePoint{} + 1h;
-  for (int i = 0; i < 12; ++i) EXPECT_TRUE(log_.is_news(now));
-  EXPECT_EQ(lines_.take(), "");
-  EXPECT_FALSE(log_.is_news(now));
-  EXPECT_NE(lines_.take().find("warning: bridge b "), std::string::npos);
-  EXPECT_FALSE(log_.is_news(now));
-  EXPECT_EQ(lines_.take(), "");
+TEST_F(BridgeLogTest, WhatComesAndGoesIsToldEachHalfMinuteThenEachHourWithACount) {
+  std::size_t lines = 0;
+  std::size_t last_hour = 0;
+  for (int second = 0; second < 4 * 3600; ++second) {
+    now_ += 1s;
+    log_.meets_error(ECONNREFUSED, remote_);
+    log_.answers(remote_, local_);
+    const std::string said = lines_.take();
+    if (said.empty()) continue;
+    ++lines;
+    if (second > 3 * 3600) ++last_hour;
+    if (lines == 7) {
+      EXPECT_NE(said.find(" lines about it left out before)"), std::string::npos) << said;
+    }
+  }
+  EXPECT_GE(lines, 20U);
+  EXPECT_LE(lines, 24U);
+  EXPECT_LE(last_hour, 1U);
+  // After ten minutes of quiet all is as at first.
+  now_ += 10min;
+  log_.meets_error(EPERM, remote_);
+  EXPECT_NE(lines_.take(), "");
 }
 
 }  // namespace
