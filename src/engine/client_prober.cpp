@@ -96,8 +96,8 @@ TimePoint ClientProber::deadline() const {
   TimePoint first = state_.paths.next_rest();
   for (const PathId id : state_.paths.available()) {
     const ClientPath& path = state_.paths[id];
-    first = std::min({first, path.next_probe(moving, sent), path.probed.next_change(),
-                      path.next_mtu_probe(moving)});
+    first = std::min(
+        {first, path.next_probe(moving, sent), path.probed.next_change(), path.next_mtu_probe(moving)});
   }
   return first;
 }

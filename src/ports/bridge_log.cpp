@@ -98,7 +98,8 @@ std::optional<std::string> BridgeLog::meets_error(int error, const Endpoint& rem
 void BridgeLog::leads_over_tunnel(const std::string& interface, const Endpoint& remote) {
   say(LogLevel::warning,
       fmt::format(
-          "bridge {} is reached over {}, a tunnel: until it proves that this is not the VPN that runs through "
+          "bridge {} is reached over {}, a tunnel: until it proves that this is not the VPN that runs "
+          "through "
           "this program, no data goes that way. If it is, keep the bridge outside: give it dev=INTERFACE, or "
           "a route of its own (ip route add {} via GATEWAY), or set fwmark and a rule for it",
           name_, interface, remote.address_string()));

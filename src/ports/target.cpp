@@ -88,25 +88,22 @@ void Target::move(const TargetAddresses::Move& move) {
 void Target::log_move(const TargetAddresses::Move& move) {
   const std::string name = to_string(names_.name());
   if (!move.from.is_set()) return log_info("target {} is {}", name, move.to.to_string());
-  const NewsThrottle::Verdict verdict = moves_.judge(context_.clock.now());
-  if (verdict == NewsThrottle::Verdict::no_news) {
+  if (!moves_.take(context_.clock.now())) {
     ++moves_unsaid_;
     return;
   }
   const std::string unsaid =
       moves_unsaid_ == 0 ? "" : fmt::format(" ({} changes before were not logged)", moves_unsaid_);
   moves_unsaid_ = 0;
-  const std::string rarely =
-      verdict == NewsThrottle::Verdict::last_news ? "; further changes are logged at most every 30 s" : "";
   const std::string from = move.from.to_string();
   if (move.why == TargetAddresses::Why::resolved)
-    return log_info("target {} moved from {} to {}{}{}", name, from, move.to.to_string(), rarely, unsaid);
+    return log_info("target {} moved from {} to {}{}", name, from, move.to.to_string(), unsaid);
   said_move_ = true;
   const bool is_silent = move.why == TargetAddresses::Why::silent;
   const std::string why = is_silent                     ? "does not answer"
                           : said_error_ == ECONNREFUSED ? "refuses: nothing listens there"
                                                         : std::strerror(said_error_);
-  log_warning("target {}: {} {}; {} is tried{}{}", name, from, why, move.to.to_string(), rarely, unsaid);
+  log_warning("target {}: {} {}; {} is tried{}", name, from, why, move.to.to_string(), unsaid);
 }
 
 void Target::open(FlowHandle handle, std::uint64_t hash) {

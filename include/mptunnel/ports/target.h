@@ -12,7 +12,7 @@
 
 #include "mptunnel/base/ids.h"
 #include "mptunnel/config/config.h"
-#include "mptunnel/ports/bridge_log.h"
+#include "mptunnel/engine/news_budget.h"
 #include "mptunnel/ports/name_watch.h"
 #include "mptunnel/ports/port_context.h"
 #include "mptunnel/ports/target_addresses.h"
@@ -83,7 +83,7 @@ class Target {
   TargetAddresses addresses_;
   std::unique_ptr<Alarm> alarm_;
   std::unordered_map<FlowHandle, Flow> flows_;
-  NewsThrottle moves_;
+  NewsBudget moves_;
   std::uint64_t moves_unsaid_ = 0;
   bool said_move_ = false;                  ///< and no answer came since
   std::optional<TimePoint> failing_since_;  ///< it has refused since then, or its name has had no address
