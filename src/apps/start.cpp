@@ -176,6 +176,7 @@ void describe(StartOptions& options, Program program, const std::vector<ListenAd
     for (const NamedKey& key : *options.named_keys)
       options.named_fingerprints.push_back(key.name + ": " + key_fingerprint(key.key));
   }
+  if (listen.empty()) return;
   const auto folder = control_folder(current_user(), false);
   options.default_control =
       folder

@@ -131,6 +131,10 @@ std::string problem_of(const Bridge& bridge, const PathSnapshot& path, bool has_
   if (!bridge.problem().empty() && !is_fine) return bridge.problem();
   if (bridge.socket() == nullptr) return "its name is being looked up";
   if (!has_session) return "no session with mpserver yet";
+  if (path.one_way == ProbedPath::OneWay::out)
+    return "passes out alone: mpserver hears what is sent on it, but nothing comes back";
+  if (path.one_way == ProbedPath::OneWay::in)
+    return "passes in alone: what mpserver sends on it arrives, but mpserver hears nothing on it";
   if (path.state == PathState::down || path.state == PathState::suspect) {
     return fmt::format("sent for {:.1f} s, nothing came back", seconds_of(path.silent));
   }
@@ -154,6 +158,7 @@ PathStatus path_status(const Bridge& bridge, const PathSnapshot& path, bool has_
 
 std::string problem_of(const PathStatus& status, const PathSnapshot& path) {
   if (path.unheard) return "the client hears nothing on it";
+  if (path.out_alone) return "nothing comes by it, but the client hears us on it";
   if (path.state == PathState::down || path.state == PathState::suspect)
     return fmt::format("no probe came for {:.1f} s", seconds_of(path.last_heard.value_or(Duration{})));
   if (path.state == PathState::fresh) return "its address has not proved yet that it hears us";

@@ -155,6 +155,11 @@ struct Wording {
     return line_of_losses(event, fmt::format("bridge {}", bridge),
                           event.direction == Direction::out ? "what is sent on it" : "what comes back on it");
   }
+  Line operator()(const PathOneWay& event) const {
+    return warning("bridge {} passes one way only: {}; the other direction goes by the other bridges", bridge,
+                   event.out ? "mpserver hears what is sent on it, but nothing comes back"
+                             : "what mpserver sends on it arrives, but mpserver hears nothing on it");
+  }
   Line operator()(const PathStandby& event) const {
     return info(
         "bridge {} {}", bridge,

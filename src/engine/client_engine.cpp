@@ -95,7 +95,8 @@ void ClientEngine::run_housekeeping(Output& out, TimePoint now) {
 
 void ClientEngine::sample(PathId id, PathTraffic& traffic, Output& out, TimePoint now) {
   ClientPath& path = state_.paths[id];
-  const bool is_up = path.probed.carries_data() && path.probed.state() != PathState::fresh;
+  const bool is_up = path.probed.carries_data() && path.probed.state() != PathState::fresh &&
+                     path.probed.one_way() == ProbedPath::OneWay::no;
   const LossWatch::Verdicts news = path.losses.update(is_up, traffic, now);
   path.history.sample(traffic, now);
   for (const Direction direction : {Direction::out, Direction::in}) {
@@ -134,6 +135,7 @@ ClientSnapshot ClientEngine::snapshot(TimePoint now) const {
     own.standby = path.probed.is_standby();
     own.held = path.proof.is_held();
     own.returns = path.proof.has_returned();
+    own.one_way = path.probed.one_way();
     own.rtt = path.probed.rtt();
     if (path.probed.last_answer()) own.last_heard = now - *path.probed.last_answer();
     own.silent = path.probed.silence(now);

@@ -144,6 +144,8 @@ void ClientInbound::on_control(const Arrival& arrival) {
   const bool is_counted = !is_test_of_address(opened->frames);
   read_control(*epoch, opened->frames, arrival);
   if (is_counted) epoch->path(arrival.path).count_received(arrival.packet.size());
+  // After the frames: they may be what a path needs to be up.
+  if (prober_.on_sign(arrival.path, arrival.out, arrival.now)) on_paths_changed(arrival);
 }
 
 void ClientInbound::read_control(LinkEpoch& epoch, ConstBytes frames, const Arrival& arrival) {
@@ -177,9 +179,19 @@ void ClientInbound::on_pong(LinkEpoch& epoch, const PathReport& report, const Ar
     return;
   }
   epoch.on_report(report, arrival.now);
-  // A PONG comes back by the way the PING went; one that comes by another says nothing about either.
-  if (report.path != arrival.path) return;
-  if (!prober_.on_answer(epoch, arrival.path, report.sequence, arrival.out, arrival.now)) return;
+  // One that comes by another path says that the PING arrived, and nothing of the way back.
+  const bool by_proxy = (report.flags & PathReport::kByProxy) != 0;
+  bool changed = false;
+  if (report.path == arrival.path) {
+    changed = !by_proxy && prober_.on_answer(epoch, arrival.path, report.sequence, arrival.out, arrival.now);
+  } else {
+    changed =
+        !by_proxy && prober_.on_answer_elsewhere(report.path, report.sequence, arrival.out, arrival.now);
+  }
+  if (changed) on_paths_changed(arrival);
+}
+
+void ClientInbound::on_paths_changed(const Arrival& arrival) {
   handshaking_.on_paths_changed(arrival.out, arrival.now);
   outbound_.flush(arrival.out, arrival.now);
 }

@@ -20,7 +20,10 @@ void ClientProber::probe(LinkEpoch& epoch, PathId path, const std::optional<Fram
   report.interval = milliseconds_in_report(own.probed.interval(moving));
   if (own.mtu.is_measured()) report.mtu = static_cast<std::uint16_t>(own.mtu.mtu());
   if (own.probed.is_standby() || own.proof.is_held()) report.flags |= PathReport::kStandby;
-  if (own.probed.state() == PathState::down) report.flags |= PathReport::kUnheard;
+  const bool passes_out_alone = own.probed.one_way() == ProbedPath::OneWay::out;
+  if (own.probed.state() == PathState::down || passes_out_alone) report.flags |= PathReport::kUnheard;
+  const bool asks_others = own.probed.wants_help() && &epoch == state_.link.current() && now >= own.next_help;
+  if (asks_others) report.flags |= PathReport::kByAnyPath;
   if (own.probed.traits().metered) report.flags |= PathReport::kMetered;
   if (&epoch == state_.link.next()) report.flags |= PathReport::kUncounted;
   std::vector<Frame> frames;
@@ -31,9 +34,37 @@ void ClientProber::probe(LinkEpoch& epoch, PathId path, const std::optional<Fram
   const bool is_held = own.proof.is_held();
   const std::size_t least = kProbeFrameBytes + (is_held ? own.proof.padding(state_.context.random) : 0);
   const std::size_t before = out.arena.size();
-  if (!state_.sender.send_control(epoch, frames, PathSet::of(path), out, now, least)) return;
-  state_.loops.on_sent(epoch.keys().remote_index(), number, path);
-  if (is_held) own.proof.on_probe(report.sequence, out.arena.size() - before, now);
+  if (state_.sender.send_control(epoch, frames, PathSet::of(path), out, now, least)) {
+    state_.loops.on_sent(epoch.keys().remote_index(), number, path);
+    if (is_held) own.proof.on_probe(report.sequence, out.arena.size() - before, now);
+  }
+  if (!asks_others) return;
+  const bool is_idle = own.probed.state() == PathState::down && !moving;
+  own.next_help = now + (is_idle ? Duration{kHelpWhileDownAndIdle} : Duration{kProbeWhileMoving});
+  probe_by_proxy(epoch, path, report, out, now);
+}
+
+void ClientProber::probe_by_proxy(LinkEpoch& epoch, PathId path, PathReport report, Output& out,
+                                  TimePoint now) {
+  report.flags |= PathReport::kByProxy;
+  state_.sender.send_control(epoch, {PingFrame{report}}, state_.paths.carrying(now) - PathSet::of(path), out,
+                             now, kProbeFrameBytes);
+}
+
+bool ClientProber::on_answer_elsewhere(PathId path, std::uint32_t sequence, Output& out, TimePoint now) {
+  ClientPath& own = state_.paths[path];
+  const PathState was = own.probed.state();
+  if (!own.probed.passed_out(sequence, now)) return false;
+  note_change(path, was, {}, 0, out);
+  return true;
+}
+
+bool ClientProber::on_sign(PathId path, Output& out, TimePoint now) {
+  ClientPath& own = state_.paths[path];
+  const PathState was = own.probed.state();
+  if (!own.probed.passed_in(now)) return false;
+  note_change(path, was, {}, 0, out);
+  return true;
 }
 
 void ClientProber::tell_server(PathId path, Output& out, TimePoint now) {
@@ -78,7 +109,11 @@ void ClientProber::run(Output& out, TimePoint now) {
     ClientPath& path = state_.paths[id];
     const PathState was = path.probed.state();
     if (path.probed.update(now)) {
-      note_change(id, was, path.probed.silence(now), path.probed.unanswered(), out);
+      if (path.probed.one_way() != ProbedPath::OneWay::no) {
+        out.events.emplace_back(PathOneWay{id, path.probed.one_way() == ProbedPath::OneWay::out});
+      } else {
+        note_change(id, was, path.probed.silence(now), path.probed.unanswered(), out);
+      }
       changed = true;
     }
     if (now >= path.next_probe(moving, sent)) probe(*state_.link.current(), id, std::nullopt, out, now);

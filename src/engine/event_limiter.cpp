@@ -144,6 +144,7 @@ struct EventLimiter::SubjectOf {
   Found operator()(const PathLossy& event) const {
     return about(EventKind::lossy_path, event.path, static_cast<unsigned>(event.direction));
   }
+  Found operator()(const PathOneWay& event) const { return about(EventKind::bridge, event.path); }
   Found operator()(const PathStandby& event) const { return about(EventKind::reserve, event.path); }
   Found operator()(const PathLooped& event) const { return about(EventKind::bridge, event.path); }
   Found operator()(const PathProved& event) const { return about(EventKind::bridge, event.path); }

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "mptunnel/engine/server_parts.h"
@@ -162,6 +164,13 @@ void ServerControl::send_reply(EpochRef epoch, const Reply& reply, const ServerA
   } else {
     session.sender.send_answer(*epoch.epoch, reply.frames, *reply.path, at_most, arrival.out, arrival.now);
   }
+  if (!reply.is_by_any && !session.paths[reply.path->value]->is_unheard()) return;
+  // What tests an address is for that address alone.
+  std::vector<Frame> frames;
+  std::copy_if(reply.frames.begin(), reply.frames.end(), std::back_inserter(frames),
+               [](const Frame& frame) { return !std::holds_alternative<ChallengeFrame>(frame); });
+  session.sender.send_control(*epoch.epoch, frames, session.usable(arrival.now) - PathSet::of(*reply.path),
+                              arrival.out, arrival.now);
 }
 
 void ServerControl::on_ping(EpochRef epoch, const PathReport& report, Reply& reply,
@@ -172,10 +181,25 @@ void ServerControl::on_ping(EpochRef epoch, const PathReport& report, Reply& rep
   }
   ServerSession& session = *epoch.session;
   ServerPath* known = session.paths[report.path.value].get();
+  if ((report.flags & PathReport::kByProxy) != 0) {
+    if (known != nullptr) answer_proxy(epoch, *known, report, arrival);
+    return;
+  }
   ServerPath& path = known != nullptr ? *known : make_path(session, report.path, arrival);
   const auto round_trip = epoch.epoch->on_report(report, arrival.now);
   if (path.is_newest(order_of(epoch, arrival))) path.on_report(report, round_trip);
   answer_ping(epoch, path, report, false, reply, arrival);
+}
+
+void ServerControl::answer_proxy(EpochRef epoch, ServerPath& path, const PathReport& report,
+                                 const ServerArrival& arrival) {
+  path.on_proxy_report(report, order_of(epoch, arrival), arrival.now);
+  if (!path.is_usable(arrival.now)) return;
+  epoch.epoch->on_report(report, arrival.now);
+  PathReport answer = epoch.epoch->make_report(report.path, report.sequence, arrival.now);
+  answer.flags |= PathReport::kByProxy;
+  epoch.session->sender.send_control(*epoch.epoch, {PongFrame{answer}}, PathSet::of(report.path), arrival.out,
+                                     arrival.now);
 }
 
 void ServerControl::answer_ping(EpochRef epoch, ServerPath& path, const PathReport& report, bool is_copy,
@@ -189,6 +213,7 @@ void ServerControl::answer_ping(EpochRef epoch, ServerPath& path, const PathRepo
     if (path.mtu.is_measured()) answer.mtu = static_cast<std::uint16_t>(path.mtu.mtu());
     reply.path = report.path;
     reply.is_direct = verdict.challenge && arrival.route != path.route();
+    reply.is_by_any = (report.flags & PathReport::kByAnyPath) != 0;
     reply.frames.emplace_back(PongFrame{answer});
     if (verdict.challenge) reply.frames.emplace_back(ChallengeFrame{*verdict.challenge});
   }

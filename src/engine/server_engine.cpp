@@ -10,6 +10,7 @@ PathSnapshot path_snapshot(const ServerSession& session, PathId id, TimePoint no
   snapshot.state = path.state(now);
   snapshot.standby = path.is_standby();
   snapshot.unheard = path.is_unheard();
+  snapshot.out_alone = path.is_out_alone();
   snapshot.route = path.route();
   snapshot.rtt = path.rtt();
   snapshot.last_heard = now - path.last_heard();

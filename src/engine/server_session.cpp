@@ -48,15 +48,20 @@ ServerSession::ServerSession(SessionHandle own, const Claimant& claimant, const 
 
 PathSet ServerSession::carrying(TimePoint now) const {
   PathSet wanted;
-  PathSet usable;
   if (superseded || dormant) return wanted;
-  for (const PathId id : all_paths()) {
-    const ServerPath& path = *paths[id.value];
-    if (!path.is_usable(now)) continue;
-    usable.insert(id);
-    if (path.carries_data(now)) wanted.insert(id);
+  const PathSet all = usable(now);
+  for (const PathId id : all) {
+    if (paths[id.value]->carries_data(now)) wanted.insert(id);
   }
-  return wanted.empty() ? usable : wanted;
+  return wanted.empty() ? all : wanted;
+}
+
+PathSet ServerSession::usable(TimePoint now) const {
+  PathSet set;
+  for (const PathId id : all_paths()) {
+    if (paths[id.value]->is_usable(now)) set.insert(id);
+  }
+  return set;
 }
 
 PathViews ServerSession::views(TimePoint now) const {

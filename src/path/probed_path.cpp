@@ -1,5 +1,7 @@
 #include "mptunnel/path/probed_path.h"
 
+#include <utility>
+
 #include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
@@ -19,6 +21,9 @@ void ProbedPath::readdress() {
   first_timed_ = next_to_answer_ = next_sequence_;
   for (Probe& probe : probes_) probe.open = false;
   rtt_ = RttEstimator{};
+  one_way_ = OneWay::no;
+  last_out_.reset();
+  last_in_.reset();
   if (state_ != PathState::up && state_ != PathState::suspect) return;
   state_ = PathState::fresh;
   silent_since_.reset();
@@ -49,6 +54,7 @@ TimePoint ProbedPath::next_probe(bool moving, std::optional<TimePoint> sent) con
       return due_after(silent_since_ ? std::min(wait, suspect_after()) : wait, kProbeWhileSparse, sent);
     }
     case PathState::suspect:
+      if (one_way_ != OneWay::no) return due_after(interval(moving), kProbeWhileSparse, sent);
       return *last_probe_ + suspect_interval();
     case PathState::down: {
       const Duration longest = traits_.metered ? traits_.keepalive : kProbeWhileDownAndIdle;
@@ -95,6 +101,7 @@ std::optional<PathState> ProbedPath::answered(std::uint32_t sequence, TimePoint 
   }
   const PathState before = state_;
   state_ = PathState::up;
+  one_way_ = OneWay::no;
   if (before == PathState::down) first_timed_ = next_sequence_;
   return before;
 }
@@ -116,6 +123,34 @@ void ProbedPath::time(std::uint32_t sequence, Duration sample, TimePoint now) {
   if (++untimely_ < kLateAnswersBelieved) return;
   untimely_ = 0;
   rtt_.start_over(sample);
+}
+
+bool ProbedPath::passed_out(std::uint32_t sequence, TimePoint now) {
+  const Probe& probe = probes_[sequence % kRemembered];
+  if (!available_ || !probe.open || probe.sequence != sequence) return false;
+  last_out_ = now;
+  return revive(now);
+}
+
+bool ProbedPath::passed_in(TimePoint now) {
+  if (!available_) return false;
+  last_in_ = now;
+  return revive(now);
+}
+
+bool ProbedPath::revive(TimePoint now) {
+  if (state_ != PathState::down) return false;
+  state_ = PathState::suspect;
+  silent_since_ = now;
+  unanswered_ = 0;
+  return true;
+}
+
+ProbedPath::OneWay ProbedPath::shown_one_way(TimePoint now) const {
+  if (last_out_ && now - *last_out_ < one_way_lasts()) return OneWay::out;
+  // What was under way when the path failed shows nothing.
+  const bool came_since = last_in_ && silent_since_ && *last_in_ > *silent_since_ + suspect_after();
+  return came_since && now - *last_in_ < one_way_lasts() ? OneWay::in : OneWay::no;
 }
 
 void ProbedPath::forgive_silence(TimePoint now) {
@@ -150,8 +185,11 @@ TimePoint ProbedPath::next_change() const {
     case PathState::up:
       return unanswered_ < kSuspectAfterProbes ? kNever : *silent_since_ + suspect_after();
     case PathState::fresh:
-    case PathState::suspect:
       return unanswered_ < kDownAfterProbes ? kNever : *silent_since_ + down_after();
+    case PathState::suspect:
+      if (unanswered_ < kDownAfterProbes) return kNever;
+      if (one_way_ == OneWay::no) return *silent_since_ + down_after();
+      return *(one_way_ == OneWay::out ? last_out_ : last_in_) + one_way_lasts();
     case PathState::down:
       break;
   }
@@ -160,8 +198,13 @@ TimePoint ProbedPath::next_change() const {
 
 bool ProbedPath::update(TimePoint now) {
   if (now < next_change()) return false;
-  state_ = state_ == PathState::up ? PathState::suspect : PathState::down;
-  return true;
+  if (state_ != PathState::suspect) {
+    state_ = state_ == PathState::up ? PathState::suspect : PathState::down;
+    return true;
+  }
+  const OneWay before = std::exchange(one_way_, shown_one_way(now));
+  if (one_way_ == OneWay::no) state_ = PathState::down;
+  return one_way_ == OneWay::no || one_way_ != before;
 }
 
 }  // namespace mptunnel

@@ -23,7 +23,8 @@ ServerPath::ServerPath(const Route& route, RandomSource& random, TimePoint now)
     : route_(route), key_(random_siphash_key(random)), last_control_(now), last_ping_(now) {}
 
 bool ServerPath::is_usable(TimePoint now) const {
-  return validated_ && now - last_control_ <= std::max<Duration>(kServerPathLife, 3 * interval_);
+  return validated_ &&
+         now - std::max(last_control_, last_proxy_) <= std::max<Duration>(kServerPathLife, 3 * interval_);
 }
 
 PathState ServerPath::state(TimePoint now) const {
@@ -36,7 +37,7 @@ PathState ServerPath::state(TimePoint now) const {
 }
 
 void ServerPath::on_report(const PathReport& report, std::optional<Duration> round_trip) {
-  standby_ = (report.flags & PathReport::kStandby) != 0;
+  take_wishes(report);
   if (const auto ahead = static_cast<std::int32_t>(report.sequence - next_ping_);
       next_ping_ != 0 && ahead > 0) {
     for (std::int32_t i = 0; i < std::min(ahead, kMostPingsMissed); ++i)
@@ -44,10 +45,22 @@ void ServerPath::on_report(const PathReport& report, std::optional<Duration> rou
   }
   next_ping_ = report.sequence + 1;
   ping_share_ += kAnswerShareStep * (1 - ping_share_);
+  if (round_trip) rtt_.add(*round_trip);
+}
+
+void ServerPath::on_proxy_report(const PathReport& report, std::uint64_t order, TimePoint now) {
+  if (!validated_ || order < highest_proxy_order_ || order < highest_order_) return;
+  highest_proxy_order_ = order;
+  take_wishes(report);
+  // Of a path that passes neither way there is nothing to hear.
+  if (!unheard_) last_proxy_ = now;
+}
+
+void ServerPath::take_wishes(const PathReport& report) {
+  standby_ = (report.flags & PathReport::kStandby) != 0;
   unheard_ = (report.flags & PathReport::kUnheard) != 0;
   metered_ = (report.flags & PathReport::kMetered) != 0;
   interval_ = std::chrono::milliseconds(report.interval);
-  if (round_trip) rtt_.add(*round_trip);
 }
 
 ServerPath::PingVerdict ServerPath::on_ping(const PingArrival& ping, std::size_t challenge_bytes,

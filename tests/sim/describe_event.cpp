@@ -56,6 +56,9 @@ std::string describe(const Event& event) {
           },
           [](const PathChanged& e) { return path_change(e.path, e.state, e.was, e.rtt); },
           [](const PathLossy& e) { return losses(e); },
+          [](const PathOneWay& e) {
+            return fmt::format("path {} passes {} alone", e.path.value, e.out ? "out" : "in");
+          },
           [](const PathStandby& e) {
             return fmt::format("path {} {}", e.path.value, e.standby ? "stands by" : "is in use");
           },

@@ -60,6 +60,12 @@ struct PathChanged {
   std::uint32_t probes = 0;  ///< PINGs in that time
 };
 
+/// A path whose PINGs are not answered passes in one direction all the same, and is used in that one.
+struct PathOneWay {
+  PathId path;
+  bool out = false;  ///< from us to mpserver; else from there to us
+};
+
 /// A backup path stops or begins to carry data.
 struct PathStandby {
   PathId path;

@@ -23,6 +23,10 @@ class ClientProber {
   void probe(LinkEpoch& epoch, PathId path, const std::optional<Frame>& first, Output& out, TimePoint now);
   /// Sends a PING at once if there is a session, so that the server knows whether data may come this way.
   void tell_server(PathId path, Output& out, TimePoint now);
+  /// A PONG for a PING that went by this path came by another. Returns whether the path's state changed.
+  bool on_answer_elsewhere(PathId path, std::uint32_t sequence, Output& out, TimePoint now);
+  /// Something authenticated came by this path. Returns the same.
+  bool on_sign(PathId path, Output& out, TimePoint now);
   /// A PONG for this path came by this path. Returns whether the path may carry data now and could not
   /// before.
   bool on_answer(LinkEpoch& epoch, PathId path, std::uint32_t sequence, Output& out, TimePoint now);
@@ -40,6 +44,8 @@ class ClientProber {
  private:
   /// Whether the answer shows that the path does not lead through ourselves.
   bool judge_tunnel(PathId path, std::uint32_t sequence, Output& out);
+  /// The same PING by all paths that carry data but this one: it may pass inwards alone.
+  void probe_by_proxy(LinkEpoch& epoch, PathId path, PathReport report, Output& out, TimePoint now);
   void note_change(PathId path, PathState was, Duration silent, std::uint32_t probes, Output& out) const;
 
   ClientState& state_;
@@ -172,6 +178,7 @@ class ClientInbound {
   void read_control(LinkEpoch& epoch, ConstBytes frames, const Arrival& arrival);
   void on_fragment(LinkEpoch& epoch, const FragmentFrame& fragment, const Arrival& arrival);
   void on_pong(LinkEpoch& epoch, const PathReport& report, const Arrival& arrival);
+  void on_paths_changed(const Arrival& arrival);
   void deliver(const DatagramFrame& datagram, const Arrival& arrival);
 
   ClientState& state_;

@@ -27,6 +27,7 @@ struct ClientPath {
   PathHistory history;
   TunnelProof proof;  ///< of a path that leads over a tunnel
   LossWatch losses;
+  TimePoint next_help = TimePoint::min();  ///< when the other paths may be asked to help its PINGs again
 
   /// It is up, and may carry data if it is wanted.
   [[nodiscard]] bool is_of_use() const { return probed.is_up() && !proof.is_held(); }

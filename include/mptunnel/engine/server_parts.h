@@ -56,6 +56,7 @@ class ServerControl {
   struct Reply {
     std::vector<Frame> frames;
     std::optional<PathId> path;
+    bool is_by_any = false;  ///< the client hears nothing on it: by all others, too
     bool is_direct = false;  ///< to where the packet came from, which may turn out to be the path's address
     AnsweredOnce answered;
     std::optional<FlowId> refused;  ///< see deliver()
@@ -67,6 +68,8 @@ class ServerControl {
   /// Answers and challenges as the path wants. `is_copy`: of a PING that was acted on.
   void answer_ping(EpochRef epoch, ServerPath& path, const PathReport& report, bool is_copy, Reply& reply,
                    const ServerArrival& arrival);
+  /// A PING that came by another path than it is about: answers on that one.
+  void answer_proxy(EpochRef epoch, ServerPath& path, const PathReport& report, const ServerArrival& arrival);
   void send_reply(EpochRef epoch, const Reply& reply, const ServerArrival& arrival);
   /// Answers CLIENT_HELLO, unless the session will find no place.
   void confirm(const ServerSession& session, Reply& reply, const ServerArrival& arrival) const;

@@ -109,6 +109,8 @@ struct ServerSession {
   /// Those that datagrams go to: proved, heard of lately, neither down nor at rest. If there is none,
   /// whatever is proved and was heard of lately.
   [[nodiscard]] PathSet carrying(TimePoint now) const;
+  /// Those that are proved and were heard of lately, whatever their state.
+  [[nodiscard]] PathSet usable(TimePoint now) const;
   [[nodiscard]] PathViews views(TimePoint now) const;
   /// All paths that there are.
   [[nodiscard]] PathSet all_paths() const;

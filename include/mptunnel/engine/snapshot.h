@@ -18,6 +18,7 @@
 #include "mptunnel/path/path_history.h"
 #include "mptunnel/path/path_state.h"
 #include "mptunnel/path/path_traffic.h"
+#include "mptunnel/path/probed_path.h"
 #include "mptunnel/path/rtt_estimator.h"
 #include "mptunnel/wire/frame.h"
 #include "mptunnel/wire/handshake.h"
@@ -32,11 +33,13 @@ class PathViews;
 struct PathSnapshot {
   PathId id;
   PathState state = PathState::fresh;
-  bool standby = false;  ///< kept in reserve, and not in use
-  bool held = false;     ///< client: it leads over a tunnel, and has to prove that this is not our own
-  bool returns = false;  ///< client: it seems to be our own
-  bool unheard = false;  ///< server: the client says that it hears nothing on this path
-  Route route;           ///< server: where it leads; the client's addresses are its sockets'
+  bool standby = false;                                 ///< kept in reserve, and not in use
+  ProbedPath::OneWay one_way = ProbedPath::OneWay::no;  ///< client: the direction in which alone it passes
+  bool held = false;       ///< client: it leads over a tunnel, and has to prove that this is not our own
+  bool returns = false;    ///< client: it seems to be our own
+  bool unheard = false;    ///< server: the client says that it hears nothing on this path
+  bool out_alone = false;  ///< server: nothing comes by it, and the client says that it hears us on it
+  Route route;             ///< server: where it leads; the client's addresses are its sockets'
   RttEstimator rtt;
   std::optional<Duration> last_heard;  ///< how long ago an answer came; server: a PING
   Duration silent{};                   ///< client: for how long PINGs have gone unanswered

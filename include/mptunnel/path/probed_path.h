@@ -8,6 +8,9 @@
 //     down <------------------------------------------'
 //      '----- answer -----> up
 //
+// A suspect path that passes in one direction alone stays suspect: its PINGs are answered by the other paths,
+// and sent by them, too, so that each end knows what the other hears.
+//
 // Only answers that were authenticated are reported here. A suspect path is probed so often that one which
 // only loses much is not taken for dead: with half of the packets lost each way, 40 probes and their answers
 // all go missing once in 100,000 times. On a slow path these are spread over the longer time that it has.
@@ -59,8 +62,18 @@ class ProbedPath {
   [[nodiscard]] bool is_up() const { return available_ && state_ == PathState::up; }
 
   [[nodiscard]] PathState state() const { return state_; }
-  /// Available and not down: copies may go to it.
-  [[nodiscard]] bool carries_data() const { return available_ && state_ != PathState::down; }
+  /// Available, not down, and not known to pass inwards alone: copies may go to it.
+  [[nodiscard]] bool carries_data() const {
+    return available_ && state_ != PathState::down && one_way_ != OneWay::in;
+  }
+  /// The direction in which alone a suspect path passes, as reports that came by other paths, or PINGs that
+  /// went by them, have shown.
+  enum class OneWay : std::uint8_t { no, out, in };
+  [[nodiscard]] OneWay one_way() const { return one_way_; }
+  /// Nothing comes back: its PINGs are to be answered by every path, and go by every other one, too.
+  [[nodiscard]] bool wants_help() const {
+    return available_ && (state_ == PathState::suspect || state_ == PathState::down);
+  }
   [[nodiscard]] const RttEstimator& rtt() const { return rtt_; }
   [[nodiscard]] std::optional<TimePoint> last_answer() const { return last_answer_; }
   /// When the first PING left that nothing has answered since; nullopt if all are answered.
@@ -85,12 +98,17 @@ class ProbedPath {
   /// An authenticated PONG came. Returns the state before it, or nullopt if it answers no PING that is
   /// remembered.
   std::optional<PathState> answered(std::uint32_t sequence, TimePoint now);
+  /// A PONG that came by another path shows that this PING, sent by this path, arrived. Returns whether the
+  /// state changed: a path that was down is suspect.
+  bool passed_out(std::uint32_t sequence, TimePoint now);
+  /// Something authenticated came by this path. Returns as passed_out().
+  bool passed_in(TimePoint now);
   /// The PINGs so far could not be answered, because the server did not know their key: silence counts from
   /// now on.
   void forgive_silence(TimePoint now);
   /// When update() would change the state, or kNever.
   [[nodiscard]] TimePoint next_change() const;
-  /// Lets time pass: returns whether the state changed.
+  /// Lets time pass: returns whether the state changed, or one_way().
   bool update(TimePoint now);
 
  private:
@@ -105,6 +123,12 @@ class ProbedPath {
   void time(std::uint32_t sequence, Duration sample, TimePoint now);
   /// Of the PINGs that were under way when the last answer came: how long they may take at least.
   [[nodiscard]] Duration queue_patience() const;
+  /// The direction in which alone it has passed lately.
+  [[nodiscard]] OneWay shown_one_way(TimePoint now) const;
+  /// How long it counts that something passed in one direction.
+  [[nodiscard]] Duration one_way_lasts() const { return std::max(down_after(), 3 * announced_); }
+  /// A sign of life of a path that was down.
+  bool revive(TimePoint now);
   [[nodiscard]] Duration suspect_after() const;
   [[nodiscard]] Duration down_after() const;
   /// The same, without what the last answer says.
@@ -119,6 +143,9 @@ class ProbedPath {
   bool standby_ = false;
   bool backed_ = false;
   PathState state_ = PathState::fresh;
+  OneWay one_way_ = OneWay::no;
+  std::optional<TimePoint> last_out_;  ///< as passed_out() and passed_in() said
+  std::optional<TimePoint> last_in_;
   RttEstimator rtt_;
   double answer_share_ = 1;
   std::optional<TimePoint> last_probe_;

@@ -39,9 +39,11 @@ class ServerPath {
   [[nodiscard]] const Route& route() const { return route_; }
   [[nodiscard]] bool is_validated() const { return validated_; }
   [[nodiscard]] const RttEstimator& rtt() const { return rtt_; }
-  /// When the client was last heard on this path.
-  [[nodiscard]] TimePoint last_heard() const { return std::max(last_control_, last_ping_); }
-  /// Validated, and CONTROL was heard from there within kServerPathLife.
+  /// When the client was last heard on this path, or of it: that it hears us on it.
+  [[nodiscard]] TimePoint last_heard() const { return std::max({last_control_, last_ping_, last_proxy_}); }
+  /// What the client sends on this path does not arrive, but it says by another that it hears us on this one.
+  [[nodiscard]] bool is_out_alone() const { return last_proxy_ > std::max(last_control_, last_ping_); }
+  /// Validated, and CONTROL was heard from there, or of it, within kServerPathLife.
   [[nodiscard]] bool is_usable(TimePoint now) const;
   /// The client keeps this path in reserve and wants no data on it.
   [[nodiscard]] bool is_standby() const { return standby_; }
@@ -65,6 +67,10 @@ class ServerPath {
   [[nodiscard]] bool is_newest(std::uint64_t order) const { return order >= highest_order_; }
   /// What the client says in its newest PING.
   void on_report(const PathReport& report, std::optional<Duration> round_trip);
+
+  /// The same in a PING that came by another path, because this one may not pass inwards. `order` as in
+  /// PingArrival.
+  void on_proxy_report(const PathReport& report, std::uint64_t order, TimePoint now);
 
   /// What a PING calls for.
   struct PingVerdict {
@@ -118,6 +124,7 @@ class ServerPath {
             TimePoint now);
   [[nodiscard]] bool is_refused(const Route& from, TimePoint now) const;
   void refuse(const Route& from, TimePoint now);
+  void take_wishes(const PathReport& report);
 
   Route route_;
   bool validated_ = false;
@@ -125,8 +132,10 @@ class ServerPath {
   unsigned challenges_ = 0;  ///< sent until then, to all addresses
   TimePoint challenged_{};
   std::uint64_t highest_order_ = 0;
-  TimePoint last_control_;  ///< from route_
-  TimePoint last_ping_;     ///< from anywhere: of two addresses of a bridge that both live, route_ is one
+  std::uint64_t highest_proxy_order_ = 0;    ///< the same of PINGs that came by other paths
+  TimePoint last_control_;                   ///< from route_
+  TimePoint last_proxy_ = TimePoint::min();  ///< a PING of this path that came by another, and was no older
+  TimePoint last_ping_;  ///< from anywhere: of two addresses of a bridge that both live, route_ is one
   RttEstimator rtt_;
   bool standby_ = false;
   bool metered_ = false;

@@ -35,6 +35,9 @@ inline constexpr int kProbesWhileSuspect = 40;
 inline constexpr Duration kProbeWhileIdle = 10s;  ///< while nothing moves, to keep a NAT open; `keepalive`
 inline constexpr Duration kProbeWhileDown = 1s;
 inline constexpr Duration kProbeWhileDownAndIdle = 5s;
+/// How often the other paths help then to find out whether it passes in one direction; else with each PING,
+/// each kProbeWhileMoving at most.
+inline constexpr Duration kHelpWhileDownAndIdle = 30s;
 
 // The states of a path. At the client they follow from PINGs that are not answered, at the server from PINGs
 // that do not come.

@@ -19,6 +19,10 @@ struct PathReport {
   static constexpr std::uint8_t kMetered = 4;    ///< the user pays for this path by volume
   static constexpr std::uint8_t kUnheard =
       8;  ///< nothing comes back on this path: the client takes it to be down
+  /// PING: nothing came back lately on this path; the answer is wanted by every path.
+  static constexpr std::uint8_t kByAnyPath = 16;
+  /// PING: it comes by another path, because this one may not pass out. PONG: it answers such a PING.
+  static constexpr std::uint8_t kByProxy = 32;
   static constexpr std::uint32_t kNothingHeld = 0xffffffff;
 
   PathId path;

@@ -52,7 +52,9 @@ std::vector<Row> rows() {
        "max-clients-per-network allows, and none was silent for 60 s. Set it higher, or give clients keys of "
        "their own (logged once a minute for each network)"},
       {"EventsLeftOut",
-       EventsLeftOut{{{"changes of paths", 12, route(4001).remote}, {"refusals by full tables", 3, {}}}, 61s},
+       EventsLeftOut{{{"changes of paths", 12, route(4001).remote}, {"refusals by full tables", 3, {}}},
+                     61s,
+                     std::nullopt},
        warning,
        "not logged one by one in the last 61 s, because they are too many: 12 changes of paths (the last "
        "from "
@@ -113,6 +115,13 @@ std::vector<Row> rows() {
        "bridge b is suspect: 2 probes in 200 ms unanswered"},
       {"PathDown", PathChanged{path, PathState::suspect, PathState::down, 12ms, 1s, 30}, warning,
        "bridge b is down: 30 probes in 1000 ms unanswered; it is still probed"},
+      {"PathPassesOut", PathOneWay{path, true}, warning,
+       "bridge b passes one way only: mpserver hears what is sent on it, but nothing comes back; the other "
+       "direction goes by the other bridges"},
+      {"PathPassesIn", PathOneWay{path, false}, warning,
+       "bridge b passes one way only: what mpserver sends on it arrives, but mpserver hears nothing on it; "
+       "the "
+       "other direction goes by the other bridges"},
       {"PathStandsBy", PathStandby{path, true}, info, "bridge b is in reserve: enough other paths are up"},
       {"PathIsInUse", PathStandby{path, false}, info, "bridge b is in use: too few other paths are up"},
       {"PathLooped", PathLooped{path}, error,

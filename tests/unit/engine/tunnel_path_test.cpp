@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tunnel.h"
 
 namespace mptunnel {
@@ -92,14 +94,16 @@ TEST_F(TunnelPath, DeadPathIsSuspectedThenDownAndIsBackAtItsFirstAnswer) {
   EXPECT_EQ(std::get<PathChanged>(tunnel_.client_events[1]).was, PathState::suspect);
   EXPECT_EQ(std::get<PathChanged>(tunnel_.client_events[1]).state, PathState::down);
   EXPECT_EQ(std::get<PathChanged>(tunnel_.client_events[1]).path, PathId{2});
-  // Only probes go there now, one a second.
+  // Only probes go there now, one a second; and answers to those that went by the other paths.
   const std::size_t sent = tunnel_.wires.size();
   move_data(2s);
-  std::size_t to_dead = 0;
-  for (std::size_t i = sent; i < tunnel_.wires.size(); ++i)
-    to_dead += tunnel_.wires[i].path == PathId{2} ? 1 : 0;
-  EXPECT_LE(to_dead, 3U);
-  EXPECT_GE(to_dead, 1U);
+  for (const bool to_server : {true, false}) {
+    const auto to_dead = std::count_if(
+        tunnel_.wires.begin() + static_cast<std::ptrdiff_t>(sent), tunnel_.wires.end(),
+        [&](const Wire& wire) { return wire.path == PathId{2} && wire.to_server == to_server; });
+    EXPECT_LE(to_dead, 3);
+    EXPECT_GE(to_dead, 1);
+  }
   tunnel_.arrives = nullptr;
   move_data(1200ms);
   ASSERT_EQ(tunnel_.client_events.size(), 3U);

@@ -280,6 +280,68 @@ TEST(ProbedPath, NewAddressStartsAfreshAndOldAnswersMeanNothing) {
   EXPECT_GT(p.path.probe(true, p.now), before);
 }
 
+/// A suspect path whose PINGs each show that they arrived, by another path, or by what came back by this one.
+void half_silence(Path& path, bool out, Duration time) {
+  for (const TimePoint end = path.now + time; path.now < end;) {
+    const std::uint32_t sequence = path.path.probe(true, path.now);
+    path.now += 50ms;
+    if (out) path.path.passed_out(sequence, path.now);
+    if (!out) path.path.passed_in(path.now);
+    path.path.update(path.now);
+  }
+}
+
+TEST(ProbedPath, OneThatPassesOutAloneStaysSuspectAndCarries) {
+  Path path;
+  path.bring_to(PathState::suspect);
+  EXPECT_TRUE(path.path.wants_help());
+  half_silence(path, true, 60s);
+  EXPECT_EQ(path.path.state(), PathState::suspect);
+  EXPECT_EQ(path.path.one_way(), ProbedPath::OneWay::out);
+  EXPECT_TRUE(path.path.carries_data());
+  EXPECT_EQ(path.path.next_probe(true), path.now - 50ms + kProbeWhileMoving)
+      << "no longer as if it hung by a thread";
+  path.silence_until(PathState::down);
+  EXPECT_EQ(path.path.one_way(), ProbedPath::OneWay::no);
+}
+
+TEST(ProbedPath, OneThatPassesInAloneStaysSuspectAndCarriesNothing) {
+  Path path;
+  path.bring_to(PathState::suspect);
+  half_silence(path, false, 60s);
+  EXPECT_EQ(path.path.state(), PathState::suspect);
+  EXPECT_EQ(path.path.one_way(), ProbedPath::OneWay::in);
+  EXPECT_FALSE(path.path.carries_data());
+  path.exchange();
+  EXPECT_EQ(path.path.state(), PathState::up);
+  EXPECT_EQ(path.path.one_way(), ProbedPath::OneWay::no);
+  EXPECT_TRUE(path.path.carries_data());
+}
+
+TEST(ProbedPath, WhatWasUnderWayWhenItFailedShowsNoOneWay) {
+  Path path;
+  path.exchange();
+  path.path.probe(true, path.now);
+  path.now += 50ms;
+  path.path.passed_in(path.now);
+  path.silence_until(PathState::down);
+  EXPECT_EQ(path.path.one_way(), ProbedPath::OneWay::no);
+}
+
+TEST(ProbedPath, SignOfLifeOfADeadPathMakesItSuspect) {
+  Path path;
+  path.bring_to(PathState::down);
+  EXPECT_FALSE(path.path.passed_out(12345, path.now)) << "no PING of ours";
+  EXPECT_EQ(path.path.state(), PathState::down);
+  const std::uint32_t sequence = path.path.probe(true, path.now);
+  EXPECT_TRUE(path.path.passed_out(sequence, path.now + 10ms));
+  EXPECT_EQ(path.path.state(), PathState::suspect);
+  EXPECT_FALSE(path.path.passed_out(sequence, path.now + 20ms)) << "is no news";
+  // One sign is not enough to be held for half alive.
+  path.now += 20ms;
+  path.silence_until(PathState::down);
+}
+
 TEST(ProbedPath, RepeatedNewsOfAvailabilityChangesNothing) {
   Path p;
   p.exchange();

@@ -349,5 +349,50 @@ TEST_F(ServerPathTest, SameRemoteAtAnotherLocalAddressIsAMove) {
   EXPECT_TRUE(verdict.challenge_new);
 }
 
+PathReport proxied(std::uint8_t flags = 0, std::uint16_t interval = 100) {
+  PathReport report;
+  report.flags = PathReport::kByProxy | flags;
+  report.interval = interval;
+  return report;
+}
+
+TEST_F(ServerPathTest, WhatTheClientSaysByAnotherPathKeepsItInUse) {
+  ServerPath path = validated();
+  ASSERT_EQ(path.state(kStart + 40s), PathState::down);
+  ASSERT_FALSE(path.is_usable(kStart + 40s));
+  path.on_proxy_report(proxied(), 20, kStart + 40s);
+  EXPECT_TRUE(path.is_out_alone());
+  EXPECT_EQ(path.state(kStart + 40s), PathState::up);
+  EXPECT_TRUE(path.carries_data(kStart + 40s));
+  EXPECT_EQ(path.state(kStart + 42s), PathState::down);
+  EXPECT_EQ(path.route(), kOld);
+  ping(path, kOld, 21, 42s);
+  EXPECT_FALSE(path.is_out_alone());
+}
+
+TEST_F(ServerPathTest, WhatTheClientSaysByAnotherPathIsNoProofOfAnAddress) {
+  ServerPath path = fresh();
+  ping(path, kOld, 0);
+  path.on_proxy_report(proxied(), 1, kStart);
+  EXPECT_FALSE(path.is_validated());
+  EXPECT_FALSE(path.is_out_alone());
+}
+
+TEST_F(ServerPathTest, APathThatPassesNeitherWayIsNotInUse) {
+  ServerPath path = validated();
+  path.on_proxy_report(proxied(PathReport::kUnheard), 20, kStart + 40s);
+  EXPECT_EQ(path.state(kStart + 40s), PathState::down);
+  EXPECT_FALSE(path.is_usable(kStart + 40s));
+}
+
+TEST_F(ServerPathTest, AnOldReportByAnotherPathIsNoNews) {
+  ServerPath path = validated();
+  path.on_proxy_report(proxied(), 20, kStart + 40s);
+  path.on_proxy_report(proxied(PathReport::kUnheard), 19, kStart + 40s);
+  EXPECT_FALSE(path.is_unheard());
+  path.on_proxy_report(proxied(PathReport::kUnheard), 9, kStart + 40s);
+  EXPECT_FALSE(path.is_unheard()) << "nor is one that is older than a PING by the path";
+}
+
 }  // namespace
 }  // namespace mptunnel

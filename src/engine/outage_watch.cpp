@@ -1,0 +1,41 @@
+#include "mptunnel/engine/outage_watch.h"
+
+#include <algorithm>
+
+namespace mptunnel {
+
+bool OutageWatch::begin(TimePoint since, TimePoint now, bool is_explained) {
+  mended_.reset();
+  if (began_) return false;
+  began_ = since;
+  patience_ = kOutageRepeat;
+  next_ = is_explained ? kNever : now + patience_;
+  return true;
+}
+
+void OutageWatch::note_heard(TimePoint now) {
+  if (began_ && !mended_ && (!heard_ || now - *heard_ > 2 * kProbeWhileDown)) heard_ = now;
+}
+
+void OutageWatch::mend(TimePoint now) {
+  if (!began_ || mended_) return;
+  const bool is_from_then = heard_ && now - *heard_ <= 2 * kProbeWhileDown;
+  mended_ = is_from_then ? *heard_ : now;
+  settled_ = now + kOutageSettles;
+}
+
+std::optional<TrafficResumed> OutageWatch::over(std::size_t paths_up, TimePoint now) {
+  if (!mended_ || now < settled_) return std::nullopt;
+  const TrafficResumed resumed{*mended_ - *began_, paths_up};
+  *this = OutageWatch{};
+  return resumed;
+}
+
+std::optional<SessionLost> OutageWatch::lasts(TimePoint now) {
+  if (!began_ || mended_ || now < next_) return std::nullopt;
+  patience_ = std::min<Duration>(2 * patience_, kOutageRepeatMost);
+  next_ = now + patience_;
+  return SessionLost{now - *began_};
+}
+
+}  // namespace mptunnel
