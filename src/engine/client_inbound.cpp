@@ -145,7 +145,7 @@ void ClientInbound::on_control(const Arrival& arrival) {
   read_control(*epoch, opened->frames, arrival);
   if (is_counted) epoch->path(arrival.path).count_received(arrival.packet.size());
   // After the frames: they may be what a path needs to be up.
-  if (prober_.on_sign(arrival.path, arrival.out, arrival.now)) on_paths_changed(arrival);
+  if (prober_.on_sign(arrival.path, arrival.now)) on_paths_changed(arrival);
 }
 
 void ClientInbound::read_control(LinkEpoch& epoch, ConstBytes frames, const Arrival& arrival) {
@@ -178,16 +178,17 @@ void ClientInbound::on_pong(LinkEpoch& epoch, const PathReport& report, const Ar
     state_.context.drops.add(Drop::path_limit);
     return;
   }
-  epoch.on_report(report, arrival.now);
   // One that comes by another path says that the PING arrived, and nothing of the way back.
-  const bool by_proxy = (report.flags & PathReport::kByProxy) != 0;
-  bool changed = false;
-  if (report.path == arrival.path) {
-    changed = !by_proxy && prober_.on_answer(epoch, arrival.path, report.sequence, arrival.out, arrival.now);
+  const bool is_elsewhere = report.path != arrival.path;
+  if (is_elsewhere) {
+    epoch.on_report_elsewhere(report);
   } else {
-    changed =
-        !by_proxy && prober_.on_answer_elsewhere(report.path, report.sequence, arrival.out, arrival.now);
+    epoch.on_report(report, arrival.now);
   }
+  if ((report.flags & PathReport::kByProxy) != 0) return;
+  const bool changed =
+      is_elsewhere ? prober_.on_answer_elsewhere(report.path, report.sequence, arrival.now)
+                   : prober_.on_answer(epoch, arrival.path, report.sequence, arrival.out, arrival.now);
   if (changed) on_paths_changed(arrival);
 }
 

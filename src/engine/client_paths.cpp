@@ -21,6 +21,7 @@ bool ClientPaths::set_available(PathId path, bool available) {
   ClientPath& own = paths_[path.value];
   if (own.probed.is_available() == available) return false;
   own.probed.set_available(available);
+  own.is_told_down = false;
   own.mtu.stop();
   standby_.reset(path);
   return true;

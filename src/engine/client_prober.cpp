@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "mptunnel/engine/client_parts.h"
 #include "mptunnel/engine/link/control_packet.h"
@@ -51,20 +52,12 @@ void ClientProber::probe_by_proxy(LinkEpoch& epoch, PathId path, PathReport repo
                              now, kProbeFrameBytes);
 }
 
-bool ClientProber::on_answer_elsewhere(PathId path, std::uint32_t sequence, Output& out, TimePoint now) {
-  ClientPath& own = state_.paths[path];
-  const PathState was = own.probed.state();
-  if (!own.probed.passed_out(sequence, now)) return false;
-  note_change(path, was, {}, 0, out);
-  return true;
+bool ClientProber::on_answer_elsewhere(PathId path, std::uint32_t sequence, TimePoint now) {
+  return state_.paths[path].probed.passed_out(sequence, now);
 }
 
-bool ClientProber::on_sign(PathId path, Output& out, TimePoint now) {
-  ClientPath& own = state_.paths[path];
-  const PathState was = own.probed.state();
-  if (!own.probed.passed_in(now)) return false;
-  note_change(path, was, {}, 0, out);
-  return true;
+bool ClientProber::on_sign(PathId path, TimePoint now) {
+  return state_.paths[path].probed.passed_in(now);
 }
 
 void ClientProber::tell_server(PathId path, Output& out, TimePoint now) {
@@ -96,7 +89,8 @@ bool ClientProber::on_answer(LinkEpoch& epoch, PathId path, std::uint32_t sequen
     return is_proved;
   }
   if (own.mtu.is_off() && epoch.keys().peer_knows(FrameType::mtu_probe)) own.mtu.start(now);
-  note_change(path, *was, silent, probes, out);
+  const bool was_told_down = std::exchange(own.is_told_down, false);
+  note_change(path, was_told_down ? PathState::down : *was, silent, probes, out);
   update_standby(out, now);
   return true;
 }
@@ -109,11 +103,7 @@ void ClientProber::run(Output& out, TimePoint now) {
     ClientPath& path = state_.paths[id];
     const PathState was = path.probed.state();
     if (path.probed.update(now)) {
-      if (path.probed.one_way() != ProbedPath::OneWay::no) {
-        out.events.emplace_back(PathOneWay{id, path.probed.one_way() == ProbedPath::OneWay::out});
-      } else {
-        note_change(id, was, path.probed.silence(now), path.probed.unanswered(), out);
-      }
+      note_silence(id, was, out, now);
       changed = true;
     }
     if (now >= path.next_probe(moving, sent)) probe(*state_.link.current(), id, std::nullopt, out, now);
@@ -142,6 +132,18 @@ void ClientProber::update_standby(Output& out, TimePoint now) {
     out.events.emplace_back(PathStandby{path, state_.paths[path].probed.is_standby()});
     if (LinkEpoch* epoch = state_.link.current()) probe(*epoch, path, std::nullopt, out, now);
   }
+}
+
+void ClientProber::note_silence(PathId id, PathState was, Output& out, TimePoint now) {
+  ClientPath& path = state_.paths[id];
+  if (path.probed.one_way() != ProbedPath::OneWay::no) {
+    out.events.emplace_back(PathOneWay{id, path.probed.one_way() == ProbedPath::OneWay::out});
+    path.is_told_down = false;
+    return;
+  }
+  // One that gave a sign of life, and no other, is no news.
+  if (std::exchange(path.is_told_down, path.probed.state() == PathState::down)) return;
+  note_change(id, was, path.probed.silence(now), path.probed.unanswered(), out);
 }
 
 void ClientProber::note_change(PathId path, PathState was, Duration silent, std::uint32_t probes,

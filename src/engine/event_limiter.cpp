@@ -36,7 +36,7 @@ constexpr std::array<Rule, static_cast<std::size_t>(EventKind::count_)> kRules{{
     {nullptr, {0.2, 40}, {0.5, 100}},
     {"paths that lose much", {1.0 / 30, 4}, {0.1, 20}, kThenHourly},
     {"warnings of fragments", {kOnceAMinute, 4}, {0.1, 20}},
-    {"starts and ends of the session", kEachHalfMinute, kUnlimited, kThenHourly},
+    {"starts and ends of the session", {1.0 / 30, 20}, kUnlimited, {1.0 / 3600, 60}},
     {"times that no path answered", {1.0 / 30, 2}, kUnlimited, kThenHourly},
     {"changes of bridges", kEachHalfMinute, {0.5, 100}, kThenHourly},
     {"changes of the reserve", kEachHalfMinute, {0.5, 100}, kThenHourly},

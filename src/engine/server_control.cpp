@@ -195,7 +195,7 @@ void ServerControl::answer_proxy(EpochRef epoch, ServerPath& path, const PathRep
                                  const ServerArrival& arrival) {
   path.on_proxy_report(report, order_of(epoch, arrival), arrival.now);
   if (!path.is_usable(arrival.now)) return;
-  epoch.epoch->on_report(report, arrival.now);
+  epoch.epoch->on_report_elsewhere(report);
   PathReport answer = epoch.epoch->make_report(report.path, report.sequence, arrival.now);
   answer.flags |= PathReport::kByProxy;
   epoch.session->sender.send_control(*epoch.epoch, {PongFrame{answer}}, PathSet::of(report.path), arrival.out,

@@ -25,6 +25,16 @@ Duration from_microseconds(std::uint32_t count) {
 
 }  // namespace
 
+void PathTraffic::take_counts_of_ours(const PathReport& report) {
+  peer_jitter = from_microseconds(report.jitter);
+  peer_mtu = report.mtu;
+  if ((report.flags & PathReport::kUncounted) != 0) return;
+  peer_first = widen(report.first, peer_first);
+  peer_duplicates = widen(report.duplicates, peer_duplicates);
+  const std::uint64_t of = std::min(widen(report.of, out.sent), sent);
+  if (of >= out.sent) out = {of, widen(report.received, out.received)};
+}
+
 std::optional<Duration> PathTraffic::on_report(const PathReport& report, TimePoint now) {
   const auto ahead = static_cast<std::int32_t>(report.time - last_time_.value_or(report.time - 1));
   // After so long a silence the times may have wrapped, and no report from before is still under way.
@@ -38,15 +48,9 @@ std::optional<Duration> PathTraffic::on_report(const PathReport& report, TimePoi
   }
   last_time_ = report.time;
   last_came_ = now;
-  peer_jitter = from_microseconds(report.jitter);
-  peer_mtu = report.mtu;
-  if ((report.flags & PathReport::kUncounted) == 0) {
+  if ((report.flags & PathReport::kUncounted) == 0)
     in = {std::max(in.sent, widen(report.sent, in.sent)), received};
-    peer_first = widen(report.first, peer_first);
-    peer_duplicates = widen(report.duplicates, peer_duplicates);
-    const std::uint64_t of = std::min(widen(report.of, out.sent), sent);
-    if (of >= out.sent) out = {of, widen(report.received, out.received)};
-  }
+  take_counts_of_ours(report);
   if (report.held == PathReport::kNothingHeld) return std::nullopt;
   const auto round_trip = static_cast<std::int32_t>(microseconds(now) - report.echo - report.held);
   if (round_trip < 0) return std::nullopt;

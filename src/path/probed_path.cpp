@@ -22,6 +22,7 @@ void ProbedPath::readdress() {
   for (Probe& probe : probes_) probe.open = false;
   rtt_ = RttEstimator{};
   one_way_ = OneWay::no;
+  outage_since_.reset();
   last_out_.reset();
   last_in_.reset();
   if (state_ != PathState::up && state_ != PathState::suspect) return;
@@ -102,6 +103,7 @@ std::optional<PathState> ProbedPath::answered(std::uint32_t sequence, TimePoint 
   const PathState before = state_;
   state_ = PathState::up;
   one_way_ = OneWay::no;
+  outage_since_.reset();
   if (before == PathState::down) first_timed_ = next_sequence_;
   return before;
 }
@@ -141,8 +143,8 @@ bool ProbedPath::passed_in(TimePoint now) {
 bool ProbedPath::revive(TimePoint now) {
   if (state_ != PathState::down) return false;
   state_ = PathState::suspect;
+  if (!outage_since_) outage_since_ = silent_since_;
   silent_since_ = now;
-  unanswered_ = 0;
   return true;
 }
 
@@ -155,6 +157,7 @@ ProbedPath::OneWay ProbedPath::shown_one_way(TimePoint now) const {
 
 void ProbedPath::forgive_silence(TimePoint now) {
   if (silent_since_) silent_since_ = now;
+  outage_since_.reset();
   unanswered_ = 0;
 }
 

@@ -24,9 +24,9 @@ class ClientProber {
   /// Sends a PING at once if there is a session, so that the server knows whether data may come this way.
   void tell_server(PathId path, Output& out, TimePoint now);
   /// A PONG for a PING that went by this path came by another. Returns whether the path's state changed.
-  bool on_answer_elsewhere(PathId path, std::uint32_t sequence, Output& out, TimePoint now);
+  bool on_answer_elsewhere(PathId path, std::uint32_t sequence, TimePoint now);
   /// Something authenticated came by this path. Returns the same.
-  bool on_sign(PathId path, Output& out, TimePoint now);
+  bool on_sign(PathId path, TimePoint now);
   /// A PONG for this path came by this path. Returns whether the path may carry data now and could not
   /// before.
   bool on_answer(LinkEpoch& epoch, PathId path, std::uint32_t sequence, Output& out, TimePoint now);
@@ -46,6 +46,8 @@ class ClientProber {
   bool judge_tunnel(PathId path, std::uint32_t sequence, Output& out);
   /// The same PING by all paths that carry data but this one: it may pass inwards alone.
   void probe_by_proxy(LinkEpoch& epoch, PathId path, PathReport report, Output& out, TimePoint now);
+  /// Time has changed the state of a path that does not answer.
+  void note_silence(PathId id, PathState was, Output& out, TimePoint now);
   void note_change(PathId path, PathState was, Duration silent, std::uint32_t probes, Output& out) const;
 
   ClientState& state_;

@@ -27,6 +27,7 @@ struct ClientPath {
   PathHistory history;
   TunnelProof proof;  ///< of a path that leads over a tunnel
   LossWatch losses;
+  bool is_told_down = false;               ///< it was said that it is down, and nothing else since
   TimePoint next_help = TimePoint::min();  ///< when the other paths may be asked to help its PINGs again
 
   /// It is up, and may carry data if it is wanted.

@@ -64,12 +64,17 @@ struct PathTraffic {
   /// A report of the peer, which came at `now`. Reports may overtake each other: the counts of the furthest
   /// one stay. Returns the round trip time that it shows; nullopt if it echoes none of ours.
   std::optional<Duration> on_report(const PathReport& report, TimePoint now);
+  /// A report that came by another path: what it says of our packets on this one counts, its times and what
+  /// was sent to us do not.
+  void on_report_elsewhere(const PathReport& report) { take_counts_of_ours(report); }
   /// Fills in what this end says of the path: all counts and times, and the jitter.
   void fill_report(PathReport& report, TimePoint now) const;
   /// Adds what another object counted of this path. What reports said stays.
   void add_counts(const PathTraffic& other);
 
  private:
+  void take_counts_of_ours(const PathReport& report);
+
   std::optional<std::uint32_t> last_time_;  ///< `time` of the newest report,
   TimePoint last_came_{};                   ///< and when it came
   Duration jitter_{};

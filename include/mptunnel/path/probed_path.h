@@ -80,7 +80,8 @@ class ProbedPath {
   [[nodiscard]] std::optional<TimePoint> silent_since() const { return silent_since_; }
   /// For how long.
   [[nodiscard]] Duration silence(TimePoint now) const {
-    return silent_since_ ? now - *silent_since_ : Duration{};
+    const auto& since = outage_since_ ? outage_since_ : silent_since_;
+    return since ? now - *since : Duration{};
   }
   /// PINGs since then.
   [[nodiscard]] std::uint32_t unanswered() const { return unanswered_; }
@@ -153,6 +154,7 @@ class ProbedPath {
   std::optional<TimePoint> last_answer_;
   Duration last_took_{};  ///< how long that answer took, whether it counts for the RTT or not
   std::optional<TimePoint> silent_since_;
+  std::optional<TimePoint> outage_since_;  ///< the same, of a path that was down and gave a sign of life
   std::uint32_t unanswered_ = 0;
   std::uint32_t next_sequence_ = 0;
   std::uint32_t next_to_answer_ = 0;  ///< behind the highest that was answered

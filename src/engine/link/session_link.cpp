@@ -24,11 +24,20 @@ PathReport LinkEpoch::make_report(PathId path, std::uint32_t sequence, TimePoint
 }
 
 std::optional<Duration> LinkEpoch::on_report(const PathReport& report, TimePoint now) {
+  count_data(report);
+  return path(report.path).on_report(report, now);
+}
+
+void LinkEpoch::on_report_elsewhere(const PathReport& report) {
+  count_data(report);
+  path(report.path).on_report_elsewhere(report);
+}
+
+void LinkEpoch::count_data(const PathReport& report) {
   keys_->announce_data(report.data_sealed);
   if (report.data_sealed >= data_in_.sent) data_in_ = {report.data_sealed, keys_->data_received().received()};
   if (report.data_of >= data_out_.sent && report.data_of <= keys_->data_sealed())
     data_out_ = {report.data_of, report.data_opened};
-  return path(report.path).on_report(report, now);
 }
 
 std::shared_ptr<LinkEpoch> SessionLink::hold(SessionIndex index) const {

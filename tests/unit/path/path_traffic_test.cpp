@@ -168,6 +168,24 @@ TEST(PathTraffic, OvertakenReportChangesNothing) {
   EXPECT_EQ(traffic.in.received, 500U);
 }
 
+TEST(PathTraffic, ReportByAnotherPathSaysWhatCameOfOursAndNoTimes) {
+  PathTraffic traffic;
+  traffic.sent = 100;
+  traffic.received = 40;
+  traffic.on_report(counts(1000, 50, 60, 70), kStart);
+  const Arrivals in = traffic.in;
+  traffic.on_report_elsewhere(counts(5000, 90, 80, 95));
+  EXPECT_EQ(traffic.out.sent, 95U);
+  EXPECT_EQ(traffic.out.received, 80U);
+  // What is under way on this path is not lost because another is faster.
+  EXPECT_EQ(traffic.in.sent, in.sent);
+  EXPECT_EQ(traffic.in.received, in.received);
+  PathReport report;
+  traffic.fill_report(report, kStart + 1s);
+  EXPECT_EQ(report.echo, 1000U);
+  EXPECT_EQ(report.held, 1'000'000U);
+}
+
 TEST(PathTraffic, TimeOfReportsMayWrap) {
   PathTraffic traffic;
   traffic.sent = 10;

@@ -334,8 +334,10 @@ TEST(ProbedPath, SignOfLifeOfADeadPathMakesItSuspect) {
   EXPECT_FALSE(path.path.passed_out(12345, path.now)) << "no PING of ours";
   EXPECT_EQ(path.path.state(), PathState::down);
   const std::uint32_t sequence = path.path.probe(true, path.now);
+  const Duration silent = path.path.silence(path.now);
   EXPECT_TRUE(path.path.passed_out(sequence, path.now + 10ms));
   EXPECT_EQ(path.path.state(), PathState::suspect);
+  EXPECT_EQ(path.path.silence(path.now), silent) << "it has not answered";
   EXPECT_FALSE(path.path.passed_out(sequence, path.now + 20ms)) << "is no news";
   // One sign is not enough to be held for half alive.
   path.now += 20ms;

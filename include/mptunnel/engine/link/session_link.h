@@ -54,8 +54,12 @@ class LinkEpoch {
   /// The peer's report, whose path id is below kMaxPaths. Reports may overtake each other: the counts of the
   /// furthest one stay. Returns the round-trip time that it shows, nullopt if it echoes none of our reports.
   std::optional<Duration> on_report(const PathReport& report, TimePoint now);
+  /// The same of a report that came by another path than the one that it is about.
+  void on_report_elsewhere(const PathReport& report);
 
  private:
+  void count_data(const PathReport& report);
+
   std::unique_ptr<KeyEpoch> keys_;
   SessionIndex index_;  ///< that of keys_: each packet is compared with it
   std::uint32_t order_;
