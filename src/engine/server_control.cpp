@@ -221,6 +221,7 @@ void ServerControl::answer_ping(EpochRef epoch, ServerPath& path, const PathRepo
     if (token)
       session.sender.send_control_to(route, *epoch.epoch, {ChallengeFrame{*token}}, arrival.out, arrival.now);
   };
+  if (verdict.challenge_new) session.sender.keep_sent();
   challenge(verdict.challenge_old, old_route);
   challenge(verdict.challenge_new, arrival.route);
 }
@@ -274,6 +275,7 @@ bool ServerControl::on_echo(EpochRef epoch, std::uint64_t token, std::optional<P
     // An address that only asked to be the path's never was it.
     const bool is_first = verdict == ServerPath::EchoVerdict::validated;
     session.strays.assign(id, path.route(), is_first ? std::nullopt : std::optional(old_route));
+    if (verdict == ServerPath::EchoVerdict::moved) session.sender.resend_kept(id, arrival.out, arrival.now);
     if (verdict != ServerPath::EchoVerdict::stayed) start_mtu_search(epoch, path, arrival.now);
     path.told = PathState::up;
     if (is_first) {

@@ -24,9 +24,9 @@ void Oracle::name_flow(ProcessNumber client, std::uint64_t hash, std::uint16_t a
 PacketPtr Oracle::emitted(const Emitter& by, ConstBytes bytes) {
   auto packet = std::make_shared<Packet>();
   packet->bytes.assign(bytes.begin(), bytes.end());
-  const std::string name = by.delays ? std::string(bytes.begin(), bytes.end()) : std::string();
-  if (by.delays) {
-    if (const auto known = delayed_.find(name); known != delayed_.end()) return known->second;
+  const std::string name = by.repeats ? std::string(bytes.begin(), bytes.end()) : std::string();
+  if (by.repeats) {
+    if (const auto known = repeated_.find(name); known != repeated_.end()) return known->second;
   }
   packet->sender = by.side;
   packet->process = by.process;
@@ -49,7 +49,7 @@ PacketPtr Oracle::emitted(const Emitter& by, ConstBytes bytes) {
     if (packet->datagram && packet->bytes.size() > kLeastMtu)
       emitted_[{packet->epoch.get(), packet->sender, packet->type, packet->number}] = packet;
     read_fragment(by, *packet);
-    if (by.delays && (packet->datagram || packet->part_of)) delayed_.emplace(name, packet);
+    if (by.repeats && (packet->datagram || packet->part_of)) repeated_.emplace(name, packet);
   }
   return packet;
 }

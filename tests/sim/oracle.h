@@ -27,7 +27,7 @@ struct Emitter {
   const ClientIdentity* identity = nullptr;
   const RecordingRandom* random = nullptr;
   const std::optional<SecretKey>* key = nullptr;
-  bool delays = false;  ///< a path of its sends copies later: the very bytes of a datagram's packet, again
+  bool repeats = false;  ///< may send the very bytes of a datagram's packet again, later: by another path
 };
 
 /// What became of the datagrams that one process was given.
@@ -115,7 +115,7 @@ class Oracle {
   using PacketName = std::tuple<const Epoch*, Side, PacketType, std::uint32_t>;
   std::map<PacketName, PacketPtr>
       emitted_;  ///< of the present call: those that hold a datagram and are large
-  std::map<std::string, PacketPtr> delayed_;  ///< datagrams' packets of an Emitter that delays
+  std::map<std::string, PacketPtr> repeated_;  ///< datagrams' packets of an Emitter that repeats
   std::map<PacketName, std::shared_ptr<Fragmented>> fragmented_;  ///< of which parts are still to be emitted
   std::vector<Expected> expected_;
   bool is_handshake1_forged_ = false;

@@ -46,6 +46,31 @@ TEST(Rebind, OfOnePathOfThreeLosesNothing) {
   EXPECT_EQ(bench.tally(true).lost(), 0U);
 }
 
+/// The NAT of all paths has new mappings, as a carrier's has after a while: what is answered to a datagram
+/// that came by one of them arrives.
+TEST(Rebind, OfAllPathsLosesNothingThatCameAfterTheClientsFirstDatagram) {
+  for (const std::size_t paths : {std::size_t{1}, std::size_t{3}}) {
+    for (int i = 0; i < 20; ++i) {
+      BenchOptions options = clean_bench(40ms);
+      options.client.paths = paths;
+      options.traffic.interval = i % 2 == 0 ? 5ms : 700ms;
+      Bench bench(options);
+      bench.begin();
+      bench.run(5s + i * 37ms);
+      const TimePoint rebound = bench.world.now();
+      for (std::size_t path = 0; path < paths; ++path) bench.world.rebind(bench.client, path);
+      bench.run(3s);
+      bench.settle();
+      EXPECT_EQ(bench.tally(false).lost(), 0U);
+      // Replies to what came through the new mapping: 40 ms later, and a datagram each 5 ms.
+      std::uint64_t lost = 0;
+      for (const Record& record : bench.world.context().oracle.ledger().records())
+        lost += record.is_reply && record.offered > rebound + 45ms && !record.delivered ? 1U : 0U;
+      EXPECT_EQ(lost, 0U) << paths << " paths, " << i;
+    }
+  }
+}
+
 TEST(Rebind, PathStaysWhereTheOldAddressAnswers) {
   Bench bench(one_path());
   bench.begin();

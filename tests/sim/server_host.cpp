@@ -169,9 +169,12 @@ void ServerHost::read_output(Output& out) {
       sizes.emplace(run.offset + i * run.stride, i + 1 == run.count ? run.tail : run.stride);
   }
   for (const DirectPacket& direct : out.direct) sizes.emplace(direct.offset, direct.size);
+  const auto& sessions = program_->engine.state().table.all();
+  const bool repeats = std::any_of(sessions.begin(), sessions.end(),
+                                   [](const auto& entry) { return entry.second->sender.has_kept(); });
+  const Emitter emitter{Side::server, program_->number, nullptr, nullptr, nullptr, repeats};
   for (const auto& [offset, size] : sizes) {
-    const PacketPtr packet = context_.oracle.emitted({Side::server, program_->number},
-                                                     ConstBytes(out.arena).subspan(offset, size));
+    const PacketPtr packet = context_.oracle.emitted(emitter, ConstBytes(out.arena).subspan(offset, size));
     ++made_.at(static_cast<std::size_t>(packet->type));
     packets_.emplace(offset, packet);
   }

@@ -131,7 +131,10 @@ class RouteOrigin final : public Origin {
       : Origin(session.find_traffic(from)), session_(&session), from_(&from) {}
 
  private:
-  PathTraffic& admit() override { return session_->strays.make(*from_); }
+  PathTraffic& admit() override {
+    session_->sender.keep_sent();
+    return session_->strays.make(*from_);
+  }
 
   ServerSession* session_;
   const Route* from_;

@@ -171,4 +171,9 @@ inline constexpr std::size_t kQueueDatagrams = 4096;
 inline constexpr std::size_t kQueueBytesOfAll = std::size_t{64} << 20U;
 inline constexpr std::size_t kQueueRecordBytes = 96;
 
+// What mpserver sent while a path seemed to move, to be sent to the new address as well: see KeptPackets.
+
+inline constexpr Duration kKeepSentFor = 1s;  ///< after a packet from an unknown address
+inline constexpr std::size_t kKeptBytes = std::size_t{1} << 20U;
+
 }  // namespace mptunnel

@@ -71,6 +71,7 @@ void Sender::send_sealed(std::size_t size, std::uint8_t dscp, PathSet chosen, co
 
 void Sender::leave(std::size_t size, PathSet paths, std::uint8_t dscp, SessionIndex epoch, Output& out,
                    TimePoint now) {
+  if (kept_.is_keeping(now)) kept_.keep(ConstBytes(out.arena).last(size), dscp, epoch, now);
   if (!delayed_.empty()) {
     const ConstBytes packet = ConstBytes(out.arena).last(size);
     const PathSet at_once = delayed_.take(packet, paths, dscp, epoch, now);

@@ -13,6 +13,7 @@
 
 #include "mptunnel/base/bytes.h"
 #include "mptunnel/engine/link/delay_line.h"
+#include "mptunnel/engine/link/kept_packets.h"
 #include "mptunnel/engine/link/link_context.h"
 #include "mptunnel/engine/link/session_link.h"
 #include "mptunnel/engine/output.h"
@@ -38,7 +39,8 @@ class Sender {
         link_(link),
         context_(context),
         scheduler_(context.make_scheduler()),
-        queue_(context.waiting) {}
+        queue_(context.waiting),
+        kept_(context.waiting) {}
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
   ~Sender() = default;
@@ -59,7 +61,10 @@ class Sender {
     return !paths.empty() && link_.can_seal(now);
   }
   /// Drops what has waited for kQueueLife.
-  void expire(TimePoint now) { lose(Drop::queue_expired, queue_.expire(now)); }
+  void expire(TimePoint now) {
+    lose(Drop::queue_expired, queue_.expire(now));
+    kept_.expire(now);
+  }
   /// Drops all that waits.
   void drop_waiting() { lose(Drop::queue_expired, queue_.expire(kNever)); }
   /// Datagrams of this session that found no path, key or room in time.
@@ -72,6 +77,11 @@ class Sender {
   }
   /// Copies for this path leave so much later than those for others.
   void set_delay(PathId path, Duration delay) { delayed_.set(path, delay); }
+  /// The client may have another address now: see KeptPackets.
+  void keep_sent() { kept_.start(); }
+  [[nodiscard]] bool has_kept() const { return !kept_.empty(); }
+  /// The path has moved: what was sent meanwhile goes there as well.
+  void resend_kept(PathId path, Output& out, TimePoint now) { kept_.resend(path, out, session_, now); }
   /// Sends the copies whose time has come.
   void release_delayed(Output& out, TimePoint now);
   /// When a caller that does not follow deadline() should look again, after something had to wait.
@@ -144,6 +154,7 @@ class Sender {
   LinkContext& context_;
   std::unique_ptr<Scheduler> scheduler_;
   DatagramQueue queue_;
+  KeptPackets kept_;
   DelayLine delayed_;
   TimePoint resume_ = kNever;       ///< the earliest Decision::when of what waits
   std::vector<LargePacket> large_;  ///< wait for finish()
