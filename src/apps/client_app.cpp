@@ -125,6 +125,7 @@ void ClientApp::on_application(DatagramSocket& socket) {
 void ClientApp::on_bridge_made(const Bridge& bridge) {
   const BridgeConfig& line = bridge.config();
   engine_.set_path_traits(bridge.id(), {line.backup, line.metered, config_.keepalive, line.delay});
+  engine_.set_path_name(bridge.id(), bridge.name());
 }
 
 void ClientApp::on_bridge_available(PathId path, bool available) {

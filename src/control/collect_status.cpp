@@ -146,6 +146,7 @@ PathStatus path_status(const Bridge& bridge, const PathSnapshot& path, bool has_
   status.name = bridge.name();
   status.remote = text_of(bridge.remote());
   status.device = bridge.device();
+  status.seen_from = text_of(path.seen_from);
   if (bridge.socket() != nullptr) {
     status.local = text_of(bridge.socket()->local_endpoint());
   } else {
@@ -167,7 +168,7 @@ std::string problem_of(const PathStatus& status, const PathSnapshot& path) {
 
 PathStatus path_status(const PathSnapshot& path) {
   PathStatus status = path_values(path);
-  status.name = fmt::format("path {}", path.id.value);
+  status.name = path.name.empty() ? fmt::format("path {}", path.id.value) : path.name;
   status.remote = text_of(path.route.remote);
   status.local = text_of(path.route.local);
   status.problem = problem_of(status, path);
@@ -176,7 +177,8 @@ PathStatus path_status(const PathSnapshot& path) {
 
 ClientStatus client_status(const PeerSnapshot& client, bool has_key) {
   ClientStatus status;
-  status.client = client_name(client.identity, {});
+  status.client = identity_digits(client.identity);
+  status.name = client_name({}, client.name, client.first_route.remote, client.identity);
   status.key_name = client.key_name;
   status.session = session_values(client.session);
   if (client.dormant) status.session.state = SessionState::dormant;
@@ -241,7 +243,7 @@ Status collect_status(const ServerSources& server, TimePoint now) {
   for (const PeerSnapshot& client : snapshot.peers) {
     const ClientStatus& own = status.clients.emplace_back(client_status(client, server.has_key));
     const auto problem = fragment_problem(own.session, client.session.fragment_share);
-    if (!problem.empty()) status.problems.push_back(fmt::format("client {}: {}", own.client, problem));
+    if (!problem.empty()) status.problems.push_back(fmt::format("client {}: {}", own.name, problem));
   }
   status.drops = sum_of(snapshot.drops, server.drops);
   add_lost(status, server.from_target, server.from_network);

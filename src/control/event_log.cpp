@@ -49,7 +49,24 @@ std::string from(const Route& route) {
   return route.remote.to_string();
 }
 std::string name_of(const SessionRef& session) {
-  return client_name(session.identity, session.key_name);
+  return client_name(session.key_name, session.name, session.from, session.identity);
+}
+/// With the address that an event is about, unless that is the client's name.
+std::string named_from(const SessionRef& session, const Route& route) {
+  const bool is_named = !session.name.empty() || session.from != route.remote;
+  return is_named ? fmt::format("{} from {}", name_of(session), from(route)) : name_of(session);
+}
+std::string path_name(const SessionRef& session, PathId path) {
+  return session.path_name.empty() ? fmt::format("path {}", path.value) : "path " + session.path_name;
+}
+/// A path of a client, as the subject of a line.
+std::string path_of_client(const SessionRef& session, PathId path) {
+  return fmt::format("client {}: {}", name_of(session), path_name(session, path));
+}
+
+std::string in_words(const SessionTotals& totals) {
+  return fmt::format("{} datagram{} from it, {} to it, in {}", totals.from_client,
+                     totals.from_client == 1 ? "" : "s", totals.to_client, format_span(totals.lasted));
 }
 
 /// Which settings of OpenVPN and WireGuard make their packets fit.
@@ -187,18 +204,20 @@ struct Wording {
     return line_of_fragments(event, fmt::format("bridge {}", bridge));
   }
   Line operator()(const ClientSessionStarted& event) const {
-    return info("client {} from {}: session started, cipher {}", name_of(event.session), from(event.route),
+    return info("client {}: session started, cipher {}", named_from(event.session, event.route),
                 name_of(event.cipher));
   }
   Line operator()(const ClientTakenOver& event) const {
-    return info("client {} from {}: restarted, its flows continue, cipher {}", name_of(event.session),
-                from(event.route), name_of(event.cipher));
+    return info("client {}: restarted, its flows continue, cipher {}", named_from(event.session, event.route),
+                name_of(event.cipher));
   }
   Line operator()(const ClientSessionEnded& event) const {
-    return info("client {}: session ended: {}", name_of(event.session), name_of(event.reason));
+    return info("client {}: session ended: {}; {}", name_of(event.session), name_of(event.reason),
+                in_words(event.totals));
   }
   Line operator()(const ClientSessionSilent& event) const {
-    return info("client {}: session ended: silent for too long", name_of(event.session));
+    return info("client {}: session ended: silent for too long; {}", name_of(event.session),
+                in_words(event.totals));
   }
   Line operator()(const IdentitiesClash& event) const {
     return warning(
@@ -246,8 +265,8 @@ struct Wording {
                    is_flows ? "flows" : "sessions", is_flows ? "max-flows" : "max-sessions");
   }
   Line operator()(const ClientPathChanged& event) const {
-    const std::string path = fmt::format("client {}: path {} from {}", name_of(event.session),
-                                         event.path.value, from(event.route));
+    const std::string path =
+        fmt::format("{} from {}", path_of_client(event.session, event.path), from(event.route));
     if (event.state == PathState::suspect)
       return debug("{} is suspect: no probe for {:.1f} s", path, seconds_of(event.silent));
     if (event.state == PathState::down) {
@@ -260,22 +279,23 @@ struct Wording {
     return info("{} is up", path);
   }
   Line operator()(const ClientPathLossy& event) const {
-    const std::string path = fmt::format("client {}: path {} from {}", name_of(event.session),
-                                         event.what.path.value, from(event.route));
+    const std::string path =
+        fmt::format("{} from {}", path_of_client(event.session, event.what.path), from(event.route));
     return line_of_losses(event.what, path,
                           event.what.direction == Direction::out ? "what is sent on it" : "what comes by it");
   }
   Line operator()(const ClientPathMoved& event) const {
-    return info("client {}: path {} moved from {} to {}", name_of(event.session), event.path.value,
-                from(event.from), from(event.to));
+    return info("{} moved from {} to {}", path_of_client(event.session, event.path), from(event.from),
+                from(event.to));
   }
   Line operator()(const ClientPathStayed& event) const {
-    return info("client {}: path {} stays at {}: it still answers there", name_of(event.session),
-                event.path.value, from(event.route));
+    return info("{} stays at {}: it still answers there", path_of_client(event.session, event.path),
+                from(event.route));
   }
   Line operator()(const ClientFragmenting& event) const {
     return line_of_fragments(
-        event.what, fmt::format("path {} of client {}", event.what.path.value, name_of(event.session)));
+        event.what,
+        fmt::format("{} of client {}", path_name(event.session, event.what.path), name_of(event.session)));
   }
   Line operator()(const EventsLeftOut& event) const {
     std::string kinds;
@@ -292,11 +312,18 @@ struct Wording {
 
 }  // namespace
 
-std::string client_name(const ClientIdentity& identity, std::string_view key_name) {
+std::string identity_digits(const ClientIdentity& identity) {
+  std::string digits;
+  for (std::size_t i = 0; i < 4; ++i) digits += fmt::format("{:02x}", identity[i]);
+  return digits;
+}
+
+std::string client_name(std::string_view key_name, std::string_view word, const Endpoint& from,
+                        const ClientIdentity& identity) {
   std::string name(key_name);
   if (!name.empty()) name += '/';
-  for (std::size_t i = 0; i < 4; ++i) name += fmt::format("{:02x}", identity[i]);
-  return name;
+  if (!word.empty()) return name.append(word);
+  return name + (from.is_set() ? from.to_string() : identity_digits(identity));
 }
 
 std::optional<LogLine> line_of(const Event& event, std::string_view bridge) {

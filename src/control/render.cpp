@@ -69,6 +69,7 @@ Json json_of(const PathStatus& path) {
           {"standby", path.standby},
           {"remote", path.remote},
           {"local", path.local},
+          {"public", path.seen_from},
           {"device", path.device},
           {"rtt_ms", json_of(path.rtt)},
           {"mtu", both_ways(path.mtu_out, path.mtu_in)},
@@ -127,6 +128,7 @@ Json json_of(const std::optional<KeyringStatus>& keyring) {
 
 Json json_of(const ClientStatus& client) {
   return {{"client", client.client},
+          {"name", client.name},
           {"key_name", client.key_name.empty() ? Json(nullptr) : Json(client.key_name)},
           {"session", json_of(client.session)},
           {"paths", list_of(client.paths)}};

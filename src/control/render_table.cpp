@@ -71,6 +71,7 @@ constexpr std::array kColumns{
              return of.path.last_answer ? format_ago(*of.path.last_answer) : std::string("-");
            }},
     Column{"remote", false, true, [](const Cell& of) { return printable(of.path.remote); }},
+    Column{"public", false, true, [](const Cell& of) { return printable(of.path.seen_from); }},
 };
 
 class Table {
@@ -225,8 +226,8 @@ std::string render_table(const Status& status, TableWidth width) {
     if (status.clients.empty()) table.line("clients", "none");
     for (const ClientStatus& client : status.clients) {
       table.blank();
-      const std::string name = client.key_name.empty() ? "" : client.key_name + '/';
-      table.line("client", "{}", printable(name + client.client));
+      const std::string key = client.key_name.empty() ? "" : client.key_name + '/';
+      table.line("client", "{} ({})", printable(key + client.name), printable(client.client));
       add_session(table, client.session);
       table.paths(client.paths);
     }

@@ -37,6 +37,7 @@ void ClientEngine::readdress_path(PathId path, Output& out, TimePoint now) {
   if (!own.probed.is_available()) return;
   own.probed.readdress();
   own.mtu.stop();
+  own.introduction.restart();
   handshaking_.on_path(now);
   prober_.update_standby(out, now);
 }
@@ -85,6 +86,7 @@ void ClientEngine::run_housekeeping(Output& out, TimePoint now) {
   for (const PathId path : state_.paths.all()) {
     if (PathTraffic* traffic = state_.link.traffic(path)) sample(path, *traffic, out, now);
   }
+  introducing_.run(out, now);
   if (const auto event = state_.outage.over(state_.paths.up(), now)) out.events.emplace_back(*event);
   if (const auto event = state_.outage.lasts(now)) out.events.emplace_back(*event);
   if (auto event = state_.sender.check_fragmenting(state_.paths.views(now), now))
@@ -136,6 +138,7 @@ ClientSnapshot ClientEngine::snapshot(TimePoint now) const {
     own.held = path.proof.is_held();
     own.returns = path.proof.has_returned();
     own.one_way = path.probed.one_way();
+    own.seen_from = path.introduction.seen();
     own.rtt = path.probed.rtt();
     if (path.probed.last_answer()) own.last_heard = now - *path.probed.last_answer();
     own.silent = path.probed.silence(now);

@@ -9,7 +9,8 @@ namespace {
 
 ClientPathChanged path_came_up(const ServerSession& session, PathId id) {
   const ServerPath& path = *session.paths[id.value];
-  return {session.ref(), id, PathState::fresh, PathState::up, path.rtt().smoothed(), {}, false, path.route()};
+  return {session.ref(id), id,          PathState::fresh, PathState::up, path.rtt().smoothed(), {},
+          false,           path.route()};
 }
 
 /// Grows with the key epoch and the packet number.
@@ -71,6 +72,7 @@ struct ServerControl::Visitor {
     path.mtu.on_seen(seen.size, arrival.now);
     control.state_.alarm.wake_for_mtu(*epoch.session, path, arrival.now);
   }
+  void operator()(const NameFrame& name) const { control.on_name(epoch, name, reply, arrival); }
   void operator()(const HandshakeFrame& handshake) const {
     if (is_first(FrameType::handshake)) control.on_handshake(*epoch.session, handshake, reply, arrival);
   }
@@ -276,14 +278,17 @@ bool ServerControl::on_echo(EpochRef epoch, std::uint64_t token, std::optional<P
     const bool is_first = verdict == ServerPath::EchoVerdict::validated;
     session.strays.assign(id, path.route(), is_first ? std::nullopt : std::optional(old_route));
     if (verdict == ServerPath::EchoVerdict::moved) session.sender.resend_kept(id, arrival.out, arrival.now);
-    if (verdict != ServerPath::EchoVerdict::stayed) start_mtu_search(epoch, path, arrival.now);
+    if (verdict != ServerPath::EchoVerdict::stayed) {
+      start_mtu_search(epoch, path, arrival.now);
+      if (session.names.knows(id)) tell_seen_from(epoch, id, arrival);
+    }
     path.told = PathState::up;
     if (is_first) {
       arrival.out.events.emplace_back(path_came_up(session, id));
     } else if (verdict == ServerPath::EchoVerdict::moved) {
-      arrival.out.events.emplace_back(ClientPathMoved{session.ref(), id, old_route, path.route()});
+      arrival.out.events.emplace_back(ClientPathMoved{session.ref(id), id, old_route, path.route()});
     } else {
-      arrival.out.events.emplace_back(ClientPathStayed{session.ref(), id, path.route()});
+      arrival.out.events.emplace_back(ClientPathStayed{session.ref(id), id, path.route()});
     }
     return true;
   }

@@ -7,6 +7,7 @@ PathSnapshot path_snapshot(const ServerSession& session, PathId id, TimePoint no
   const ServerPath& path = *session.paths[id.value];
   PathSnapshot snapshot;
   snapshot.id = id;
+  snapshot.name = session.names.of(id);
   snapshot.state = path.state(now);
   snapshot.standby = path.is_standby();
   snapshot.unheard = path.is_unheard();
@@ -23,6 +24,7 @@ PeerSnapshot peer_snapshot(const ServerSession& session, TimePoint now) {
   peer.handle = session.handle;
   peer.identity = session.identity;
   peer.key_name = session.account.name();
+  peer.name = session.names.of(kClientItself);
   peer.first_route = session.first_route;
   peer.dormant = session.dormant;
   peer.session = snapshot_of(session.link, session.sender, session.stream, session.views(now), now);

@@ -46,6 +46,20 @@ ServerSession::ServerSession(SessionHandle own, const Claimant& claimant, const 
       last_heard(now),
       last_moved(now) {}
 
+SessionRef ServerSession::ref() const {
+  return {handle, identity, account.name(), first_route.remote, names.of(kClientItself), {}};
+}
+
+SessionRef ServerSession::ref(PathId path) const {
+  SessionRef session = ref();
+  session.path_name = names.of(path);
+  return session;
+}
+
+SessionTotals ServerSession::totals() const {
+  return {from_client, to_client, last_heard - link.since().value_or(last_heard)};
+}
+
 PathSet ServerSession::carrying(TimePoint now) const {
   PathSet wanted;
   if (superseded || dormant) return wanted;

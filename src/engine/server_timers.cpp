@@ -42,7 +42,7 @@ void ServerTimers::tick(ServerSession& session, Output& out, TimePoint now) {
   session.stream.sample(session.link, session.sender, now);
   tick_paths(session, out, now);
   if (const auto event = session.sender.check_fragmenting(session.views(now), now))
-    out.events.emplace_back(ClientFragmenting{session.ref(), *event});
+    out.events.emplace_back(ClientFragmenting{session.ref(event->path), *event});
 }
 
 void ServerTimers::tick_paths(ServerSession& session, Output& out, TimePoint now) {
@@ -65,7 +65,7 @@ void ServerTimers::note_path_state(const ServerSession& session, PathId id, Outp
   ServerPath& path = *session.paths[id.value];
   const PathState state = path.state(now);
   if (state == path.told || session.dormant || session.superseded) return;
-  out.events.emplace_back(ClientPathChanged{session.ref(), id, path.told, state, path.rtt().smoothed(),
+  out.events.emplace_back(ClientPathChanged{session.ref(id), id, path.told, state, path.rtt().smoothed(),
                                             now - path.last_heard(), path.is_unheard(), path.route()});
   path.told = state;
 }
@@ -78,7 +78,7 @@ void ServerTimers::note_losses(const ServerSession& session, PathId id, Output& 
   for (const Direction direction : {Direction::out, Direction::in}) {
     if (const auto& found = news[static_cast<std::size_t>(direction)])
       out.events.emplace_back(
-          ClientPathLossy{session.ref(), {id, direction, found->share, found->over}, path.route()});
+          ClientPathLossy{session.ref(id), {id, direction, found->share, found->over}, path.route()});
   }
 }
 

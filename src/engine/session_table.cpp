@@ -190,9 +190,9 @@ void SessionTable::end(SessionHandle handle, std::optional<CloseReason> reason, 
   for (const SessionIndex index : session.link.indices()) epochs_.erase(index);
   if (session.is_settled) {
     if (reason) {
-      out.events.emplace_back(ClientSessionEnded{session.ref(), *reason});
+      out.events.emplace_back(ClientSessionEnded{session.ref(), *reason, session.totals()});
     } else {
-      out.events.emplace_back(ClientSessionSilent{session.ref()});
+      out.events.emplace_back(ClientSessionSilent{session.ref(), session.totals()});
     }
   }
   sessions_.erase(found);

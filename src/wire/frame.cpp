@@ -81,6 +81,27 @@ ClientHelloFrame read_client_hello(FieldReader& fields) {
   return hello;
 }
 
+NameFrame read_name(FieldReader& fields, FrameError& error) {
+  const PathId path{fields.u8()};
+  const std::size_t length = fields.u8();
+  if (length > kMaxNameBytes) error = FrameError::invalid;
+  return {path, fields.bytes(length)};
+}
+
+constexpr std::uint8_t kFamilyIpv4 = 4;
+constexpr std::uint8_t kFamilyIpv6 = 6;
+
+SeenFromFrame read_seen_from(FieldReader& fields, FrameError& error) {
+  SeenFromFrame seen{PathId{fields.u8()}, {}};
+  const std::uint8_t family = fields.u8();
+  const ConstBytes address = fields.bytes(seen.address.address.size());
+  std::copy(address.begin(), address.end(), seen.address.address.begin());
+  seen.address.port = fields.u16();
+  seen.address.family = family == kFamilyIpv4 ? Family::ipv4 : Family::ipv6;
+  if (family != kFamilyIpv4 && family != kFamilyIpv6 && fields.complete()) error = FrameError::invalid;
+  return seen;
+}
+
 /// `error` is set if the type is unknown or its fields contradict each other.
 Frame read_frame(FrameType type, FieldReader& fields, const ByteReader& reader, FrameError& error) {
   // The fields between braces are read from left to right.
@@ -117,6 +138,10 @@ Frame read_frame(FrameType type, FieldReader& fields, const ByteReader& reader, 
       return MtuSeenFrame{PathId{fields.u8()}, fields.u16()};
     case FrameType::handshake:
       return HandshakeFrame{fields.bytes(fields.varint())};
+    case FrameType::name:
+      return read_name(fields, error);
+    case FrameType::seen_from:
+      return read_seen_from(fields, error);
     default:
       error = FrameError::unknown;
       return {};
@@ -199,6 +224,20 @@ struct FrameWriter {
     write_type(FrameType::handshake, out);
     out.varint(static_cast<std::uint16_t>(frame.packet.size()));
     out.bytes(frame.packet);
+  }
+  void operator()(const NameFrame& frame) const {
+    write_type(FrameType::name, out);
+    MPT_ASSERT(frame.text.size() <= kMaxNameBytes);
+    out.u8(frame.path.value);
+    out.u8(static_cast<std::uint8_t>(frame.text.size()));
+    out.bytes(frame.text);
+  }
+  void operator()(const SeenFromFrame& frame) const {
+    write_type(FrameType::seen_from, out);
+    out.u8(frame.path.value);
+    out.u8(frame.address.family == Family::ipv4 ? kFamilyIpv4 : kFamilyIpv6);
+    out.bytes(frame.address.address);
+    out.u16(frame.address.port);
   }
 };
 

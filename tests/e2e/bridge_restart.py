@@ -38,8 +38,8 @@ def beside_another(test, encrypt):
     for _ in range(3):
         test.tell(tunnel.bridges[1], "rebind")
         carries_again(test, tunnel, tunnel.bridges[1], f"{name}after a rebind")
-    check(tunnel.server.count(r"path 1 moved") >= 4, f"{name}mpserver does not say that the path moved")
-    check(tunnel.server.count(r"path 0 moved") == 0, f"{name}the other path moved")
+    check(tunnel.server.count(r"path b1 moved") >= 4, f"{name}mpserver does not say that the path moved")
+    check(tunnel.server.count(r"path b0 moved") == 0, f"{name}the other path moved")
     send.signal(harness.signal.SIGINT)
     result = send.json()
     tunnel.echo.stop()

@@ -487,7 +487,7 @@ class Tunnel:
         paths = len(self.bridge_lines) if paths is None else paths
         deadline = time.monotonic() + seconds
         self.client.wait_for("session with mpserver started", seconds)
-        while self.client.count(r"bridge \S+ is up") < paths or self.server.count(r"path \d+ from \S+ is up") < paths:
+        while self.client.count(r"bridge \S+ is up") < paths or self.server.count(r"path \S+ from \S+ is up") < paths:
             check(time.monotonic() < deadline, f"{self.name}: the paths are not all up after {seconds} s")
             time.sleep(0.02)
         return self

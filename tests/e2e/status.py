@@ -13,7 +13,7 @@ import harness
 from harness import PORTS, Skip, check
 
 DIRECTION = {"packets", "bytes", "lost", "loss", "loss_recent", "jitter_ms", "first", "duplicates", "rate_bps"}
-PATH = {"id", "name", "state", "problem", "standby", "remote", "local", "device", "rtt_ms", "mtu", "last_answer_s",
+PATH = {"id", "name", "state", "problem", "standby", "remote", "local", "public", "device", "rtt_ms", "mtu", "last_answer_s",
         "unsent", "out", "in"}
 SESSION = {"state", "age_s", "cipher", "encrypted", "key", "key_age_s", "flows", "datagrams_in", "datagrams_out",
            "duplicates_dropped", "forced_closings", "residual_loss", "stream", "fragmented", "largest_whole"}
@@ -105,14 +105,14 @@ def what_both_ends_tell(test):
     check_names(server, SERVER, "mpserver")
     check((server["program"], server["config"], server["target"]) == ("mpserver", "", f"127.0.0.1:{echo.port}"), "mpserver")
     check(len(server["clients"]) == 1, f"{len(server['clients'])} clients")
-    check_names(server["clients"][0], {"client", "key_name", "session", "paths"}, "a client")
+    check_names(server["clients"][0], {"client", "name", "key_name", "session", "paths"}, "a client")
     check((server["keyring"], server["clients"][0]["key_name"]) == (None, None), "a keyring where there is none")
     check_names(server["clients"][0]["session"], SESSION, "a client's session")
     check_paths(server["clients"][0]["paths"], 3)
     session = server["clients"][0]["session"]
     check((session["state"], session["key"], session["flows"]) == ("established", "set", 1), f"session {session}")
     check((session["datagrams_in"], session["datagrams_out"]) == (sent, sent), f"traffic {session}")
-    check(tunnel.server.find(f"client {server['clients'][0]['client']}"), "the log knows this client by another name")
+    check(tunnel.server.find(f"client {server['clients'][0]['name']}"), "the log knows this client by another name")
 
     table = ask(test, "mpclient", "--control", control_of(tunnel.client))
     for pattern in (r"^mpclient  \S+, up for ", r"^session   established.*key set", rf"^traffic   1 flow, {sent} datagrams in",
@@ -122,10 +122,10 @@ def what_both_ends_tell(test):
         check(harness.re.search(pattern, table, harness.re.MULTILINE), f"'{pattern}' is not in:\n{table}")
     check(max(map(len, table.splitlines())) <= 80, f"the table is too wide:\n{table}")
     wide = ask(test, "mpclient", "--wide", "--control", control_of(tunnel.client))
-    check(harness.re.search(r"^path +state .* +wins +answered +remote$", wide, harness.re.MULTILINE), f"the wide table:\n{wide}")
+    check(harness.re.search(r"^path +state .* +wins +answered +remote +public$", wide, harness.re.MULTILINE), f"the wide table:\n{wide}")
     check(ask(test, "mpclient", "--healthy", "--control", control_of(tunnel.client)) == "healthy\n", "mpclient is not healthy")
     table = ask(test, "mpserver", "--control", control_of(tunnel.server))
-    check(harness.re.search(r"^client    [0-9a-f]{8}$", table, harness.re.MULTILINE), f"no client in:\n{table}")
+    check(harness.re.search(r"^client    127\.0\.0\.1:\d+ \([0-9a-f]{8}\)$", table, harness.re.MULTILINE), f"no client in:\n{table}")
     tunnel.bridges[1].kill()
     tunnel.client.wait_for("b1 is down", 30)
     state = {path["name"]: (path["state"], path["problem"]) for path in

@@ -64,7 +64,7 @@ Frame some_frame(Input& input) {
     return FlowId{id == 7 ? kMaxFlowId : id};
   };
   const auto path = [&] { return PathId{static_cast<std::uint8_t>(input.below(kMaxPaths))}; };
-  switch (type % 14U) {
+  switch (type % 16U) {
     case 0:
       return FlowOpenFrame{flow(), input.u8()};
     case 1:
@@ -98,6 +98,13 @@ Frame some_frame(Input& input) {
       return MtuProbeFrame{path(), input.u16()};
     case 12:
       return MtuSeenFrame{path(), input.u16()};
+    case 13: {
+      const PathId named{static_cast<std::uint8_t>(input.below(kMaxPaths + 2))};
+      return NameFrame{named.value > kMaxPaths ? kClientItself : named,
+                       input.piece(input.below(kMaxNameBytes + 1))};
+    }
+    case 14:
+      return SeenFromFrame{path(), *parse_numeric_endpoint("203.0.113.7", input.u16())};
     default:
       return DatagramFrame{flow(), input.piece(input.u8())};
   }

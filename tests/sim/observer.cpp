@@ -71,6 +71,13 @@ struct FrameText {
     return fmt::format("HANDSHAKE of {} bytes", f.packet.size());
   }
 
+  std::string operator()(const NameFrame& f) const {
+    return fmt::format("NAME of {} in {} bytes", f.path.value, f.text.size());
+  }
+  std::string operator()(const SeenFromFrame& f) const {
+    return fmt::format("SEEN_FROM path {} {}", f.path.value, f.address.to_string());
+  }
+
   static std::string report(const PathReport& r) {
     return fmt::format(" path {} #{} flags {} interval {} mtu {} sent {} received {} of {} data {}",
                        r.path.value, r.sequence, r.flags, r.interval, r.mtu, r.sent, r.received, r.of,

@@ -11,9 +11,13 @@
 
 namespace mptunnel {
 
-/// What a client is called at mpserver: the first 8 digits of its identity, "1f2e3d4c", and before them what
-/// the keyring calls its key, "alice/1f2e3d4c".
-std::string client_name(const ClientIdentity& identity, std::string_view key_name);
+/// What a client is called at mpserver: the word that it chose, "garage", or the address that it proved
+/// first, "203.0.113.7:4000", or, if there is neither, identity_digits(). Before it, if the keyring has a
+/// name for its key, that: "alice/garage".
+std::string client_name(std::string_view key_name, std::string_view word, const Endpoint& from,
+                        const ClientIdentity& identity);
+/// The first 8 digits of it: "1f2e3d4c".
+std::string identity_digits(const ClientIdentity& identity);
 
 struct LogLine {
   LogLevel level = LogLevel::info;

@@ -46,6 +46,7 @@ struct PathStatus {
   bool standby = false;  ///< kept for when others fail
   std::string remote;    ///< address and port; empty if there is none
   std::string local;
+  std::string seen_from;  ///< mpclient: the address and port that mpserver sees it come from
   std::string device;
   std::optional<RttStatus> rtt;
   std::optional<std::uint64_t> mtu_out;  ///< largest UDP payload, bytes
@@ -96,6 +97,7 @@ struct SessionStatus {
 /// A client of mpserver.
 struct ClientStatus {
   std::string client;    ///< the first 8 digits of its identity
+  std::string name;      ///< its client-id, or its address
   std::string key_name;  ///< as the keyring names its key; empty if that is not one client's
   SessionStatus session;
   std::vector<PathStatus> paths;

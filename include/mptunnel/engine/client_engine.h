@@ -2,6 +2,8 @@
 // deliveries, events and a deadline come out. It wires the parts that do the work: see ClientState.
 #pragma once
 
+#include <string>
+
 #include "mptunnel/engine/client_parts.h"
 #include "mptunnel/engine/client_state.h"
 #include "mptunnel/engine/output.h"
@@ -20,6 +22,8 @@ class ClientEngine {
     state_.paths.set_traits(path, traits);
     state_.sender.set_delay(path, traits.delay);
   }
+  /// What the server is told that the path is called; it exists. Empty: nothing.
+  void set_path_name(PathId path, const std::string& name) { state_.paths[path].name = name; }
   /// The path has a socket and an address now, or has none any more.
   void set_path_available(PathId path, bool available, Output& out, TimePoint now);
   /// The path leads over a tunnel from now on, or no longer: while it does, and has not proved that it is not
@@ -55,9 +59,10 @@ class ClientEngine {
 
   ClientState state_;
   ClientProber prober_{state_};
+  ClientIntroducing introducing_{state_};
   ClientHandshaking handshaking_;
   ClientOutbound outbound_{state_, handshaking_};
-  ClientInbound inbound_{state_, prober_, handshaking_, outbound_};
+  ClientInbound inbound_{state_, prober_, introducing_, handshaking_, outbound_};
   TimePoint next_housekeeping_ = kNever;
 };
 

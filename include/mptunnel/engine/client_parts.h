@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mptunnel/base/throttle.h"
+#include "mptunnel/engine/client_introducing.h"
 #include "mptunnel/engine/client_state.h"
 #include "mptunnel/engine/output.h"
 #include "mptunnel/session/flows.h"
@@ -155,9 +156,13 @@ class ClientOutbound {
 /// From the server to applications: packets are opened, CONTROL frames acted on, datagrams delivered.
 class ClientInbound {
  public:
-  ClientInbound(ClientState& state, ClientProber& prober, ClientHandshaking& handshaking,
-                ClientOutbound& outbound)
-      : state_(state), prober_(prober), handshaking_(handshaking), outbound_(outbound) {}
+  ClientInbound(ClientState& state, ClientProber& prober, ClientIntroducing& introducing,
+                ClientHandshaking& handshaking, ClientOutbound& outbound)
+      : state_(state),
+        prober_(prober),
+        introducing_(introducing),
+        handshaking_(handshaking),
+        outbound_(outbound) {}
 
   /// One packet that arrived by this path.
   void on_packet(PathId path, Bytes packet, Output& out, TimePoint now);
@@ -185,6 +190,7 @@ class ClientInbound {
 
   ClientState& state_;
   ClientProber& prober_;
+  ClientIntroducing& introducing_;
   ClientHandshaking& handshaking_;
   ClientOutbound& outbound_;
   std::uint64_t datagrams_ = 0;

@@ -5,11 +5,13 @@
 #include <array>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/path_set.h"
 #include "mptunnel/base/time.h"
+#include "mptunnel/engine/introduction.h"
 #include "mptunnel/engine/tunnel_proof.h"
 #include "mptunnel/path/loss_watch.h"
 #include "mptunnel/path/mtu_search.h"
@@ -29,6 +31,8 @@ struct ClientPath {
   LossWatch losses;
   bool is_told_down = false;               ///< it was said that it is down, and nothing else since
   TimePoint next_help = TimePoint::min();  ///< when the other paths may be asked to help its PINGs again
+  std::string name;  ///< what the server is told that it is called; empty: nothing
+  Introduction introduction;
 
   /// It is up, and may carry data if it is wanted.
   [[nodiscard]] bool is_of_use() const { return probed.is_up() && !proof.is_held(); }

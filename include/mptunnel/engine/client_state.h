@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "mptunnel/base/random.h"
 #include "mptunnel/base/time.h"
@@ -65,11 +66,13 @@ struct ClientSettings {
   std::size_t min_paths = 1;  ///< backup paths carry data while fewer others are up
   std::size_t max_flows = kMaxFlows;
   MakeScheduler make_scheduler = make_copies;  ///< for what is sent to the server
+  std::string name{};                          ///< what the server calls this client; empty: by its address
 };
 
 struct ClientState {
   ClientState(const ClientSettings& settings, RandomSource& random)
       : context(random, settings.make_scheduler),
+        name(settings.name),
         paths(settings.paths, settings.min_paths),
         flows(settings.max_flows) {}
   ClientState(const ClientState&) = delete;
@@ -81,6 +84,7 @@ struct ClientState {
   Sender sender{SessionHandle{}, link, context};
   StreamHistory stream;
   Receiver receiver{context};
+  std::string name;  ///< see ClientSettings
   ClientPaths paths;
   ClientFlows flows;
   LoopGuard loops;

@@ -23,8 +23,17 @@ namespace mptunnel {
 struct SessionRef {
   SessionHandle handle;
   ClientIdentity identity{};
-  std::string key_name{};  ///< as the keyring names its key; empty if that is not one client's
-  Endpoint from{};         ///< see ServerSession::first_route
+  std::string key_name{};   ///< as the keyring names its key; empty if that is not one client's
+  Endpoint from{};          ///< see ServerSession::first_route
+  std::string name{};       ///< what the client calls itself; empty if it does not say
+  std::string path_name{};  ///< the same of the path that an event is about
+};
+
+/// What a session has done.
+struct SessionTotals {
+  std::uint64_t from_client = 0;  ///< datagrams
+  std::uint64_t to_client = 0;
+  Duration lasted{};  ///< until the client was heard last
 };
 
 struct ClientSessionStarted {
@@ -44,11 +53,13 @@ struct ClientTakenOver {
 struct ClientSessionEnded {
   SessionRef session;
   CloseReason reason{};
+  SessionTotals totals{};
 };
 
 /// The session ended because its client was silent, for too long or while others need its place.
 struct ClientSessionSilent {
   SessionRef session;
+  SessionTotals totals{};
 };
 
 /// Two processes that are both alive have one identity; they are kept apart.

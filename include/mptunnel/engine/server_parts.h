@@ -80,6 +80,9 @@ class ServerControl {
                const ServerArrival& arrival);
   /// The session has proved an address. False: there is no room for it; it was told so, and has ended.
   bool settle(EpochRef epoch, const Route& proved, const ServerArrival& arrival);
+  void on_name(EpochRef epoch, const NameFrame& name, Reply& reply, const ServerArrival& arrival);
+  /// To the path, which has proved its address.
+  void tell_seen_from(EpochRef epoch, PathId path, const ServerArrival& arrival);
   void on_handshake(ServerSession& session, const HandshakeFrame& handshake, Reply& reply,
                     const ServerArrival& arrival);
   void on_fragment(EpochRef epoch, const FragmentFrame& fragment, const ServerArrival& arrival);

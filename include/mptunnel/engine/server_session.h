@@ -13,6 +13,7 @@
 #include "mptunnel/engine/link/sender.h"
 #include "mptunnel/engine/link/session_link.h"
 #include "mptunnel/engine/link/stream_history.h"
+#include "mptunnel/engine/peer_names.h"
 #include "mptunnel/path/path_traffic.h"
 #include "mptunnel/path/server_path.h"
 #include "mptunnel/schedule/scheduler.h"
@@ -73,6 +74,7 @@ struct ServerSession {
   KeyAccount& account;
   ClientIdentity identity{};
   ProcessId process = 0;
+  PeerNames names;
   Route first_route;  ///< where the first packet came from, or the first address that was proved; to be told
   /// It has a place in the table of sessions, and counts against `network`: see SessionTable::settle().
   bool is_settled = false;
@@ -99,7 +101,10 @@ struct ServerSession {
   std::uint64_t to_client = 0;
   std::uint64_t lost_before = 0;  ///< datagrams for it that never came to the engine
 
-  [[nodiscard]] SessionRef ref() const { return {handle, identity, account.name(), first_route.remote}; }
+  [[nodiscard]] SessionRef ref() const;
+  /// For what is about a path.
+  [[nodiscard]] SessionRef ref(PathId path) const;
+  [[nodiscard]] SessionTotals totals() const;
   [[nodiscard]] bool is_of(const Claimant& claimant) const {
     return &account == &claimant.account && identity == claimant.hello.identity;
   }

@@ -37,6 +37,8 @@ struct PathSnapshot {
   ProbedPath::OneWay one_way = ProbedPath::OneWay::no;  ///< client: the direction in which alone it passes
   bool held = false;       ///< client: it leads over a tunnel, and has to prove that this is not our own
   bool returns = false;    ///< client: it seems to be our own
+  std::string name;      ///< server: what the client calls it; empty if it does not say
+  Endpoint seen_from;    ///< client: the address that the server sees it come from; not set if it did not say
   bool unheard = false;    ///< server: the client says that it hears nothing on this path
   bool out_alone = false;  ///< server: nothing comes by it, and the client says that it hears us on it
   Route route;             ///< server: where it leads; the client's addresses are its sockets'
@@ -89,6 +91,7 @@ struct PeerSnapshot {
   SessionHandle handle;
   ClientIdentity identity{};
   std::string key_name;  ///< see SessionRef
+  std::string name;      ///< the same
   Route first_route;     ///< the first address that it proved; until then, where its first packet came from
   bool dormant = false;  ///< silent for so long that nothing is sent to it
   SessionSnapshot session;

@@ -72,6 +72,13 @@ inline constexpr unsigned kProofShare = 16;               ///< and of so many an
 inline constexpr unsigned kProofsAmidTraffic = 8;         ///< PINGs that no one addition explains
 inline constexpr unsigned kReturnsBelieved = 5;           ///< PINGs each of which seems to have come back
 
+// What a path and its client are called: NAME and SEEN_FROM.
+
+inline constexpr std::size_t kMaxNameBytes = 40;  ///< of one name; what is longer is cut
+/// After a NAME without an answer; twice as long each time.
+inline constexpr Duration kNameRepeat = 1s;
+inline constexpr Duration kNameRepeatMost = 60s;
+
 // What is measured of a path.
 
 /// An answer that took longer than the path needs to be down counts for the RTT only after this many in a

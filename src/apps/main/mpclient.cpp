@@ -13,6 +13,7 @@ tl::expected<std::unique_ptr<App>, std::string> make(const ClientStart& start) {
   ClientSettings settings;
   settings.handshake = {start.options.key, start.options.encrypt, offers_aes(start.options.cipher)};
   settings.identity = *identity;
+  settings.name = start.config.client_id;
   settings.min_paths = start.config.min_paths;
   raise_open_file_limit();
   return make_client_app(

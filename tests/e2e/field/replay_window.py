@@ -40,7 +40,7 @@ def late_datagrams(test, pair, certificates, number, tuning):
     client = test.start(["mpclient", config], netns=pair.a)
     for bridge in bridges:
         client.wait_for(f"bridge {bridge.name} is up")
-    server.wait_for_count(r"path \d+ from \S+ is up", len(bridges))
+    server.wait_for_count(r"path \S+ from \S+ is up", len(bridges))
     vpn.start_openvpn("127.0.0.1", port)
     vpn.wait_connected()
     echo = test.echo(listen=f"{vpn.network}.1:0", netns=pair.b)

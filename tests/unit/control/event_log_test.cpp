@@ -14,6 +14,9 @@ constexpr const char* kSetBothEnds =
 
 const SessionRef kClient{SessionHandle{3}, {0xab, 0x01, 0xff, 0x20, 0x99}};
 const SessionRef kNamed{SessionHandle{3}, {0xab, 0x01, 0xff, 0x20, 0x99}, "alice"};
+const SessionRef kWord{SessionHandle{3}, {0xab}, "", *parse_numeric_endpoint("192.0.2.1", 4000),
+                       "garage",         "fibre"};
+const SessionRef kAddress{SessionHandle{3}, {0xab}, "", *parse_numeric_endpoint("192.0.2.1", 4000)};
 
 Route route(std::uint16_t port) {
   return {*parse_numeric_endpoint("192.0.2.1", port), {}};
@@ -144,10 +147,27 @@ std::vector<Row> rows() {
       {"ClientTakenOver", ClientTakenOver{kClient, aes, route(4000)}, info,
        std::string("client ab01ff20 from 192.0.2.1:4000: restarted, its flows continue, cipher ") +
            name_of(aes)},
-      {"ClientSessionEnded", ClientSessionEnded{kClient, CloseReason::shutdown}, info,
-       std::string("client ab01ff20: session ended: ") + name_of(CloseReason::shutdown)},
-      {"ClientSessionSilent", ClientSessionSilent{kClient}, info,
-       "client ab01ff20: session ended: silent for too long"},
+      {"ClientSessionEnded", ClientSessionEnded{kClient, CloseReason::shutdown, {1234, 5678, 2h + 13min}},
+       info,
+       "client ab01ff20: session ended: the program ended; 1234 datagrams from it, 5678 to it, in 2 h 13 "
+       "min"},
+      {"ClientSessionSilent", ClientSessionSilent{kWord, {1, 0, 45s}}, info,
+       "client garage: session ended: silent for too long; 1 datagram from it, 0 to it, in 45 s"},
+      {"NamedSessionStarted", ClientSessionStarted{kWord, aes, route(4000)}, info,
+       std::string("client garage from 192.0.2.1:4000: session started, cipher ") + name_of(aes)},
+      {"NamelessSessionStarted", ClientSessionStarted{kAddress, aes, route(4000)}, info,
+       std::string("client 192.0.2.1:4000: session started, cipher ") + name_of(aes)},
+      {"NamedPathUp",
+       ClientPathChanged{kWord, path, PathState::fresh, PathState::up, 0ms, 0ms, false, route(4001)}, info,
+       "client garage: path fibre from 192.0.2.1:4001 is up"},
+      {"NamedPathMoved", ClientPathMoved{kWord, path, route(4001), route(5001)}, info,
+       "client garage: path fibre moved from 192.0.2.1:4001 to 192.0.2.1:5001"},
+      {"NamedFragmenting", ClientFragmenting{kWord, {path, 1, 1226}}, warning,
+       "100 % of the datagrams are larger than 1226 bytes and need two or more packets on path fibre of "
+       "client "
+       "garage, which doubles what is sent and what is lost: set 'mssfix 1226' in OpenVPN, or an MTU of 1184 "
+       "in "
+       "WireGuard"},
       {"IdentitiesClash", IdentitiesClash{kClient, route(4000)}, warning,
        "client ab01ff20: two running programs have this identity, 192.0.2.1:4000 is one of them; they are "
        "separate clients from now on. Give each a client-id of its own"},

@@ -117,6 +117,7 @@ PathStatus good_path() {
   path.name = "198.51.100.1:4000";
   path.state = PathState::up;
   path.remote = "198.51.100.1:4000";
+  path.seen_from = "203.0.113.7:4000";
   path.local = "10.0.0.1:12345";
   path.rtt = RttStatus{12345us, 1ms, 10ms, 13ms};
   path.mtu_out = 1472;
@@ -204,7 +205,8 @@ Status server_status() {
   SessionStatus dormant;
   dormant.state = SessionState::dormant;
   dormant.flows = 1;
-  status.clients = {{"a1b2c3d4", "", some_session(), {good_path()}}, {"00000001", "alice", dormant, {}}};
+  status.clients = {{"a1b2c3d4", "203.0.113.7:4000", "", some_session(), {good_path()}},
+                    {"00000001", "garage", "alice", dormant, {}}};
   return status;
 }
 
@@ -251,8 +253,8 @@ sizes     12 datagrams were too large for a path in use and went there in pieces
 dropped   bad_frame 3
 kernel    receive buffers were full: 4 datagrams from applications, 5 from the network lost
 
-path               state      RTT  loss out  loss in     MTU    rate out    rate in    wins   answered  remote
-198.51.100.1:4000  up     12.3 ms     1.2 %      0 %    1472  3.4 Mbit/s  12 Mbit/s  90.0 %  0.1 s ago  198.51.100.1:4000
+path               state      RTT  loss out  loss in     MTU    rate out    rate in    wins   answered  remote             public
+198.51.100.1:4000  up     12.3 ms     1.2 %      0 %    1472  3.4 Mbit/s  12 Mbit/s  90.0 %  0.1 s ago  198.51.100.1:4000  203.0.113.7:4000
 mobile             down    250 ms     100 %        -  1372/-           0          0  10.0 %    8 s ago  198.51.100.2:4000
     sent for 8 s, nothing came back
 new                new          -         -        -       -           0          0     0 %          -
@@ -268,7 +270,7 @@ listen    0.0.0.0:2000
 target    127.0.0.1:1194: nothing listens there, for 3 min
 keyring   12 clients, 1 disabled
 
-client    a1b2c3d4
+client    203.0.113.7:4000 (a1b2c3d4)
 session   established for 2 h 13 min, AES-256-GCM, key set, keys 45 s old
 traffic   3 flows, 123456 datagrams in, 123400 out, 246000 duplicates dropped
 last 10 s lost 0.10 % out, - in (best path alone 9.0 %, -)
@@ -282,7 +284,7 @@ sizes     12 datagrams were too large for a path in use and went there in
 path              state      RTT  loss out  loss in   MTU    rate out    rate in
 198.51....1:4000  up     12.3 ms     1.2 %      0 %  1472  3.4 Mbit/s  12 Mbit/s
 
-client    alice/00000001
+client    alice/garage (00000001)
 session   dormant, datagrams in the clear, no key
 traffic   1 flow, 0 datagrams in, 0 out, 0 duplicates dropped
 last 10 s lost - out, - in (best path alone -, -)
@@ -386,7 +388,7 @@ const json kSession = json::parse(R"({"state":"s","age_s":"n?","cipher":"s","enc
 
 json path_kinds() {
   json kinds = json::parse(R"({"id":"n","name":"s","state":"s","problem":"s","standby":"b","remote":"s",
-    "local":"s","device":"s","mtu":{"out":"n?","in":"n?"},"last_answer_s":"n?","unsent":"n",
+    "local":"s","public":"s","device":"s","mtu":{"out":"n?","in":"n?"},"last_answer_s":"n?","unsent":"n",
     "rtt_ms":"o?"})");
   kinds["out"] = kinds["in"] = kDirection;
   return kinds;
@@ -446,7 +448,7 @@ TEST(RenderJson, CarriesEveryValue) {
     "fragmented":12,
     "largest_whole":1446})"));
   EXPECT_EQ(object["paths"][0], json::parse(R"({"id":0,"name":"198.51.100.1:4000","state":"up","problem":"",
-    "standby":false,"remote":"198.51.100.1:4000","local":"10.0.0.1:12345","device":"",
+    "standby":false,"remote":"198.51.100.1:4000","local":"10.0.0.1:12345","public":"203.0.113.7:4000","device":"",
     "rtt_ms":{"smoothed":12.345,"variation":1.0,"minimum":10.0,"latest":13.0},
     "mtu":{"out":1472,"in":1472},"last_answer_s":0.12,"unsent":7,
     "out":{"packets":1000,"bytes":1446000,"lost":12,"loss":0.012,"loss_recent":0.012,"jitter_ms":0.4,
@@ -472,6 +474,8 @@ TEST(RenderJson, HasWhatIsPromisedOfAServer) {
   ASSERT_EQ(object["clients"].size(), 2U);
   for (const json& client : object["clients"]) expect_kinds(client["session"], kSession, "session");
   EXPECT_EQ(object["clients"][0]["client"], "a1b2c3d4");
+  EXPECT_EQ(object["clients"][0]["name"], "203.0.113.7:4000");
+  EXPECT_EQ(object["clients"][1]["name"], "garage");
   EXPECT_EQ(object["keyring"]["clients"], 12);
   EXPECT_EQ(object["keyring"]["disabled"], 1);
   EXPECT_TRUE(object["clients"][0]["key_name"].is_null());

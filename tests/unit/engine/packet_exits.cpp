@@ -154,6 +154,22 @@ const ExitRow kPackets[] = {
      [](auto& t) {
        t.to_server(control_to_server(t, frame_bytes({MtuSeenFrame{PathId{5}, 1000}})));
      }},
+    {"NameOfPath32", Drop::path_limit, End::server,
+     [](auto& t) {
+       t.to_server(control_to_server(t, frame_bytes({NameFrame{PathId{32}, {}}})));
+     }},
+    {"SeenFromOfAPathThatThereIsNot", Drop::path_limit, End::client,
+     [](auto& t) {
+       t.to_client(control_to_client(t, frame_bytes({SeenFromFrame{PathId{3}, t.route(PathId{0}).remote}})));
+     }},
+    {"SecondNameOfAPath", Drop::unexpected_frame, End::server,
+     [](auto& t) {
+       t.to_server(control_to_server(t, frame_bytes({NameFrame{PathId{0}, {}}, NameFrame{PathId{1}, {}}})));
+     }},
+    {"NameOfTheServer", Drop::unexpected_frame, End::client,
+     [](auto& t) {
+       t.to_client(control_to_client(t, frame_bytes({NameFrame{PathId{0}, {}}})));
+     }},
     {"FragmentExpired", Drop::fragment_expired, End::client,
      [](auto& t) {
        t.to_client(control_to_client(t, beginning(5000)));

@@ -18,6 +18,7 @@ ClientSettings client_settings(const TunnelSettings& settings) {
   result.paths = settings.paths;
   result.max_flows = settings.max_flows;
   result.min_paths = settings.min_paths;
+  result.name = settings.name;
   return result;
 }
 ServerSettings server_settings(const TunnelSettings& settings) {
@@ -59,6 +60,8 @@ Tunnel::Tunnel(const TunnelSettings& wanted) : settings(wanted) {
 void Tunnel::start() {
   for (std::size_t i = 0; i < settings.traits.size(); ++i)
     client->set_path_traits(PathId{static_cast<std::uint8_t>(i)}, settings.traits[i]);
+  for (std::size_t i = 0; i < settings.path_names.size(); ++i)
+    client->set_path_name(PathId{static_cast<std::uint8_t>(i)}, settings.path_names[i]);
   for (std::size_t i = 0; i < settings.paths; ++i) {
     client->set_path_available(PathId{static_cast<std::uint8_t>(i)}, true, out, now);
   }

@@ -46,7 +46,9 @@ struct TunnelSettings {
   std::size_t min_paths = 1;
   std::vector<PathTraits> traits;  ///< of the first paths; the others have none
   std::size_t max_flows = kMaxFlows;
-  ServerSettings limits;  ///< `handshake` is taken from `server`
+  std::string name{};                     ///< of the client
+  std::vector<std::string> path_names{};  ///< of the first paths; the others have none
+  ServerSettings limits;                  ///< `handshake` is taken from `server`
 };
 
 class Tunnel {

@@ -99,6 +99,14 @@ std::vector<Row> rows() {
       {"SERVER_HELLO resumed", ServerHelloFrame{true}, {12, 1}},
       {"MTU_PROBE", MtuProbeFrame{PathId{0x1f}, 0x0102}, {0x14, 0x1f, 1, 2}},
       {"HANDSHAKE", HandshakeFrame{kPayload}, {0x16, 2, 'h', 'i'}},
+      {"NAME", NameFrame{PathId{3}, kPayload}, {0x17, 3, 2, 'h', 'i'}},
+      {"NAME of nothing", NameFrame{kClientItself, {}}, {0x17, 0xff, 0}},
+      {"SEEN_FROM",
+       SeenFromFrame{PathId{3}, *parse_numeric_endpoint("203.0.113.7", 0x0fa0)},
+       {0x18, 3, 4, 203, 0, 113, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0f, 0xa0}},
+      {"SEEN_FROM of IPv6",
+       SeenFromFrame{PathId{3}, *parse_numeric_endpoint("2001:db8::9", 0x0fa0)},
+       {0x18, 3, 6, 0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0x0f, 0xa0}},
       {"MTU_SEEN", MtuSeenFrame{PathId{0xff}, 0xfffe}, {0x15, 0xff, 0xff, 0xfe}},
   };
 }
@@ -231,7 +239,7 @@ TEST(FrameReader, RefusesFlowIdsOfEightBytes) {
 
 TEST(FrameReader, StopsAtAnUnknownFrame) {
   for (unsigned type = 0x0e; type < 256; ++type) {
-    if (type >= 0x14 && type <= 0x16) continue;
+    if (type >= 0x14 && type <= 0x18) continue;
     Octets packet{5, 1, static_cast<std::uint8_t>(type), 5, 2};
     FrameReader reader(packet);
     EXPECT_TRUE(reader.next());
@@ -240,6 +248,27 @@ TEST(FrameReader, StopsAtAnUnknownFrame) {
     EXPECT_EQ(reader.error(), FrameError::unknown) << type;
     EXPECT_FALSE(reader.next()) << "and stays there";
     EXPECT_EQ(reader.error(), FrameError::unknown) << type;
+  }
+}
+
+TEST(FrameReader, RefusesNamesThatAreTooLong) {
+  Octets packet(300, 'a');
+  for (unsigned length = 0; length < 256; ++length) {
+    packet = Octets(3 + length, 'a');
+    packet[0] = 0x17;
+    packet[2] = static_cast<std::uint8_t>(length);
+    const bool is_fine = length <= kMaxNameBytes;
+    EXPECT_EQ(read_all(packet).error, is_fine ? FrameError::none : FrameError::invalid) << length;
+  }
+}
+
+TEST(FrameReader, RefusesAddressesOfNoKnownFamily) {
+  for (unsigned family = 0; family < 256; ++family) {
+    Octets packet(21, 1);
+    packet[0] = 0x18;
+    packet[2] = static_cast<std::uint8_t>(family);
+    const bool is_fine = family == 4 || family == 6;
+    EXPECT_EQ(read_all(packet).error, is_fine ? FrameError::none : FrameError::invalid) << family;
   }
 }
 
