@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "mptunnel/control/event_log.h"
 #include "mptunnel/control/status_format.h"
@@ -104,6 +105,15 @@ void compare_with_paths(StreamStatus& stream, const std::vector<PathStatus>& pat
   }
 }
 
+std::string mark_problem(const PathSnapshot& path) {
+  std::string marks;
+  for (std::uint64_t rest = path.vanishing; rest != 0; rest &= rest - 1) {
+    if (!marks.empty()) marks += ", ";
+    marks += format_dscp(static_cast<std::uint8_t>(std::countr_zero(rest)));
+  }
+  return marks.empty() ? marks : fmt::format("loses all packets marked {}: they leave unmarked", marks);
+}
+
 std::string loss_problem(const PathStatus& status) {
   const double out = status.out.loss_recent.value_or(0);
   const double in = status.in.loss_recent.value_or(0);
@@ -153,6 +163,7 @@ PathStatus path_status(const Bridge& bridge, const PathSnapshot& path, bool has_
     status.state = PathState::down;
   }
   status.problem = problem_of(bridge, path, has_session);
+  if (status.problem.empty()) status.problem = mark_problem(path);
   if (status.problem.empty()) status.problem = loss_problem(status);
   return status;
 }
@@ -163,7 +174,8 @@ std::string problem_of(const PathStatus& status, const PathSnapshot& path) {
   if (path.state == PathState::down || path.state == PathState::suspect)
     return fmt::format("no probe came for {:.1f} s", seconds_of(path.last_heard.value_or(Duration{})));
   if (path.state == PathState::fresh) return "its address has not proved yet that it hears us";
-  return loss_problem(status);
+  const std::string marks = mark_problem(path);
+  return marks.empty() ? loss_problem(status) : marks;
 }
 
 PathStatus path_status(const PathSnapshot& path) {

@@ -85,6 +85,16 @@ LogLine line_of_losses(const PathLossy& event, const std::string& path, std::str
       path, event.share * 100, what);
 }
 
+LogLine line_of_mark(const PathMark& event, const std::string& path) {
+  const std::string mark = format_dscp(event.dscp);
+  if (event.passes) return info("{} passes packets marked {} again: they keep it there", path, mark);
+  return warning(
+      "{} loses all packets marked {} and passes others: they leave there unmarked, and the mark is tried "
+      "again "
+      "each {:.0f} min. Have the network pass it, or set 'dscp none'",
+      path, mark, std::chrono::duration<double>(kMarkRetryAfter).count() / 60);
+}
+
 using Line = std::optional<LogLine>;
 
 /// One case for each event.
@@ -176,6 +186,9 @@ struct Wording {
     return warning("bridge {} passes one way only: {}; the other direction goes by the other bridges", bridge,
                    event.out ? "mpserver hears what is sent on it, but nothing comes back"
                              : "what mpserver sends on it arrives, but mpserver hears nothing on it");
+  }
+  Line operator()(const PathMark& event) const {
+    return line_of_mark(event, fmt::format("bridge {}", bridge));
   }
   Line operator()(const PathStandby& event) const {
     return info(
@@ -283,6 +296,10 @@ struct Wording {
         fmt::format("{} from {}", path_of_client(event.session, event.what.path), from(event.route));
     return line_of_losses(event.what, path,
                           event.what.direction == Direction::out ? "what is sent on it" : "what comes by it");
+  }
+  Line operator()(const ClientPathMark& event) const {
+    return line_of_mark(event.what, fmt::format("{} from {}", path_of_client(event.session, event.what.path),
+                                                from(event.route)));
   }
   Line operator()(const ClientPathMoved& event) const {
     return info("{} moved from {} to {}", path_of_client(event.session, event.path), from(event.from),

@@ -109,6 +109,21 @@ std::string size_advice(std::size_t largest) {
   return fmt::format("set 'mssfix {}' in OpenVPN, or an MTU of {} in WireGuard", largest, wireguard);
 }
 
+std::string format_dscp(std::uint8_t dscp) {
+  constexpr unsigned kExpedited = 46;
+  const unsigned group = dscp >> 3U;
+  const unsigned rest = dscp & 7U;
+  std::string name;
+  if (dscp == kExpedited) {
+    name = "EF";
+  } else if (rest == 0) {
+    name = fmt::format("CS{}", group);
+  } else if (group >= 1 && group <= 4 && rest % 2 == 0) {
+    name = fmt::format("AF{}{}", group, rest / 2);
+  }
+  return name.empty() ? fmt::format("DSCP {}", dscp) : fmt::format("{} (DSCP {})", name, dscp);
+}
+
 std::string printable(std::string_view text) {
   std::string result(text);
   std::replace_if(

@@ -38,6 +38,7 @@ void ClientEngine::readdress_path(PathId path, Output& out, TimePoint now) {
   own.probed.readdress();
   own.mtu.stop();
   own.introduction.restart();
+  state_.sender.marks().forget(path);
   handshaking_.on_path(now);
   prober_.update_standby(out, now);
 }
@@ -74,8 +75,14 @@ void ClientEngine::on_deadline(Output& out, TimePoint now) {
     prober_.run(out, now);
     handshaking_.on_paths_changed(out, now);
   }
+  if (now >= state_.sender.marks().deadline()) check_marks(out, now);
   handshaking_.run(out, now);
   if (now >= next_housekeeping_) run_housekeeping(out, now);
+}
+
+void ClientEngine::check_marks(Output& out, TimePoint now) {
+  for (const MarkWatch::News& news : state_.sender.check_marks(state_.paths.views(now), out, now))
+    out.events.emplace_back(PathMark{news.path, news.dscp, news.passes});
 }
 
 void ClientEngine::run_housekeeping(Output& out, TimePoint now) {
@@ -139,6 +146,7 @@ ClientSnapshot ClientEngine::snapshot(TimePoint now) const {
     own.returns = path.proof.has_returned();
     own.one_way = path.probed.one_way();
     own.seen_from = path.introduction.seen();
+    own.vanishing = state_.sender.marks().vanishing_on(id);
     own.rtt = path.probed.rtt();
     if (path.probed.last_answer()) own.last_heard = now - *path.probed.last_answer();
     own.silent = path.probed.silence(now);

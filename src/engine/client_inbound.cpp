@@ -57,6 +57,14 @@ struct ClientInbound::ControlVisitor {
   void operator()(const MtuSeenFrame& seen) const {
     if (is_of_this_path(seen.path)) in.state_.paths[arrival.path].mtu.on_seen(seen.size, arrival.now);
   }
+  void operator()(const MarkProbeFrame& probe) const {
+    if (!is_of_this_path(probe.path) || !is_first(FrameType::mark_probe)) return;
+    in.state_.sender.send_control(epoch, {MarkSeenFrame{arrival.path, probe.sequence}},
+                                  PathSet::of(arrival.path), arrival.out, arrival.now);
+  }
+  void operator()(const MarkSeenFrame& seen) const {
+    in.state_.sender.marks().on_seen(seen.path, seen.sequence);
+  }
   void operator()(const HandshakeFrame& handshake) const {
     if (is_first(FrameType::handshake)) in.handshaking_.on_answer(handshake.packet, arrival.out, arrival.now);
   }

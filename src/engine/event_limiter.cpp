@@ -35,6 +35,7 @@ constexpr std::array<Rule, static_cast<std::size_t>(EventKind::count_)> kRules{{
     {"changes of paths", {0.2, 40}, {0.5, 100}},
     {nullptr, {0.2, 40}, {0.5, 100}},
     {"paths that lose much", {1.0 / 30, 4}, {0.1, 20}, kThenHourly},
+    {"marks that vanish or pass again", {1.0 / 30, 4}, {0.1, 20}, kThenHourly},
     {"warnings of fragments", {kOnceAMinute, 4}, {0.1, 20}},
     {"starts and ends of the session", {1.0 / 30, 20}, kUnlimited, {1.0 / 3600, 60}},
     {"times that no path answered", {1.0 / 30, 2}, kUnlimited, kThenHourly},
@@ -117,6 +118,9 @@ struct EventLimiter::SubjectOf {
   Found operator()(const ClientPathLossy& event) const {
     return about(EventKind::lossy_path, event.session, event.route.remote);
   }
+  Found operator()(const ClientPathMark& event) const {
+    return about(EventKind::mark, event.session, event.route.remote);
+  }
   Found operator()(const ClientPathMoved& event) const {
     return about(EventKind::path, event.session, event.to.remote);
   }
@@ -145,6 +149,7 @@ struct EventLimiter::SubjectOf {
     return about(EventKind::lossy_path, event.path, static_cast<unsigned>(event.direction));
   }
   Found operator()(const PathOneWay& event) const { return about(EventKind::bridge, event.path); }
+  Found operator()(const PathMark& event) const { return about(EventKind::mark, event.path); }
   Found operator()(const PathStandby& event) const { return about(EventKind::reserve, event.path); }
   Found operator()(const PathLooped& event) const { return about(EventKind::bridge, event.path); }
   Found operator()(const PathProved& event) const { return about(EventKind::bridge, event.path); }

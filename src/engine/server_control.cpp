@@ -72,6 +72,14 @@ struct ServerControl::Visitor {
     path.mtu.on_seen(seen.size, arrival.now);
     control.state_.alarm.wake_for_mtu(*epoch.session, path, arrival.now);
   }
+  void operator()(const MarkProbeFrame& probe) const {
+    if (!is_first(FrameType::mark_probe) || !has_path(probe.path)) return;
+    reply.path = probe.path;
+    reply.frames.emplace_back(MarkSeenFrame{probe.path, probe.sequence});
+  }
+  void operator()(const MarkSeenFrame& seen) const {
+    epoch.session->sender.marks().on_seen(seen.path, seen.sequence);
+  }
   void operator()(const NameFrame& name) const { control.on_name(epoch, name, reply, arrival); }
   void operator()(const HandshakeFrame& handshake) const {
     if (is_first(FrameType::handshake)) control.on_handshake(*epoch.session, handshake, reply, arrival);

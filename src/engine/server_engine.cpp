@@ -8,6 +8,7 @@ PathSnapshot path_snapshot(const ServerSession& session, PathId id, TimePoint no
   PathSnapshot snapshot;
   snapshot.id = id;
   snapshot.name = session.names.of(id);
+  snapshot.vanishing = session.sender.marks().vanishing_on(id);
   snapshot.state = path.state(now);
   snapshot.standby = path.is_standby();
   snapshot.unheard = path.is_unheard();

@@ -6,6 +6,7 @@ namespace mptunnel {
 
 void ServerTimers::run(Output& out, TimePoint now) {
   if (now >= state_.alarm.mtu) send_mtu_probes(out, now);
+  if (now >= state_.alarm.marks) check_marks(out, now);
   if (now < state_.alarm.tick) return;
   state_.alarm.tick = kNever;
   state_.pending.expire(now);
@@ -79,6 +80,20 @@ void ServerTimers::note_losses(const ServerSession& session, PathId id, Output& 
     if (const auto& found = news[static_cast<std::size_t>(direction)])
       out.events.emplace_back(
           ClientPathLossy{session.ref(id), {id, direction, found->share, found->over}, path.route()});
+  }
+}
+
+void ServerTimers::check_marks(Output& out, TimePoint now) {
+  state_.alarm.marks = kNever;
+  for (const auto& [handle, session] : state_.table.all()) {
+    if (now >= session->sender.marks().deadline()) {
+      for (const MarkWatch::News& news : session->sender.check_marks(session->views(now), out, now)) {
+        out.events.emplace_back(ClientPathMark{session->ref(news.path),
+                                               {news.path, news.dscp, news.passes},
+                                               session->paths[news.path.value]->route()});
+      }
+    }
+    state_.alarm.wake_for_marks(*session);
   }
 }
 

@@ -142,6 +142,10 @@ Frame read_frame(FrameType type, FieldReader& fields, const ByteReader& reader, 
       return read_name(fields, error);
     case FrameType::seen_from:
       return read_seen_from(fields, error);
+    case FrameType::mark_probe:
+      return MarkProbeFrame{PathId{fields.u8()}, fields.u32()};
+    case FrameType::mark_seen:
+      return MarkSeenFrame{PathId{fields.u8()}, fields.u32()};
     default:
       error = FrameError::unknown;
       return {};
@@ -171,6 +175,12 @@ void write_size(FrameType type, PathId path, std::uint16_t size, ByteWriter& out
   write_type(type, out);
   out.u8(path.value);
   out.u16(size);
+}
+
+void write_sequence(FrameType type, PathId path, std::uint32_t sequence, ByteWriter& out) {
+  write_type(type, out);
+  out.u8(path.value);
+  out.u32(sequence);
 }
 
 void write_token(FrameType type, std::uint64_t token, ByteWriter& out) {
@@ -238,6 +248,12 @@ struct FrameWriter {
     out.u8(frame.address.family == Family::ipv4 ? kFamilyIpv4 : kFamilyIpv6);
     out.bytes(frame.address.address);
     out.u16(frame.address.port);
+  }
+  void operator()(const MarkProbeFrame& frame) const {
+    write_sequence(FrameType::mark_probe, frame.path, frame.sequence, out);
+  }
+  void operator()(const MarkSeenFrame& frame) const {
+    write_sequence(FrameType::mark_seen, frame.path, frame.sequence, out);
   }
 };
 

@@ -64,7 +64,7 @@ Frame some_frame(Input& input) {
     return FlowId{id == 7 ? kMaxFlowId : id};
   };
   const auto path = [&] { return PathId{static_cast<std::uint8_t>(input.below(kMaxPaths))}; };
-  switch (type % 16U) {
+  switch (type % 18U) {
     case 0:
       return FlowOpenFrame{flow(), input.u8()};
     case 1:
@@ -103,6 +103,10 @@ Frame some_frame(Input& input) {
       return NameFrame{named.value > kMaxPaths ? kClientItself : named,
                        input.piece(input.below(kMaxNameBytes + 1))};
     }
+    case 15:
+      return MarkProbeFrame{path(), input.u8()};
+    case 16:
+      return MarkSeenFrame{path(), input.u8()};
     case 14:
       return SeenFromFrame{path(), *parse_numeric_endpoint("203.0.113.7", input.u16())};
     default:

@@ -127,7 +127,7 @@ void ClientHost::from_application(Application& application, const std::vector<st
   const FlowSource from{source_of(application), application.hash};
   call(true, [&] {
     program_->engine.on_application({bytes, std::max<std::size_t>(1, sizes.front())}, from, out_,
-                                    context_.now());
+                                    context_.now(), application.traffic.dscp);
   });
 }
 
@@ -206,7 +206,7 @@ void ClientHost::send_run(const PacketRun& run, Output& out) {
     const Taken taken = take_run(run, options_.driver, context_);
     Lane& lane = lanes_[path];
     for (std::size_t i = 0; i < taken.count; ++i)
-      lane.up->send({packets[i], std::nullopt, {lane.upstream, lane.server}});
+      lane.up->send({packets[i], std::nullopt, {lane.upstream, lane.server}, run.dscp_on(id)});
     program_->engine.on_sent(id, run, taken.count, taken.drop, context_.now());
   }
 }

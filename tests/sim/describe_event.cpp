@@ -21,6 +21,10 @@ std::string losses(const PathLossy& event) {
                      event.direction == Direction::out ? "out" : "in", event.over ? " again" : "");
 }
 
+std::string mark(const PathMark& e) {
+  return fmt::format("path {} {} DSCP {}", e.path.value, e.passes ? "passes" : "loses", e.dscp);
+}
+
 }  // namespace
 
 std::string describe(PathSet paths) {
@@ -59,6 +63,7 @@ std::string describe(const Event& event) {
           [](const PathOneWay& e) {
             return fmt::format("path {} passes {} alone", e.path.value, e.out ? "out" : "in");
           },
+          [](const PathMark& e) { return mark(e); },
           [](const PathStandby& e) {
             return fmt::format("path {} {}", e.path.value, e.standby ? "stands by" : "is in use");
           },
@@ -91,6 +96,7 @@ std::string describe(const Event& event) {
           [](const HandshakeOtherKey&) { return std::string("handshake with another key"); },
           [](const ClientPathChanged& e) { return path_change(e.path, e.state, e.was, e.rtt); },
           [](const ClientPathLossy& e) { return losses(e.what); },
+          [](const ClientPathMark& e) { return mark(e.what); },
           [](const ClientPathMoved& e) {
             return fmt::format("path {} moved from {} to {}", e.path.value, e.from.remote.to_string(),
                                e.to.remote.to_string());

@@ -78,6 +78,13 @@ struct FrameText {
     return fmt::format("SEEN_FROM path {} {}", f.path.value, f.address.to_string());
   }
 
+  std::string operator()(const MarkProbeFrame& f) const {
+    return fmt::format("MARK_PROBE path {} #{}", f.path.value, f.sequence);
+  }
+  std::string operator()(const MarkSeenFrame& f) const {
+    return fmt::format("MARK_SEEN path {} #{}", f.path.value, f.sequence);
+  }
+
   static std::string report(const PathReport& r) {
     return fmt::format(" path {} #{} flags {} interval {} mtu {} sent {} received {} of {} data {}",
                        r.path.value, r.sequence, r.flags, r.interval, r.mtu, r.sent, r.received, r.of,

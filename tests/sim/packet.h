@@ -114,6 +114,7 @@ struct Copy {
   PacketPtr packet;  ///< what it was; null if it never was one
   std::optional<std::vector<std::uint8_t>> altered;
   Route from;
+  std::uint8_t dscp = 0;
 
   [[nodiscard]] ConstBytes bytes() const {
     return altered ? ConstBytes(*altered) : ConstBytes(packet->bytes);

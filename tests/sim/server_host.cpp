@@ -133,7 +133,8 @@ void ServerHost::from_target(const TargetPeer& peer, Application& application, s
   context_.oracle.offered(program_->number, 1);
   program_->alarm.allow(1);
   call(true, [&] {
-    program_->engine.on_target(*socket, {payload, std::max<std::size_t>(1, bytes)}, out_, context_.now());
+    program_->engine.on_target(*socket, {payload, std::max<std::size_t>(1, bytes)}, out_, context_.now(),
+                               application.traffic.dscp);
   });
 }
 
@@ -194,7 +195,7 @@ void ServerHost::send_run(const PacketRun& run) {
     const Taken taken = take_run(run, options_.driver, context_);
     for (std::size_t k = 0; k < taken.count; ++k) {
       program_->guard.on_send(*packets[k], route->remote);
-      send_(packets[k], *route);
+      send_(packets[k], *route, run.dscp_on(path));
     }
     program_->engine.on_sent(path, run, taken.count, taken.drop, context_.now());
   }
@@ -205,7 +206,7 @@ void ServerHost::send_direct(const DirectPacket& direct) {
   if (context_.journal.is_tracing())
     context_.journal.trace("server -> {}: {}", direct.route.remote.to_string(), describe(*packet));
   program_->guard.on_send(*packet, direct.route.remote);
-  send_(packet, direct.route);
+  send_(packet, direct.route, 0);
 }
 
 void ServerHost::open_sockets(const Output& out) {

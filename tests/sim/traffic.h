@@ -22,6 +22,7 @@ struct TrafficOptions {
   std::size_t min_bytes = 40;  ///< of payload
   std::size_t max_bytes = 200;
   bool echo = true;           ///< the target answers each
+  std::uint8_t dscp = 0;      ///< of both
   Duration push_interval{0};  ///< the target sends by itself, once it has heard from the application; 0: no
 };
 

@@ -20,7 +20,9 @@ World::World(const WorldOptions& options)
     : context_(options.seed, options.tracing),
       traffic_(context_),
       server_(options.server, context_, traffic_,
-              [this](const PacketPtr& packet, const Route& route) { carry(packet, route); }) {
+              [this](const PacketPtr& packet, const Route& route, std::uint8_t dscp) {
+                carry(packet, route, dscp);
+              }) {
   traffic_.set_server(&server_);
   context_.events.after(kAuditEvery, [this] { audit(); });
 }
@@ -98,7 +100,7 @@ Endpoint World::new_address() {
   return make_endpoint(kStrangeNetwork + (next_address_++ & 0xffU), next_port_++);
 }
 
-void World::carry(const PacketPtr& packet, const Route& route) {
+void World::carry(const PacketPtr& packet, const Route& route, std::uint8_t dscp) {
   const auto owner = upstreams_.find(route.remote);
   if (owner == upstreams_.end()) return;
   Lane& lane = owner->second.first->lane(owner->second.second);
@@ -107,7 +109,7 @@ void World::carry(const PacketPtr& packet, const Route& route) {
                           route.remote.to_string(), route.local.to_string());
     return;
   }
-  lane.down->send({packet, std::nullopt, {lane.server, lane.client}});
+  lane.down->send({packet, std::nullopt, {lane.server, lane.client}, dscp});
 }
 
 void World::audit() {

@@ -61,7 +61,7 @@ class World {
   bool finish();
 
  private:
-  void carry(const PacketPtr& packet, const Route& route);
+  void carry(const PacketPtr& packet, const Route& route, std::uint8_t dscp);
   void connect(ClientHost& client, std::size_t path);
   void audit();
 

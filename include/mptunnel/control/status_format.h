@@ -33,6 +33,9 @@ DropCounters unusual(const DropCounters& drops);
 /// The settings with which datagrams of OpenVPN and WireGuard have at most `largest` bytes.
 std::string size_advice(std::size_t largest);
 
+/// "EF (DSCP 46)", "AF41 (DSCP 34)", "CS1 (DSCP 8)"; "DSCP 5" if it has no name of RFC 2474, 2597 or 3246.
+std::string format_dscp(std::uint8_t dscp);
+
 /// One letter for each byte: '?' for what is no printable ASCII.
 std::string printable(std::string_view text);
 /// `text`; if it is longer than `limit` (at least 5), its beginning and its end with "..." between.

@@ -83,6 +83,14 @@ struct PathLossy {
   bool over = false;
 };
 
+/// Packets with this DSCP vanish on the path, while others pass: they leave there without it. Or they pass
+/// again.
+struct PathMark {
+  PathId path;
+  std::uint8_t dscp = 0;
+  bool passes = false;
+};
+
 /// What is sent on the path comes back in from the application; the path is shut.
 struct PathLooped {
   PathId path;

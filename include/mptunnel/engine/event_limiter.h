@@ -28,6 +28,7 @@ enum class EventKind : std::uint8_t {
   path,
   wavering_path,  ///< worth a debug line only
   lossy_path,
+  mark,
   fragmenting,
   // Of mpclient.
   own_session,  ///< it starts, ends, is refused

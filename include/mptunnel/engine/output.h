@@ -37,8 +37,11 @@ struct PacketRun {
   SessionHandle session;       ///< server only
   /// Our index of the key epoch that the packets are of, for on_sent(); kNoEpoch for handshakes.
   SessionIndex epoch;
+  PathSet unmarked{};  ///< of `paths`: where that DSCP vanishes, and is left out
 
   [[nodiscard]] std::size_t bytes() const { return stride * (count - 1) + tail; }
+  /// What its copies on this path carry.
+  [[nodiscard]] std::uint8_t dscp_on(PathId path) const { return unmarked.contains(path) ? 0 : dscp; }
   /// The size of its first `packets` packets.
   [[nodiscard]] std::size_t bytes_of_first(std::uint32_t packets) const {
     return packets == count ? bytes() : packets * stride;

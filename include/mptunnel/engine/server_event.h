@@ -116,6 +116,13 @@ struct ClientPathLossy {
   Route route;
 };
 
+/// As PathMark, of what is sent to this client.
+struct ClientPathMark {
+  SessionRef session;
+  PathMark what;
+  Route route;
+};
+
 /// The path has proved another address.
 struct ClientPathMoved {
   SessionRef session;

@@ -127,13 +127,16 @@ class ServerInbound {
 ///
 ///   tick        about once a second, earlier while datagrams wait: pending handshakes, silent sessions, old
 ///               keys, idle flows, fragments, samples of the counters, states of paths
+///   marks       probes of DSCPs that are due, of all sessions
 ///   MTU probes  those of all sessions that are due within kMtuTick leave together
 class ServerTimers {
  public:
   ServerTimers(ServerState& state, ServerOutbound& outbound) : state_(state), outbound_(outbound) {}
 
   void run(Output& out, TimePoint now);
-  [[nodiscard]] TimePoint deadline() const { return std::min(state_.alarm.tick, state_.alarm.mtu); }
+  [[nodiscard]] TimePoint deadline() const {
+    return std::min({state_.alarm.tick, state_.alarm.mtu, state_.alarm.marks});
+  }
 
  private:
   void end_silent_sessions(Output& out, TimePoint now);
@@ -142,6 +145,7 @@ class ServerTimers {
   void note_path_state(const ServerSession& session, PathId id, Output& out, TimePoint now);
   void note_losses(const ServerSession& session, PathId id, Output& out, TimePoint now);
   void send_mtu_probes(Output& out, TimePoint now);
+  void check_marks(Output& out, TimePoint now);
 
   ServerState& state_;
   ServerOutbound& outbound_;

@@ -23,10 +23,14 @@ struct ServerSettings : SessionLimits {
 
 /// When the server has something to do because time passes.
 struct ServerAlarm {
-  TimePoint tick = kNever;  ///< all that is looked through about once a second
-  TimePoint mtu = kNever;   ///< the first MTU probe
+  TimePoint tick = kNever;   ///< all that is looked through about once a second
+  TimePoint mtu = kNever;    ///< the first MTU probe
+  TimePoint marks = kNever;  ///< what finds which DSCPs get through
 
   void wake_by(TimePoint time) { tick = std::min(tick, time); }
+  void wake_for_marks(const ServerSession& session) {
+    marks = std::min(marks, session.sender.marks().deadline());
+  }
   /// Sees to it that the path's next MTU probe is sent in time. A path that can have none now is looked at
   /// again in the next tick.
   void wake_for_mtu(const ServerSession& session, const ServerPath& path, TimePoint now) {
@@ -47,7 +51,7 @@ struct ServerState {
   /// Ends a session; an idle server has nothing to wake up for.
   void end_session(SessionHandle handle, std::optional<CloseReason> reason, Output& out) {
     table.end(handle, reason, out);
-    if (table.all().empty()) alarm.mtu = kNever;
+    if (table.all().empty()) alarm.mtu = alarm.marks = kNever;
   }
 
   /// Whether a datagram of so many bytes is within the rate of the session's key. If not, it is counted as

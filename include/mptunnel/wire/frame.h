@@ -116,10 +116,20 @@ struct SeenFromFrame {
   Endpoint address;
 };
 
-using Frame =
-    std::variant<DatagramFrame, FlowOpenFrame, FlowOpenedFrame, FlowCloseFrame, PingFrame, PongFrame,
-                 ChallengeFrame, EchoFrame, CloseFrame, ClientHelloFrame, ServerHelloFrame, FragmentFrame,
-                 MtuProbeFrame, MtuSeenFrame, HandshakeFrame, NameFrame, SeenFromFrame>;
+/// A packet that has, or has not, the DSCP under test, by this path: whoever gets it says so with MARK_SEEN.
+struct MarkProbeFrame {
+  PathId path;
+  std::uint32_t sequence = 0;
+};
+struct MarkSeenFrame {
+  PathId path;
+  std::uint32_t sequence = 0;
+};
+
+using Frame = std::variant<DatagramFrame, FlowOpenFrame, FlowOpenedFrame, FlowCloseFrame, PingFrame,
+                           PongFrame, ChallengeFrame, EchoFrame, CloseFrame, ClientHelloFrame,
+                           ServerHelloFrame, FragmentFrame, MtuProbeFrame, MtuSeenFrame, HandshakeFrame,
+                           NameFrame, SeenFromFrame, MarkProbeFrame, MarkSeenFrame>;
 
 enum class FrameError : std::uint8_t { none, truncated, unknown, invalid };
 

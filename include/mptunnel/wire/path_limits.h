@@ -79,6 +79,23 @@ inline constexpr std::size_t kMaxNameBytes = 40;  ///< of one name; what is long
 inline constexpr Duration kNameRepeat = 1s;
 inline constexpr Duration kNameRepeatMost = 60s;
 
+// Whether a DSCP gets through on a path: engine/link/mark_watch.h.
+
+inline constexpr int kMarksWatched = 4;  ///< DSCPs of a session, each way
+inline constexpr Duration kMarkProbeEach =
+    500ms;  ///< while the DSCP is in use: a marked probe and a plain one
+inline constexpr Duration kMarkTrialProbe = 50ms;   ///< the same once a marked one was not answered
+inline constexpr Duration kMarkPatience = 200ms;    ///< for an answer: max(1.5 RTT, this)
+inline constexpr std::size_t kMarkTrialPairs = 64;  ///< in a trial, at most
+/// A DSCP vanishes if less than one in kMarkRarer of its probes gets an answer of those that should by the
+/// plain ones, and chance would have it so less often than once in 1e9 trials (Chernoff's bound, as a
+/// logarithm): twelve pairs if no plain probe is lost. A lossy path may have a trial each second.
+inline constexpr double kMarkRarer = 4;
+inline constexpr double kMarkEvidence = 20.7;
+inline constexpr unsigned kMarkPasses = 3;  ///< so many answered probes end a trial
+/// When a DSCP that vanishes is tried again.
+inline constexpr Duration kMarkRetryAfter = 3min;
+
 // What is measured of a path.
 
 /// An answer that took longer than the path needs to be down counts for the RTT only after this many in a

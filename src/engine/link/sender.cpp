@@ -78,12 +78,37 @@ void Sender::leave(std::size_t size, PathSet paths, std::uint8_t dscp, SessionIn
     context_.drops.add(Drop::delay_missed, delayed_.take_missed());
     paths = at_once;
   }
+  marks_.note(dscp);
+  const std::size_t first = out.runs.size();
   out.send(size, paths, session_, epoch, dscp, true);
+  if (out.runs.size() > first) leave_marks_out(out, first);
 }
 
 void Sender::release_delayed(Output& out, TimePoint now) {
+  const std::size_t first = out.runs.size();
   delayed_.release(out, session_, now);
+  leave_marks_out(out, first);
   context_.drops.add(Drop::delay_missed, delayed_.take_missed());
+}
+
+void Sender::leave_marks_out(Output& out, std::size_t first) const {
+  for (std::size_t i = first; i < out.runs.size(); ++i)
+    out.runs[i].unmarked = marks_.vanishing(out.runs[i].dscp) & out.runs[i].paths;
+}
+
+std::vector<MarkWatch::News> Sender::check_marks(const PathViews& paths, Output& out, TimePoint now) {
+  if (now < marks_.deadline()) return {};
+  LinkEpoch* epoch = link_.current();
+  if (epoch == nullptr || !link_.can_seal(now) || !epoch->keys().peer_knows(FrameType::mark_probe)) {
+    marks_.pause();
+    return {};
+  }
+  MarkWatch::Work work = marks_.run(paths, now);
+  for (const MarkWatch::Probe& probe : work.probes) {
+    send_control(*epoch, {MarkProbeFrame{probe.path, probe.sequence}}, PathSet::of(probe.path), out, now, 0,
+                 probe.dscp);
+  }
+  return std::move(work.news);
 }
 
 PathSet Sender::finish(Output& out, TimePoint now) {
@@ -147,10 +172,10 @@ std::optional<std::size_t> Sender::seal_control(LinkEpoch& epoch, const std::vec
 }
 
 bool Sender::send_control(LinkEpoch& epoch, const std::vector<Frame>& frames, PathSet paths, Output& out,
-                          TimePoint now, std::size_t at_least) {
+                          TimePoint now, std::size_t at_least, std::uint8_t dscp) {
   if (paths.empty()) return false;
   const auto size = seal_control(epoch, frames, at_least, out, now);
-  if (size) out.send(*size, paths, session_, epoch.index());
+  if (size) out.send(*size, paths, session_, epoch.index(), dscp);
   return size.has_value();
 }
 

@@ -162,6 +162,18 @@ std::vector<Row> rows() {
        "client garage: path fibre from 192.0.2.1:4001 is up"},
       {"NamedPathMoved", ClientPathMoved{kWord, path, route(4001), route(5001)}, info,
        "client garage: path fibre moved from 192.0.2.1:4001 to 192.0.2.1:5001"},
+      {"PathMark", PathMark{path, 46, false}, warning,
+       "bridge b loses all packets marked EF (DSCP 46) and passes others: they leave there unmarked, and the "
+       "mark "
+       "is tried again each 3 min. Have the network pass it, or set 'dscp none'"},
+      {"PathMarkPasses", PathMark{path, 34, true}, info,
+       "bridge b passes packets marked AF41 (DSCP 34) again: they keep it there"},
+      {"ClientPathMark", ClientPathMark{kWord, {path, 8, false}, route(4001)}, warning,
+       "client garage: path fibre from 192.0.2.1:4001 loses all packets marked CS1 (DSCP 8) and passes "
+       "others: "
+       "they leave there unmarked, and the mark is tried again each 3 min. Have the network pass it, or set "
+       "'dscp "
+       "none'"},
       {"NamedFragmenting", ClientFragmenting{kWord, {path, 1, 1226}}, warning,
        "100 % of the datagrams are larger than 1226 bytes and need two or more packets on path fibre of "
        "client "

@@ -170,6 +170,14 @@ const ExitRow kPackets[] = {
      [](auto& t) {
        t.to_client(control_to_client(t, frame_bytes({NameFrame{PathId{0}, {}}})));
      }},
+    {"MarkProbeOfAnotherPath", Drop::unexpected_frame, End::client,
+     [](auto& t) {
+       t.to_client(control_to_client(t, frame_bytes({MarkProbeFrame{PathId{1}, 7}})));
+     }},
+    {"MarkProbeOfAPathThatThereIsNot", Drop::path_limit, End::server,
+     [](auto& t) {
+       t.to_server(control_to_server(t, frame_bytes({MarkProbeFrame{PathId{5}, 7}})));
+     }},
     {"FragmentExpired", Drop::fragment_expired, End::client,
      [](auto& t) {
        t.to_client(control_to_client(t, beginning(5000)));

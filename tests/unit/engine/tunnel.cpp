@@ -172,7 +172,7 @@ void Tunnel::send_run(const PacketRun& run, const Output& from, bool to_server) 
     Wire wire;
     wire.to_server = to_server;
     wire.path = path;
-    wire.dscp = run.dscp;
+    wire.dscp = run.dscp_on(wire.path);
     if (!to_server) {
       const Route* route = server->route_of(run.session, path);
       ASSERT_NE(route, nullptr);

@@ -107,6 +107,8 @@ std::vector<Row> rows() {
       {"SEEN_FROM of IPv6",
        SeenFromFrame{PathId{3}, *parse_numeric_endpoint("2001:db8::9", 0x0fa0)},
        {0x18, 3, 6, 0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0x0f, 0xa0}},
+      {"MARK_PROBE", MarkProbeFrame{PathId{3}, 0x01020304}, {0x19, 3, 1, 2, 3, 4}},
+      {"MARK_SEEN", MarkSeenFrame{PathId{3}, 0x01020304}, {0x1a, 3, 1, 2, 3, 4}},
       {"MTU_SEEN", MtuSeenFrame{PathId{0xff}, 0xfffe}, {0x15, 0xff, 0xff, 0xfe}},
   };
 }
@@ -239,7 +241,7 @@ TEST(FrameReader, RefusesFlowIdsOfEightBytes) {
 
 TEST(FrameReader, StopsAtAnUnknownFrame) {
   for (unsigned type = 0x0e; type < 256; ++type) {
-    if (type >= 0x14 && type <= 0x18) continue;
+    if (type >= 0x14 && type <= 0x1a) continue;
     Octets packet{5, 1, static_cast<std::uint8_t>(type), 5, 2};
     FrameReader reader(packet);
     EXPECT_TRUE(reader.next());

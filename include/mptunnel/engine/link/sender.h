@@ -15,6 +15,7 @@
 #include "mptunnel/engine/link/delay_line.h"
 #include "mptunnel/engine/link/kept_packets.h"
 #include "mptunnel/engine/link/link_context.h"
+#include "mptunnel/engine/link/mark_watch.h"
 #include "mptunnel/engine/link/session_link.h"
 #include "mptunnel/engine/output.h"
 #include "mptunnel/path/mtu_search.h"
@@ -73,8 +74,13 @@ class Sender {
   /// nothing waits.
   [[nodiscard]] TimePoint deadline() const {
     const TimePoint queued = has_waiting() ? std::min(queue_.deadline(), resume_) : kNever;
-    return std::min(queued, delayed_.deadline());
+    return std::min({queued, delayed_.deadline(), marks_.deadline()});
   }
+  /// Which DSCPs get through on which paths.
+  [[nodiscard]] MarkWatch& marks() { return marks_; }
+  [[nodiscard]] const MarkWatch& marks() const { return marks_; }
+  /// Sends what finds that out, if it is due, and returns what was found.
+  std::vector<MarkWatch::News> check_marks(const PathViews& paths, Output& out, TimePoint now);
   /// Copies for this path leave so much later than those for others.
   void set_delay(PathId path, Duration delay) { delayed_.set(path, delay); }
   /// The client may have another address now: see KeptPackets.
@@ -92,7 +98,7 @@ class Sender {
   /// Sends one CONTROL packet with these frames, padded to `at_least` bytes of frames, to each of `paths`.
   /// False if there is none, or the key is spent; the latter is counted.
   bool send_control(LinkEpoch& epoch, const std::vector<Frame>& frames, PathSet paths, Output& out,
-                    TimePoint now, std::size_t at_least = 0);
+                    TimePoint now, std::size_t at_least = 0, std::uint8_t dscp = 0);
   /// The same, to an address that is no path's yet.
   void send_control_to(const Route& route, LinkEpoch& epoch, const std::vector<Frame>& frames, Output& out,
                        TimePoint now);
@@ -143,6 +149,8 @@ class Sender {
   /// to be behind.
   void leave(std::size_t size, PathSet paths, std::uint8_t dscp, SessionIndex epoch, Output& out,
              TimePoint now);
+  /// Says of the runs from `first` on where their DSCP vanishes.
+  void leave_marks_out(Output& out, std::size_t first) const;
   tl::expected<void, Drop> send_fragments(const LargePacket& packet, Output& out, TimePoint now);
   std::optional<std::size_t> seal_control(LinkEpoch& epoch, const std::vector<Frame>& frames,
                                           std::size_t at_least, Output& out, TimePoint now);
@@ -156,6 +164,7 @@ class Sender {
   DatagramQueue queue_;
   KeptPackets kept_;
   DelayLine delayed_;
+  MarkWatch marks_;
   TimePoint resume_ = kNever;       ///< the earliest Decision::when of what waits
   std::vector<LargePacket> large_;  ///< wait for finish()
   PathSet large_to_;                ///< where packets larger than kBaseMtu went since the last finish()
