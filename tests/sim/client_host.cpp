@@ -48,6 +48,8 @@ void ClientHost::start(PathSet available) {
     context_.oracle.name_flow(program_->number, application->hash, application->number);
   for (std::size_t i = 0; i < options_.traits.size(); ++i)
     program_->engine.set_path_traits(PathId{static_cast<std::uint8_t>(i)}, options_.traits[i]);
+  for (std::size_t i = 0; i < options_.paths; ++i)
+    program_->engine.set_path_name(PathId{static_cast<std::uint8_t>(i)}, fmt::format("path{}", i));
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     if (available.contains(PathId{static_cast<std::uint8_t>(i)})) set_path_available(i, true);
   }
