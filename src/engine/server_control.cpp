@@ -13,11 +13,6 @@ ClientPathChanged path_came_up(const ServerSession& session, PathId id) {
           false,           path.route()};
 }
 
-/// Grows with the key epoch and the packet number.
-std::uint64_t order_of(const EpochRef& epoch, const ServerArrival& arrival) {
-  return std::uint64_t{epoch.epoch->order()} << 32U | arrival.header.number.value;
-}
-
 /// The path that the packet was sent by, as its PING says.
 std::optional<PathId> path_named_in(ConstBytes frames) {
   FrameReader reader(frames);
@@ -181,66 +176,6 @@ void ServerControl::send_reply(EpochRef epoch, const Reply& reply, const ServerA
                [](const Frame& frame) { return !std::holds_alternative<ChallengeFrame>(frame); });
   session.sender.send_control(*epoch.epoch, frames, session.usable(arrival.now) - PathSet::of(*reply.path),
                               arrival.out, arrival.now);
-}
-
-void ServerControl::on_ping(EpochRef epoch, const PathReport& report, Reply& reply,
-                            const ServerArrival& arrival) {
-  if (report.path.value >= kMaxPaths) {
-    state_.context.drops.add(Drop::path_limit);
-    return;
-  }
-  ServerSession& session = *epoch.session;
-  ServerPath* known = session.paths[report.path.value].get();
-  if ((report.flags & PathReport::kByProxy) != 0) {
-    if (known != nullptr) answer_proxy(epoch, *known, report, arrival);
-    return;
-  }
-  ServerPath& path = known != nullptr ? *known : make_path(session, report.path, arrival);
-  const auto round_trip = epoch.epoch->on_report(report, arrival.now);
-  if (path.is_newest(order_of(epoch, arrival))) path.on_report(report, round_trip);
-  answer_ping(epoch, path, report, false, reply, arrival);
-}
-
-void ServerControl::answer_proxy(EpochRef epoch, ServerPath& path, const PathReport& report,
-                                 const ServerArrival& arrival) {
-  path.on_proxy_report(report, order_of(epoch, arrival), arrival.now);
-  if (!path.is_usable(arrival.now)) return;
-  epoch.epoch->on_report_elsewhere(report);
-  PathReport answer = epoch.epoch->make_report(report.path, report.sequence, arrival.now);
-  answer.flags |= PathReport::kByProxy;
-  epoch.session->sender.send_control(*epoch.epoch, {PongFrame{answer}}, PathSet::of(report.path), arrival.out,
-                                     arrival.now);
-}
-
-void ServerControl::answer_ping(EpochRef epoch, ServerPath& path, const PathReport& report, bool is_copy,
-                                Reply& reply, const ServerArrival& arrival) {
-  ServerSession& session = *epoch.session;
-  const Route old_route = path.route();
-  const auto verdict = path.on_ping({arrival.route, order_of(epoch, arrival), arrival.packet.size(), is_copy},
-                                    kChallengeBytes, state_.context.random, arrival.now);
-  if (verdict.answer) {
-    PathReport answer = epoch.epoch->make_report(report.path, report.sequence, arrival.now);
-    if (path.mtu.is_measured()) answer.mtu = static_cast<std::uint16_t>(path.mtu.mtu());
-    reply.path = report.path;
-    reply.is_direct = verdict.challenge && arrival.route != path.route();
-    reply.is_by_any = (report.flags & PathReport::kByAnyPath) != 0;
-    reply.frames.emplace_back(PongFrame{answer});
-    if (verdict.challenge) reply.frames.emplace_back(ChallengeFrame{*verdict.challenge});
-  }
-  const auto challenge = [&](const std::optional<std::uint64_t>& token, const Route& route) {
-    if (token)
-      session.sender.send_control_to(route, *epoch.epoch, {ChallengeFrame{*token}}, arrival.out, arrival.now);
-  };
-  if (verdict.challenge_new) session.sender.keep_sent();
-  challenge(verdict.challenge_old, old_route);
-  challenge(verdict.challenge_new, arrival.route);
-}
-
-ServerPath& ServerControl::make_path(ServerSession& session, PathId id, const ServerArrival& arrival) {
-  auto& path = session.paths[id.value];
-  path = std::make_unique<ServerPath>(arrival.route, state_.context.random, arrival.now);
-  session.strays.assign(id, arrival.route, std::nullopt);
-  return *path;
 }
 
 void ServerControl::start_mtu_search(EpochRef epoch, ServerPath& path, TimePoint now) {

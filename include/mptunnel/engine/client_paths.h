@@ -31,7 +31,7 @@ struct ClientPath {
   LossWatch losses;
   bool is_told_down = false;               ///< it was said that it is down, and nothing else since
   TimePoint next_help = TimePoint::min();  ///< when the other paths may be asked to help its PINGs again
-  std::string name;  ///< what the server is told that it is called; empty: nothing
+  std::string name;                        ///< what the server is told that it is called; empty: nothing
   Introduction introduction;
 
   /// It is up, and may carry data if it is wanted.

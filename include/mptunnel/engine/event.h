@@ -33,8 +33,8 @@ using Event =
                  NoAnswer, PathChanged, PathLossy, PathOneWay, PathMark, PathStandby, PathLooped, PathProved,
                  PathReturns, Fragmenting, ClientSessionStarted, ClientTakenOver, ClientSessionEnded,
                  ClientSessionSilent, IdentitiesClash, HandshakeRefused, HandshakeOtherKey, HandshakeDisabled,
-                 NetworkFull, ClientQuotaReached, ClientPathChanged, ClientPathLossy, ClientPathMark, ClientPathMoved,
-                 ClientPathStayed, ClientFragmenting, EventsLeftOut>;
+                 NetworkFull, ClientQuotaReached, ClientPathChanged, ClientPathLossy, ClientPathMark,
+                 ClientPathMoved, ClientPathStayed, ClientFragmenting, EventsLeftOut>;
 
 /// The path that an event has as its subject; nullopt if it has none. ClientFragmenting is about a client.
 inline std::optional<PathId> path_of(const Event& event) {

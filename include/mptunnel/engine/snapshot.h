@@ -35,12 +35,12 @@ struct PathSnapshot {
   PathState state = PathState::fresh;
   bool standby = false;                                 ///< kept in reserve, and not in use
   ProbedPath::OneWay one_way = ProbedPath::OneWay::no;  ///< client: the direction in which alone it passes
-  bool held = false;       ///< client: it leads over a tunnel, and has to prove that this is not our own
-  bool returns = false;    ///< client: it seems to be our own
+  bool held = false;            ///< client: it leads over a tunnel, and has to prove that this is not our own
+  bool returns = false;         ///< client: it seems to be our own
   std::uint64_t vanishing = 0;  ///< DSCPs, as bits, that do not get through to the peer, see MarkWatch
-  std::string name;      ///< server: what the client calls it; empty if it does not say
+  std::string name;             ///< server: what the client calls it; empty if it does not say
   Endpoint seen_from;    ///< client: the address that the server sees it come from; not set if it did not say
-  bool unheard = false;    ///< server: the client says that it hears nothing on this path
+  bool unheard = false;  ///< server: the client says that it hears nothing on this path
   bool out_alone = false;  ///< server: nothing comes by it, and the client says that it hears us on it
   Route route;             ///< server: where it leads; the client's addresses are its sockets'
   RttEstimator rtt;
