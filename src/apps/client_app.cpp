@@ -42,6 +42,7 @@ class ClientApp final : public App, private BridgeEvents {
   void on_bridge_held(PathId path, bool held) override;
   void on_bridge_readdressed(PathId path) override;
   void on_bridge_readable(PathId path) override;
+  [[nodiscard]] std::uint64_t received_by(PathId path) const override;
   void on_deadline() override;
   void on_stop() override;
   /// Carries out what the engine wants, and sets the timer.
@@ -158,6 +159,11 @@ void ClientApp::on_bridge_readable(PathId path) {
     for (const Received& received : result.batches) engine_.on_path(path, received.batch, out_, now);
     flush(now);
   }
+}
+
+std::uint64_t ClientApp::received_by(PathId path) const {
+  const PathTraffic* traffic = engine_.state().link.traffic(path);
+  return traffic == nullptr ? 0 : traffic->received;
 }
 
 void ClientApp::on_deadline() {

@@ -23,6 +23,22 @@ constexpr Duration kKnownAfter = 2s;
 constexpr Duration kShutFor = 5min;
 /// After so much silence it is explained, and the explanation looked at again.
 constexpr Duration kExplainAfter = 1500ms;
+/// How long a path may be silent before it is tried from another source port. What remembers the usual one (a
+/// NAT, conntrack, a socat child) and leads it to a place that is no more keeps doing so while it is used.
+constexpr Duration kUsualPortPatience = 5s;
+/// How long each port has its turn then, in the first round: all have had one 23 s after the path went down.
+/// The turns of each later round are twice as long, for paths that are slow, and to leave a NAT with few
+/// ports alone.
+constexpr Duration kPortPatience = 3s;
+constexpr Duration kPortPatienceMax = 30s;
+/// The usual port has its turn before each of the others.
+constexpr unsigned kPortsInRound = 2 * (kDerivedPorts - 1);
+
+Duration port_patience(unsigned turns) {
+  if (turns == 0) return kUsualPortPatience;
+  const unsigned round = std::min((turns - 1) / kPortsInRound, 8U);
+  return std::min<Duration>(kPortPatience * (1U << round), kPortPatienceMax);
+}
 
 }  // namespace
 
@@ -38,6 +54,7 @@ Bridge::Bridge(PathId id, const BridgeConfig& config, const std::string& name, c
       route_(context.ports.routing, context.interfaces, {device, config.bind}, context.mark),
       attempt_alarm_(context.ports.clock.make_alarm([this] { try_next(); })),
       silence_alarm_(context.ports.clock.make_alarm([this] { explain_silence(); })),
+      port_alarm_(context.ports.clock.make_alarm([this] { try_port(); })),
       known_alarm_(context.ports.clock.make_alarm([this] { use_known("its name server does not answer"); })) {
 }
 
@@ -100,11 +117,36 @@ void Bridge::turn_to(const Endpoint& remote, bool quietly) {
   route_.reset();
   route_.look(remote_, socket_.local());
   note_tunnel();
-  watch_attempt();
-  silence_alarm_->set(context_.ports.clock.now() + kExplainAfter);
+  await_answer();
   // The engine may believe that it is there still, when only a new socket could be had.
   context_.events.on_bridge_available(id_, true);
   context_.events.on_bridge_readdressed(id_);
+}
+
+void Bridge::await_answer() {
+  const TimePoint now = context_.ports.clock.now();
+  is_up_ = false;
+  watch_attempt();
+  silence_alarm_->set(now + kExplainAfter);
+  if (port_alarm_->deadline() != kNever) return;
+  received_ = context_.events.received_by(id_);
+  port_alarm_->set(now + port_patience(port_turns_));
+}
+
+void Bridge::try_port() {
+  if (is_up_ || !socket_.is_open()) return;
+  const Endpoint before = socket_.local();
+  // A path that is heard, though it does not answer, is known by its port to whoever sends.
+  const std::uint64_t received = context_.events.received_by(id_);
+  if (std::exchange(received_, received) == received && socket_.turn_port(remote_)) {
+    ++port_turns_;
+    log_.tries_port(socket_.local(), before);
+    // Each of the name's addresses has a turn from this port.
+    candidates_.note_answered();
+    await_answer();
+    context_.events.on_bridge_readdressed(id_);
+  }
+  port_alarm_->set(context_.ports.clock.now() + port_patience(port_turns_));
 }
 
 void Bridge::watch_attempt() {
@@ -128,6 +170,7 @@ void Bridge::close(std::string problem) {
   names_.ask_soon();
   attempt_alarm_->cancel();
   silence_alarm_->cancel();
+  port_alarm_->cancel();
   is_up_ = false;
   socket_.close();
   context_.events.on_bridge_available(id_, false);
@@ -173,9 +216,7 @@ void Bridge::follow_route() {
   note_tunnel();
   // What the path is like depends on its interface; a path that is down is tried at once.
   if (!is_other || (is_up_ && route_.interface() == before)) return;
-  is_up_ = false;
-  watch_attempt();
-  silence_alarm_->set(context_.ports.clock.now() + kExplainAfter);
+  await_answer();
   context_.events.on_bridge_readdressed(id_);
 }
 
@@ -198,11 +239,9 @@ bool Bridge::follow_source() {
     return false;
   }
   log_.sends_from(socket_.local(), before);
-  is_up_ = false;
   route_.look(remote_, socket_.local());
   note_tunnel();
-  watch_attempt();
-  silence_alarm_->set(context_.ports.clock.now() + kExplainAfter);
+  await_answer();
   context_.events.on_bridge_readdressed(id_);
   return false;
 }
@@ -244,15 +283,17 @@ void Bridge::on_up() {
   if (context_.known != nullptr) context_.known->note(config_.remote, remote_);
   problem_.clear();
   candidates_.note_answered();
+  port_turns_ = 0;
   attempt_alarm_->cancel();
   silence_alarm_->cancel();
+  port_alarm_->cancel();
 }
 
 void Bridge::on_down() {
   is_up_ = false;
   if (names_.is_paused()) return;
   names_.ask_within(kResolveAfterDown);
-  watch_attempt();
+  if (socket_.is_open()) await_answer();
   explain_silence();
 }
 

@@ -41,6 +41,7 @@ BridgeLog::BridgeLog(std::string name, std::string device, std::function<TimePoi
 
 void BridgeLog::turned_to(const Endpoint& remote, const Endpoint& local, const Endpoint& before) {
   said_problem_.clear();
+  said_port_ = local.port;
   if (before.is_set() && before != remote) {
     say(LogLevel::info,
         fmt::format("bridge {} moved from {} to {}", name_, before.to_string(), remote.to_string()));
@@ -61,14 +62,27 @@ void BridgeLog::attempts(const Endpoint& remote) {
 }
 
 void BridgeLog::answers(const Endpoint& remote, const Endpoint& local) {
-  if (std::exchange(is_attempt_, false))
+  if (std::exchange(is_attempt_, false)) {
     say(LogLevel::info,
         fmt::format("bridge {} is {}, sending from {}", name_, remote.to_string(), local.to_string()));
+  } else if (said_port_ != 0 && said_port_ != local.port) {
+    say(LogLevel::info,
+        fmt::format(
+            "bridge {} answers the source port {}, not {}, which a NAT or the bridge itself may still "
+            "lead elsewhere",
+            name_, local.port, said_port_));
+  }
+  said_port_ = local.port;
   said_errors_.clear();
   said_reasons_.clear();
 }
 
+void BridgeLog::tries_port(const Endpoint& local, const Endpoint& before) {
+  log_debug("bridge {}: no answer to source port {}, trying {}", name_, before.port, local.port);
+}
+
 void BridgeLog::sends_from(const Endpoint& local, const Endpoint& before) {
+  said_port_ = local.port;
   say(LogLevel::info,
       fmt::format("bridge {} now sends from {} instead of {}", name_, local.to_string(), before.to_string()));
 }

@@ -30,20 +30,48 @@ void BridgeSocket::close() {
   socket_.reset();
 }
 
-tl::expected<void, std::string> BridgeSocket::open(const Endpoint& remote) {
+SocketRequest BridgeSocket::request_to(const Endpoint& remote) const {
   SocketRequest request{.use = SocketUse::bridge, .bind = {}, .connect = remote, .device = from_.device};
   request.bind.family = remote.family;
   if (from_.bind) request.bind = *from_.bind;
+  return request;
+}
+
+tl::expected<void, std::string> BridgeSocket::open(const Endpoint& remote) {
   // The old socket has the port that the new one shall have.
   close();
-  auto socket = open_on_a_port(request);
+  auto socket = open_on_a_port(request_to(remote));
   if (!socket) return tl::unexpected(socket.error().what);
-  socket_ = std::move(*socket);
+  take(std::move(*socket));
+  return {};
+}
+
+bool BridgeSocket::turn_port(const Endpoint& remote) {
+  SocketRequest request = request_to(remote);
+  if (request.bind.port != 0 || !is_open()) return false;
+  constexpr int kOthers = kDerivedPorts - 1;
+  // The usual one has its turn before each of the others.
+  for (int i = 0; i < 2 * kOthers; ++i) {
+    port_choice_ = port_choice_ == 0 ? 1 + other_ports_++ % kOthers : 0;
+    request.bind.port = derived_port(identity_, name_, port_choice_);
+    if (request.bind.port == last_port_) continue;
+    auto socket = context_.sockets.open(request);
+    if (socket) {
+      close();
+      take(std::move(*socket));
+      return true;
+    }
+    if (socket.error().error != EADDRINUSE) break;
+  }
+  return false;
+}
+
+void BridgeSocket::take(SocketFactory::Socket socket) {
+  socket_ = std::move(socket);
   last_port_ = local().port;
   const NetworkInterface* device = from_.device.empty() ? nullptr : table_.find(from_.device);
   device_index_ = device == nullptr ? 0 : device->index;
   watcher_ = std::make_unique<ReadWatcher>(context_.loop, socket_->fd(), on_readable_);
-  return {};
 }
 
 tl::expected<SocketFactory::Socket, SocketError> BridgeSocket::open_on_a_port(const SocketRequest& request) {

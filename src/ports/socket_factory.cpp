@@ -44,14 +44,17 @@ tl::expected<std::vector<SocketFactory::Socket>, SocketError> SystemSockets::ope
   return group;
 }
 
+std::uint16_t derived_port(ConstBytes secret, std::string_view purpose, int choice) {
+  return derive_port(secret, choice == 0 ? std::string(purpose) : fmt::format("{} {}", purpose, choice));
+}
+
 tl::expected<SocketFactory::Socket, SocketError> open_on_derived_port(SocketFactory& sockets,
                                                                       SocketRequest request,
                                                                       ConstBytes secret,
                                                                       std::string_view purpose) {
   // Always in one order: while another program keeps the first, all restarts come to the same next one.
   for (int i = 0; i < kDerivedPorts; ++i) {
-    const std::string name = i == 0 ? std::string(purpose) : fmt::format("{} {}", purpose, i);
-    request.bind.port = derive_port(secret, name);
+    request.bind.port = derived_port(secret, purpose, i);
     auto socket = sockets.open(request);
     if (socket || socket.error().error != EADDRINUSE) return socket;
     log_debug("{}: source port {} is taken", purpose, request.bind.port);

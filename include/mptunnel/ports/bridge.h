@@ -42,6 +42,8 @@ class BridgeEvents {
   /// The bridge has another socket or address, and stayed available meanwhile.
   virtual void on_bridge_readdressed(PathId path) = 0;
   virtual void on_bridge_readable(PathId path) = 0;
+  /// How many genuine packets came by the path so far; it may start anew.
+  [[nodiscard]] virtual std::uint64_t received_by(PathId path) const = 0;
 };
 
 /// What all bridges of a program share; all of it outlives them.
@@ -103,6 +105,10 @@ class Bridge {
   void turn_to(const Endpoint& remote, bool quietly = false);
   void try_next();
   void watch_attempt();
+  /// The socket or the way has changed: what it leads to has to answer first.
+  void await_answer();
+  /// Nothing comes back: tries from another source port.
+  void try_port();
   void close(std::string problem);
   /// Sends the way that routing says now. It may be another one without an interface having changed.
   void follow_route();
@@ -123,12 +129,15 @@ class Bridge {
   BridgeRoute route_;
   std::unique_ptr<Alarm> attempt_alarm_;
   std::unique_ptr<Alarm> silence_alarm_;
+  std::unique_ptr<Alarm> port_alarm_;   ///< set while the path has a socket and does not answer
   std::unique_ptr<Alarm> known_alarm_;  ///< set while the first lookup may still be in time
   Endpoint remote_;                     ///< the address in use, or tried
   std::string problem_;
-  std::string explained_;      ///< the problem that explain_silence() found last
-  std::uint32_t tunnel_ = 0;   ///< the tunnel that it leads over, by its index; 0 if over none
-  std::uint32_t shut_on_ = 0;  ///< the interface that it led over when it was shut for a loop
+  std::string explained_;       ///< the problem that explain_silence() found last
+  std::uint32_t tunnel_ = 0;    ///< the tunnel that it leads over, by its index; 0 if over none
+  std::uint32_t shut_on_ = 0;   ///< the interface that it led over when it was shut for a loop
+  unsigned port_turns_ = 0;     ///< source ports tried since the path answered
+  std::uint64_t received_ = 0;  ///< by the path, when the present port's turn began
   bool is_up_ = false;
 };
 

@@ -32,6 +32,9 @@ class BridgeLog {
   void attempts(const Endpoint& remote);
   /// The address in use answers.
   void answers(const Endpoint& remote, const Endpoint& local);
+  /// The other port, `before`, got no answer: this one is tried, at debug level; answers() logs the one that
+  /// works.
+  void tries_port(const Endpoint& local, const Endpoint& before);
   void sends_from(const Endpoint& local, const Endpoint& before);
   /// Why nothing comes back, perhaps. Each reason once until the address answers.
   void explains(const std::string& why);
@@ -58,7 +61,8 @@ class BridgeLog {
   std::string said_problem_;
   std::set<int> said_errors_;
   std::set<std::string> said_reasons_;
-  bool is_attempt_ = false;  ///< the present address is not known yet
+  std::uint16_t said_port_ = 0;  ///< that it is sent from, as last said
+  bool is_attempt_ = false;      ///< the present address is not known yet
   std::function<TimePoint()> clock_;
   NewsBudget budget_;
   std::uint64_t held_back_ = 0;

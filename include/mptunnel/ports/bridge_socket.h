@@ -1,5 +1,6 @@
 // The socket of one path: opened when needed, turned to another address while it can be, and opened again on
-// the same port otherwise, because a bridge may answer only the port that it saw first.
+// the same port otherwise, because a bridge may answer only the port that it saw first. A path that stays
+// silent takes other ports in turn, because a NAT or a bridge may still lead the usual one elsewhere.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,9 @@ class BridgeSocket {
 
   /// Sends to `remote` from now on. The error is a sentence for people; the socket may be gone then.
   tl::expected<void, std::string> use(const Endpoint& remote);
+  /// Sends to `remote` from another port: from the usual one to each of the others in turn, from these to the
+  /// usual one. False, and nothing is changed, if the configuration gives the port or there is no other.
+  bool turn_port(const Endpoint& remote);
   void close();
 
   /// Null while there is none.
@@ -37,6 +41,8 @@ class BridgeSocket {
 
  private:
   tl::expected<void, std::string> open(const Endpoint& remote);
+  [[nodiscard]] SocketRequest request_to(const Endpoint& remote) const;
+  void take(SocketFactory::Socket socket);
   tl::expected<SocketFactory::Socket, SocketError> open_on_a_port(const SocketRequest& request);
 
   const PortContext& context_;
@@ -49,6 +55,8 @@ class BridgeSocket {
   std::unique_ptr<ReadWatcher> watcher_;
   std::uint32_t device_index_ = 0;  ///< of the interface that the socket is bound to
   std::uint16_t last_port_ = 0;     ///< of the last socket
+  int port_choice_ = 0;             ///< of derived_port(): 0 is the usual one
+  int other_ports_ = 0;             ///< how often another than the usual one had its turn
 };
 
 }  // namespace mptunnel

@@ -82,6 +82,8 @@ class SystemSockets final : public SocketFactory {
 
 /// How many source ports are derived from a secret, and tried in turn.
 inline constexpr int kDerivedPorts = 4;
+/// The port that follows from `secret` and `purpose`, by a choice below kDerivedPorts.
+std::uint16_t derived_port(ConstBytes secret, std::string_view purpose, int choice);
 /// Opens a socket whose source port follows from `secret` and `purpose`, so that it is the same after a
 /// restart: the first of kDerivedPorts that is free, and one of the kernel's choice if none is. A port in
 /// `request.bind` is ignored.

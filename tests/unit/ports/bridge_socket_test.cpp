@@ -90,6 +90,42 @@ TEST_F(BridgeSocketTest, TakesADerivedPortWhenItsOwnIsTaken) {
   EXPECT_EQ(socket.local().port, derive_port(kIdentity, "bridge 1"));
 }
 
+TEST_F(BridgeSocketTest, TurnsToEachOtherPortAndBackToTheUsualOneBetween) {
+  BridgeSocket socket = make({.device = "eth0", .bind = endpoint("10.0.0.1", 0)});
+  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  for (const int choice : {1, 0, 2, 0, 3, 0, 1}) {
+    ASSERT_TRUE(socket.turn_port(endpoint("192.0.2.1")));
+    EXPECT_EQ(socket.local(), endpoint("10.0.0.1", derived_port(kIdentity, "bridge", choice)));
+    ASSERT_EQ(ports_.sockets.sockets.size(), 1U);
+    EXPECT_EQ(ports_.sockets.sockets.front()->remote(), endpoint("192.0.2.1"));
+    EXPECT_EQ(ports_.sockets.requests.back().device, "eth0");
+  }
+  // It keeps the port when it has to be opened anew.
+  const std::uint16_t port = socket.local().port;
+  socket.close();
+  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  EXPECT_EQ(socket.local().port, port);
+}
+
+TEST_F(BridgeSocketTest, PassesTakenPortsOver) {
+  BridgeSocket socket = make({.device = "", .bind = {}});
+  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  ports_.sockets.open_error = [](const SocketRequest& request) {
+    return request.bind.port == derived_port(kIdentity, "bridge", 3) ? 0 : EADDRINUSE;
+  };
+  ASSERT_TRUE(socket.turn_port(endpoint("192.0.2.1")));
+  EXPECT_EQ(socket.local().port, derived_port(kIdentity, "bridge", 3));
+  EXPECT_FALSE(socket.turn_port(endpoint("192.0.2.1")));
+  EXPECT_EQ(socket.local().port, derived_port(kIdentity, "bridge", 3));
+}
+
+TEST_F(BridgeSocketTest, PortOfTheConfigurationIsTheOnlyOne) {
+  BridgeSocket socket = make({.device = "", .bind = endpoint("10.0.0.1", 5000)});
+  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  EXPECT_FALSE(socket.turn_port(endpoint("192.0.2.1")));
+  EXPECT_EQ(socket.local().port, 5000);
+}
+
 TEST_F(BridgeSocketTest, InterfaceProblemLeavesTheSocketAsItIs) {
   BridgeSocket socket = make({.device = "eth0", .bind = {}});
   ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));

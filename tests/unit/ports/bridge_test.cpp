@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
+#include "mptunnel/ports/socket_factory.h"
 #include "support/temporary_folder.h"
 #include "unit/ports/captured_log.h"
 #include "unit/ports/fake_ports.h"
@@ -413,6 +416,101 @@ TEST_F(BridgeTest, ErrorIsItsProblemUntilItIsUp) {
   EXPECT_EQ(bridge->problem(), "nothing listens on 192.0.2.1:4000 (connection refused)");
   bridge->on_up();
   EXPECT_EQ(bridge->problem(), "");
+}
+
+class BridgePortTest : public BridgeTest {
+ protected:
+  /// Which of the ports that are derived it is sent from.
+  static int choice(const Bridge& bridge) {
+    for (int i = 0; i < kDerivedPorts; ++i) {
+      if (bridge.socket()->local_endpoint().port == derived_port(ClientIdentity{}, "bridge", i)) return i;
+    }
+    return -1;
+  }
+};
+
+TEST_F(BridgePortTest, SilentPathTriesOtherPortsBesidesItsUsualOne) {
+  const auto bridge = started({"192.0.2.1"});
+  events_.take();
+  ports_.clock.advance(5s - 1ms);
+  EXPECT_EQ(choice(*bridge), 0);
+  ports_.clock.advance(1ms);
+  EXPECT_EQ(choice(*bridge), 1);
+  EXPECT_EQ(events_.take(), Texts{"readdressed 3"});
+  for (const int expected : {0, 2, 0, 3, 0, 1}) {
+    ports_.clock.advance(3s);
+    EXPECT_EQ(choice(*bridge), expected);
+  }
+  // A round later the turns are longer.
+  ports_.clock.advance(6s - 1ms);
+  EXPECT_EQ(choice(*bridge), 1);
+  ports_.clock.advance(1ms);
+  EXPECT_EQ(choice(*bridge), 0);
+}
+
+TEST_F(BridgePortTest, TurnsAreNeverLongerThanHalfAMinute) {
+  const auto bridge = started({"192.0.2.1"});
+  ports_.clock.advance(1h);
+  const int before = choice(*bridge);
+  ports_.clock.advance(30s);
+  EXPECT_NE(choice(*bridge), before);
+}
+
+TEST_F(BridgePortTest, PortThatAnswersIsKeptAndTheUsualOneIsNext) {
+  const auto bridge = started({"192.0.2.1"});
+  ports_.clock.advance(5s);
+  lines_.take();
+  bridge->on_up();
+  const std::string said = lines_.take();
+  EXPECT_NE(said.find("info: bridge bridge answers the source port"), std::string::npos) << said;
+  ports_.clock.advance(1min);
+  EXPECT_EQ(choice(*bridge), 1);
+  bridge->on_down();
+  ports_.clock.advance(5s - 1ms);
+  EXPECT_EQ(choice(*bridge), 1);
+  ports_.clock.advance(1ms);
+  EXPECT_EQ(choice(*bridge), 0);
+  bridge->on_up();
+  EXPECT_NE(lines_.take().find("answers the source port"), std::string::npos);
+}
+
+TEST_F(BridgePortTest, PathThatIsHeardKeepsItsPort) {
+  const auto bridge = started({"192.0.2.1"});
+  bridge->on_up();
+  bridge->on_down();
+  for (int second = 0; second < 60; ++second) {
+    ++events_.received;
+    ports_.clock.advance(1s);
+    ASSERT_EQ(choice(*bridge), 0);
+  }
+  ports_.clock.advance(5s);
+  EXPECT_EQ(choice(*bridge), 1);
+}
+
+TEST_F(BridgePortTest, PortOfTheConfigurationIsTheOnlyOne) {
+  config_.bind = parse_numeric_endpoint("10.0.0.1", 5000).value();
+  const auto bridge = started({"192.0.2.1"});
+  events_.take();
+  ports_.clock.advance(10min);
+  EXPECT_EQ(bridge->socket()->local_endpoint().port, 5000);
+  EXPECT_EQ(events_.take(), Texts());
+}
+
+TEST_F(BridgePortTest, EachAddressIsTriedFromEachPort) {
+  const auto bridge = started({"192.0.2.1", "192.0.2.2"});
+  std::set<std::string> tried;
+  for (int i = 0; i < 300; ++i) {
+    ports_.clock.advance(100ms);
+    tried.insert(bridge->remote().address_string() + " " + std::to_string(choice(*bridge)));
+  }
+  EXPECT_EQ(tried.size(), 2U * kDerivedPorts);
+}
+
+TEST_F(BridgePortTest, WithoutASocketNoPortHasATurn) {
+  const auto bridge = started({"192.0.2.1"});
+  bridge->shut_for_loop();
+  ports_.clock.advance(1min);
+  EXPECT_EQ(ports_.sockets.requests.size(), 1U);
 }
 
 }  // namespace
