@@ -508,7 +508,7 @@ def check_clean(result, what, lost=0):
     """Nothing lost (or at most `lost`), doubled, altered or crossed."""
     for field in ("duplicates", "corrupted", "foreign"):
         check(result[field] == 0, f"{what}: {field} {result[field]}")
-    if result["mode"] == "echo":
+    if "sent" not in result:
         return
     check(result["sent"] > 0, f"{what}: nothing was sent")
     check(result["lost"] <= lost, f"{what}: {result['lost']} of {result['sent']} lost (allowed: {lost}), "
