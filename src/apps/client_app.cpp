@@ -41,10 +41,12 @@ class ClientApp final : public App, private BridgeEvents {
   void on_bridge_available(PathId path, bool available) override;
   void on_bridge_held(PathId path, bool held) override;
   void on_bridge_readdressed(PathId path) override;
-  void on_bridge_readable(PathId path) override;
+  void on_bridge_readable(PathId path) override { read_bridge(path, &Bridge::socket); }
+  void on_bridge_elsewhere_readable(PathId path) override { read_bridge(path, &Bridge::elsewhere); }
   [[nodiscard]] std::uint64_t received_by(PathId path) const override;
   void on_deadline() override;
   void on_stop() override;
+  void read_bridge(PathId path, DatagramSocket* (Bridge::*socket)() const);
   /// Carries out what the engine wants, and sets the timer.
   void flush(TimePoint now);
   void act_on(const Event& event);
@@ -147,16 +149,23 @@ void ClientApp::on_bridge_readdressed(PathId path) {
   flush(now);
 }
 
-void ClientApp::on_bridge_readable(PathId path) {
+void ClientApp::read_bridge(PathId path, DatagramSocket* (Bridge::*socket)() const) {
   const TimePoint now = monotonic_now();
   for (path_budget_.start(); path_budget_.more();) {
     // What arrives may cost the path its socket.
     Bridge* bridge = bridges_.find(path);
-    if (bridge == nullptr || bridge->socket() == nullptr) return;
-    const ReceiveResult result = path_budget_.receive(*bridge->socket(), buffers_);
+    DatagramSocket* const from = bridge == nullptr ? nullptr : (bridge->*socket)();
+    if (from == nullptr) return;
+    const ReceiveResult result = path_budget_.receive(*from, buffers_);
     bridge_drops_.add(result, now);
     if (result.error != 0) bridge->on_error(result.error);
-    for (const Received& received : result.batches) engine_.on_path(path, received.batch, out_, now);
+    for (const Received& received : result.batches) {
+      const bool was_up = engine_.path(path).is_up();
+      engine_.on_path(path, received.batch, out_, now);
+      // Other packets from elsewhere may be late ones, from where the path led before.
+      if (from == bridge->elsewhere() && !was_up && engine_.path(path).is_up())
+        bridge->is_answered_from(received.route.remote);
+    }
     flush(now);
   }
 }

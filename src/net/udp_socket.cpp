@@ -203,7 +203,9 @@ tl::expected<UdpSocket, SocketError> UdpSocket::open(const UdpSocketOptions& opt
   }
   Endpoint local = options.bind;
   if (!local.is_set()) local.family = state.ipv6 ? Family::ipv6 : Family::ipv4;
+  if (options.shares_port) made.let_share(true);
   if (const int error = bind_to(state, local); error != 0) return failure(error, why_not_bound(error, local));
+  if (options.shares_port) made.let_share(false);
   state.port = made.local_endpoint().port;
   keep_stamping();
   state.emptied = read_clocks();
@@ -264,6 +266,11 @@ tl::expected<void, SocketError> UdpSocket::connect(const Endpoint& remote) {
   state_.longest_segment = detail::kAnySegment;
   state_.port = local_endpoint().port;
   return {};
+}
+
+// Two sockets share a port if both have the option when the second is bound; nothing looks at it later.
+void UdpSocket::let_share(bool shares) {
+  static_cast<void>(set_option(state_.fd, SOL_SOCKET, SO_REUSEADDR, shares ? 1 : 0));
 }
 
 UdpSocket::UdpSocket(UdpSocket&& other) noexcept

@@ -49,8 +49,10 @@ Bridge::Bridge(PathId id, const BridgeConfig& config, const std::string& name, c
       context_(context),
       log_(name, device, [&clock = context.ports.clock] { return clock.now(); }),
       names_(config.remote, context.ports, [this](const ResolveResult& result) { on_resolved(result); }),
-      socket_(context.ports, context.interfaces, {device, config.bind}, context.identity, name,
-              [this] { context_.events.on_bridge_readable(id_); }),
+      socket_(
+          context.ports, context.interfaces, {device, config.bind}, context.identity, name,
+          [this] { context_.events.on_bridge_readable(id_); },
+          [this] { context_.events.on_bridge_elsewhere_readable(id_); }),
       route_(context.ports.routing, context.interfaces, {device, config.bind}, context.mark),
       attempt_alarm_(context.ports.clock.make_alarm([this] { try_next(); })),
       silence_alarm_(context.ports.clock.make_alarm([this] { explain_silence(); })),
@@ -105,7 +107,10 @@ void Bridge::turn_to(const Endpoint& remote, bool quietly) {
     candidate = candidates_.after(candidate);
     is_usable = socket_.use(candidate).has_value();
   }
+  has_moved_ = is_up_ && candidate != before;
   is_up_ = false;
+  sent_to_ = {};
+  may_go_elsewhere_ = true;
   remote_ = is_usable ? candidate : remote;
   if (!is_usable) return close(std::move(first.error()));
   if (quietly) {
@@ -126,6 +131,8 @@ void Bridge::turn_to(const Endpoint& remote, bool quietly) {
 void Bridge::await_answer() {
   const TimePoint now = context_.ports.clock.now();
   is_up_ = false;
+  answered_from_ = {};
+  hear_elsewhere();
   watch_attempt();
   silence_alarm_->set(now + kExplainAfter);
   if (port_alarm_->deadline() != kNever) return;
@@ -133,8 +140,14 @@ void Bridge::await_answer() {
   port_alarm_->set(now + port_patience(port_turns_));
 }
 
+void Bridge::hear_elsewhere() {
+  if (has_moved_ || candidates_.has_rival(remote_)) return socket_.hear_none();
+  socket_.hear_all();
+}
+
 void Bridge::try_port() {
   if (is_up_ || !socket_.is_open()) return;
+  has_moved_ = false;
   const Endpoint before = socket_.local();
   // A path that is heard, though it does not answer, is known by its port to whoever sends.
   const std::uint64_t received = context_.events.received_by(id_);
@@ -168,9 +181,7 @@ void Bridge::close(std::string problem) {
   problem_ = std::move(problem);
   log_.has_problem(problem_);
   names_.ask_soon();
-  attempt_alarm_->cancel();
-  silence_alarm_->cancel();
-  port_alarm_->cancel();
+  stop_trying();
   is_up_ = false;
   socket_.close();
   context_.events.on_bridge_available(id_, false);
@@ -238,6 +249,7 @@ bool Bridge::follow_source() {
     turn_to(remote_);
     return false;
   }
+  sent_to_ = {};
   log_.sends_from(socket_.local(), before);
   route_.look(remote_, socket_.local());
   note_tunnel();
@@ -277,22 +289,70 @@ void Bridge::explain_silence() {
   silence_alarm_->set(context_.ports.clock.now() + kExplainAfter);
 }
 
+bool Bridge::settle() {
+  const Endpoint from = std::exchange(answered_from_, {});
+  if (sent_to_.is_set()) {
+    is_elsewhere_proved_ = true;
+    log_.answers_from(sent_to_, remote_, true);
+  } else if (!from.is_set() || from == remote_) {
+    socket_.hear_none();
+  } else if (may_go_elsewhere_ && socket_.use(from)) {
+    go_elsewhere(from);
+    return false;
+  } else {
+    socket_.hear_only(from);
+    log_.answers_from(from, remote_, false);
+  }
+  return true;
+}
+
+void Bridge::go_elsewhere(const Endpoint& to) {
+  // A forwarder that knows us by the address that it answers from (socat) takes what comes to another for a
+  // new client's. If nothing answers there, on_down() follows.
+  sent_to_ = to;
+  is_elsewhere_proved_ = is_up_ = false;
+  socket_.hear_all();
+  socket_.hear_only(remote_);
+  stop_trying();
+  context_.events.on_bridge_readdressed(id_);
+}
+
+void Bridge::give_elsewhere_up() {
+  if (!sent_to_.is_set()) return;
+  may_go_elsewhere_ = is_elsewhere_proved_;
+  sent_to_ = {};
+  if (socket_.use(remote_)) context_.events.on_bridge_readdressed(id_);
+}
+
+void Bridge::stop_trying() {
+  attempt_alarm_->cancel();
+  silence_alarm_->cancel();
+  port_alarm_->cancel();
+}
+
 void Bridge::on_up() {
+  if (socket_.is_open() && !settle()) return;
   log_.answers(remote_, socket_.is_open() ? socket_.local() : Endpoint{});
   is_up_ = true;
   if (context_.known != nullptr) context_.known->note(config_.remote, remote_);
   problem_.clear();
   candidates_.note_answered();
   port_turns_ = 0;
-  attempt_alarm_->cancel();
-  silence_alarm_->cancel();
-  port_alarm_->cancel();
+  has_moved_ = false;
+  stop_trying();
+}
+
+void Bridge::on_suspect() {
+  follow_route();
+  // Its answers may have begun to come from elsewhere.
+  if (socket_.is_open() && socket_.elsewhere() == nullptr) hear_elsewhere();
 }
 
 void Bridge::on_down() {
   is_up_ = false;
   if (names_.is_paused()) return;
   names_.ask_within(kResolveAfterDown);
+  give_elsewhere_up();
   if (socket_.is_open()) await_answer();
   explain_silence();
 }

@@ -81,6 +81,17 @@ void BridgeLog::tries_port(const Endpoint& local, const Endpoint& before) {
   log_debug("bridge {}: no answer to source port {}, trying {}", name_, before.port, local.port);
 }
 
+void BridgeLog::answers_from(const Endpoint& from, const Endpoint& remote, bool goes_there) {
+  if (std::exchange(said_elsewhere_, std::pair(from, goes_there)) == std::pair(from, goes_there)) return;
+  const std::string what =
+      goes_there
+          ? "packets go there from now on; write it in the bridge's line, because a NAT or firewall on "
+            "the way would not let such answers pass"
+          : "which does not answer itself: both are used";
+  say(LogLevel::warning, fmt::format("bridge {}: what is sent to {} is answered from {}{} {}", name_,
+                                     remote.to_string(), from.to_string(), goes_there ? ":" : ",", what));
+}
+
 void BridgeLog::sends_from(const Endpoint& local, const Endpoint& before) {
   said_port_ = local.port;
   say(LogLevel::info,

@@ -3,31 +3,61 @@
 #include <cerrno>
 #include <utility>
 
+#include "mptunnel/host/log.h"
 #include "mptunnel/ports/socket_factory.h"
 
 namespace mptunnel {
 
 BridgeSocket::BridgeSocket(const PortContext& context, const InterfaceTable& table, SendFrom from,
-                           const ClientIdentity& identity, std::string name, LoopCallback on_readable)
+                           const ClientIdentity& identity, std::string name, LoopCallback on_readable,
+                           LoopCallback on_elsewhere_readable)
     : context_(context),
       table_(table),
       from_(std::move(from)),
       identity_(identity),
       name_(std::move(name)),
-      on_readable_(std::move(on_readable)) {}
+      on_readable_(std::move(on_readable)),
+      on_elsewhere_readable_(std::move(on_elsewhere_readable)) {}
 
 tl::expected<void, std::string> BridgeSocket::use(const Endpoint& remote) {
   if (auto problem = interface_problem(table_, from_, remote)) return tl::unexpected(std::move(*problem));
   const bool is_same_family = socket_ && local().family == remote.family;
   if (!is_same_family || !has_valid_device()) return open(remote);
+  hear_none();
   if (const auto connected = socket_->connect(remote); !connected)
     return tl::unexpected(connected.error().what);
   return {};
 }
 
 void BridgeSocket::close() {
+  hear_none();
   watcher_.reset();
   socket_.reset();
+}
+
+void BridgeSocket::hear_all() {
+  hear_none();
+  SocketRequest request;
+  request.bind = local();
+  request.device = from_.device;
+  request.shares_port = true;
+  socket_->let_share(true);
+  auto socket = context_.sockets.open(request);
+  socket_->let_share(false);
+  if (!socket)
+    return log_debug("bridge {}: answers from elsewhere are not heard: {}", name_, socket.error().what);
+  elsewhere_ = std::move(*socket);
+  elsewhere_watcher_ = std::make_unique<ReadWatcher>(context_.loop, elsewhere_->fd(), on_elsewhere_readable_);
+}
+
+void BridgeSocket::hear_only(const Endpoint& elsewhere) {
+  // Without a route there it goes on hearing all.
+  if (elsewhere_) static_cast<void>(elsewhere_->connect(elsewhere));
+}
+
+void BridgeSocket::hear_none() {
+  elsewhere_watcher_.reset();
+  elsewhere_.reset();
 }
 
 SocketRequest BridgeSocket::request_to(const Endpoint& remote) const {

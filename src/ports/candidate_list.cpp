@@ -26,6 +26,12 @@ bool CandidateList::contains(const Endpoint& address) const {
   return std::find(addresses_.begin(), addresses_.end(), address) != addresses_.end();
 }
 
+bool CandidateList::has_rival(const Endpoint& address) const {
+  return std::any_of(addresses_.begin(), addresses_.end(), [&](const Endpoint& other) {
+    return other != address && other.family == address.family;
+  });
+}
+
 const Endpoint& CandidateList::after(const Endpoint& address) const {
   const auto found = std::find(addresses_.begin(), addresses_.end(), address);
   return found == addresses_.end() || found + 1 == addresses_.end() ? addresses_.front() : *(found + 1);

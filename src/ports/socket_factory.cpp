@@ -18,6 +18,7 @@ UdpSocketOptions options_for(const SocketRequest& request, const SocketTuning& t
   options.connect = request.connect;
   options.device = request.device;
   options.free_bind = request.free_bind;
+  options.shares_port = request.shares_port;
   options.mark = use == SocketUse::bridge ? tuning.mark : 0;
   options.packet_info = use == SocketUse::applications || use == SocketUse::paths;
   options.read_dscp = !carries_packets && tuning.copy_dscp;

@@ -109,6 +109,10 @@ class DatagramSocket {
   /// stays usable for another connect().
   virtual tl::expected<void, SocketError> connect(const Endpoint& remote) = 0;
 
+  /// While this is in effect another socket may be opened on the same port, to get what comes from others
+  /// than the peer of this one.
+  virtual void let_share(bool shares) = 0;
+
   /// One system call: at most `max_batches` batches of up to 64 datagrams. Never blocks. Call it until `more`
   /// is false or the wake-up's budget is spent.
   virtual ReceiveResult receive(ReceiveBuffers& buffers, std::size_t max_batches) = 0;

@@ -32,6 +32,7 @@ struct UdpSocketOptions {
   bool sends_only = false;      ///< receives nothing; with `reuse_port`: sends from the port of a group whose
                                 ///< steering knows the others
   bool reuse_port = false;      ///< SO_REUSEPORT: join others on this port; see open_group()
+  bool shares_port = false;     ///< `bind` may be that of a socket whose let_share() is in effect
   bool offload = true;          ///< UDP_SEGMENT and UDP_GRO if the kernel has them
   bool allow_fragments = true;  ///< let IP fragment what exceeds the MTU; else it is EMSGSIZE (DF set)
   std::uint32_t mark = 0;       ///< SO_MARK, for policy routing and firewalls; 0: none
@@ -92,6 +93,7 @@ class UdpSocket final : public DatagramSocket {
   ~UdpSocket() override;
 
   tl::expected<void, SocketError> connect(const Endpoint& remote) override;
+  void let_share(bool shares) override;
   /// By recvmmsg and UDP_GRO.
   ReceiveResult receive(ReceiveBuffers& buffers, std::size_t max_batches) override;
   /// As many batches as the buffers have room for.

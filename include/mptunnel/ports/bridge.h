@@ -42,6 +42,8 @@ class BridgeEvents {
   /// The bridge has another socket or address, and stayed available meanwhile.
   virtual void on_bridge_readdressed(PathId path) = 0;
   virtual void on_bridge_readable(PathId path) = 0;
+  /// The same of elsewhere().
+  virtual void on_bridge_elsewhere_readable(PathId path) = 0;
   /// How many genuine packets came by the path so far; it may start anew.
   [[nodiscard]] virtual std::uint64_t received_by(PathId path) const = 0;
 };
@@ -73,7 +75,7 @@ class Bridge {
   /// The engine's verdict on the path. Until it answers, and while it is down, the name's other addresses are
   /// tried in turn.
   void on_up();
-  void on_suspect() { follow_route(); }
+  void on_suspect();
   void on_down();
   /// What is sent on the path comes back to us: it is closed for a while, or until it leads elsewhere.
   void shut_for_loop();
@@ -81,6 +83,8 @@ class Bridge {
   void on_proved();
   /// An errno that a send or receive met. A line is logged for the first of its kind since the path was up.
   void on_error(int error);
+  /// The answer that the path is up by came from this address; before on_up().
+  void is_answered_from(const Endpoint& from) { answered_from_ = from; }
 
   [[nodiscard]] PathId id() const { return id_; }
   [[nodiscard]] const std::string& name() const { return log_.name(); }
@@ -95,6 +99,9 @@ class Bridge {
   }
   /// Null while there is no address or no socket.
   [[nodiscard]] DatagramSocket* socket() const { return socket_.get(); }
+  /// Gets what comes to the same port from other addresses than remote(): while the path does not answer, and
+  /// if that is where its answers come from. Else null.
+  [[nodiscard]] DatagramSocket* elsewhere() const { return socket_.elsewhere(); }
 
  private:
   void on_resolved(const ResolveResult& result);
@@ -107,6 +114,16 @@ class Bridge {
   void watch_attempt();
   /// The socket or the way has changed: what it leads to has to answer first.
   void await_answer();
+  /// Hears what comes from other addresses: not if packets went to one of them a moment ago, because mpserver
+  /// still sends there until the path has moved.
+  void hear_elsewhere();
+  /// The path answers: goes on with the address that it answers from. False if that has to answer itself
+  /// first.
+  bool settle();
+  void go_elsewhere(const Endpoint& to);
+  void stop_trying();
+  /// Sends to remote() again, because what is sent to the address that answered instead is not answered.
+  void give_elsewhere_up();
   /// Nothing comes back: tries from another source port.
   void try_port();
   void close(std::string problem);
@@ -132,6 +149,11 @@ class Bridge {
   std::unique_ptr<Alarm> port_alarm_;   ///< set while the path has a socket and does not answer
   std::unique_ptr<Alarm> known_alarm_;  ///< set while the first lookup may still be in time
   Endpoint remote_;                     ///< the address in use, or tried
+  Endpoint answered_from_;              ///< where the answer came from that the path is up by
+  Endpoint sent_to_;                    ///< the address that answers instead of remote_, if packets go there
+  bool has_moved_ = false;              ///< from an address that answered to remote_, which has not yet
+  bool is_elsewhere_proved_ = false;    ///< what was sent there has been answered
+  bool may_go_elsewhere_ = true;        ///< nothing that was sent to such an address went unanswered
   std::string problem_;
   std::string explained_;       ///< the problem that explain_silence() found last
   std::uint32_t tunnel_ = 0;    ///< the tunnel that it leads over, by its index; 0 if over none

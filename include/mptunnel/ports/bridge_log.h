@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "mptunnel/base/endpoint.h"
 #include "mptunnel/base/log_level.h"
@@ -35,6 +36,9 @@ class BridgeLog {
   /// The other port, `before`, got no answer: this one is tried, at debug level; answers() logs the one that
   /// works.
   void tries_port(const Endpoint& local, const Endpoint& before);
+  /// What is sent to `remote` is answered from this address, which is sent to from now on, or does not answer
+  /// if it is.
+  void answers_from(const Endpoint& from, const Endpoint& remote, bool goes_there);
   void sends_from(const Endpoint& local, const Endpoint& before);
   /// Why nothing comes back, perhaps. Each reason once until the address answers.
   void explains(const std::string& why);
@@ -61,8 +65,9 @@ class BridgeLog {
   std::string said_problem_;
   std::set<int> said_errors_;
   std::set<std::string> said_reasons_;
-  std::uint16_t said_port_ = 0;  ///< that it is sent from, as last said
-  bool is_attempt_ = false;      ///< the present address is not known yet
+  std::uint16_t said_port_ = 0;                 ///< that it is sent from, as last said
+  std::pair<Endpoint, bool> said_elsewhere_{};  ///< answers_from(), as last said
+  bool is_attempt_ = false;                     ///< the present address is not known yet
   std::function<TimePoint()> clock_;
   NewsBudget budget_;
   std::uint64_t held_back_ = 0;

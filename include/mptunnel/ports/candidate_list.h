@@ -26,6 +26,8 @@ class CandidateList {
   [[nodiscard]] bool empty() const { return addresses_.empty(); }
   [[nodiscard]] std::size_t size() const { return addresses_.size(); }
   [[nodiscard]] bool contains(const Endpoint& address) const;
+  /// Whether there is another of the same family.
+  [[nodiscard]] bool has_rival(const Endpoint& address) const;
   [[nodiscard]] const Endpoint& first() const { return addresses_.front(); }
   /// The one whose turn it is after `address`: the first after the last, and after one that is not listed.
   /// Not of an empty list.

@@ -45,6 +45,9 @@ struct SocketRequest {
   std::string device;  ///< empty: as routing says
   /// Joins the group of sockets on `bind`, and gets nothing of what comes for it (UdpSocketOptions).
   bool sends_only = false;
+  /// `bind` is that of a connected socket whose let_share() is in effect: gets what comes from others than
+  /// its peer.
+  bool shares_port = false;
   bool free_bind = false;  ///< `bind` may be an address that this host has not yet
 };
 

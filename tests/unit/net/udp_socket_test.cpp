@@ -160,6 +160,42 @@ TEST(UdpSocketConnect, FailureLeavesItUsable) {
   EXPECT_EQ(socket.local_endpoint().port, port);
 }
 
+TEST(UdpSocketShare, SecondSocketOnAPortGetsWhatIsNotFromThePeerOfTheFirst) {
+  for (const char* const address : {"127.0.0.1", "::1"}) {
+    if (std::string_view(address) == "::1" && !test::has_ipv6()) continue;
+    UdpSocket peer = open_socket(bound_to(address));
+    UdpSocket stranger = open_socket(bound_to(address));
+    UdpSocket other = open_socket(bound_to(address));
+    UdpSocket socket = connected_to(peer.local_endpoint());
+    const Endpoint local = socket.local_endpoint();
+    UdpSocketOptions sharing;
+    sharing.bind = local;
+    sharing.shares_port = true;
+    ASSERT_FALSE(UdpSocket::open(sharing)) << "nobody lets it";
+    socket.let_share(true);
+    UdpSocket elsewhere = open_socket(sharing);
+    socket.let_share(false);
+    ASSERT_FALSE(UdpSocket::open(sharing)) << "not any more";
+
+    const auto send = [&local](UdpSocket& from, std::uint8_t byte) {
+      const Datagram bytes{byte};
+      EXPECT_EQ(from.send({bytes, 1, {local, {}}}).accepted, 1U);
+    };
+    send(stranger, 1);
+    send(peer, 2);
+    EXPECT_EQ(collect(elsewhere, 1).datagrams, Datagrams{{1}});
+    EXPECT_EQ(collect(socket, 1).datagrams, Datagrams{{2}});
+    // Connected, it hears one other alone.
+    ASSERT_TRUE(elsewhere.connect(other.local_endpoint()));
+    EXPECT_EQ(elsewhere.local_endpoint(), local);
+    send(stranger, 3);
+    send(other, 4);
+    send(peer, 5);
+    EXPECT_EQ(collect(elsewhere, 1).datagrams, Datagrams{{4}});
+    EXPECT_EQ(collect(socket, 1).datagrams, Datagrams{{5}});
+  }
+}
+
 // Replies leave from the address that was asked, whichever of the host's many it is.
 struct AskedRow {
   const char* name;

@@ -20,16 +20,21 @@ class BridgeSocketTest : public testing::Test {
     test::add_address(table_, 1, "10.0.0.1");
   }
   BridgeSocket make(const SendFrom& from) {
-    return BridgeSocket(ports_.context, table_, from, kIdentity, "bridge", [this] {
-      ++readable_;
-      ports_.loop.stop();
-    });
+    const auto count = [this](int& readable) {
+      return [this, &readable] {
+        ++readable;
+        ports_.loop.stop();
+      };
+    };
+    return BridgeSocket(ports_.context, table_, from, kIdentity, "bridge", count(readable_),
+                        count(elsewhere_readable_));
   }
 
   static constexpr ClientIdentity kIdentity{1, 2, 3};
   test::FakePorts ports_;
   InterfaceTable table_;
   int readable_ = 0;
+  int elsewhere_readable_ = 0;
 };
 
 TEST_F(BridgeSocketTest, OpensOnThePortThatFollowsFromTheIdentity) {
@@ -124,6 +129,41 @@ TEST_F(BridgeSocketTest, PortOfTheConfigurationIsTheOnlyOne) {
   ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
   EXPECT_FALSE(socket.turn_port(endpoint("192.0.2.1")));
   EXPECT_EQ(socket.local().port, 5000);
+}
+
+TEST_F(BridgeSocketTest, HearsElsewhereOnTheSamePortWhileItIsWanted) {
+  BridgeSocket socket = make({.device = "eth0", .bind = {}});
+  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  EXPECT_EQ(socket.elsewhere(), nullptr);
+  socket.hear_all();
+  ASSERT_NE(socket.elsewhere(), nullptr);
+  EXPECT_EQ(socket.elsewhere()->local_endpoint(), socket.local());
+  EXPECT_EQ(ports_.sockets.requests.back().device, "eth0");
+  EXPECT_FALSE(ports_.sockets.sockets.front()->is_shared());
+  test::FakeSocket& elsewhere = *ports_.sockets.sockets.back();
+  EXPECT_FALSE(elsewhere.remote().is_set());
+  elsewhere.make_readable();
+  ports_.loop.run();
+  EXPECT_EQ(elsewhere_readable_, 1);
+  EXPECT_EQ(readable_, 0);
+  socket.hear_only(endpoint("192.0.2.9"));
+  EXPECT_EQ(elsewhere.remote(), endpoint("192.0.2.9"));
+  socket.hear_none();
+  EXPECT_EQ(ports_.sockets.sockets.size(), 1U);
+}
+
+TEST_F(BridgeSocketTest, ChangeOfAddressOrPortEndsWhatIsHeardElsewhere) {
+  BridgeSocket socket = make({.device = "", .bind = {}});
+  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  socket.hear_all();
+  ASSERT_TRUE(socket.use(endpoint("192.0.2.2")));
+  EXPECT_EQ(socket.elsewhere(), nullptr);
+  socket.hear_all();
+  ASSERT_TRUE(socket.turn_port(endpoint("192.0.2.2")));
+  EXPECT_EQ(socket.elsewhere(), nullptr);
+  socket.hear_all();
+  socket.close();
+  EXPECT_TRUE(ports_.sockets.sockets.empty());
 }
 
 TEST_F(BridgeSocketTest, InterfaceProblemLeavesTheSocketAsItIs) {

@@ -509,8 +509,121 @@ TEST_F(BridgePortTest, EachAddressIsTriedFromEachPort) {
 TEST_F(BridgePortTest, WithoutASocketNoPortHasATurn) {
   const auto bridge = started({"192.0.2.1"});
   bridge->shut_for_loop();
+  const std::size_t opened = ports_.sockets.requests.size();
   ports_.clock.advance(1min);
-  EXPECT_EQ(ports_.sockets.requests.size(), 1U);
+  EXPECT_EQ(ports_.sockets.requests.size(), opened);
+}
+
+class BridgeElsewhereTest : public BridgeTest {
+ protected:
+  static Endpoint endpoint(std::string_view address, std::uint16_t port) {
+    return parse_numeric_endpoint(address, port).value();
+  }
+  /// Where packets go.
+  [[nodiscard]] Endpoint remote() const { return ports_.sockets.sockets.front()->remote(); }
+  /// The address that the socket beside the bridge's own is connected to.
+  [[nodiscard]] Endpoint heard() const { return ports_.sockets.sockets.back()->remote(); }
+
+  const Endpoint other_ = endpoint("192.0.2.9", 4001);
+};
+
+TEST_F(BridgeElsewhereTest, AnyAddressIsHeardWhileThePathDoesNotAnswer) {
+  const auto bridge = started({"192.0.2.1"});
+  ASSERT_NE(bridge->elsewhere(), nullptr);
+  EXPECT_EQ(bridge->elsewhere()->local_endpoint(), bridge->socket()->local_endpoint());
+  bridge->on_up();
+  EXPECT_EQ(bridge->elsewhere(), nullptr);
+  bridge->on_suspect();
+  EXPECT_NE(bridge->elsewhere(), nullptr);
+  bridge->on_up();
+  EXPECT_EQ(bridge->elsewhere(), nullptr);
+  bridge->on_down();
+  ASSERT_NE(bridge->elsewhere(), nullptr);
+  ports_.clock.advance(5s);
+  EXPECT_EQ(bridge->elsewhere()->local_endpoint(), bridge->socket()->local_endpoint()) << "another port";
+  bridge->shut_for_loop();
+  EXPECT_EQ(bridge->elsewhere(), nullptr);
+}
+
+TEST_F(BridgeElsewhereTest, AddressThatAnswersInsteadIsSentToOnceItAnswersItself) {
+  const auto bridge = started({"192.0.2.1"});
+  lines_.take();
+  events_.take();
+  for (int i = 0; i < 3; ++i) {
+    bridge->is_answered_from(other_);
+    bridge->on_up();
+    EXPECT_EQ(remote(), other_);
+    EXPECT_EQ(heard(), bridge->remote()) << "may answer as well";
+    EXPECT_EQ(events_.take(), Texts{"readdressed 3"});
+    bridge->on_up();
+    // It may be suspect meanwhile, and no other address takes its place for that.
+    bridge->on_suspect();
+    bridge->is_answered_from(bridge->remote());
+    bridge->on_up();
+    ports_.clock.advance(1min);
+    EXPECT_EQ(remote(), other_);
+    EXPECT_EQ(events_.take(), Texts());
+    bridge->on_down();
+    EXPECT_EQ(remote(), bridge->remote());
+    EXPECT_FALSE(heard().is_set()) << "any";
+    EXPECT_EQ(events_.take(), Texts{"readdressed 3"});
+  }
+  const std::string said = lines_.take();
+  const std::string line = "what is sent to 192.0.2.1:4000 is answered from 192.0.2.9:4001: packets go there";
+  EXPECT_NE(said.find(line), std::string::npos) << said;
+  EXPECT_EQ(said.find(line), said.rfind(line));
+  bridge->on_up();
+  EXPECT_EQ(bridge->elsewhere(), nullptr) << "it answers from where it should";
+}
+
+TEST_F(BridgeElsewhereTest, AddressThatAnswersOnlyWhatIsSentToTheOtherIsHeard) {
+  const auto bridge = started({"192.0.2.1"});
+  bridge->is_answered_from(other_);
+  bridge->on_up();
+  EXPECT_EQ(remote(), other_);
+  bridge->on_down();
+  lines_.take();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(heard().is_set()) << "any";
+    bridge->is_answered_from(other_);
+    bridge->on_up();
+    EXPECT_EQ(remote(), bridge->remote());
+    EXPECT_EQ(heard(), other_);
+    bridge->on_suspect();
+    bridge->is_answered_from(other_);
+    bridge->on_up();
+    EXPECT_EQ(heard(), other_);
+    bridge->on_down();
+  }
+  const std::string said = lines_.take();
+  const std::string line = "is answered from 192.0.2.9:4001, which does not answer itself";
+  EXPECT_NE(said.find(line), std::string::npos) << said;
+  EXPECT_EQ(said.find(line), said.rfind(line));
+}
+
+TEST_F(BridgeElsewhereTest, AddressThatPacketsWentToBeforeIsNotHeard) {
+  // mpserver sends there until the path has moved.
+  EXPECT_EQ(started({"192.0.2.1", "192.0.2.2"})->elsewhere(), nullptr);
+  const auto bridge = started({"192.0.2.1", "2001:db8::9"});
+  EXPECT_NE(bridge->elsewhere(), nullptr);
+  bridge->on_up();
+  ports_.clock.advance(5min);
+  ports_.questions.erase(ports_.questions.begin(), ports_.questions.end() - 1);
+  ports_.answer({"192.0.2.3"});
+  ASSERT_EQ(bridge->remote().address_string(), "192.0.2.3");
+  EXPECT_EQ(bridge->elsewhere(), nullptr);
+  bridge->on_down();
+  EXPECT_EQ(bridge->elsewhere(), nullptr);
+  ports_.clock.advance(5s);
+  EXPECT_NE(bridge->elsewhere(), nullptr) << "by now it has moved, or nothing comes from there";
+}
+
+TEST_F(BridgeElsewhereTest, AnswerFromWhereItShouldComeChangesNothing) {
+  const auto bridge = started({"192.0.2.1"});
+  bridge->is_answered_from(bridge->remote());
+  bridge->on_up();
+  EXPECT_EQ(remote(), bridge->remote());
+  EXPECT_EQ(bridge->elsewhere(), nullptr);
 }
 
 }  // namespace

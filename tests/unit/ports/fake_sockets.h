@@ -26,6 +26,7 @@ class FakeSocket final : public DatagramSocket {
   ~FakeSocket() override;
 
   tl::expected<void, SocketError> connect(const Endpoint& remote) override;
+  void let_share(bool shares) override { is_shared_ = shares; }
   ReceiveResult receive(ReceiveBuffers& /*buffers*/, std::size_t /*max_batches*/) override { return {}; }
   void send(std::span<const SendRun> runs, std::span<SendOutcome> outcomes) override;
   void send(std::span<const SendPieces> pieces, std::span<SendOutcome> outcomes) override;
@@ -40,6 +41,7 @@ class FakeSocket final : public DatagramSocket {
 
   [[nodiscard]] const SocketRequest& request() const { return request_; }
   [[nodiscard]] const Endpoint& remote() const { return remote_; }
+  [[nodiscard]] bool is_shared() const { return is_shared_; }
   /// Its ReadWatcher reports it.
   void make_readable() const { eventfd_write(fd_, 1); }
 
@@ -48,6 +50,7 @@ class FakeSocket final : public DatagramSocket {
   SocketRequest request_;
   Endpoint local_;
   Endpoint remote_;
+  bool is_shared_ = false;
   int fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   SocketCounters counters_;
 };
@@ -72,6 +75,10 @@ class FakeSockets final : public SocketFactory {
     Endpoint local = request.bind;
     if (local.is_any() && request.connect) local = source(*request.connect).with_port(local.port);
     if (local.port == 0) local.port = next_port_++;
+    const bool is_taken = std::any_of(sockets.begin(), sockets.end(), [&](const FakeSocket* other) {
+      return other->local_endpoint() == local && !(request.shares_port && other->is_shared());
+    });
+    if (request.shares_port && is_taken) return failure("open", EADDRINUSE);
     auto socket = std::make_unique<FakeSocket>(*this, request, local);
     if (request.connect) {
       if (auto connected = socket->connect(*request.connect); !connected)

@@ -19,6 +19,7 @@ class RecordedEvents final : public BridgeEvents {
   void on_bridge_readdressed(PathId path) override { add("readdressed", path); }
   void on_bridge_readable(PathId path) override { add("readable", path); }
 
+  void on_bridge_elsewhere_readable(PathId path) override { add("elsewhere readable", path); }
   [[nodiscard]] std::uint64_t received_by(PathId /*path*/) const override { return received; }
 
   std::uint64_t received = 0;  ///< by any path; a test changes it
