@@ -10,8 +10,6 @@
 namespace mptunnel {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-
 constexpr bool is_control(char letter) {
   const auto byte = static_cast<unsigned char>(letter);
   return (byte < 0x20 && byte != '\t') || byte == 0x7f;

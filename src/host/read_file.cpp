@@ -24,7 +24,6 @@ namespace {
 constexpr std::size_t kMaxKeyFileBytes = 4096;
 constexpr std::size_t kPieceBytes = 16384;
 constexpr std::string_view kBlanks = " \t\r\n";
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr std::size_t kKeyTextBytes = 44;  // 32 bytes in base64
 
 std::string reason_of(int error) {

@@ -6,6 +6,7 @@
 #include "fuzz/input.h"
 #include "fuzz/targets.h"
 #include "mptunnel/base/assert.h"
+#include "mptunnel/base/odd_blank.h"
 #include "mptunnel/crypto/key.h"
 #include "mptunnel/host/read_file.h"
 
@@ -60,16 +61,31 @@ void check_error(const std::string& error, const std::string& of_as_long) {
   MPT_ASSERT(std::all_of(error.begin(), error.end(), [](char c) { return c >= ' ' && c <= '~'; }));
 }
 
+/// Whether the error is about what other files have for comments, or for blanks: there is such a thing then,
+/// and it is no part of a key.
+bool is_of_foreign_line(const std::string& error, const std::vector<std::string_view>& lines) {
+  const auto has = [&](auto holds) { return std::any_of(lines.begin(), lines.end(), holds); };
+  if (error.starts_with("has a line that begins with ';'"))
+    return has([](std::string_view line) { return line.starts_with(';'); });
+  if (error.starts_with("has a line that begins with '//'"))
+    return has([](std::string_view line) { return line.starts_with("//"); });
+  if (error.ends_with("in a line: write plain blanks, or none"))
+    return has([](std::string_view line) { return find_odd_blank(line).has_value(); });
+  return false;
+}
+
 }  // namespace
 
 void fuzz_key_file(ConstBytes input) {
-  const std::string_view text = text_of(input);
-  const auto lines = lines_of(text);
+  std::string_view text = text_of(input);
   const auto key = read_secret(text, kKeyFileWords);
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  const auto lines = lines_of(text);
   if (key) {
     MPT_ASSERT(lines.size() == 1 && key_of(lines.front()) == base64_of(*key));
     return;
   }
+  if (is_of_foreign_line(key.error(), lines)) return;
   // The same file with other letters, of which none makes a key.
   std::string masked(text);
   for (const std::string_view line : lines)

@@ -8,6 +8,9 @@
 
 namespace mptunnel {
 
+/// What some editors put in front of a text of UTF-8: it means nothing.
+inline constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
 struct OddBlank {
   std::size_t at = 0;     ///< its first byte
   std::string_view name;  ///< with its article: "a no-break space (U+00A0)"
