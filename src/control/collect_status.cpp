@@ -233,6 +233,7 @@ Status collect_status(const ClientSources& client, TimePoint now) {
   });
   compare_with_paths(status.session.stream, status.paths);
   status.problems = client.bridges.problems();
+  if (snapshot.no_answer) status.problems.insert(status.problems.begin(), explain(*snapshot.no_answer));
   if (auto problem = fragment_problem(status.session, snapshot.session.fragment_share); !problem.empty())
     status.problems.push_back(std::move(problem));
   status.drops = sum_of(snapshot.drops, client.drops);

@@ -141,22 +141,7 @@ struct Wording {
       return error("mpserver refuses the session: {}; {}", explain(refusal), kSetBothEnds);
     return error("mpserver refuses the session: {}", explain(refusal));
   }
-  Line operator()(const NoAnswer& event) const {
-    if (event.closed_for == CloseReason::key_withdrawn)
-      return warning(
-          "mpserver does not accept this client's key any more; it is asked again each 5 s. Give this client "
-          "its new key, or mpserver the old one");
-    if (event.closed_for)
-      return warning("no answer from mpserver since it ended the session: {}; it is asked again each 5 s",
-                     name_of(*event.closed_for));
-    if (event.had_session)
-      return warning(
-          "no answer from mpserver since the session ended: does it run, do the bridges still lead to its "
-          "port? Retrying");
-    return warning(
-        "no answer from mpserver by any bridge yet: does it run, do the bridges lead to its port, is the key "
-        "the same at both ends? Retrying");
-  }
+  Line operator()(const NoAnswer& event) const { return warning("{}", explain(event)); }
   Line operator()(const PathChanged& event) const {
     const std::string silence =
         fmt::format("{} probes in {:.0f} ms unanswered", event.probes, milliseconds(event.silent));
@@ -345,6 +330,29 @@ std::string client_name(std::string_view key_name, std::string_view word, const 
 
 std::optional<LogLine> line_of(const Event& event, std::string_view bridge) {
   return std::visit(Wording{bridge}, event);
+}
+
+std::string explain(const NoAnswer& event) {
+  const std::string lasts =
+      event.lasts > Duration{} ? fmt::format(" (for {})", format_span(event.lasts)) : "";
+  if (event.closed_for == CloseReason::key_withdrawn)
+    return fmt::format(
+        "mpserver does not accept this client's key any more{}; it is asked again each 5 s. Give this client "
+        "its new key, or mpserver the old one",
+        lasts);
+  if (event.closed_for)
+    return fmt::format("no answer from mpserver since it ended the session{}: {}; it is asked again each 5 s",
+                       lasts, name_of(*event.closed_for));
+  if (event.had_session)
+    return fmt::format(
+        "no answer from mpserver since the session ended{}: does it run, do the bridges still lead to its "
+        "port, do firewalls let UDP through? Retrying",
+        lasts);
+  return fmt::format(
+      "no answer from mpserver by any bridge yet{}: does it run, do the bridges lead to its port, do "
+      "firewalls "
+      "let UDP through, is the key the same at both ends? Retrying",
+      lasts);
 }
 
 void log_event(const Event& event, std::string_view bridge) {

@@ -135,6 +135,7 @@ ClientSnapshot ClientEngine::snapshot(TimePoint now) const {
   snapshot.session.into_tunnel = outbound_.datagrams();
   snapshot.session.out_of_tunnel = inbound_.datagrams();
   snapshot.session.duplicates = state_.context.drops[Drop::copy];
+  snapshot.no_answer = handshaking_.no_answer(now);
   snapshot.drops = state_.context.drops;
   for (const PathId id : state_.paths.all()) {
     const ClientPath& path = state_.paths[id];

@@ -96,11 +96,24 @@ void ClientHandshaking::send_handshake(Output& out, TimePoint now) {
   const auto jitter = static_cast<std::uint64_t>(interval.count() / 8);
   next_handshake_ = now + interval - Duration{static_cast<std::int64_t>(state_.context.random.below(jitter))};
   // Beside a session that is kept, SessionLost says it.
-  if (said_no_answer_ || current != nullptr || state_.paths.available().empty() ||
-      now - *handshaking_since_ < kNoAnswerAfter)
-    return;
-  said_no_answer_ = true;
-  out.events.emplace_back(NoAnswer{closed_for_, had_session_});
+  if (current == nullptr && !state_.paths.available().empty()) note_no_answer(out, now);
+}
+
+void ClientHandshaking::note_no_answer(Output& out, TimePoint now) {
+  const bool is_first = !no_answer_since_;
+  if (is_first && now - *handshaking_since_ < kNoAnswerAfter) return;
+  if (!is_first && (now < next_no_answer_ || state_.outage.is_said_again())) return;
+  no_answer_patience_ =
+      is_first ? Duration{kOutageRepeat} : std::min<Duration>(2 * no_answer_patience_, kOutageRepeatMost);
+  next_no_answer_ = now + no_answer_patience_;
+  const Duration lasts = is_first ? Duration{} : now - *no_answer_since_;
+  if (is_first) no_answer_since_ = handshaking_since_;
+  out.events.emplace_back(NoAnswer{closed_for_, had_session_, lasts});
+}
+
+std::optional<NoAnswer> ClientHandshaking::no_answer(TimePoint now) const {
+  if (!no_answer_since_) return std::nullopt;
+  return NoAnswer{closed_for_, had_session_, now - *no_answer_since_};
 }
 
 void ClientHandshaking::send_inside(LinkEpoch& epoch, Output& out, TimePoint now) {
@@ -196,7 +209,8 @@ bool ClientHandshaking::on_confirmed(bool resumed, Output& out, TimePoint now) {
   handshaking_since_.reset();
   prober_.note_heard();
   closed_for_.reset();
-  said_no_answer_ = said_refused_ = false;
+  no_answer_since_.reset();
+  said_refused_ = false;
   had_session_ = true;
   state_.paths.end_outage();
   if (state_.paths.up() > 0) state_.outage.mend(now);

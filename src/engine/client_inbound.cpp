@@ -156,7 +156,7 @@ void ClientInbound::on_control(const Arrival& arrival) {
   read_control(*epoch, opened->frames, arrival);
   if (is_counted) epoch->path(arrival.path).count_received(arrival.packet.size());
   // After the frames: they may be what a path needs to be up.
-  if (prober_.on_sign(arrival.path, arrival.now)) on_paths_changed(arrival);
+  if (state_.paths[arrival.path].probed.passed_in(arrival.now)) on_paths_changed(arrival);
 }
 
 void ClientInbound::read_control(LinkEpoch& epoch, ConstBytes frames, const Arrival& arrival) {
@@ -198,7 +198,7 @@ void ClientInbound::on_pong(LinkEpoch& epoch, const PathReport& report, const Ar
   }
   if ((report.flags & PathReport::kByProxy) != 0) return;
   const bool changed =
-      is_elsewhere ? prober_.on_answer_elsewhere(report.path, report.sequence, arrival.now)
+      is_elsewhere ? state_.paths[report.path].probed.passed_out(report.sequence, arrival.now)
                    : prober_.on_answer(epoch, arrival.path, report.sequence, arrival.out, arrival.now);
   if (changed) on_paths_changed(arrival);
 }

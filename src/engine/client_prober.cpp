@@ -35,10 +35,9 @@ void ClientProber::probe(LinkEpoch& epoch, PathId path, const std::optional<Fram
   const bool is_held = own.proof.is_held();
   const std::size_t least = kProbeFrameBytes + (is_held ? own.proof.padding(state_.context.random) : 0);
   const std::size_t before = out.arena.size();
-  if (state_.sender.send_control(epoch, frames, PathSet::of(path), out, now, least)) {
+  if (state_.sender.send_control(epoch, frames, PathSet::of(path), out, now, least))
     state_.loops.on_sent(epoch.keys().remote_index(), number, path);
-    if (is_held) own.proof.on_probe(report.sequence, out.arena.size() - before, now);
-  }
+  if (is_held) own.proof.on_probe(report.sequence, out.arena.size() - before, now);
   if (!asks_others) return;
   const bool is_idle = own.probed.state() == PathState::down && !moving;
   own.next_help = now + (is_idle ? Duration{kHelpWhileDownAndIdle} : Duration{kProbeWhileMoving});
@@ -50,14 +49,6 @@ void ClientProber::probe_by_proxy(LinkEpoch& epoch, PathId path, PathReport repo
   report.flags |= PathReport::kByProxy;
   state_.sender.send_control(epoch, {PingFrame{report}}, state_.paths.carrying(now) - PathSet::of(path), out,
                              now, kProbeFrameBytes);
-}
-
-bool ClientProber::on_answer_elsewhere(PathId path, std::uint32_t sequence, TimePoint now) {
-  return state_.paths[path].probed.passed_out(sequence, now);
-}
-
-bool ClientProber::on_sign(PathId path, TimePoint now) {
-  return state_.paths[path].probed.passed_in(now);
 }
 
 void ClientProber::tell_server(PathId path, Output& out, TimePoint now) {

@@ -13,6 +13,17 @@ ClientPathChanged path_came_up(const ServerSession& session, PathId id) {
           false,           path.route()};
 }
 
+/// The paths that help one on which the client hears nothing: the others that it may hear, and those that are
+/// paid by volume only if there is none else.
+PathSet helpers_of(const ServerSession& session, PathId path, TimePoint now) {
+  const PathSet all = session.usable(now) - PathSet::of(path);
+  PathSet free = all;
+  for (const PathId id : all) {
+    if (session.paths[id.value]->is_spared()) free.erase(id);
+  }
+  return free.empty() ? all : free;
+}
+
 /// The path that the packet was sent by, as its PING says.
 std::optional<PathId> path_named_in(ConstBytes frames) {
   FrameReader reader(frames);
@@ -131,6 +142,8 @@ void ServerControl::read_copy(EpochRef epoch, ConstBytes frames, const ServerArr
     const auto* ping = std::get_if<PingFrame>(&*frame);
     const auto* echo = std::get_if<EchoFrame>(&*frame);
     const bool is_hello = std::holds_alternative<ClientHelloFrame>(*frame);
+    // It goes by several other paths as a rule, and says nothing of addresses.
+    if (ping != nullptr && (ping->report.flags & PathReport::kByProxy) != 0) return;
     if (ping != nullptr && reply.answered.take(FrameType::ping))
       answer_ping(epoch, *path, ping->report, true, reply, arrival);
     if (echo != nullptr && reply.answered.take(FrameType::echo) &&
@@ -162,7 +175,7 @@ void ServerControl::send_reply(EpochRef epoch, const Reply& reply, const ServerA
   ServerSession& session = *epoch.session;
   // Whoever forged the source address of a PING must not get more out of it than was put in.
   const bool is_validated = session.paths[reply.path->value]->is_validated();
-  const std::size_t at_most = is_validated ? kMaxPacketBytes : arrival.packet.size();
+  const std::size_t at_most = is_validated && !reply.is_direct ? kMaxPacketBytes : arrival.packet.size();
   if (reply.is_direct) {
     session.sender.send_answer_to(arrival.route, *epoch.epoch, reply.frames, at_most, arrival.out,
                                   arrival.now);
@@ -174,7 +187,7 @@ void ServerControl::send_reply(EpochRef epoch, const Reply& reply, const ServerA
   std::vector<Frame> frames;
   std::copy_if(reply.frames.begin(), reply.frames.end(), std::back_inserter(frames),
                [](const Frame& frame) { return !std::holds_alternative<ChallengeFrame>(frame); });
-  session.sender.send_control(*epoch.epoch, frames, session.usable(arrival.now) - PathSet::of(*reply.path),
+  session.sender.send_control(*epoch.epoch, frames, helpers_of(session, *reply.path, arrival.now),
                               arrival.out, arrival.now);
 }
 
@@ -220,6 +233,7 @@ bool ServerControl::on_echo(EpochRef epoch, std::uint64_t token, std::optional<P
     // An address that only asked to be the path's never was it.
     const bool is_first = verdict == ServerPath::EchoVerdict::validated;
     session.strays.assign(id, path.route(), is_first ? std::nullopt : std::optional(old_route));
+    if (verdict != ServerPath::EchoVerdict::stayed) session.sender.marks().forget(id);
     if (verdict == ServerPath::EchoVerdict::moved) session.sender.resend_kept(id, arrival.out, arrival.now);
     if (verdict != ServerPath::EchoVerdict::stayed) {
       start_mtu_search(epoch, path, arrival.now);

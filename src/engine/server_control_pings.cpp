@@ -32,7 +32,7 @@ void ServerControl::on_ping(EpochRef epoch, const PathReport& report, Reply& rep
 void ServerControl::answer_proxy(EpochRef epoch, ServerPath& path, const PathReport& report,
                                  const ServerArrival& arrival) {
   path.on_proxy_report(report, order_of(epoch, arrival), arrival.now);
-  if (!path.is_usable(arrival.now)) return;
+  if (!path.is_validated()) return;
   epoch.epoch->on_report_elsewhere(report);
   PathReport answer = epoch.epoch->make_report(report.path, report.sequence, arrival.now);
   answer.flags |= PathReport::kByProxy;
@@ -51,7 +51,7 @@ void ServerControl::answer_ping(EpochRef epoch, ServerPath& path, const PathRepo
     if (path.mtu.is_measured()) answer.mtu = static_cast<std::uint16_t>(path.mtu.mtu());
     reply.path = report.path;
     reply.is_direct = verdict.challenge && arrival.route != path.route();
-    reply.is_by_any = (report.flags & PathReport::kByAnyPath) != 0;
+    reply.is_by_any = !is_copy && (report.flags & PathReport::kByAnyPath) != 0;
     reply.frames.emplace_back(PongFrame{answer});
     if (verdict.challenge) reply.frames.emplace_back(ChallengeFrame{*verdict.challenge});
   }

@@ -95,6 +95,7 @@ void ServerTimers::check_marks(Output& out, TimePoint now) {
     }
     state_.alarm.wake_for_marks(*session);
   }
+  if (state_.alarm.marks != kNever) state_.alarm.marks = std::max(state_.alarm.marks, now + kMtuTick);
 }
 
 void ServerTimers::send_mtu_probes(Output& out, TimePoint now) {

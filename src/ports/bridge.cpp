@@ -233,7 +233,7 @@ void Bridge::follow_route() {
 
 bool Bridge::follow_source() {
   const Endpoint before = socket_.local();
-  const auto hop = route_.choice(remote_);
+  const auto hop = route_.choice(sent_to_.is_set() ? sent_to_ : remote_);
   if (hop ? !hop->source.is_set() : !is_no_route(hop.error())) return true;
   if (hop && hop->source == before.with_port(0)) {
     const NetworkInterface* owner = context_.interfaces.owner_of(hop->source);
@@ -296,14 +296,25 @@ bool Bridge::settle() {
     log_.answers_from(sent_to_, remote_, true);
   } else if (!from.is_set() || from == remote_) {
     socket_.hear_none();
-  } else if (may_go_elsewhere_ && socket_.use(from)) {
-    go_elsewhere(from);
+  } else if (may_go_elsewhere_ && leaves_alike(from)) {
+    if (socket_.use(from)) {
+      go_elsewhere(from);
+      return false;
+    }
+    // That left the socket without an address.
+    turn_to(remote_);
     return false;
   } else {
     socket_.hear_only(from);
     log_.answers_from(from, remote_, false);
   }
   return true;
+}
+
+bool Bridge::leaves_alike(const Endpoint& other) const {
+  const auto here = route_.choice(remote_);
+  const auto there = route_.choice(other);
+  return here && there && here->interface == there->interface;
 }
 
 void Bridge::go_elsewhere(const Endpoint& to) {
@@ -321,7 +332,8 @@ void Bridge::give_elsewhere_up() {
   if (!sent_to_.is_set()) return;
   may_go_elsewhere_ = is_elsewhere_proved_;
   sent_to_ = {};
-  if (socket_.use(remote_)) context_.events.on_bridge_readdressed(id_);
+  if (!socket_.use(remote_)) return turn_to(remote_);
+  context_.events.on_bridge_readdressed(id_);
 }
 
 void Bridge::stop_trying() {

@@ -11,6 +11,8 @@
 namespace mptunnel {
 namespace {
 
+constexpr std::size_t kMostReasons = 32;
+
 /// What a send, or an answer to one, failed with.
 std::string words_of(int error, const std::string& remote) {
   switch (error) {
@@ -107,6 +109,8 @@ void BridgeLog::has_problem(const std::string& problem) {
 }
 
 void BridgeLog::explains(const std::string& why) {
+  // A name whose addresses change all the time has a reason for each.
+  if (said_reasons_.size() >= kMostReasons) said_reasons_.clear();
   if (!said_reasons_.insert(why).second) return;
   say(LogLevel::warning,
       fmt::format("bridge {}: {}; trying again until it works; other paths are not affected", name_, why));

@@ -63,7 +63,11 @@ void KnownAddresses::note(const HostPort& name, const Endpoint& address) {
 void KnownAddresses::write() {
   last_written_ = clock_.now();
   const auto written = update_address_file(path_, changed_);
-  changed_.clear();
+  if (written) {
+    changed_.clear();
+  } else {
+    alarm_->set(clock_.now() + kWriteEach);
+  }
   if (written || std::exchange(said_problem_, true)) return;
   log_info("{}: the addresses of bridges are not kept, which a start without a name server would need",
            written.error());

@@ -98,7 +98,8 @@ SendSockets::Own* SendSockets::own_outlet(const Shared& shared, Key key, TimePoi
   for (const auto& own : own_) {
     if (own->instead_of == shared.socket) others.push_back(own.get());
   }
-  return others.empty() ? nullptr : others[key % others.size()];
+  // A key is a session and, in its last byte, a path: both have their say.
+  return others.empty() ? nullptr : others[(key + (key >> 8U)) % others.size()];
 }
 
 void SendSockets::release(TimePoint now) {

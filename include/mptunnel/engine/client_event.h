@@ -43,12 +43,14 @@ struct SessionRefused {
   std::variant<Refusal, CloseReason> why;
 };
 
-/// Handshakes have gone unanswered for 3 s. Once until a session starts.
+/// Handshakes without a session have gone unanswered for 3 s; and again after 30 s, 60 s, ... until one
+/// starts.
 struct NoAnswer {
   /// Why the server closed the session before, if it was not because its program ended: it goes on running,
   /// and does not answer because of that.
   std::optional<CloseReason> closed_for;
   bool had_session = false;  ///< of this process, so the keys are right
+  Duration lasts{};          ///< so far; zero when it is said for the first time
 };
 
 struct PathChanged {

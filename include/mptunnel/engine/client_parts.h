@@ -24,10 +24,6 @@ class ClientProber {
   void probe(LinkEpoch& epoch, PathId path, const std::optional<Frame>& first, Output& out, TimePoint now);
   /// Sends a PING at once if there is a session, so that the server knows whether data may come this way.
   void tell_server(PathId path, Output& out, TimePoint now);
-  /// A PONG for a PING that went by this path came by another. Returns whether the path's state changed.
-  bool on_answer_elsewhere(PathId path, std::uint32_t sequence, TimePoint now);
-  /// Something authenticated came by this path. Returns the same.
-  bool on_sign(PathId path, TimePoint now);
   /// A PONG for this path came by this path. Returns whether the path may carry data now and could not
   /// before.
   bool on_answer(LinkEpoch& epoch, PathId path, std::uint32_t sequence, Output& out, TimePoint now);
@@ -82,6 +78,8 @@ class ClientHandshaking {
   void on_heard(const LinkEpoch& epoch, TimePoint now);
   /// The state of a path has changed: without one that carries data, a handshake starts beside the session.
   void on_paths_changed(Output& out, TimePoint now);
+  /// What there is to say of handshakes that nothing answers; nullopt while there is nothing.
+  [[nodiscard]] std::optional<NoAnswer> no_answer(TimePoint now) const;
   void run(Output& out, TimePoint now);
   /// Once a second: gives a spent key up.
   void check_key(TimePoint now);
@@ -90,11 +88,11 @@ class ClientHandshaking {
  private:
   void start(bool for_silence, TimePoint now);
   void send_handshake(Output& out, TimePoint now);
+  void note_no_answer(Output& out, TimePoint now);
   void send_inside(LinkEpoch& epoch, Output& out, TimePoint now);
   void send_outside(PathSet paths, Output& out, TimePoint now);
   void send_hellos(Output& out, TimePoint now);
-  /// After a refusal, or the end of a session that is none of mpserver's program: pauses for
-  /// kHandshakeRepeatMax. Until somebody changes a setting, the server would answer the same again, or not.
+  /// Pauses for kHandshakeRepeatMax: the server would answer the same again until somebody changes a setting.
   void hold_off(TimePoint now);
   void give_up_handshake();
   [[nodiscard]] bool is_idle() const { return !is_handshaking_ && state_.link.next() == nullptr; }
@@ -120,7 +118,10 @@ class ClientHandshaking {
   Duration hello_life_min_{};  ///< lower bound of hello_life_, raised when that was too short
   /// Why the server ended the last session, unless its program ended; nullopt once there is another.
   std::optional<CloseReason> closed_for_;
-  bool said_no_answer_ = false;
+  /// Since when nothing answers handshakes without a session, and when that is said again.
+  std::optional<TimePoint> no_answer_since_;
+  TimePoint next_no_answer_ = kNever;
+  Duration no_answer_patience_{};
   bool said_refused_ = false;
   bool had_session_ = false;
 };

@@ -18,6 +18,8 @@ class OutageWatch {
   /// Nothing has answered since then. Returns whether that is a new outage; one that was about to be over
   /// goes on. `is_explained`: it is known why, and is not to be said again.
   bool begin(TimePoint since, TimePoint now, bool is_explained = false);
+  /// Whether there is an outage that is said again while it lasts.
+  [[nodiscard]] bool is_said_again() const { return began_ && next_ != kNever; }
   /// Something came. A path that is down is probed once a second: it may be up only that much later.
   void note_heard(TimePoint now);
   /// There is a session, and a path is up.

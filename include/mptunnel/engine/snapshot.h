@@ -14,6 +14,7 @@
 #include "mptunnel/base/endpoint.h"
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/time.h"
+#include "mptunnel/engine/client_event.h"
 #include "mptunnel/engine/link/stream_history.h"
 #include "mptunnel/path/path_history.h"
 #include "mptunnel/path/path_state.h"
@@ -83,7 +84,8 @@ struct SessionSnapshot {
 
 struct ClientSnapshot {
   SessionSnapshot session;
-  std::vector<PathSnapshot> paths;  ///< of all paths, available or not, by id
+  std::vector<PathSnapshot> paths;    ///< of all paths, available or not, by id
+  std::optional<NoAnswer> no_answer;  ///< why there is no session, as far as is known
   DropCounters drops;
 };
 

@@ -84,8 +84,9 @@ inline constexpr Duration kNameRepeatMost = 60s;
 inline constexpr int kMarksWatched = 4;  ///< DSCPs of a session, each way
 inline constexpr Duration kMarkProbeEach =
     500ms;  ///< while the DSCP is in use: a marked probe and a plain one
-inline constexpr Duration kMarkTrialProbe = 50ms;   ///< the same once a marked one was not answered
-inline constexpr Duration kMarkPatience = 200ms;    ///< for an answer: max(1.5 RTT, this)
+inline constexpr Duration kMarkTrialProbe = 50ms;  ///< the same once a marked one was not answered
+inline constexpr Duration kMarkPatience = 200ms;   ///< for an answer: max(1.5 RTT, this)
+inline constexpr Duration kMarkPatienceMost = 2s;
 inline constexpr std::size_t kMarkTrialPairs = 64;  ///< in a trial, at most
 /// A DSCP vanishes if less than one in kMarkRarer of its probes gets an answer of those that should by the
 /// plain ones, and chance would have it so less often than once in 1e9 trials (Chernoff's bound, as a

@@ -8,13 +8,14 @@ void KeptPackets::keep(ConstBytes packet, std::uint8_t dscp, SessionIndex epoch,
   const std::size_t cost = packet.size() + kQueueRecordBytes;
   while (!packets_.empty() && bytes() + cost > kKeptBytes) drop_oldest();
   make_room(cost);
-  packets_.push_back({now, epoch, dscp, {packet.begin(), packet.end()}});
+  packets_.push_back({now, epoch, dscp, {}, {packet.begin(), packet.end()}});
   take(cost);
 }
 
-void KeptPackets::resend(PathId path, Output& out, SessionHandle session, TimePoint now) const {
-  for (const Kept& kept : packets_) {
-    if (now - kept.sent > kQueueLife) continue;
+void KeptPackets::resend(PathId path, Output& out, SessionHandle session, TimePoint now) {
+  for (Kept& kept : packets_) {
+    if (now - kept.sent > kQueueLife || kept.resent.contains(path)) continue;
+    kept.resent.insert(path);
     std::copy(kept.bytes.begin(), kept.bytes.end(), out.make_packet(kept.bytes.size()).begin());
     out.send(kept.bytes.size(), PathSet::of(path), session, kept.epoch, kept.dscp, true);
   }

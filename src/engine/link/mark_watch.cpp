@@ -58,7 +58,8 @@ MarkWatch::Work MarkWatch::run(const PathViews& paths, TimePoint now) {
       mark.is_on_trial = false;
       continue;
     }
-    mark.patience = std::max<Duration>(kMarkPatience, paths.of(mark.path).rtt * 3 / 2);
+    // The peer has its say in what the RTT is.
+    mark.patience = std::clamp<Duration>(paths.of(mark.path).rtt * 3 / 2, kMarkPatience, kMarkPatienceMost);
     step(mark, (used & bit_of(mark.dscp)) != 0, work, now);
   }
   due_ = find_due(now);
@@ -182,8 +183,9 @@ void MarkWatch::forget(PathId path) {
   }
 }
 
-void MarkWatch::pause() {
+void MarkWatch::pause(TimePoint now) {
   used_ = 0;
+  next_round_ = now + kMarkProbeEach;
   for (Mark& mark : marks_) {
     mark.pairs.clear();
     mark.is_on_trial = false;

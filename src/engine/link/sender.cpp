@@ -84,6 +84,12 @@ void Sender::leave(std::size_t size, PathSet paths, std::uint8_t dscp, SessionIn
   if (out.runs.size() > first) leave_marks_out(out, first);
 }
 
+void Sender::resend_kept(PathId path, Output& out, TimePoint now) {
+  const std::size_t first = out.runs.size();
+  kept_.resend(path, out, session_, now);
+  leave_marks_out(out, first);
+}
+
 void Sender::release_delayed(Output& out, TimePoint now) {
   const std::size_t first = out.runs.size();
   delayed_.release(out, session_, now);
@@ -100,7 +106,7 @@ std::vector<MarkWatch::News> Sender::check_marks(const PathViews& paths, Output&
   if (now < marks_.deadline()) return {};
   LinkEpoch* epoch = link_.current();
   if (epoch == nullptr || !link_.can_seal(now) || !epoch->keys().peer_knows(FrameType::mark_probe)) {
-    marks_.pause();
+    marks_.pause(now);
     return {};
   }
   MarkWatch::Work work = marks_.run(paths, now);

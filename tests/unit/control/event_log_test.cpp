@@ -88,11 +88,15 @@ std::vector<Row> rows() {
       {"SessionRefusedByClose", SessionRefused{CloseReason::no_room}, error,
        std::string("mpserver refuses the session: ") + name_of(CloseReason::no_room)},
       {"NoAnswer", NoAnswer{}, warning,
-       "no answer from mpserver by any bridge yet: does it run, do the bridges lead to its port, is the key "
-       "the same at both ends? Retrying"},
+       "no answer from mpserver by any bridge yet: does it run, do the bridges lead to its port, do "
+       "firewalls "
+       "let UDP through, is the key the same at both ends? Retrying"},
+      {"NoAnswerForLong", NoAnswer{std::nullopt, false, 93s}, warning,
+       "no answer from mpserver by any bridge yet (for 2 min): does it run, do the bridges lead to its port, "
+       "do firewalls let UDP through, is the key the same at both ends? Retrying"},
       {"NoAnswerAfterASession", NoAnswer{std::nullopt, true}, warning,
-       "no answer from mpserver since the session ended: does it run, do the bridges still lead to its port? "
-       "Retrying"},
+       "no answer from mpserver since the session ended: does it run, do the bridges still lead to its port, "
+       "do firewalls let UDP through? Retrying"},
       {"NoAnswerAfterKeyWithdrawn", NoAnswer{CloseReason::key_withdrawn}, warning,
        "mpserver does not accept this client's key any more; it is asked again each 5 s. Give this client "
        "its "

@@ -35,7 +35,8 @@ class KeptPackets final : public BudgetHolder {
   void keep(ConstBytes packet, std::uint8_t dscp, SessionIndex epoch, TimePoint now);
   /// Sends what is kept and no older than kQueueLife by this path, too, and goes on keeping: other paths may
   /// be about to move.
-  void resend(PathId path, Output& out, SessionHandle session, TimePoint now) const;
+  /// Each packet goes to a path once.
+  void resend(PathId path, Output& out, SessionHandle session, TimePoint now);
   [[nodiscard]] bool empty() const { return packets_.empty(); }
   /// Forgets what is of no use any more.
   void expire(TimePoint now);
@@ -45,6 +46,7 @@ class KeptPackets final : public BudgetHolder {
     TimePoint sent;
     SessionIndex epoch;
     std::uint8_t dscp = 0;
+    PathSet resent;  ///< whoever moves a path to and fro gets nothing twice
     std::vector<std::uint8_t> bytes;
   };
 

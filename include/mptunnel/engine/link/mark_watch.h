@@ -55,7 +55,7 @@ class MarkWatch {
   /// The path leads another way now: nothing is known of it.
   void forget(PathId path);
   /// Nothing can be probed now: there is no session, or its peer does not answer such probes.
-  void pause();
+  void pause(TimePoint now);
   /// kNever if no mark is in use.
   [[nodiscard]] TimePoint deadline() const {
     return (used_ & kMarks) == 0 ? due_ : std::min(due_, next_round_);

@@ -87,7 +87,7 @@ class Sender {
   void keep_sent() { kept_.start(); }
   [[nodiscard]] bool has_kept() const { return !kept_.empty(); }
   /// The path has moved: what was sent meanwhile goes there as well.
-  void resend_kept(PathId path, Output& out, TimePoint now) { kept_.resend(path, out, session_, now); }
+  void resend_kept(PathId path, Output& out, TimePoint now);
   /// Sends the copies whose time has come.
   void release_delayed(Output& out, TimePoint now);
   /// When a caller that does not follow deadline() should look again, after something had to wait.
