@@ -100,15 +100,14 @@ void ClientHandshaking::send_handshake(Output& out, TimePoint now) {
 }
 
 void ClientHandshaking::note_no_answer(Output& out, TimePoint now) {
-  const bool is_first = !no_answer_since_;
-  if (is_first && now - *handshaking_since_ < kNoAnswerAfter) return;
-  if (!is_first && (now < next_no_answer_ || state_.outage.is_said_again())) return;
-  no_answer_patience_ =
-      is_first ? Duration{kOutageRepeat} : std::min<Duration>(2 * no_answer_patience_, kOutageRepeatMost);
-  next_no_answer_ = now + no_answer_patience_;
-  const Duration lasts = is_first ? Duration{} : now - *no_answer_since_;
-  if (is_first) no_answer_since_ = handshaking_since_;
-  out.events.emplace_back(NoAnswer{closed_for_, had_session_, lasts});
+  if (!no_answer_since_) {
+    if (now - *handshaking_since_ < kNoAnswerAfter) return;
+    no_answer_since_ = handshaking_since_;
+    no_answer_reminder_.start(now);
+    out.events.emplace_back(NoAnswer{closed_for_, had_session_});
+  } else if (!state_.outage.is_said_again() && no_answer_reminder_.take(now)) {
+    out.events.emplace_back(NoAnswer{closed_for_, had_session_, now - *no_answer_since_});
+  }
 }
 
 std::optional<NoAnswer> ClientHandshaking::no_answer(TimePoint now) const {

@@ -1,15 +1,13 @@
 #include "mptunnel/engine/outage_watch.h"
 
-#include <algorithm>
-
 namespace mptunnel {
 
 bool OutageWatch::begin(TimePoint since, TimePoint now, bool is_explained) {
   mended_.reset();
   if (began_) return false;
   began_ = since;
-  patience_ = kOutageRepeat;
-  next_ = is_explained ? kNever : now + patience_;
+  reminder_ = {};
+  if (!is_explained) reminder_.start(now);
   return true;
 }
 
@@ -32,9 +30,7 @@ std::optional<TrafficResumed> OutageWatch::over(std::size_t paths_up, TimePoint 
 }
 
 std::optional<SessionLost> OutageWatch::lasts(TimePoint now) {
-  if (!began_ || mended_ || now < next_) return std::nullopt;
-  patience_ = std::min<Duration>(2 * patience_, kOutageRepeatMost);
-  next_ = now + patience_;
+  if (!began_ || mended_ || !reminder_.take(now)) return std::nullopt;
   return SessionLost{now - *began_};
 }
 

@@ -1,17 +1,12 @@
 #include "mptunnel/path/loss_watch.h"
 
-#include <algorithm>
+#include "mptunnel/path/path_history.h"
 
 namespace mptunnel {
 namespace {
 
 /// What was under way when the path came up, or a PONG late, is in the first two samples.
 constexpr std::size_t kSamplesOfAnOutage = 2;
-
-std::optional<double> share_lost(const Arrivals& before, const Arrivals& after) {
-  if (after.sent < before.sent + kLossLeastPackets || after.received < before.received) return std::nullopt;
-  return Arrivals{after.sent - before.sent, after.received - before.received}.loss();
-}
 
 }  // namespace
 
@@ -27,16 +22,14 @@ LossWatch::Verdicts LossWatch::update(bool is_up, const PathTraffic& traffic, Ti
     *this = LossWatch{};
     return {};
   }
-  if (count_ > 0 && now - samples_[(count_ - 1) % kSamples].time < kStep * 9 / 10) return {};
-  samples_[count_ % kSamples] = {now, traffic.out, traffic.in, traffic.voided};
-  ++count_;
-  if (count_ < kSamples + kSamplesOfAnOutage) return {};
-  const Sample& newest = samples_[(count_ - 1) % kSamples];
-  const Sample& oldest = samples_[count_ % kSamples];
-  bool is_void = false;
-  for (std::size_t i = 1; i < kSamples; ++i) is_void = is_void || samples_[(count_ + i) % kSamples].is_void;
-  return {judge(is_lossy_[0], share_lost(oldest.out, newest.out)),
-          is_void ? std::nullopt : judge(is_lossy_[1], share_lost(oldest.in, newest.in))};
+  if (!samples_.add({now, traffic.out, traffic.in, traffic.voided})) return {};
+  if (samples_.taken() < kSamples + kSamplesOfAnOutage) return {};
+  const Sample& newest = samples_.newest();
+  const Sample& oldest = *samples_.oldest();
+  const bool is_void = samples_.any_later([](const Sample& later) { return later.is_void; });
+  return {
+      judge(is_lossy_[0], loss_between(oldest.out, newest.out, kLossLeastPackets)),
+      is_void ? std::nullopt : judge(is_lossy_[1], loss_between(oldest.in, newest.in, kLossLeastPackets))};
 }
 
 }  // namespace mptunnel

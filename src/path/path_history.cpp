@@ -1,17 +1,9 @@
 #include "mptunnel/path/path_history.h"
 
-#include <algorithm>
-
 namespace mptunnel {
-namespace {
 
-/// A share of losses of fewer packets means nothing.
-constexpr std::uint64_t kLeastPackets = 20;
-
-}  // namespace
-
-std::optional<double> loss_between(const Arrivals& before, const Arrivals& after) {
-  if (after.sent < before.sent + kLeastPackets || after.received < before.received) return std::nullopt;
+std::optional<double> loss_between(const Arrivals& before, const Arrivals& after, std::uint64_t least) {
+  if (after.sent < before.sent + least || after.received < before.received) return std::nullopt;
   return Arrivals{after.sent - before.sent, after.received - before.received}.loss();
 }
 

@@ -120,8 +120,7 @@ class ClientHandshaking {
   std::optional<CloseReason> closed_for_;
   /// Since when nothing answers handshakes without a session, and when that is said again.
   std::optional<TimePoint> no_answer_since_;
-  TimePoint next_no_answer_ = kNever;
-  Duration no_answer_patience_{};
+  Reminder no_answer_reminder_;
   bool said_refused_ = false;
   bool had_session_ = false;
 };

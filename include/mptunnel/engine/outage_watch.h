@@ -5,6 +5,7 @@
 //     TrafficResumed        a moment after a path is up again under a session
 #pragma once
 
+#include <algorithm>
 #include <optional>
 
 #include "mptunnel/base/time.h"
@@ -13,13 +14,34 @@
 
 namespace mptunnel {
 
+/// When something that lasts is said again: after kOutageRepeat, then after twice as long each time.
+class Reminder {
+ public:
+  void start(TimePoint now) {
+    patience_ = kOutageRepeat;
+    next_ = now + patience_;
+  }
+  [[nodiscard]] bool is_running() const { return next_ != kNever; }
+  /// Whether it is time; if so the next time is set.
+  bool take(TimePoint now) {
+    if (now < next_) return false;
+    patience_ = std::min<Duration>(2 * patience_, kOutageRepeatMost);
+    next_ = now + patience_;
+    return true;
+  }
+
+ private:
+  TimePoint next_ = kNever;
+  Duration patience_{};
+};
+
 class OutageWatch {
  public:
   /// Nothing has answered since then. Returns whether that is a new outage; one that was about to be over
   /// goes on. `is_explained`: it is known why, and is not to be said again.
   bool begin(TimePoint since, TimePoint now, bool is_explained = false);
   /// Whether there is an outage that is said again while it lasts.
-  [[nodiscard]] bool is_said_again() const { return began_ && next_ != kNever; }
+  [[nodiscard]] bool is_said_again() const { return began_ && reminder_.is_running(); }
   /// Something came. A path that is down is probed once a second: it may be up only that much later.
   void note_heard(TimePoint now);
   /// There is a session, and a path is up.
@@ -34,8 +56,7 @@ class OutageWatch {
   std::optional<TimePoint> mended_;  ///< since then data can flow
   std::optional<TimePoint> heard_;   ///< the first sign of life before that
   TimePoint settled_{};              ///< when it counts as over
-  TimePoint next_ = kNever;
-  Duration patience_{};
+  Reminder reminder_;
 };
 
 }  // namespace mptunnel

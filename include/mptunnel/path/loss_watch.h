@@ -8,6 +8,7 @@
 
 #include "mptunnel/base/time.h"
 #include "mptunnel/path/path_traffic.h"
+#include "mptunnel/path/recent_samples.h"
 #include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
@@ -22,14 +23,13 @@ class LossWatch {
   /// Out, and in.
   using Verdicts = std::array<std::optional<News>, 2>;
 
-  /// To be called about once a kStep, before the path's history is sampled. What an outage lost is no news
+  /// To be called about once a second, before the path's history is sampled. What an outage lost is no news
   /// once it is over: a path that is not up starts afresh.
   Verdicts update(bool is_up, const PathTraffic& traffic, TimePoint now);
 
  private:
-  static constexpr Duration kStep = std::chrono::seconds(1);
   /// Samples in a window, and one before it.
-  static constexpr std::size_t kSamples = static_cast<std::size_t>(kLossWindow / kStep) + 1;
+  static constexpr std::size_t kSamples = static_cast<std::size_t>(kLossWindow / std::chrono::seconds(1)) + 1;
   struct Sample {
     TimePoint time;
     Arrivals out;
@@ -39,8 +39,7 @@ class LossWatch {
 
   static std::optional<News> judge(bool& is_lossy, std::optional<double> loss);
 
-  std::array<Sample, kSamples> samples_{};
-  std::size_t count_ = 0;  ///< taken since it is up; the newest is at (count_ - 1) % kSamples
+  RecentSamples<Sample, kSamples> samples_;  ///< since it is up
   std::array<bool, 2> is_lossy_{};
 };
 

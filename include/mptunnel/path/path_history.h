@@ -11,9 +11,9 @@
 
 namespace mptunnel {
 
-/// The share of losses between two counts; nullopt if too few packets lie between them to mean anything, or
-/// the counts began anew.
-std::optional<double> loss_between(const Arrivals& before, const Arrivals& after);
+/// The share of losses between two counts; nullopt if fewer than `least` packets lie between them, which mean
+/// nothing, or the counts began anew.
+std::optional<double> loss_between(const Arrivals& before, const Arrivals& after, std::uint64_t least = 20);
 
 /// The last ten seconds of a path, in samples of one.
 class PathHistory {

@@ -1,4 +1,4 @@
-// Samples of counters of the last ten seconds, one a second, to compare the counters with.
+// Samples of counters of the last seconds, one a second, to compare the counters with.
 #pragma once
 
 #include <array>
@@ -8,8 +8,8 @@
 
 namespace mptunnel {
 
-/// `Sample` has a member `time`.
-template <typename Sample>
+/// `Sample` has a member `time`. The last `kKept` are kept: of ten seconds unless it says otherwise.
+template <typename Sample, std::size_t kKept = 11>
 class RecentSamples {
  public:
   static constexpr Duration kStep = std::chrono::seconds(1);
@@ -22,6 +22,10 @@ class RecentSamples {
   }
   /// Null before the first.
   [[nodiscard]] const Sample* oldest() const { return count_ == 0 ? nullptr : &samples_[first() % kKept]; }
+  /// There is one.
+  [[nodiscard]] const Sample& newest() const { return samples_[(count_ - 1) % kKept]; }
+  /// How many were kept so far, those included that had to go.
+  [[nodiscard]] std::size_t taken() const { return count_; }
   /// Whether `holds` is true of any sample after the oldest.
   template <typename Holds>
   [[nodiscard]] bool any_later(Holds holds) const {
@@ -32,8 +36,6 @@ class RecentSamples {
   }
 
  private:
-  static constexpr std::size_t kKept = 11;
-
   [[nodiscard]] std::size_t first() const { return count_ < kKept ? 0 : count_ - kKept; }
 
   std::array<Sample, kKept> samples_{};
