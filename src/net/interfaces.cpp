@@ -259,6 +259,11 @@ const NetworkInterface* InterfaceTable::find(std::string_view name) const {
   return found == interfaces_.end() ? nullptr : &found->second;
 }
 
+const NetworkInterface* InterfaceTable::find(std::uint32_t index) const {
+  const auto found = interfaces_.find(index);
+  return found == interfaces_.end() ? nullptr : &found->second;
+}
+
 const NetworkInterface* InterfaceTable::owner_of(const Endpoint& address) const {
   const Endpoint wanted = address.with_port(0);
   const NetworkInterface* owner = nullptr;

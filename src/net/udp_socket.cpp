@@ -151,9 +151,9 @@ int bind_to(const UdpSocketState& state, const Endpoint& local) {
 }
 
 // The kernel shows the program the payload alone (reuseport_select_sock), and the IP header below
-// SKF_NET_OFF. What the program can't read selects the first socket. Without it, which no kernel since 4.5
-// is, a hash of addresses and ports decides.
-void steer(const UdpSocketState& state, const Steering& steering, std::size_t count) {
+// SKF_NET_OFF. What the program can't read selects the first socket. Without it a hash of addresses and ports
+// decides: on kernels before 4.5, and where a sandbox forbids it.
+bool steer(const UdpSocketState& state, const Steering& steering, std::size_t count) {
   constexpr std::uint32_t kIpv4HeaderBytes = 20;
   constexpr std::uint32_t kIpv6HeaderBytes = 40;
   const std::uint32_t source_port =
@@ -172,10 +172,12 @@ void steer(const UdpSocketState& state, const Steering& steering, std::size_t co
   code.push_back(sock_filter BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, others));
   code.push_back(sock_filter BPF_STMT(BPF_RET | BPF_A, 0));
   const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
-  if (setsockopt(state.fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) != 0) {
-    notify(state.on_notice, LogLevel::debug, "port {}: no steering among {} sockets, a hash decides: {}",
-           state.port, count, text_of(errno));
-  }
+  if (setsockopt(state.fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) == 0) return true;
+  notify(state.on_notice, LogLevel::info,
+         "port {}: the kernel does not steer datagrams among {} sockets ({}): a hash decides which one takes "
+         "them, and no other one can be opened to send from",
+         state.port, count, text_of(errno));
+  return false;
 }
 
 }  // namespace
@@ -242,7 +244,8 @@ tl::expected<std::vector<UdpSocket>, SocketError> UdpSocket::open_group(const Ud
     }
     group.push_back(std::move(*next));
   }
-  if (group.size() > 1) steer(group.front().state_, steering, group.size());
+  const bool is_steered = group.size() > 1 && steer(group.front().state_, steering, group.size());
+  for (UdpSocket& socket : group) socket.state_.is_steered = is_steered;
   return group;
 }
 

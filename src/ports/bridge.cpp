@@ -23,22 +23,6 @@ constexpr Duration kKnownAfter = 2s;
 constexpr Duration kShutFor = 5min;
 /// After so much silence it is explained, and the explanation looked at again.
 constexpr Duration kExplainAfter = 1500ms;
-/// How long a path may be silent before it is tried from another source port. What remembers the usual one (a
-/// NAT, conntrack, a socat child) and leads it to a place that is no more keeps doing so while it is used.
-constexpr Duration kUsualPortPatience = 5s;
-/// How long each port has its turn then, in the first round: all have had one 23 s after the path went down.
-/// The turns of each later round are twice as long, for paths that are slow, and to leave a NAT with few
-/// ports alone.
-constexpr Duration kPortPatience = 3s;
-constexpr Duration kPortPatienceMax = 30s;
-/// The usual port has its turn before each of the others.
-constexpr unsigned kPortsInRound = 2 * (kDerivedPorts - 1);
-
-Duration port_patience(unsigned turns) {
-  if (turns == 0) return kUsualPortPatience;
-  const unsigned round = std::min((turns - 1) / kPortsInRound, 8U);
-  return std::min<Duration>(kPortPatience * (1U << round), kPortPatienceMax);
-}
 
 }  // namespace
 
@@ -145,6 +129,12 @@ void Bridge::hear_elsewhere() {
   socket_.hear_all();
 }
 
+void Bridge::hear_besides() {
+  if (!sent_to_.is_set()) return hear_elsewhere();
+  socket_.hear_all();
+  socket_.hear_only(remote_);
+}
+
 void Bridge::try_port() {
   if (is_up_ || !socket_.is_open()) return;
   has_moved_ = false;
@@ -236,16 +226,27 @@ bool Bridge::follow_source() {
   const auto hop = route_.choice(sent_to_.is_set() ? sent_to_ : remote_);
   if (hop ? !hop->source.is_set() : !is_no_route(hop.error())) return true;
   if (hop && hop->source == before.with_port(0)) {
-    const NetworkInterface* owner = context_.interfaces.owner_of(hop->source);
+    // Whose the address is does not matter: a route may give that of any interface.
+    const NetworkInterface* leaves_by = context_.interfaces.find(hop->interface);
     // Routing still says so, although the interface has lost its carrier.
-    if (owner == nullptr || owner->is_up) return true;
-    close(fmt::format("interface {} is down", owner->name));
+    if (leaves_by == nullptr || leaves_by->is_up) return true;
+    close(fmt::format("interface {} is down", leaves_by->name));
     return false;
   }
   // An address beside the one in use is no better.
   const NetworkInterface* present = context_.interfaces.owner_of(before);
   if (hop && is_up_ && present != nullptr && present->is_up && present->index == hop->interface) return true;
-  if (!socket_.use(remote_)) {
+  const bool is_heard = socket_.elsewhere() != nullptr;
+  if (!socket_.use(sent_to_.is_set() ? sent_to_ : remote_)) {
+    turn_to(remote_);
+    return false;
+  }
+  if (socket_.local() == before) {
+    // The system chooses as it did: nothing is new.
+    if (is_heard) hear_besides();
+    return true;
+  }
+  if (sent_to_.is_set() && !socket_.use(remote_)) {
     turn_to(remote_);
     return false;
   }
@@ -322,8 +323,7 @@ void Bridge::go_elsewhere(const Endpoint& to) {
   // new client's. If nothing answers there, on_down() follows.
   sent_to_ = to;
   is_elsewhere_proved_ = is_up_ = false;
-  socket_.hear_all();
-  socket_.hear_only(remote_);
+  hear_besides();
   stop_trying();
   context_.events.on_bridge_readdressed(id_);
 }

@@ -14,11 +14,6 @@ bool is_no_route(int error) {
 BridgeRoute::BridgeRoute(Routing& routing, const InterfaceTable& table, SendFrom from, std::uint32_t mark)
     : routing_(routing), table_(table), from_(std::move(from)), mark_(mark) {}
 
-const NetworkInterface* BridgeRoute::find(std::uint32_t index) const {
-  const auto found = table_.interfaces().find(index);
-  return found == table_.interfaces().end() ? nullptr : &found->second;
-}
-
 RouteQuestion BridgeRoute::question(const Endpoint& remote, const Endpoint& local) const {
   RouteQuestion question{.remote = remote, .source = local, .mark = mark_};
   if (const NetworkInterface* device = from_.device.empty() ? nullptr : table_.find(from_.device))
@@ -39,21 +34,22 @@ bool BridgeRoute::look(const Endpoint& remote, const Endpoint& local) {
 
 const NetworkInterface* BridgeRoute::tunnel() const {
   if (!from_.device.empty()) return nullptr;
-  const NetworkInterface* leaves_by = find(interface());
+  const NetworkInterface* leaves_by = table_.find(interface());
   return leaves_by != nullptr && leaves_by->is_tunnel ? leaves_by : nullptr;
 }
 
-std::optional<std::string> BridgeRoute::explain(const Endpoint& remote, const Endpoint& local) {
-  look(remote, local);
-  if (!*hop_) {
-    if (hop_->error() == EACCES)
+std::optional<std::string> BridgeRoute::explain(const Endpoint& remote, const Endpoint& local) const {
+  // Not the last look itself: whoever asks that for changes would miss one.
+  const auto hop = routing_.next_hop(question(remote, local));
+  if (!hop) {
+    if (hop.error() == EACCES)
       return fmt::format(
           "a route or rule of the type 'prohibit' forbids sending to {}: see 'ip route get {}'",
           remote.address_string(), remote.address_string());
-    if (is_no_route(hop_->error())) return fmt::format("there is no route to {}", remote.to_string());
+    if (is_no_route(hop.error())) return fmt::format("there is no route to {}", remote.to_string());
     return std::nullopt;
   }
-  const NetworkInterface* leaves_by = find(interface());
+  const NetworkInterface* leaves_by = table_.find(hop->interface);
   if (leaves_by == nullptr || leaves_by->is_loopback) return std::nullopt;
   if (!from_.device.empty() && leaves_by->has_neighbours && !routing_.has_route(question(remote, local))) {
     return fmt::format(
@@ -61,19 +57,19 @@ std::optional<std::string> BridgeRoute::explain(const Endpoint& remote, const En
         "route, 'ip route add {} via GATEWAY dev {}'",
         from_.device, remote.address_string(), remote.address_string(), from_.device);
   }
-  if (auto why = explain_neighbour(remote, *leaves_by)) return why;
+  if (auto why = explain_neighbour(hop->gateway.is_set() ? hop->gateway : remote,
+                                   hop->gateway.is_set() ? "the gateway" : "the bridge", *leaves_by))
+    return why;
   return explain_filter(remote, local, *leaves_by);
 }
 
-std::optional<std::string> BridgeRoute::explain_neighbour(const Endpoint& remote,
+std::optional<std::string> BridgeRoute::explain_neighbour(const Endpoint& next, std::string_view role,
                                                           const NetworkInterface& interface) const {
   if (!interface.has_neighbours) return std::nullopt;
-  const Endpoint& gateway = (*hop_)->gateway;
-  const Endpoint next = gateway.is_set() ? gateway : remote;
   const NeighbourState state = routing_.neighbour(next, interface.index);
   if (state != NeighbourState::silent && state != NeighbourState::is_asked) return std::nullopt;
   return fmt::format("{} {} on {} does not answer {}: is it switched on, and is this the right network?",
-                     gateway.is_set() ? "the gateway" : "the bridge", next.address_string(), interface.name,
+                     role, next.address_string(), interface.name,
                      next.family == Family::ipv6 ? "neighbour discovery" : "ARP");
 }
 

@@ -1,5 +1,6 @@
 #include "mptunnel/ports/bridge_socket.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -7,6 +8,28 @@
 #include "mptunnel/ports/socket_factory.h"
 
 namespace mptunnel {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How long a path may be silent before it is tried from another source port. What remembers the usual one (a
+/// NAT, conntrack, a socat child) and leads it to a place that is no more keeps doing so while it is used.
+constexpr Duration kUsualPortPatience = 5s;
+/// How long each port has its turn then, in the first round: all have had one 23 s after the path went down.
+/// The turns of each later round are twice as long, for paths that are slow, and to leave a NAT with few
+/// ports alone.
+constexpr Duration kPortPatience = 3s;
+constexpr Duration kPortPatienceMax = 30s;
+/// The usual port has its turn before each of the others.
+constexpr unsigned kPortsInRound = 2 * (kDerivedPorts - 1);
+
+}  // namespace
+
+Duration port_patience(unsigned turns) {
+  if (turns == 0) return kUsualPortPatience;
+  const unsigned round = std::min((turns - 1) / kPortsInRound, 8U);
+  return std::min<Duration>(kPortPatience * (1U << round), kPortPatienceMax);
+}
 
 BridgeSocket::BridgeSocket(const PortContext& context, const InterfaceTable& table, SendFrom from,
                            const ClientIdentity& identity, std::string name, LoopCallback on_readable,

@@ -97,7 +97,8 @@ void ListenSockets::watch(Listener& listener) {
     listener.watchers.push_back(std::make_unique<ReadWatcher>(
         context_.loop, socket->fd(), [this, opened = socket.get()] { on_readable_(*opened); }));
   }
-  if (!steering_.apart || listener.sockets.size() == 1) return;
+  // Without steering the last one is one of all.
+  if (!steering_.apart || !listener.sockets.back()->is_steered()) return;
   std::unique_ptr<ReadWatcher>& apart = listener.watchers.back();
   listener.pause = context_.clock.make_alarm([&apart] { apart->resume(); });
   apart = std::make_unique<ReadWatcher>(context_.loop, listener.sockets.back()->fd(), [this, &listener] {
@@ -120,6 +121,7 @@ DatagramSocket* ListenSockets::find(const Route& route) {
 }
 
 SocketFactory::Socket ListenSockets::open_sender(const DatagramSocket& socket) {
+  if (!socket.is_steered()) return nullptr;
   SocketRequest request{.use = use_, .bind = socket.local_endpoint(), .connect = {}, .device = {}};
   request.sends_only = true;
   auto opened = context_.sockets.open(request);

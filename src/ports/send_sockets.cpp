@@ -79,6 +79,7 @@ void SendSockets::move_senders(Shared& shared, TimePoint now) {
   std::sort(most.rbegin(), most.rend());
   if (most.size() > kMovedAtOnce) most.resize(kMovedAtOnce);
   for (const auto& [bytes, key] : most) {
+    if (moved_.size() >= kMovedPaths && !moved_.contains(key)) continue;
     if (Own* own = own_outlet(shared, key, now)) moved_[key] = own;
   }
 }
@@ -106,7 +107,7 @@ void SendSockets::release(TimePoint now) {
   const auto is_over = [now](const Own& own) {
     return now - std::max(own.since, own.queue.stood_at()) > kOwnSocketRest;
   };
-  std::erase_if(moved_, [&](const auto& entry) { return is_over(*entry.second); });
+  std::erase_if(moved_, [&](const auto& entry) { return is_over(*entry.second) || !has_path(entry.first); });
   std::erase_if(own_, [&](const auto& own) { return is_over(*own); });
 }
 

@@ -143,6 +143,9 @@ class DatagramSocket {
   /// What was sent and still waits in the machine, for its queues and the device: bytes as the kernel charges
   /// them, which is more than the payload (SIOCOUTQ). 0 if it does not say.
   [[nodiscard]] virtual std::size_t queued_bytes() const = 0;
+  /// Whether the kernel steers what comes to this one's port among the sockets of its group, and none of it
+  /// to one that joins in order to send. If not, such a socket would take, and lose, what is for the group.
+  [[nodiscard]] virtual bool is_steered() const = 0;
   /// What the kernel gave of the wanted buffer size, bytes.
   [[nodiscard]] virtual std::size_t receive_buffer_bytes() const = 0;
 

@@ -52,6 +52,7 @@ class InterfaceTable {
   [[nodiscard]] const std::map<std::uint32_t, NetworkInterface>& interfaces() const { return interfaces_; }
   /// Null if there is none of this name.
   [[nodiscard]] const NetworkInterface* find(std::string_view name) const;
+  [[nodiscard]] const NetworkInterface* find(std::uint32_t index) const;
   /// The interface that has this address, whatever the port; one that is up, if several have it. Null if
   /// none has.
   [[nodiscard]] const NetworkInterface* owner_of(const Endpoint& address) const;

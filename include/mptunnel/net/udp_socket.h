@@ -29,8 +29,8 @@ struct UdpSocketOptions {
   bool dual_stack = false;      ///< an IPv6 socket that takes IPv4 too, and shows it as IPv4
   bool packet_info = false;     ///< learn and choose local addresses (IP_PKTINFO, both families)
   bool read_dscp = false;       ///< learn the DSCP of what arrives
-  bool sends_only = false;      ///< receives nothing; with `reuse_port`: sends from the port of a group whose
-                                ///< steering knows the others
+  bool sends_only = false;      ///< receives nothing; with `reuse_port`: sends from the port of a group that
+                                ///< is_steered()
   bool reuse_port = false;      ///< SO_REUSEPORT: join others on this port; see open_group()
   bool shares_port = false;     ///< `bind` may be that of a socket whose let_share() is in effect
   bool offload = true;          ///< UDP_SEGMENT and UDP_GRO if the kernel has them
@@ -59,6 +59,7 @@ struct UdpSocketState {
   bool connected = false;
   bool peer_is_ipv4 = false;  ///< connected: as a mapped address if the socket is IPv6
   bool offload = false;       ///< UDP_SEGMENT may be used
+  bool is_steered = false;    ///< of a group whose steering the kernel took
   std::size_t longest_segment =
       kAnySegment;  ///< connected: larger datagrams are beyond the route's MTU in a run
   NoticeSink on_notice = nullptr;
@@ -79,6 +80,9 @@ class UdpSocket final : public DatagramSocket {
 
   /// Several sockets on one address and port, each with a receive buffer of its own, so that a flood fills
   /// one of them and not all. `steering` says into which a datagram goes. Sending is the same from each.
+  ///
+  /// If the kernel refuses the steering, a hash of addresses and ports takes its place, and none of them
+  /// is_steered().
   ///
   /// The first is bound as open() does it: a port that another program has is an error. `count` is 1 to 256;
   /// fewer come if the kernel or the limit of open files has no more, but at least one.
@@ -111,6 +115,7 @@ class UdpSocket final : public DatagramSocket {
   /// Whether runs leave segmented by the kernel. It ends when a device proves unable to.
   [[nodiscard]] bool offloads() const { return state_.offload; }
   [[nodiscard]] std::size_t queued_bytes() const override;
+  [[nodiscard]] bool is_steered() const override { return state_.is_steered; }
   [[nodiscard]] std::size_t receive_buffer_bytes() const override;
 
  private:

@@ -117,6 +117,8 @@ class Bridge {
   /// Hears what comes from other addresses: not if packets went to one of them a moment ago, because mpserver
   /// still sends there until the path has moved.
   void hear_elsewhere();
+  /// The same, or remote() alone if packets go elsewhere.
+  void hear_besides();
   /// The path answers: goes on with the address that it answers from. False if that has to answer itself
   /// first.
   bool settle();

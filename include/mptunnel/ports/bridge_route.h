@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 
 #include "mptunnel/net/interfaces.h"
@@ -29,16 +30,16 @@ class BridgeRoute {
   /// The tunnel that they leave over, unless it is configured; null if it is none.
   [[nodiscard]] const NetworkInterface* tunnel() const;
 
-  /// Why nothing may come back, in words, with what to do; nullopt if nothing is found. Asks anew.
-  std::optional<std::string> explain(const Endpoint& remote, const Endpoint& local);
+  /// Why nothing may come back, in words, with what to do; nullopt if nothing is found. Asks anew, which is
+  /// no look.
+  [[nodiscard]] std::optional<std::string> explain(const Endpoint& remote, const Endpoint& local) const;
 
  private:
   [[nodiscard]] RouteQuestion question(const Endpoint& remote, const Endpoint& local) const;
-  [[nodiscard]] std::optional<std::string> explain_neighbour(const Endpoint& remote,
+  [[nodiscard]] std::optional<std::string> explain_neighbour(const Endpoint& next, std::string_view role,
                                                              const NetworkInterface& interface) const;
   [[nodiscard]] std::optional<std::string> explain_filter(const Endpoint& remote, const Endpoint& local,
                                                           const NetworkInterface& interface) const;
-  [[nodiscard]] const NetworkInterface* find(std::uint32_t index) const;
 
   Routing& routing_;
   const InterfaceTable& table_;

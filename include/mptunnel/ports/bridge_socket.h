@@ -12,11 +12,15 @@
 #include <string>
 #include <tl/expected.hpp>
 
+#include "mptunnel/base/time.h"
 #include "mptunnel/ports/interface_rules.h"
 #include "mptunnel/ports/port_context.h"
 #include "mptunnel/wire/frame.h"
 
 namespace mptunnel {
+
+/// How long a path may be silent on a source port before another has its turn, if so many had one.
+Duration port_patience(unsigned turns);
 
 class BridgeSocket {
  public:

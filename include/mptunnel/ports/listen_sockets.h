@@ -48,7 +48,8 @@ class ListenSockets {
   /// A socket of the address that datagrams with this route came to, and have to leave from; null if there is
   /// none.
   DatagramSocket* find(const Route& route);
-  /// One more socket to send from where `socket`, which find() gave, sends from. Null if the system has none.
+  /// One more socket to send from where `socket`, which find() gave, sends from. Null if the system has none,
+  /// or does not keep what comes for `socket` from it.
   SocketFactory::Socket open_sender(const DatagramSocket& socket);
 
  private:

@@ -12,8 +12,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "mptunnel/base/ids.h"
@@ -26,6 +28,8 @@ namespace mptunnel {
 inline constexpr std::size_t kOwnSendSockets = 64;
 /// How many of those that sent most are moved at once.
 inline constexpr std::size_t kMovedAtOnce = 8;
+/// Paths that are moved at a time, of all clients together.
+inline constexpr std::size_t kMovedPaths = 4096;
 
 /// A socket to send by, and what waits behind it.
 struct Outlet {
@@ -35,8 +39,12 @@ struct Outlet {
 
 class SendSockets {
  public:
+  /// Whether the session is still there, and has the path.
+  using HasPath = std::function<bool(SessionHandle, PathId)>;
+
   /// `listeners` outlives this.
-  explicit SendSockets(ListenSockets& listeners) : listeners_(listeners) {}
+  SendSockets(ListenSockets& listeners, HasPath has_path)
+      : listeners_(listeners), has_path_(std::move(has_path)) {}
 
   /// Null if no socket has the address that packets of this route leave from. Valid until settle().
   Outlet* find(SessionHandle session, PathId path, const Route& route);
@@ -46,6 +54,8 @@ class SendSockets {
   void settle(TimePoint now);
 
   [[nodiscard]] std::size_t own_sockets() const { return own_.size(); }
+  /// Those of ended sessions are among them for a second at most.
+  [[nodiscard]] std::size_t moved_paths() const { return moved_.size(); }
 
  private:
   using Key = std::uint64_t;  ///< session and path
@@ -62,6 +72,10 @@ class SendSockets {
   };
 
   static Key key_of(SessionHandle session, PathId path) { return Key{session.value} << 8U | path.value; }
+  [[nodiscard]] bool has_path(Key key) const {
+    return has_path_(SessionHandle{static_cast<std::uint32_t>(key >> 8U)},
+                     PathId{static_cast<std::uint8_t>(key)});
+  }
   void watch(Shared& shared, TimePoint now);
   [[nodiscard]] static bool is_jammed(const Shared& shared);
   void move_senders(Shared& shared, TimePoint now);
@@ -69,9 +83,10 @@ class SendSockets {
   void release(TimePoint now);
 
   ListenSockets& listeners_;
+  HasPath has_path_;
   std::vector<std::unique_ptr<Shared>> shared_;
   std::vector<std::unique_ptr<Own>> own_;
-  std::unordered_map<Key, Own*> moved_;
+  std::unordered_map<Key, Own*> moved_;  ///< at most kMovedPaths
   TimePoint next_release_{};
 };
 

@@ -13,7 +13,13 @@ class ServerCarrier {
  public:
   /// All of these outlive the object.
   ServerCarrier(ServerEngine& engine, ListenSockets& listeners, Target& target, const Clock& clock)
-      : engine_(engine), listeners_(listeners), target_(target), clock_(clock), outlets_(listeners) {}
+      : engine_(engine),
+        listeners_(listeners),
+        target_(target),
+        clock_(clock),
+        outlets_(listeners, [&engine](SessionHandle session, PathId path) {
+          return engine.route_of(session, path) != nullptr;
+        }) {}
 
   /// Sends the packets and the payloads of an output; sockets of flows that open or end with it are made
   /// before the payloads leave, and closed after. What does not leave of a path's packets, because the

@@ -39,6 +39,7 @@ INSTANTIATE_TEST_SUITE_P(Families, UdpGroup, testing::Values("127.0.0.1", "::1")
 TEST_P(UdpGroup, SharesOnePort) {
   const auto group = open_group(bound_to(GetParam()), 8);
   ASSERT_EQ(group.size(), 8U);
+  EXPECT_TRUE(group.front().is_steered());
   for (const UdpSocket& socket : group) EXPECT_EQ(socket.local_endpoint(), group.front().local_endpoint());
 }
 
@@ -123,6 +124,7 @@ TEST_P(UdpGroup, PortOfTheSenderSelectsTheSocket) {
 TEST(UdpGroupOptions, GroupOfOneIsAnOrdinarySocket) {
   auto group = open_group(bound_to("127.0.0.1"), 1, Steering{0});
   ASSERT_EQ(group.size(), 1U);
+  EXPECT_FALSE(group.front().is_steered());
   UdpSocketOptions joining = bound_to("127.0.0.1");
   joining.bind = group.front().local_endpoint();
   joining.reuse_port = true;

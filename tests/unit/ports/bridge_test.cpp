@@ -395,6 +395,51 @@ TEST_F(BridgeTest, LosesItsSocketWhenItsInterfaceLosesTheCarrier) {
   EXPECT_EQ(bridge->problem(), "interface eth0 is down");
 }
 
+TEST_F(BridgeTest, KeepsASourceWhoseOwnInterfaceHasNoCarrier) {
+  // 'ip route add ... dev eth1 src 10.0.0.1': the kernel goes on sending from it, whatever eth0 does.
+  ports_.routing.interface = [](const RouteQuestion&) { return 2; };
+  const auto bridge = started({"192.0.2.1"});
+  bridge->on_up();
+  events_.take();
+  test::set_interface(table_, 1, "eth0", false);
+  bridge->on_interfaces();
+  EXPECT_EQ(events_.take(), Texts());
+  EXPECT_EQ(bridge->problem(), "");
+  test::set_interface(table_, 2, "eth1", false);
+  bridge->on_interfaces();
+  EXPECT_EQ(events_.take(), Texts{"unavailable 3"});
+  EXPECT_EQ(bridge->problem(), "interface eth1 is down");
+}
+
+TEST_F(BridgeTest, SourceThatTheSystemChoosesAgainIsNoNews) {
+  const auto bridge = started({"192.0.2.1"});
+  bridge->on_up();
+  events_.take();
+  lines_.take();
+  // Routing names another source than a socket gets.
+  ports_.routing.source = parse_numeric_endpoint("10.0.1.1", 0).value();
+  ports_.routing.interface = [](const RouteQuestion& asked) { return asked.source.is_set() ? 1U : 2U; };
+  for (int i = 0; i < 3; ++i) bridge->on_routes();
+  EXPECT_EQ(events_.take(), Texts());
+  EXPECT_EQ(lines_.take(), "");
+  EXPECT_EQ(bridge->elsewhere(), nullptr);
+  bridge->on_suspect();
+  EXPECT_NE(bridge->elsewhere(), nullptr);
+  bridge->on_routes();
+  EXPECT_NE(bridge->elsewhere(), nullptr) << "is heard as before";
+  bridge->on_up();
+  EXPECT_EQ(events_.take(), Texts());
+}
+
+TEST_F(BridgeTest, ExplainingSilenceSwallowsNoChangeOfItsRoute) {
+  const auto bridge = started({"192.0.2.1"}, "eth0");
+  events_.take();
+  ports_.routing.gateway = parse_numeric_endpoint("10.0.0.254", 0).value();
+  ports_.clock.advance(2s);
+  bridge->on_routes();
+  EXPECT_EQ(events_.take(), Texts{"readdressed 3"}) << "it is tried by the new gateway at once";
+}
+
 TEST_F(BridgeTest, StaysShutAfterALoop) {
   const auto bridge = started({"192.0.2.1", "192.0.2.2"});
   bridge->on_up();
@@ -616,6 +661,21 @@ TEST_F(BridgeElsewhereTest, AddressThatPacketsWentToBeforeIsNotHeard) {
   EXPECT_EQ(bridge->elsewhere(), nullptr);
   ports_.clock.advance(5s);
   EXPECT_NE(bridge->elsewhere(), nullptr) << "by now it has moved, or nothing comes from there";
+}
+
+TEST_F(BridgeElsewhereTest, SourceThatTheSystemChoosesAgainLeavesPacketsWhereTheyGo) {
+  const auto bridge = started({"192.0.2.1"});
+  bridge->is_answered_from(other_);
+  bridge->on_up();
+  bridge->on_up();
+  ASSERT_EQ(remote(), other_);
+  events_.take();
+  ports_.routing.source = endpoint("10.0.1.1", 0);
+  ports_.routing.interface = [](const RouteQuestion& asked) { return asked.source.is_set() ? 1U : 2U; };
+  bridge->on_routes();
+  EXPECT_EQ(remote(), other_);
+  EXPECT_EQ(heard(), bridge->remote());
+  EXPECT_EQ(events_.take(), Texts());
 }
 
 TEST_F(BridgeElsewhereTest, AnswerFromWhereItShouldComeChangesNothing) {

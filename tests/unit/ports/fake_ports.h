@@ -77,6 +77,7 @@ class FakeRouting final : public Routing {
   std::function<std::uint32_t(const RouteQuestion&)> interface = [](const RouteQuestion&) { return 1; };
   std::function<int(const RouteQuestion&)> error = [](const RouteQuestion&) { return 0; };
   Endpoint gateway;
+  Endpoint source;  ///< what packets leave from if the question has none; unset: as the sockets choose
   bool is_in_table = true;
   NeighbourState neighbours = NeighbourState::unknown;
   ReversePathFilter filter;
@@ -84,10 +85,11 @@ class FakeRouting final : public Routing {
   tl::expected<NextHop, int> next_hop(const RouteQuestion& question) override {
     ++asked;
     if (const int code = error(question); code != 0) return tl::unexpected(code);
-    const Endpoint source =
-        question.source.is_set() ? question.source.with_port(0) : sockets_.source(question.remote);
-    if (!source.is_set()) return tl::unexpected(ENETUNREACH);
-    return NextHop{interface(question), gateway, source};
+    const Endpoint chosen = question.source.is_set() ? question.source.with_port(0)
+                            : source.is_set()        ? source
+                                                     : sockets_.source(question.remote);
+    if (!chosen.is_set()) return tl::unexpected(ENETUNREACH);
+    return NextHop{interface(question), gateway, chosen};
   }
   bool has_route(const RouteQuestion& /*question*/) override { return is_in_table; }
   NeighbourState neighbour(const Endpoint& /*address*/, std::uint32_t /*interface*/) override {

@@ -35,6 +35,7 @@ class FakeSocket final : public DatagramSocket {
   [[nodiscard]] const SocketCounters& counters() const override { return counters_; }
   [[nodiscard]] std::size_t queued_bytes() const override { return queued; }
   [[nodiscard]] std::size_t receive_buffer_bytes() const override { return kSocketBufferBytes; }
+  [[nodiscard]] bool is_steered() const override;
 
   /// What the fake kernel holds of what was sent; a test changes it.
   std::size_t queued = 0;
@@ -100,6 +101,7 @@ class FakeSockets final : public SocketFactory {
     return tl::unexpected(SocketError{error, what + " " + std::to_string(error)});
   }
 
+  bool steers = true;                   ///< is_steered() of all sockets
   std::vector<SocketRequest> requests;  ///< all opens, also those that failed
   std::vector<FakeSocket*> sockets;     ///< those that are open
 
@@ -115,6 +117,10 @@ inline FakeSocket::FakeSocket(FakeSockets& factory, SocketRequest request, Endpo
 inline FakeSocket::~FakeSocket() {
   std::erase(factory_.sockets, this);
   ::close(fd_);
+}
+
+inline bool FakeSocket::is_steered() const {
+  return factory_.steers;
 }
 
 inline void FakeSocket::send(std::span<const SendRun> runs, std::span<SendOutcome> outcomes) {

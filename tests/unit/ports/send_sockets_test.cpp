@@ -24,12 +24,12 @@ class SendSocketsTest : public testing::Test {
   }
   Outlet& outlet(std::uint32_t session) { return *outlets_.find(SessionHandle{session}, PathId{0}, route_); }
   [[nodiscard]] bool has_own(std::uint32_t session) { return outlet(session).socket != shared_; }
-  /// For `span`, the first `count` sessions send, and so many bytes stand behind what they send by.
-  void send(std::uint32_t count, std::size_t standing, Duration span) {
+  /// For `span`, `count` sessions from `first` on send, and so many bytes stand behind what they send by.
+  void send(std::uint32_t count, std::size_t standing, Duration span, std::uint32_t first = 0) {
     for (Duration at{}; at < span; at += 5ms) {
       ports_.clock.advance(5ms);
       const TimePoint now = ports_.clock.now();
-      for (std::uint32_t session = 0; session < count; ++session) {
+      for (std::uint32_t session = first; session < first + count; ++session) {
         Outlet& by = outlet(session);
         if (by.queue.is_due(now)) by.queue.before(standing, now);
         outlets_.note(by, SessionHandle{session}, PathId{0}, 1000 * (session + 1));
@@ -42,7 +42,10 @@ class SendSocketsTest : public testing::Test {
   test::CapturedLog lines_;
   test::FakePorts ports_;
   ListenSockets listeners_{ports_.context, Steering{}, SocketUse::paths, [](DatagramSocket&) {}};
-  SendSockets outlets_{listeners_};
+  std::uint32_t first_live_ = 0;  ///< sessions below this one have ended
+  SendSockets outlets_{listeners_, [this](SessionHandle session, PathId path) {
+                         return session.value >= first_live_ && path == PathId{0};
+                       }};
   Route route_;
   DatagramSocket* shared_ = nullptr;
 };
@@ -94,6 +97,34 @@ TEST_F(SendSocketsTest, TheNumberOfOwnSocketsIsBounded) {
   EXPECT_EQ(outlets_.own_sockets(), kOwnSendSockets);
   for (std::uint32_t session = 0; session < 200; ++session) EXPECT_TRUE(has_own(session)) << session;
   EXPECT_FALSE(has_own(200));
+}
+
+TEST_F(SendSocketsTest, EndedSessionsAreForgottenWhileOthersSendOn) {
+  send(40, 50000, 1s);
+  EXPECT_EQ(outlets_.moved_paths(), 40U);
+  first_live_ = 39;
+  send(1, 50000, 1s, 39);
+  EXPECT_EQ(outlets_.moved_paths(), 1U);
+  EXPECT_TRUE(has_own(39));
+}
+
+TEST_F(SendSocketsTest, TheNumberOfMovedPathsIsBounded) {
+  const auto sessions = static_cast<std::uint32_t>(kMovedPaths);
+  for (std::uint32_t first = 0; first < 2 * sessions; first += 8) {
+    send(8, 50000, 30ms, first);
+    // Those that have a socket each keep it.
+    if (first % 512 == 0) send(kOwnSendSockets, 50000, 5ms);
+  }
+  EXPECT_EQ(outlets_.moved_paths(), kMovedPaths);
+  EXPECT_TRUE(has_own(1));
+  EXPECT_FALSE(has_own(2 * sessions - 1));
+}
+
+TEST_F(SendSocketsTest, WithoutSteeringNoSocketIsOpenedThatOnlySends) {
+  ports_.sockets.steers = false;
+  send(3, 50000, 300ms);
+  EXPECT_FALSE(has_own(2));
+  EXPECT_EQ(ports_.sockets.requests.size(), kSocketsPerAddress);
 }
 
 TEST_F(SendSocketsTest, WithoutAnotherSocketAllStayWhereTheyAre) {
