@@ -27,11 +27,11 @@ constexpr Duration kExplainAfter = 1500ms;
 }  // namespace
 
 Bridge::Bridge(PathId id, const BridgeConfig& config, const std::string& name, const std::string& device,
-               const BridgeContext& context)
+               const BridgeContext& context, LimitedLog& lines)
     : id_(id),
       config_(config),
       context_(context),
-      log_(name, device, [&clock = context.ports.clock] { return clock.now(); }),
+      log_(name, device, lines),
       names_(config.remote, context.ports, [this](const ResolveResult& result) { on_resolved(result); }),
       socket_(
           context.ports, context.interfaces, {device, config.bind}, context.identity, name,

@@ -38,8 +38,8 @@ std::string words_of(int error, const std::string& remote) {
 
 }  // namespace
 
-BridgeLog::BridgeLog(std::string name, std::string device, std::function<TimePoint()> clock)
-    : name_(std::move(name)), device_(std::move(device)), clock_(std::move(clock)) {}
+BridgeLog::BridgeLog(std::string name, std::string device, LimitedLog& lines)
+    : name_(std::move(name)), device_(std::move(device)), lines_(lines) {}
 
 void BridgeLog::turned_to(const Endpoint& remote, const Endpoint& local, const Endpoint& before) {
   said_problem_.clear();
@@ -142,16 +142,6 @@ void BridgeLog::trusts_tunnel(const std::string& interface) {
   say(LogLevel::info,
       fmt::format("bridge {}: {} is not the VPN that runs through this program, data goes over it", name_,
                   interface));
-}
-
-void BridgeLog::say(LogLevel level, std::string text) {
-  if (!budget_.take(clock_())) {
-    ++held_back_;
-    return;
-  }
-  if (const auto count = std::exchange(held_back_, 0); count > 0)
-    text += fmt::format(" ({} line{} about it left out before)", count, count == 1 ? "" : "s");
-  log_line(level, text);
 }
 
 }  // namespace mptunnel

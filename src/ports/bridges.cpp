@@ -8,11 +8,22 @@
 #include "mptunnel/ports/interface_rules.h"
 
 namespace mptunnel {
+namespace {
+
+std::function<TimePoint()> clock_of(const PortContext& ports) {
+  return [&clock = ports.clock] { return clock.now(); };
+}
+
+}  // namespace
 
 Bridges::Bridges(const ClientConfig& config, const ClientIdentity& identity, const PortContext& ports,
                  const InterfaceTable& interfaces, BridgeEvents& events, KnownAddresses* known)
-    : config_(config), context_{ports,         interfaces, events, identity, config.common.resolve_interval,
-                                config.fwmark, known} {}
+    : config_(config),
+      context_{ports, interfaces, events, identity, config.common.resolve_interval, config.fwmark, known},
+      full_lines_(clock_of(ports)) {
+  for (std::size_t id = 0; id < kMaxPaths; ++id)
+    lines_.push_back({LimitedLog(clock_of(ports)), LimitedLog(clock_of(ports))});
+}
 
 void Bridges::start() {
   make_missing();
@@ -51,8 +62,10 @@ void Bridges::remove_unfit() {
     if (!is_pattern(line)) continue;
     const NetworkInterface* interface = context_.interfaces.find(bridge->device());
     if (interface != nullptr && fits_pattern(config_, line, *interface)) continue;
-    log_info("bridge {}: interface {} is gone, down or without an address, its path is removed",
-             bridge->name(), bridge->device());
+    lines_[id.value].interface.say(
+        LogLevel::info,
+        fmt::format("bridge {}: interface {} is gone, down or without an address, its path is removed",
+                    bridge->name(), bridge->device()));
     context_.events.on_bridge_available(id, false);
     bridge.reset();
     said_full_ = false;
@@ -81,7 +94,8 @@ void Bridges::make(std::size_t line, const std::string& device) {
   const auto id = take_id(line, device);
   if (!id) {
     if (!said_full_)
-      log_warning("bridge {} over {}: there are {} paths already", config.name, device, kMaxPaths);
+      full_lines_.say(LogLevel::warning, fmt::format("bridge {} over {}: there are {} paths already",
+                                                     config.name, device, kMaxPaths));
     said_full_ = true;
     return;
   }
@@ -91,10 +105,11 @@ void Bridges::make(std::size_t line, const std::string& device) {
     // The default name ends in the patterns: the interface replaces them.
     const std::string plain = to_string(config.remote);
     name = fmt::format("{}@{}", name.starts_with(plain) ? plain : name, device);
-    log_info("bridge {}: interface {} is up, a path is made over it", name, device);
+    lines_[id->value].interface.say(
+        LogLevel::info, fmt::format("bridge {}: interface {} is up, a path is made over it", name, device));
   }
   auto& bridge = bridges_.at(id->value);
-  bridge = std::make_unique<Bridge>(*id, config, name, device, context_);
+  bridge = std::make_unique<Bridge>(*id, config, name, device, context_, lines_[id->value].bridge);
   context_.events.on_bridge_made(*bridge);
   bridge->start();
 }

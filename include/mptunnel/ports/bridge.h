@@ -62,9 +62,9 @@ struct BridgeContext {
 class Bridge {
  public:
   /// Sends over `device`, or as routing says if that is empty. If the configuration gives no source port, it
-  /// is derived from the identity and `name`.
+  /// is derived from the identity and `name`. What it logs goes to `lines`, which outlives it.
   Bridge(PathId id, const BridgeConfig& config, const std::string& name, const std::string& device,
-         const BridgeContext& context);
+         const BridgeContext& context, LimitedLog& lines);
 
   /// Looks the name up, and again as NameWatch does.
   void start();

@@ -1,9 +1,8 @@
 // The log lines about one bridge. A problem that lasts is logged once; what comes and goes without end is
-// held back and counted, as EventLimiter does with events.
+// held back and counted (LimitedLog).
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -11,16 +10,15 @@
 
 #include "mptunnel/base/endpoint.h"
 #include "mptunnel/base/log_level.h"
-#include "mptunnel/base/time.h"
-#include "mptunnel/engine/news_budget.h"
-#include "mptunnel/net/loop.h"
+#include "mptunnel/ports/limited_log.h"
 
 namespace mptunnel {
 
 class BridgeLog {
  public:
-  /// `device` is empty if routing decides. `clock` says the time.
-  BridgeLog(std::string name, std::string device, std::function<TimePoint()> clock = monotonic_now);
+  /// `device` is empty if routing decides. `lines`, which outlives this, may outlast the bridge: one that is
+  /// made anew each time its interface comes has no more lines for that.
+  BridgeLog(std::string name, std::string device, LimitedLog& lines);
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const std::string& device() const { return device_; }
@@ -57,8 +55,7 @@ class BridgeLog {
   void trusts_tunnel(const std::string& interface);
 
  private:
-  /// Logs the line, or counts it.
-  void say(LogLevel level, std::string text);
+  void say(LogLevel level, std::string text) { lines_.say(level, std::move(text)); }
 
   std::string name_;
   std::string device_;
@@ -68,9 +65,7 @@ class BridgeLog {
   std::uint16_t said_port_ = 0;                 ///< that it is sent from, as last said
   std::pair<Endpoint, bool> said_elsewhere_{};  ///< answers_from(), as last said
   bool is_attempt_ = false;                     ///< the present address is not known yet
-  std::function<TimePoint()> clock_;
-  NewsBudget budget_;
-  std::uint64_t held_back_ = 0;
+  LimitedLog& lines_;
 };
 
 }  // namespace mptunnel

@@ -49,8 +49,16 @@ class Bridges {
   /// An id that this line's path over this interface had before, or one that is free; nullopt if none is.
   std::optional<PathId> take_id(std::size_t line, const std::string& device);
 
+  /// Its bridge is made anew whenever an interface comes back: how much is said of it outlasts that.
+  struct PathLines {
+    LimitedLog interface;  ///< that comes and goes
+    LimitedLog bridge;
+  };
+
   const ClientConfig& config_;
   BridgeContext context_;
+  std::vector<PathLines> lines_;  ///< by id
+  LimitedLog full_lines_;
   std::array<std::unique_ptr<Bridge>, kMaxPaths> bridges_;
   using Owner = std::pair<std::size_t, std::string>;    ///< line and interface
   std::array<std::optional<Owner>, kMaxPaths> owners_;  ///< of each id, now or lastly

@@ -23,7 +23,8 @@ class BridgeLogTest : public testing::Test {
   const Endpoint local_ = endpoint("10.0.0.1", 5000);
   test::CapturedLog lines_;
   TimePoint now_ = TimePoint{} + 1h;
-  BridgeLog log_{"b", "eth0", [this] { return now_; }};
+  LimitedLog limited_{[this] { return now_; }};
+  BridgeLog log_{"b", "eth0", limited_};
 };
 
 TEST_F(BridgeLogTest, SaysWhereABridgeIsAndWhereItMoves) {

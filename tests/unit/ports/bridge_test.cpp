@@ -28,7 +28,7 @@ class BridgeTest : public testing::Test {
   }
   /// A bridge whose name has these addresses.
   std::unique_ptr<Bridge> started(const Texts& addresses, const std::string& device = "") {
-    auto bridge = std::make_unique<Bridge>(PathId{3}, config_, "bridge", device, context_);
+    auto bridge = std::make_unique<Bridge>(PathId{3}, config_, "bridge", device, context_, limited_);
     bridge->start();
     ports_.answer(addresses);
     return bridge;
@@ -43,6 +43,7 @@ class BridgeTest : public testing::Test {
   test::RecordedEvents events_;
   BridgeConfig config_;
   BridgeContext context_{ports_.context, table_, events_, {}, 5min};
+  LimitedLog limited_{[this] { return ports_.clock.now(); }};
 };
 
 const Texts kAvailable{"available 3", "readdressed 3"};
@@ -56,7 +57,7 @@ TEST_F(BridgeTest, IsAvailableOnceItsNameHasAnAddress) {
 }
 
 TEST_F(BridgeTest, NameWithoutAddressIsAProblem) {
-  Bridge bridge(PathId{3}, config_, "bridge", "", context_);
+  Bridge bridge(PathId{3}, config_, "bridge", "", context_, limited_);
   bridge.start();
   ports_.answer_failure("no such name");
   EXPECT_EQ(bridge.problem(), "no such name");
@@ -76,7 +77,7 @@ class BridgeKnownTest : public BridgeTest {
 };
 
 TEST_F(BridgeKnownTest, NameThatDoesNotResolveIsWhereItAnsweredBefore) {
-  Bridge bridge(PathId{3}, config_, "bridge", "", context_);
+  Bridge bridge(PathId{3}, config_, "bridge", "", context_, limited_);
   bridge.start();
   ports_.answer_failure("no such name");
   EXPECT_EQ(bridge.remote().to_string(), "192.0.2.9:4000");
@@ -97,7 +98,7 @@ TEST_F(BridgeKnownTest, NameThatDoesNotResolveIsWhereItAnsweredBefore) {
 }
 
 TEST_F(BridgeKnownTest, NameServerThatDoesNotAnswerIsWaitedForTwoSeconds) {
-  Bridge bridge(PathId{3}, config_, "bridge", "", context_);
+  Bridge bridge(PathId{3}, config_, "bridge", "", context_, limited_);
   bridge.start();
   ports_.clock.advance(1999ms);
   EXPECT_EQ(bridge.socket(), nullptr);
@@ -107,7 +108,7 @@ TEST_F(BridgeKnownTest, NameServerThatDoesNotAnswerIsWaitedForTwoSeconds) {
 }
 
 TEST_F(BridgeKnownTest, NameThatResolvesLaterReplacesThem) {
-  Bridge bridge(PathId{3}, config_, "bridge", "", context_);
+  Bridge bridge(PathId{3}, config_, "bridge", "", context_, limited_);
   bridge.start();
   ports_.clock.advance(2s);
   bridge.on_up();

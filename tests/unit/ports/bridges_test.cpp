@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "unit/ports/captured_log.h"
 #include "unit/ports/fake_ports.h"
 #include "unit/ports/interfaces.h"
@@ -81,6 +83,50 @@ TEST_F(BridgesTest, PatternWithoutInterfaceIsAProblem) {
   add_interface(1, "eth0");
   bridges.on_interfaces();
   EXPECT_EQ(bridges.problems(), Texts());
+}
+
+TEST_F(BridgesTest, InterfaceThatComesAndGoesIsSaidAFewTimesThenRarelyWithACount) {
+  add_interface(1, "eth0");
+  Bridges& bridges = start({line("192.0.2.1", "*")});
+  std::size_t at_first = 0;
+  std::size_t later = 0;
+  bool has_count = false;
+  for (int minute = 0; minute < 240; ++minute) {
+    for (int i = 0; i < 10; ++i) {
+      for (const bool is_up : {false, true}) {
+        test::set_interface(table_, 1, "eth0", is_up);
+        bridges.on_interfaces();
+        // Those of bridges that are gone are cancelled.
+        if (!is_up) ports_.questions.clear();
+        if (is_up) ports_.answer({"192.0.2.1"});
+      }
+      ports_.clock.advance(6s);
+    }
+    const std::string said = lines_.take();
+    (minute < 60 ? at_first : later) += static_cast<std::size_t>(std::count(said.begin(), said.end(), '\n'));
+    has_count = has_count || said.find("lines about it left out before)") != std::string::npos;
+  }
+  EXPECT_GE(at_first, 4U);
+  EXPECT_LE(at_first, 2 * (kNewsBeforeHourly + 1)) << "of the interface, and of the bridge";
+  EXPECT_LE(later, 2U * 3U);
+  EXPECT_TRUE(has_count);
+}
+
+TEST_F(BridgesTest, PathsAreTooManyIsNotSaidWithoutEnd) {
+  const int interfaces = static_cast<int>(kMaxPaths) + 1;
+  for (int i = 1; i <= interfaces; ++i) add_interface(i, "eth" + std::to_string(i));
+  Bridges& bridges = start({line("192.0.2.1", "*")});
+  for (int i = 0; i < 1000; ++i) {
+    test::set_interface(table_, 1 + i % 2, "eth" + std::to_string(1 + i % 2), i % 4 >= 2);
+    bridges.on_interfaces();
+  }
+  const std::string said = lines_.take();
+  std::size_t count = 0;
+  for (std::size_t at = said.find("paths already"); at != std::string::npos;
+       at = said.find("paths already", at + 1))
+    ++count;
+  EXPECT_GE(count, 1U);
+  EXPECT_LE(count, static_cast<std::size_t>(kNewsBurst));
 }
 
 TEST_F(BridgesTest, PathsAreNoMoreThanThereAreIds) {
