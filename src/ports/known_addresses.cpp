@@ -1,6 +1,7 @@
 #include "mptunnel/ports/known_addresses.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "mptunnel/config/text.h"
@@ -26,11 +27,23 @@ auto place_of(std::vector<KnownName>& names, const std::string& host) {
 
 KnownAddresses::KnownAddresses(std::string path, Clock& clock)
     : path_(std::move(path)), clock_(clock), alarm_(clock.make_alarm([this] { write(); })) {
-  if (!path_.empty()) names_ = read_address_file(path_);
+  if (path_.empty()) return;
+  auto names = read_address_file(path_);
+  if (names) {
+    names_ = std::move(*names);
+  } else {
+    said_problem_ = true;
+    log_warning("{}; the addresses of bridges are neither read from it nor kept there: remove it",
+                names.error());
+  }
 }
 
 KnownAddresses::~KnownAddresses() {
-  if (!changed_.empty()) write();
+  // Nobody waits for the loop any more.
+  for (int tries = 0; !changed_.empty() && tries < kBusyTries; ++tries) {
+    if (tries > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    write();
+  }
 }
 
 std::vector<Endpoint> KnownAddresses::find(const HostPort& name) const {
@@ -65,12 +78,15 @@ void KnownAddresses::write() {
   const auto written = update_address_file(path_, changed_);
   if (written) {
     changed_.clear();
-  } else {
-    alarm_->set(clock_.now() + kWriteEach);
+    busy_tries_ = 0;
+    return;
   }
-  if (written || std::exchange(said_problem_, true)) return;
+  // Another mpclient has it for a moment.
+  const bool is_busy = written.error().is_busy && ++busy_tries_ < kBusyTries;
+  alarm_->set(clock_.now() + (is_busy ? kWriteAfter : kWriteEach));
+  if (is_busy || std::exchange(said_problem_, true)) return;
   log_info("{}: the addresses of bridges are not kept, which a start without a name server would need",
-           written.error());
+           written.error().what);
 }
 
 }  // namespace mptunnel

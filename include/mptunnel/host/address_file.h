@@ -2,7 +2,7 @@
 // the name server may be reachable through the tunnel alone. What it is not: a cache that spares a lookup.
 //
 // A name a line, and behind it its addresses. All mpclients of a user share the file; each leaves the names
-// of the others as they are.
+// of the others as they are, and a lock of the folder keeps them from writing at the same time.
 #pragma once
 
 #include <cstddef>
@@ -28,16 +28,24 @@ struct KnownName {
 /// `bridge-addresses` beside the default state file.
 std::string default_address_path(const StateUser& user);
 
-/// The names in such a text, at most kMaxKnownNames. What is no name with addresses is left out.
-std::vector<KnownName> parse_known_names(std::string_view text);
+/// The names in such a text, at most kMaxKnownNames. If a line is no comment and no name with addresses it is
+/// another file, or was tampered with: the error says which line it is.
+tl::expected<std::vector<KnownName>, std::string> parse_known_names(std::string_view text);
 
-/// The names in the file. None if there is no file, and none of one that another user may have written, that
-/// is no regular file, or is larger than kMaxAddressFileBytes.
-std::vector<KnownName> read_address_file(const std::string& path);
+/// The names in the file; none if there is no file. The error, for people, says why what is there is not
+/// used: another user may have written it, it is no regular file, larger than kMaxAddressFileBytes, or says
+/// something else.
+tl::expected<std::vector<KnownName>, std::string> read_address_file(const std::string& path);
+
+struct AddressFileError {
+  std::string what;      ///< for people
+  bool is_busy = false;  ///< another process is about to write it: try again soon
+};
 
 /// Puts these names before the others in the file, in one step: whoever reads it finds the old or the new
-/// one. It need not outlast a crash of the system, and is not synced. The error is for people.
-tl::expected<void, std::string> update_address_file(const std::string& path,
-                                                    const std::vector<KnownName>& names);
+/// one. What read_address_file() would not use stays as it is. It need not outlast a crash of the system, and
+/// is not synced. Whoever is killed meanwhile leaves `PATH.new` at most, which the next one replaces.
+tl::expected<void, AddressFileError> update_address_file(const std::string& path,
+                                                         const std::vector<KnownName>& names);
 
 }  // namespace mptunnel

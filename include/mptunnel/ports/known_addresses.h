@@ -17,8 +17,11 @@ class KnownAddresses {
   /// most this often.
   static constexpr Duration kWriteAfter = std::chrono::seconds{1};
   static constexpr Duration kWriteEach = std::chrono::seconds{60};
+  /// How often it is tried, kWriteAfter apart, while another process writes it.
+  static constexpr int kBusyTries = 20;
 
-  /// Reads the file at `path`; an empty path is none. `clock` outlives this.
+  /// Reads the file at `path`; an empty path is none. Logs a line if what is there can't be used. `clock`
+  /// outlives this.
   KnownAddresses(std::string path, Clock& clock);
   KnownAddresses(const KnownAddresses&) = delete;
   KnownAddresses& operator=(const KnownAddresses&) = delete;
@@ -39,6 +42,7 @@ class KnownAddresses {
   std::vector<KnownName> names_;
   std::vector<KnownName> changed_;  ///< since the file was written
   TimePoint last_written_ = kNever;
+  int busy_tries_ = 0;  ///< in vain since it was written
   bool said_problem_ = false;
 };
 

@@ -1,9 +1,12 @@
 #include "mptunnel/ports/known_addresses.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 
 #include <optional>
 
+#include "mptunnel/base/file.h"
 #include "support/temporary_folder.h"
 #include "unit/ports/captured_log.h"
 #include "unit/ports/fake_ports.h"
@@ -19,7 +22,7 @@ Endpoint at(std::string_view address, std::uint16_t port = 4000) {
 
 class KnownAddressesTest : public testing::Test {
  protected:
-  [[nodiscard]] std::size_t kept() const { return read_address_file(path_).size(); }
+  [[nodiscard]] std::size_t kept() const { return read_address_file(path_).value().size(); }
 
   test::TemporaryFolder folder_;
   std::string path_ = folder_ / "addresses";
@@ -67,6 +70,45 @@ TEST_F(KnownAddressesTest, HostsThatNeedNoNameServerAreNotKept) {
       known.note({host, 1}, at("192.0.2.1"));
   }
   EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(KnownAddressesTest, FileThatIsSomethingElseIsSaidOnceAndLeftAlone) {
+  test::TemporaryFolder folder;
+  const std::string path = folder.write("addresses", "a 192.0.2.1\nroot:x:0:0:root:/root:/bin/bash\n");
+  {
+    KnownAddresses known(path, clock_);
+    EXPECT_EQ(lines_.take(),
+              "warning: " + path +
+                  " is not used: line 2 is no name with addresses; the addresses of bridges are neither read "
+                  "from it nor kept there: remove it\n");
+    EXPECT_TRUE(known.find({"a", 1}).empty());
+    known.note({"b", 1}, at("192.0.2.2"));
+    clock_.advance(1h);
+    EXPECT_EQ(lines_.take(), "");
+    EXPECT_FALSE(read_address_file(path));
+    std::filesystem::remove(path);
+    clock_.advance(1min);
+  }
+  EXPECT_EQ(read_address_file(path).value().size(), 1U);
+}
+
+TEST_F(KnownAddressesTest, FileThatAnotherProcessWritesIsWrittenSoonAfter) {
+  const File other(::open(folder_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  ASSERT_EQ(::flock(other.get(), LOCK_EX | LOCK_NB), 0);
+  KnownAddresses known(path_, clock_);
+  known.note({"a", 1}, at("192.0.2.1"));
+  clock_.advance(5s);
+  EXPECT_EQ(kept(), 0U);
+  EXPECT_EQ(lines_.take(), "");
+  ASSERT_EQ(::flock(other.get(), LOCK_UN), 0);
+  clock_.advance(1s);
+  EXPECT_EQ(kept(), 1U);
+  known.note({"b", 1}, at("192.0.2.2"));
+  ASSERT_EQ(::flock(other.get(), LOCK_EX | LOCK_NB), 0);
+  clock_.advance(1h);
+  EXPECT_NE(
+      lines_.take().find("another process has locked its folder: the addresses of bridges are not kept"),
+      std::string::npos);
 }
 
 TEST_F(KnownAddressesTest, FileThatCannotBeWrittenIsSaidOnce) {
