@@ -159,6 +159,9 @@ void ClientApp::read_bridge(PathId path, DatagramSocket* (Bridge::*socket)() con
     const ReceiveResult result = path_budget_.receive(*from, buffers_);
     bridge_drops_.add(result, now);
     if (result.error != 0) bridge->on_error(result.error);
+    if (result.has_icmp) {
+      if (const auto report = from->take_icmp()) bridge->on_icmp(*report);
+    }
     for (const Received& received : result.batches) {
       const bool was_up = engine_.path(path).is_up();
       engine_.on_path(path, received.batch, out_, now);

@@ -153,11 +153,20 @@ ReceiveResult UdpSocket::receive(ReceiveBuffers& buffers, std::size_t max_batche
   int count = room.read(state_.fd, limit);
   if (count < 0 && errno != EAGAIN) {
     // The kernel reports the error of an earlier send, once, before it gives datagrams.
-    result.error = errno;
-    if (result.error == ECONNREFUSED) ++state_.counters.refused;
+    const int error = errno;
+    if (error == ECONNREFUSED) ++state_.counters.refused;
+    if (state_.hears_icmp) {
+      state_.has_icmp = true;
+    } else {
+      result.error = error;
+    }
     count = room.read(state_.fd, limit);
   }
-  if (room.used < limit) state_.emptied = now;
+  const bool is_emptied = count < 0 ? errno == EAGAIN : room.used < limit;
+  // Woken for nothing: a send has met the error, or the kernel has a word of its own.
+  if (count < 0 && state_.hears_icmp) state_.has_icmp = true;
+  result.has_icmp = state_.has_icmp;
+  if (is_emptied) state_.emptied = now;
   if (count <= 0) return result;
 
   std::size_t kept = 0;

@@ -112,10 +112,15 @@ struct Batch {
   [[nodiscard]] bool full() const { return count == messages.size() || vectors_used == vectors.size(); }
 };
 
+// How often a message is tried again that meets old news. Whoever forges ICMP may have the next one there in
+// time: sockets that hear all of it are more patient.
+constexpr int kRetries = 1;
+constexpr int kRetriesHearingIcmp = 4;
+
 // An ICMP answer to an earlier datagram shows as one of these, once, in place of the send that meets it.
 bool may_be_old_news(int error) {
-  constexpr std::array kNews{ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EHOSTDOWN,
-                             ENONET,       EPROTO,       ENOPROTOOPT, EOPNOTSUPP};
+  constexpr std::array kNews{ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENONET,
+                             EPROTO,       ENOPROTOOPT,  EOPNOTSUPP,  EMSGSIZE,  EACCES};
   return std::find(kNews.begin(), kNews.end(), error) != kNews.end();
 }
 
@@ -223,7 +228,7 @@ class Transmission {
   }
 
   void accept(const Batch::Entry& entry) {
-    retried_ = false;
+    retries_ = 0;
     entry.job->outcome().accepted += static_cast<std::uint32_t>(entry.datagrams);
     state_.counters.sent += entry.datagrams;
     state_.counters.sent_bytes += entry.bytes;
@@ -237,13 +242,15 @@ class Transmission {
       give_up_everything();
       return false;
     }
-    if (may_be_old_news(error) && !retried_) {
-      retried_ = true;
-      entry.job->outcome().error = error;
+    if (may_be_old_news(error)) state_.has_icmp = state_.hears_icmp;
+    if (may_be_old_news(error) && retries_ < (state_.hears_icmp ? kRetriesHearingIcmp : kRetries)) {
+      ++retries_;
+      // What ICMP says of sizes is not trusted, and what else it says the error queue tells better.
+      if (!state_.hears_icmp && error != EMSGSIZE) entry.job->outcome().error = error;
       if (error == ECONNREFUSED) ++state_.counters.refused;
       return true;
     }
-    retried_ = false;
+    retries_ = 0;
     if (entry.datagrams > 1 && may_be_segmentation(error)) {
       if (is_unable_to_segment(error)) {
         turn_offload_off();
@@ -306,7 +313,7 @@ class Transmission {
   std::size_t job_ = 0;   // the position: all before this job,
   std::size_t next_ = 0;  // and before this datagram of it, are sent or lost
   bool plain_ = false;    // the current job goes datagram by datagram
-  bool retried_ = false;  // the next message was tried before
+  int retries_ = 0;       // of the next message
 };
 
 // Reused by all sockets of a thread, so that a send allocates nothing.

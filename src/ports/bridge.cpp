@@ -279,7 +279,7 @@ void Bridge::on_proved() {
 
 void Bridge::explain_silence() {
   if (is_up_ || !socket_.is_open()) return;
-  auto why = route_.explain(remote_, socket_.local());
+  auto why = route_.explain(remote_, socket_.local(), context_.ports.clock.now());
   if (why) {
     log_.explains(*why);
     problem_ = *why;
@@ -348,6 +348,7 @@ void Bridge::on_up() {
   is_up_ = true;
   if (context_.known != nullptr) context_.known->note(config_.remote, remote_);
   problem_.clear();
+  route_.forget_icmp();
   candidates_.note_answered();
   port_turns_ = 0;
   has_moved_ = false;
@@ -378,6 +379,13 @@ void Bridge::shut_for_loop() {
   names_.pause(kShutFor);
   shut_on_ = route_.interface();
   close(problem);
+}
+
+void Bridge::on_icmp(const IcmpReport& report) {
+  if (!socket_.is_open() || (report.to != remote_ && report.to != sent_to_)) return;
+  // What this host's own kernel says by ICMP, it says better if it is asked.
+  const bool is_own = report.from == socket_.local().with_port(0) && report.from != report.to.with_port(0);
+  if (!is_own && route_.note_icmp(report, context_.ports.clock.now())) explain_silence();
 }
 
 void Bridge::on_error(int error) {

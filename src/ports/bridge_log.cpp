@@ -24,13 +24,10 @@ std::string words_of(int error, const std::string& remote) {
           "iptables",
           remote);
     case EACCES:
-      return fmt::format(
-          "sending to {} is prohibited, by a route of this host or by a router on the way (ICMP)", remote);
+      return fmt::format("a route or rule of this host forbids sending to {}: see 'ip route get'", remote);
     case ENETUNREACH:
     case EHOSTUNREACH:
-      return fmt::format(
-          "{} can't be reached: no route of this host leads there, or a router on the way refuses it (ICMP)",
-          remote);
+      return fmt::format("{} can't be reached: no route of this host leads there", remote);
     default:
       return fmt::format("sending to {} fails: {}", remote, std::strerror(error));
   }

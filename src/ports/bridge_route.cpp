@@ -6,6 +6,39 @@
 #include <utility>
 
 namespace mptunnel {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How long a report explains silence; a path that is down is tried more often.
+constexpr Duration kIcmpHolds = 1min;
+constexpr Duration kIcmpNotedEach = 1s;
+
+}  // namespace
+
+std::string words_of(const IcmpReport& report) {
+  const std::string to = report.to.to_string();
+  const std::string address = report.to.address_string();
+  const std::string from = report.from.address_string();
+  const bool is_host = from == address;
+  const std::string who = is_host ? "its host" : fmt::format("the router {} on the way", from);
+  switch (report.kind) {
+    case IcmpKind::prohibited:
+      return fmt::format("{} forbids sending to {} (ICMP): the firewall there has to allow it", who, to);
+    case IcmpKind::no_route:
+      return fmt::format("{} knows no route to {} (ICMP)", who, address);
+    case IcmpKind::host_unreachable:
+      return fmt::format("{} can't reach {} (ICMP): look whether that host is up", who, address);
+    case IcmpKind::port_closed:
+      return fmt::format("nothing listens on {} (connection refused)", to);
+    case IcmpKind::in_circles:
+      return fmt::format("what is sent to {} goes in circles until {} gives it up (ICMP): correct the routes",
+                         address, who);
+    case IcmpKind::other:
+      break;
+  }
+  return fmt::format("{} refuses what is sent to {} (ICMP)", who, to);
+}
 
 bool is_no_route(int error) {
   return error == ENETUNREACH || error == EHOSTUNREACH || error == EACCES || error == EINVAL;
@@ -38,7 +71,16 @@ const NetworkInterface* BridgeRoute::tunnel() const {
   return leaves_by != nullptr && leaves_by->is_tunnel ? leaves_by : nullptr;
 }
 
-std::optional<std::string> BridgeRoute::explain(const Endpoint& remote, const Endpoint& local) const {
+bool BridgeRoute::note_icmp(const IcmpReport& report, TimePoint now) {
+  if (icmp_ && now - icmp_at_ < kIcmpNotedEach) return false;
+  icmp_ = report;
+  icmp_at_ = now;
+  return true;
+}
+
+std::optional<std::string> BridgeRoute::explain(const Endpoint& remote, const Endpoint& local,
+                                                TimePoint now) const {
+  if (icmp_ && now - icmp_at_ < kIcmpHolds) return words_of(*icmp_);
   // Not the last look itself: whoever asks that for changes would miss one.
   const auto hop = routing_.next_hop(question(remote, local));
   if (!hop) {

@@ -25,6 +25,7 @@ UdpSocketOptions options_for(const SocketRequest& request, const SocketTuning& t
   options.offload = tuning.offload;
   options.allow_fragments = !carries_packets;
   options.buffer_bytes = use == SocketUse::target ? kFlowBufferBytes : kSocketBufferBytes;
+  options.hears_icmp = use == SocketUse::bridge && request.connect.has_value();
   options.sends_only = options.reuse_port = request.sends_only;
   options.on_notice = log_line;
   return options;

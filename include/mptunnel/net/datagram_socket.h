@@ -5,12 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <tl/expected.hpp>
 
 #include "mptunnel/base/bytes.h"
 #include "mptunnel/base/endpoint.h"
+#include "mptunnel/net/icmp_report.h"
 
 namespace mptunnel {
 
@@ -29,6 +31,7 @@ struct ReceiveResult {
   std::uint64_t kernel_drops =
       0;  ///< lost before these because the receive buffer was full; only those not yet reported
   std::uint64_t old = 0;  ///< datagrams that waited longer than kMaxReceiveAge, and were dropped
+  bool has_icmp = false;  ///< take_icmp() has something to read
 };
 
 /// Room for one receive call: shared by all sockets of a loop. Its memory is used only where datagrams land.
@@ -134,6 +137,11 @@ class DatagramSocket {
     if (!datagrams.empty()) send(std::span(&pieces, 1), {&outcome, 1});
     return outcome;
   }
+
+  /// Reads what ICMP said about what was sent, and returns the last of it that says something of the way;
+  /// nullopt if there is none. Whoever opens a socket that `hears_icmp` calls it when a receive says that
+  /// there is something to read; until then the socket stays readable.
+  virtual std::optional<IcmpReport> take_icmp() = 0;
 
   /// Asked from the kernel: after connect() it has the address that datagrams leave from.
   [[nodiscard]] virtual Endpoint local_endpoint() const = 0;

@@ -31,6 +31,9 @@ struct UdpSocketOptions {
   bool read_dscp = false;       ///< learn the DSCP of what arrives
   bool sends_only = false;      ///< receives nothing; with `reuse_port`: sends from the port of a group that
                                 ///< is_steered()
+  bool hears_icmp = false;      ///< learn what ICMP says of what was sent (IP_RECVERR), by take_icmp(): it is
+                                ///< no error of a send or receive then. For connected sockets alone: the
+                                ///< kernel compares the peer's address with what ICMP quotes
   bool reuse_port = false;      ///< SO_REUSEPORT: join others on this port; see open_group()
   bool shares_port = false;     ///< `bind` may be that of a socket whose let_share() is in effect
   bool offload = true;          ///< UDP_SEGMENT and UDP_GRO if the kernel has them
@@ -59,6 +62,8 @@ struct UdpSocketState {
   bool connected = false;
   bool peer_is_ipv4 = false;  ///< connected: as a mapped address if the socket is IPv6
   bool offload = false;       ///< UDP_SEGMENT may be used
+  bool hears_icmp = false;    ///< as in the options
+  bool has_icmp = false;      ///< the error queue may have something
   bool is_steered = false;    ///< of a group whose steering the kernel took
   std::size_t longest_segment =
       kAnySegment;  ///< connected: larger datagrams are beyond the route's MTU in a run
@@ -108,6 +113,7 @@ class UdpSocket final : public DatagramSocket {
   void send(std::span<const SendRun> runs, std::span<SendOutcome> outcomes) override;
   void send(std::span<const SendPieces> pieces, std::span<SendOutcome> outcomes) override;
   using DatagramSocket::send;
+  std::optional<IcmpReport> take_icmp() override;
 
   [[nodiscard]] Endpoint local_endpoint() const override;
   [[nodiscard]] int fd() const override { return state_.fd; }

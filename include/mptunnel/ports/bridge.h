@@ -83,6 +83,9 @@ class Bridge {
   void on_proved();
   /// An errno that a send or receive met. A line is logged for the first of its kind since the path was up.
   void on_error(int error);
+  /// What ICMP says of packets that were sent. Anybody may forge it: it explains silence, and changes nothing
+  /// else.
+  void on_icmp(const IcmpReport& report);
   /// The answer that the path is up by came from this address; before on_up().
   void is_answered_from(const Endpoint& from) { answered_from_ = from; }
 

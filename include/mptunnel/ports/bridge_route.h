@@ -8,6 +8,8 @@
 #include <string_view>
 #include <tl/expected.hpp>
 
+#include "mptunnel/base/time.h"
+#include "mptunnel/net/icmp_report.h"
 #include "mptunnel/net/interfaces.h"
 #include "mptunnel/ports/interface_rules.h"
 #include "mptunnel/ports/routing.h"
@@ -23,8 +25,16 @@ class BridgeRoute {
   [[nodiscard]] tl::expected<NextHop, int> choice(const Endpoint& remote) const;
   /// Asks how the packets from `local` go. Returns whether it is another way than at the last look.
   bool look(const Endpoint& remote, const Endpoint& local);
-  /// Forgets the last look.
-  void reset() { hop_.reset(); }
+  /// Forgets the last look, and what was refused.
+  void reset() {
+    hop_.reset();
+    forget_icmp();
+  }
+  /// What ICMP says about packets of the path: explain() believes it for a minute. False if it is not noted,
+  /// because there was another a second ago at most: a flood of them shall not make us ask routing all the
+  /// time.
+  bool note_icmp(const IcmpReport& report, TimePoint now);
+  void forget_icmp() { icmp_.reset(); }
   /// The index of the interface that they leave by; 0 if it is not known.
   [[nodiscard]] std::uint32_t interface() const { return hop_ && *hop_ ? (*hop_)->interface : 0; }
   /// The tunnel that they leave over, unless it is configured; null if it is none.
@@ -32,7 +42,8 @@ class BridgeRoute {
 
   /// Why nothing may come back, in words, with what to do; nullopt if nothing is found. Asks anew, which is
   /// no look.
-  [[nodiscard]] std::optional<std::string> explain(const Endpoint& remote, const Endpoint& local) const;
+  [[nodiscard]] std::optional<std::string> explain(const Endpoint& remote, const Endpoint& local,
+                                                   TimePoint now) const;
 
  private:
   [[nodiscard]] RouteQuestion question(const Endpoint& remote, const Endpoint& local) const;
@@ -46,7 +57,12 @@ class BridgeRoute {
   SendFrom from_;
   std::uint32_t mark_;
   std::optional<tl::expected<NextHop, int>> hop_;
+  std::optional<IcmpReport> icmp_;
+  TimePoint icmp_at_{};
 };
+
+/// Who refuses, and what to do, for people.
+std::string words_of(const IcmpReport& report);
 
 /// Whether the error says that routing has no way there, and not that it could not be asked.
 bool is_no_route(int error);

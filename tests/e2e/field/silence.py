@@ -133,7 +133,7 @@ def firewall_there(test):
     namespaces.nft(net.r, "table inet f {", "chain o {", "type filter hook forward priority 0;",
                    f"ip daddr {SERVER} reject with icmp type admin-prohibited", "}", "}")
     net.start(f"{SERVER} 2000")
-    net.check_said("a router on the way refuses it")
+    net.check_said("the router 10.97.1.1 on the way forbids sending to 10.97.9.2")
 
 
 def prohibited(test):

@@ -153,14 +153,16 @@ TEST_F(UdpFault, ConnectedSocketRemembersWhatItsRouteCannotSegment) {
     EXPECT_EQ(send(80), 4U);
     EXPECT_EQ(send(80), 4U);
     EXPECT_EQ(send(100), 4U);
-    EXPECT_EQ(series, 1) << "the same size and larger ones are not tried again";
+    // EMSGSIZE may be old news: it is tried once more.
+    const int tries = error == EMSGSIZE ? 2 : 1;
+    EXPECT_EQ(series, tries) << "the same size and larger ones are not tried again";
     EXPECT_TRUE(socket_.offloads());
     refuses = false;
     EXPECT_EQ(send(79), 4U);
-    EXPECT_EQ(series, 2) << "smaller ones are";
+    EXPECT_EQ(series, tries + 1) << "smaller ones are";
     ASSERT_TRUE(socket_.connect(first_.local_endpoint()));
     EXPECT_EQ(send(100), 4U);
-    EXPECT_EQ(series, 3) << "another route may take more";
+    EXPECT_EQ(series, tries + 2) << "another route may take more";
     EXPECT_EQ(collect(first_, 20).datagrams.size(), 20U);
   }
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <tuple>
 
 #include "mptunnel/ports/socket_factory.h"
 #include "support/temporary_folder.h"
@@ -454,6 +455,82 @@ TEST_F(BridgeTest, StaysShutAfterALoop) {
   ports_.clock.advance(1ms);
   ports_.answer({"192.0.2.1"});
   EXPECT_EQ(events_.take(), kAvailable);
+}
+
+class BridgeIcmpTest : public BridgeTest {
+ protected:
+  static IcmpReport report(IcmpKind kind, const std::string& from, const std::string& to = "192.0.2.1") {
+    return {kind, parse_numeric_endpoint(from, 0).value(), parse_numeric_endpoint(to, 4000).value()};
+  }
+};
+
+TEST_F(BridgeIcmpTest, ExplainsSilenceAndNamesWhoRefuses) {
+  const auto bridge = started({"192.0.2.1"});
+  events_.take();
+  lines_.take();
+  bridge->on_icmp(report(IcmpKind::prohibited, "10.9.9.9"));
+  const std::string why =
+      "the router 10.9.9.9 on the way forbids sending to 192.0.2.1:4000 (ICMP): the firewall there has to "
+      "allow it";
+  EXPECT_EQ(bridge->problem(), why);
+  EXPECT_NE(lines_.take().find("warning: bridge bridge: " + why), std::string::npos);
+  for (int i = 0; i < 4; ++i) {
+    ports_.clock.advance(1s);
+    bridge->on_icmp(report(IcmpKind::prohibited, "10.9.9.9"));
+  }
+  EXPECT_EQ(lines_.take(), "") << "said once";
+  EXPECT_EQ(events_.take(), Texts()) << "it decides nothing";
+  bridge->on_up();
+  EXPECT_EQ(bridge->problem(), "");
+}
+
+TEST_F(BridgeIcmpTest, HasWordsForEachKind) {
+  for (const auto& [kind, from, words] : {
+           std::tuple{IcmpKind::prohibited, "192.0.2.1", "its host forbids sending to 192.0.2.1:4000"},
+           {IcmpKind::no_route, "10.9.9.9", "the router 10.9.9.9 on the way knows no route to 192.0.2.1"},
+           {IcmpKind::host_unreachable, "10.9.9.9", "10.9.9.9 on the way can't reach 192.0.2.1"},
+           {IcmpKind::port_closed, "192.0.2.1", "nothing listens on 192.0.2.1:4000 (connection refused)"},
+           {IcmpKind::in_circles, "10.9.9.9",
+            "goes in circles until the router 10.9.9.9 on the way gives it up"},
+           {IcmpKind::other, "10.9.9.9",
+            "the router 10.9.9.9 on the way refuses what is sent to 192.0.2.1:4000"},
+       }) {
+    const auto bridge = started({"192.0.2.1"});
+    bridge->on_icmp(report(kind, from));
+    EXPECT_NE(bridge->problem().find(words), std::string::npos) << bridge->problem();
+  }
+}
+
+TEST_F(BridgeIcmpTest, SaysNothingOfAPathThatAnswers) {
+  const auto bridge = started({"192.0.2.1"});
+  bridge->on_up();
+  events_.take();
+  lines_.take();
+  for (int i = 0; i < 100; ++i) bridge->on_icmp(report(IcmpKind::port_closed, "192.0.2.1"));
+  EXPECT_EQ(bridge->problem(), "");
+  EXPECT_EQ(lines_.take(), "");
+  EXPECT_EQ(events_.take(), Texts());
+  EXPECT_NE(bridge->socket(), nullptr);
+  // Once it is silent, what was said a moment ago is why.
+  bridge->on_down();
+  EXPECT_EQ(bridge->problem(), "nothing listens on 192.0.2.1:4000 (connection refused)");
+}
+
+TEST_F(BridgeIcmpTest, IsForgottenAfterAMinute) {
+  const auto bridge = started({"192.0.2.1"});
+  bridge->on_icmp(report(IcmpKind::no_route, "10.9.9.9"));
+  ports_.clock.advance(50s);
+  EXPECT_NE(bridge->problem(), "");
+  ports_.clock.advance(15s);
+  EXPECT_EQ(bridge->problem(), "");
+}
+
+TEST_F(BridgeIcmpTest, OfThisHostItselfOrAboutAnotherAddressIsNotHeard) {
+  const auto bridge = started({"192.0.2.1"});
+  bridge->on_icmp(report(IcmpKind::host_unreachable, "10.0.0.1"));
+  EXPECT_EQ(bridge->problem(), "") << "the kernel has no answer to ARP: explained better";
+  bridge->on_icmp(report(IcmpKind::prohibited, "10.9.9.9", "192.0.2.77"));
+  EXPECT_EQ(bridge->problem(), "");
 }
 
 TEST_F(BridgeTest, ErrorIsItsProblemUntilItIsUp) {

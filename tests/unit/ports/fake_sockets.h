@@ -36,6 +36,7 @@ class FakeSocket final : public DatagramSocket {
   [[nodiscard]] std::size_t queued_bytes() const override { return queued; }
   [[nodiscard]] std::size_t receive_buffer_bytes() const override { return kSocketBufferBytes; }
   [[nodiscard]] bool is_steered() const override;
+  std::optional<IcmpReport> take_icmp() override { return std::nullopt; }
 
   /// What the fake kernel holds of what was sent; a test changes it.
   std::size_t queued = 0;

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "mptunnel/ports/socket_factory.h"
 
 namespace mptunnel {
@@ -47,6 +49,17 @@ TEST(SocketRequest, WhatGoesToBridgesAloneIsMarked) {
   tuning.mark = 0x64;
   for (const SocketUse use : kAllUses)
     EXPECT_EQ(options(use, tuning).mark, use == SocketUse::bridge ? 0x64U : 0U);
+}
+
+TEST(SocketRequest, IcmpIsHeardAboutTheOnePeerOfABridge) {
+  const auto hears = [](SocketUse use, std::optional<Endpoint> peer) {
+    return options_for({.use = use, .bind = {}, .connect = peer, .device = {}}, {}).hears_icmp;
+  };
+  const Endpoint peer = parse_numeric_endpoint("192.0.2.1", 1).value();
+  for (const SocketUse use : kAllUses) {
+    EXPECT_EQ(hears(use, peer), use == SocketUse::bridge);
+    EXPECT_FALSE(hears(use, std::nullopt)) << "the kernel would believe what is said of any address";
+  }
 }
 
 TEST(SocketRequest, OneFlowHasSmallerBuffers) {
