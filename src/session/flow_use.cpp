@@ -20,6 +20,12 @@ void FlowOrder::clear() {
   lasting_.clear();
 }
 
+void FlowOrder::forget_counts(FlowUse& flow) {
+  flow.to_server_ = flow.to_client_ = 0;
+  // At once: among the lasting ones it would be looked at only once it was silent for long.
+  relist(flow);
+}
+
 bool FlowOrder::relist(FlowUse& flow) {
   if (flow.listed_ == flow.last_used && flow.listed_short_ == flow.is_short()) return false;
   auto node = list_of(flow).extract(&flow);

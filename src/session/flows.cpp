@@ -41,7 +41,7 @@ ClientFlow* ClientFlows::find(FlowHandle source) {
 void ClientFlows::forget_opened() {
   for (auto& [source, flow] : by_source_) {
     flow.opened = false;
-    flow.forget_counts();
+    order_.forget_counts(flow);
   }
 }
 

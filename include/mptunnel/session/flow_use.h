@@ -20,9 +20,6 @@ class FlowUse {
 
   void note_to_server(std::size_t datagrams) { to_server_ = sum(to_server_, datagrams); }
   void note_to_client(std::size_t datagrams) { to_client_ = sum(to_client_, datagrams); }
-  /// The other end counts from the beginning again.
-  void forget_counts() { to_server_ = to_client_ = 0; }
-
   /// No more than kShortFlowDatagrams either way so far.
   [[nodiscard]] bool is_short() const {
     return to_server_ <= kShortFlowDatagrams && to_client_ <= kShortFlowDatagrams;
@@ -60,6 +57,8 @@ class FlowOrder {
   void add(FlowUse& flow);
   void erase(FlowUse& flow);
   void clear();
+  /// The other end counts this one from the beginning again: it is a short one.
+  void forget_counts(FlowUse& flow);
   /// The flow that goes for a new one: the short one that was silent the longest, at least
   /// kShortFlowEvictableAfter, or else any, at least kFlowEvictableAfter. Null if there is none.
   FlowUse* evictable(TimePoint now);

@@ -174,6 +174,21 @@ TEST_F(ClientFlowsTest, FullTableGivesUpTheIdlestShortFlowFirst) {
   EXPECT_EQ(ended_[0].source, FlowHandle{1});
 }
 
+TEST_F(ClientFlowsTest, FlowsOfAFormerSessionGoAsShortOnesDo) {
+  // 3 s and 11 s after the last datagram: the server, too, begins to count them anew.
+  for (const Duration silent : std::initializer_list<Duration>{3s, 11s}) {
+    ClientFlows flows(2);
+    use(flows, 1);
+    use(flows, 2);
+    EXPECT_EQ(use(flows, 3, 3s), nullptr) << "lasting ones stay for longer";
+    flows.forget_opened();
+    EXPECT_EQ(use(flows, 3, 1s), nullptr);
+    ASSERT_NE(use(flows, 3, silent), nullptr);
+    EXPECT_EQ(flows.find(FlowHandle{1}), nullptr);
+    EXPECT_NE(flows.find(FlowHandle{2}), nullptr);
+  }
+}
+
 TEST_F(ClientFlowsTest, ShortFlowsOfAFullTableGoTogether) {
   ClientFlows flows;
   use(flows, 0);
