@@ -107,9 +107,9 @@ TimePoint ServerSession::next_mtu_probe(const ServerPath& path, TimePoint now) c
   return is_in_use ? path.mtu.next_probe(is_moving(now)) : kNever;
 }
 
-PathTraffic* ServerSession::find_traffic(const Route& from) {
+PathTraffic* ServerSession::traffic_at(const Route& from) {
   const auto path = path_at(from);
-  return path ? link.traffic(*path) : strays.find(from);
+  return path ? link.traffic(*path) : nullptr;
 }
 
 }  // namespace mptunnel

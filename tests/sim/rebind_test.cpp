@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "sim/attacker.h"
 #include "sim/bench.h"
 
@@ -112,6 +114,31 @@ TEST(Rebind, BackToTheFormerAddressIsFollowed) {
   bench.run(3s);
   EXPECT_EQ(address_of_path(bench, 0), first);
   EXPECT_EQ(bench.state(0), PathState::up);
+}
+
+/// A NAT goes back to mappings that the paths had before: these are known, and no path's any more.
+TEST(Rebind, OfAllPathsToFormerAddressesLosesNothingThatCameAfterTheClientsFirstDatagram) {
+  for (int i = 0; i < 20; ++i) {
+    BenchOptions options = clean_bench(40ms);
+    options.traffic.interval = 5ms;
+    Bench bench(options);
+    bench.begin();
+    bench.run(3s + i * 37ms);
+    std::vector<Endpoint> former;
+    for (std::size_t path = 0; path < 3; ++path) {
+      former.push_back(bench.client.lane(path).upstream);
+      bench.world.rebind(bench.client, path);
+    }
+    bench.run(5s);
+    const TimePoint rebound = bench.world.now();
+    for (std::size_t path = 0; path < 3; ++path) bench.world.rebind_to(bench.client, path, former[path]);
+    bench.run(3s);
+    bench.settle();
+    std::uint64_t lost = 0;
+    for (const Record& record : bench.world.context().oracle.ledger().records())
+      lost += record.is_reply && record.offered > rebound + 45ms && !record.delivered ? 1U : 0U;
+    EXPECT_EQ(lost, 0U) << i;
+  }
 }
 
 TEST(Rebind, BridgeRestartedIsFollowed) {

@@ -123,17 +123,18 @@ struct ServerSession {
   [[nodiscard]] std::optional<PathId> path_at(const Route& route) const;
   /// When the next MTU probe of the path is due; kNever if it, or the session, is in no state for any.
   [[nodiscard]] TimePoint next_mtu_probe(const ServerPath& path, TimePoint now) const;
-  /// What counts packets from this address; null if nothing genuine came from there yet.
-  [[nodiscard]] PathTraffic* find_traffic(const Route& from);
+  /// What counts packets of the path that has this address; null if none has.
+  [[nodiscard]] PathTraffic* traffic_at(const Route& from);
   [[nodiscard]] bool is_moving(TimePoint now) const { return now - last_moved < kDataMovesFor; }
 };
 
-/// An address that packets of this session come from.
+/// An address that packets of this session come from. It is known if a path has it; at any other, the client
+/// may be now, even if a path had it before.
 class RouteOrigin final : public Origin {
  public:
   /// Both outlive the object.
   RouteOrigin(ServerSession& session, const Route& from)
-      : Origin(session.find_traffic(from)), session_(&session), from_(&from) {}
+      : Origin(session.traffic_at(from)), session_(&session), from_(&from) {}
 
  private:
   PathTraffic& admit() override {
