@@ -57,7 +57,8 @@ PathViews ClientPaths::views(TimePoint now) const {
   PathViews views;
   for (const PathId path : carrying(now)) {
     const ClientPath& own = (*this)[path];
-    views.add(path, {own.probed.state(), own.mtu.mtu(), own.probed.rtt().smoothed()});
+    views.add(path,
+              {own.probed.state(), own.mtu.mtu(), own.probed.rtt().smoothed(), own.mtu.is_doubted(now)});
   }
   return views;
 }

@@ -11,6 +11,15 @@ std::uint16_t milliseconds_in_report(Duration interval) {
   return static_cast<std::uint16_t>(interval / 1ms);
 }
 
+/// How much later the server's copies for this path are to leave, too; nullopt if there is nothing to say. It
+/// goes with each PING, in place of padding: so no server is without it for long.
+std::optional<DelayFrame> delay_to_tell(const ClientState& state, const LinkEpoch& epoch, PathId path) {
+  const Duration delay = state.paths[path].probed.traits().delay;
+  const bool is_told = delay > Duration{} && &epoch == state.link.current();
+  if (!is_told || !epoch.keys().peer_knows(FrameType::delay)) return std::nullopt;
+  return DelayFrame{path, milliseconds_in_report(delay)};
+}
+
 }  // namespace
 
 void ClientProber::probe(LinkEpoch& epoch, PathId path, const std::optional<Frame>& first, Output& out,
@@ -30,6 +39,7 @@ void ClientProber::probe(LinkEpoch& epoch, PathId path, const std::optional<Fram
   std::vector<Frame> frames;
   if (first) frames.push_back(*first);
   frames.emplace_back(PingFrame{report});
+  if (const auto delay = delay_to_tell(state_, epoch, path)) frames.emplace_back(*delay);
   if (&epoch == state_.link.current() && !unanswered_since_) unanswered_since_ = now;
   const PacketNumber number{epoch.keys().control_sealed()};
   const bool is_held = own.proof.is_held();

@@ -86,6 +86,14 @@ struct ServerControl::Visitor {
   void operator()(const MarkSeenFrame& seen) const {
     epoch.session->sender.marks().on_seen(seen.path, seen.sequence);
   }
+  void operator()(const DelayFrame& delay) const {
+    if (delay.path.value < kMaxPaths) {
+      const std::chrono::milliseconds wanted(delay.milliseconds);
+      epoch.session->sender.set_delay(delay.path, std::min<Duration>(wanted, kMaxDelay));
+    } else {
+      drops().add(Drop::path_limit);
+    }
+  }
   void operator()(const NameFrame& name) const { control.on_name(epoch, name, reply, arrival); }
   void operator()(const HandshakeFrame& handshake) const {
     if (is_first(FrameType::handshake)) control.on_handshake(*epoch.session, handshake, reply, arrival);

@@ -20,7 +20,7 @@ void ServerOutbound::on_target(FlowHandle flow, DatagramBatch batch, std::uint8_
     session->sender.send(to, payload, dscp, paths, out, now);
   });
   note_large(*session, session->sender.finish(out, now), now);
-  state_.alarm.wake_for_marks(*session);
+  state_.alarm.wake_for_sender(*session);
   if (session->sender.has_waiting()) state_.alarm.wake_by(session->sender.wake_by(now));
 }
 
@@ -32,7 +32,7 @@ void ServerOutbound::flush(ServerSession& session, Output& out, TimePoint now) {
     return found == nullptr ? std::nullopt : std::optional(OutgoingFlow{flow, found->id, std::nullopt});
   };
   note_large(session, session.sender.flush(paths, find, out, now), now);
-  state_.alarm.wake_for_marks(session);
+  state_.alarm.wake_for_sender(session);
 }
 
 void ServerOutbound::note_large(ServerSession& session, PathSet paths, TimePoint now) {

@@ -82,7 +82,7 @@ PathViews ServerSession::views(TimePoint now) const {
   PathViews views;
   for (const PathId id : carrying(now)) {
     const ServerPath& path = *paths[id.value];
-    views.add(id, {path.state(now), path.mtu.mtu(), path.rtt().smoothed()});
+    views.add(id, {path.state(now), path.mtu.mtu(), path.rtt().smoothed(), path.mtu.is_doubted(now)});
   }
   return views;
 }

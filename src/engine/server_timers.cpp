@@ -5,6 +5,7 @@
 namespace mptunnel {
 
 void ServerTimers::run(Output& out, TimePoint now) {
+  if (now >= state_.alarm.delays) release_delayed(out, now);
   if (now >= state_.alarm.mtu) send_mtu_probes(out, now);
   if (now >= state_.alarm.marks) check_marks(out, now);
   if (now < state_.alarm.tick) return;
@@ -93,9 +94,21 @@ void ServerTimers::check_marks(Output& out, TimePoint now) {
                                                session->paths[news.path.value]->route()});
       }
     }
-    state_.alarm.wake_for_marks(*session);
+    state_.alarm.wake_for_sender(*session);
   }
   if (state_.alarm.marks != kNever) state_.alarm.marks = std::max(state_.alarm.marks, now + kMtuTick);
+}
+
+void ServerTimers::release_delayed(Output& out, TimePoint now) {
+  TimePoint& next = state_.alarm.delays;
+  next = kNever;
+  for (const auto& [handle, session] : state_.table.all()) {
+    // A path may have gone, or begun anew and proved nothing yet.
+    if (now >= session->sender.next_delayed())
+      session->sender.release_delayed(session->superseded ? PathSet{} : session->usable(now), out, now);
+    next = std::min(next, session->sender.next_delayed());
+  }
+  if (next != kNever) next = std::max(next, now + kDelayTick);
 }
 
 void ServerTimers::send_mtu_probes(Output& out, TimePoint now) {

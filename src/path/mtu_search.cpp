@@ -61,19 +61,24 @@ std::optional<std::size_t> MtuSearch::probe(const Patience& patience, bool movin
       next_ = now;
     } else {
       // Large packets have stopped: the next one asks again.
-      confirmed_ = now;
+      last_large_.reset();
       return std::nullopt;
     }
   }
   if (tries_ >= (phase_ == Phase::confirm ? patience.confirm_tries : patience.tries)) give_up(now);
   if (phase_ == Phase::done || now < next_) return std::nullopt;
   ++tries_;
-  next_ = now + patience.answer;
+  answer_ = patience.answer;
+  next_ = now + answer_;
   return size_;
 }
 
 void MtuSearch::on_seen(std::size_t size, TimePoint now) {
   if (phase_ == Phase::off || size > kMaxPacketBytes) return;
+  if (size >= low_) {
+    confirmed_ = now;
+    doubted_from_ = now + kMtuConfirmAfter + slack();
+  }
   if (size == low_ && phase_ == Phase::confirm) {
     finish(now);
     return;
@@ -147,7 +152,8 @@ void MtuSearch::finish(TimePoint now) {
   is_measured_ = true;
   tries_ = 0;
   next_ = kNever;
-  confirmed_ = now;
+  // While larger sizes were searched, low_ was not confirmed.
+  doubted_from_ = std::max(doubted_from_, now + slack());
   if (rise_at_ == kNever || now >= rise_at_)
     rise_at_ = low_ < kMaxPacketBytes ? now + kMtuRaiseAfter : kNever;
 }

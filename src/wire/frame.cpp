@@ -146,6 +146,8 @@ Frame read_frame(FrameType type, FieldReader& fields, const ByteReader& reader, 
       return MarkProbeFrame{PathId{fields.u8()}, fields.u32()};
     case FrameType::mark_seen:
       return MarkSeenFrame{PathId{fields.u8()}, fields.u32()};
+    case FrameType::delay:
+      return DelayFrame{PathId{fields.u8()}, fields.u16()};
     default:
       error = FrameError::unknown;
       return {};
@@ -171,10 +173,10 @@ void write_report(FrameType type, const PathReport& report, ByteWriter& out) {
   for (const std::uint32_t* field : fields_of(report)) out.u32(*field);
 }
 
-void write_size(FrameType type, PathId path, std::uint16_t size, ByteWriter& out) {
+void write_number(FrameType type, PathId path, std::uint16_t number, ByteWriter& out) {
   write_type(type, out);
   out.u8(path.value);
-  out.u16(size);
+  out.u16(number);
 }
 
 void write_sequence(FrameType type, PathId path, std::uint32_t sequence, ByteWriter& out) {
@@ -225,10 +227,10 @@ struct FrameWriter {
     out.bytes(frame.bytes);
   }
   void operator()(const MtuProbeFrame& frame) const {
-    write_size(FrameType::mtu_probe, frame.path, frame.size, out);
+    write_number(FrameType::mtu_probe, frame.path, frame.size, out);
   }
   void operator()(const MtuSeenFrame& frame) const {
-    write_size(FrameType::mtu_seen, frame.path, frame.size, out);
+    write_number(FrameType::mtu_seen, frame.path, frame.size, out);
   }
   void operator()(const HandshakeFrame& frame) const {
     write_type(FrameType::handshake, out);
@@ -254,6 +256,9 @@ struct FrameWriter {
   }
   void operator()(const MarkSeenFrame& frame) const {
     write_sequence(FrameType::mark_seen, frame.path, frame.sequence, out);
+  }
+  void operator()(const DelayFrame& frame) const {
+    write_number(FrameType::delay, frame.path, frame.milliseconds, out);
   }
 };
 

@@ -64,7 +64,7 @@ Frame some_frame(Input& input) {
     return FlowId{id == 7 ? kMaxFlowId : id};
   };
   const auto path = [&] { return PathId{static_cast<std::uint8_t>(input.below(kMaxPaths))}; };
-  switch (type % 18U) {
+  switch (type % 19U) {
     case 0:
       return FlowOpenFrame{flow(), input.u8()};
     case 1:
@@ -107,6 +107,8 @@ Frame some_frame(Input& input) {
       return MarkProbeFrame{path(), input.u8()};
     case 16:
       return MarkSeenFrame{path(), input.u8()};
+    case 17:
+      return DelayFrame{path(), input.u16()};
     case 14:
       return SeenFromFrame{path(), *parse_numeric_endpoint("203.0.113.7", input.u16())};
     default:

@@ -84,6 +84,9 @@ struct FrameText {
   std::string operator()(const MarkSeenFrame& f) const {
     return fmt::format("MARK_SEEN path {} #{}", f.path.value, f.sequence);
   }
+  std::string operator()(const DelayFrame& f) const {
+    return fmt::format("DELAY path {} {} ms", f.path.value, f.milliseconds);
+  }
 
   static std::string report(const PathReport& r) {
     return fmt::format(" path {} #{} flags {} interval {} mtu {} sent {} received {} of {} data {}",

@@ -171,8 +171,12 @@ void ServerHost::read_output(Output& out) {
   }
   for (const DirectPacket& direct : out.direct) sizes.emplace(direct.offset, direct.size);
   const auto& sessions = program_->engine.state().table.all();
-  const bool repeats = std::any_of(sessions.begin(), sessions.end(),
-                                   [](const auto& entry) { return entry.second->sender.has_kept(); });
+  const bool keeps = std::any_of(sessions.begin(), sessions.end(),
+                                 [](const auto& entry) { return entry.second->sender.has_kept(); });
+  delays_ = delays_ || std::any_of(sessions.begin(), sessions.end(), [](const auto& entry) {
+              return entry.second->sender.next_delayed() != kNever;
+            });
+  const bool repeats = keeps || delays_;
   const Emitter emitter{Side::server, program_->number, nullptr, nullptr, nullptr, repeats};
   for (const auto& [offset, size] : sizes) {
     const PacketPtr packet = context_.oracle.emitted(emitter, ConstBytes(out.arena).subspan(offset, size));

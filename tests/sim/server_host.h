@@ -93,6 +93,7 @@ class ServerHost {
   std::unique_ptr<Program> program_;
   Output out_;
   std::map<std::size_t, PacketPtr> packets_;  ///< of the present output, by their place in the arena
+  bool delays_ = false;                       ///< copies have waited: the same bytes leave more than once
   std::vector<Event> events_;
   std::array<std::uint64_t, 6> made_{};
   std::array<std::uint64_t, kDropReasons> past_drops_{};

@@ -127,6 +127,7 @@ class ServerInbound {
 ///
 ///   tick        about once a second, earlier while datagrams wait: pending handshakes, silent sessions, old
 ///               keys, idle flows, fragments, samples of the counters, states of paths
+///   delays      copies that leave later than those of other paths
 ///   marks       probes of DSCPs that are due, of all sessions
 ///   MTU probes  those of all sessions that are due within kMtuTick leave together
 class ServerTimers {
@@ -135,7 +136,7 @@ class ServerTimers {
 
   void run(Output& out, TimePoint now);
   [[nodiscard]] TimePoint deadline() const {
-    return std::min({state_.alarm.tick, state_.alarm.mtu, state_.alarm.marks});
+    return std::min({state_.alarm.tick, state_.alarm.mtu, state_.alarm.marks, state_.alarm.delays});
   }
 
  private:
@@ -145,6 +146,7 @@ class ServerTimers {
   void note_path_state(const ServerSession& session, PathId id, Output& out, TimePoint now);
   void note_losses(const ServerSession& session, PathId id, Output& out, TimePoint now);
   void send_mtu_probes(Output& out, TimePoint now);
+  void release_delayed(Output& out, TimePoint now);
   void check_marks(Output& out, TimePoint now);
 
   ServerState& state_;

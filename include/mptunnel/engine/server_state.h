@@ -23,13 +23,16 @@ struct ServerSettings : SessionLimits {
 
 /// When the server has something to do because time passes.
 struct ServerAlarm {
-  TimePoint tick = kNever;   ///< all that is looked through about once a second
-  TimePoint mtu = kNever;    ///< the first MTU probe
-  TimePoint marks = kNever;  ///< what finds which DSCPs get through
+  TimePoint tick = kNever;    ///< all that is looked through about once a second
+  TimePoint mtu = kNever;     ///< the first MTU probe
+  TimePoint marks = kNever;   ///< what finds which DSCPs get through
+  TimePoint delays = kNever;  ///< the first copy that leaves later than others
 
   void wake_by(TimePoint time) { tick = std::min(tick, time); }
-  void wake_for_marks(const ServerSession& session) {
+  /// What the session's sender has to do later.
+  void wake_for_sender(const ServerSession& session) {
     marks = std::min(marks, session.sender.marks().deadline());
+    delays = std::min(delays, session.sender.next_delayed());
   }
   /// Sees to it that the path's next MTU probe is sent in time. A path that can have none now is looked at
   /// again in the next tick.
@@ -51,7 +54,7 @@ struct ServerState {
   /// Ends a session; an idle server has nothing to wake up for.
   void end_session(SessionHandle handle, std::optional<CloseReason> reason, Output& out) {
     table.end(handle, reason, out);
-    if (table.all().empty()) alarm.mtu = alarm.marks = kNever;
+    if (table.all().empty()) alarm.mtu = alarm.marks = alarm.delays = kNever;
   }
 
   /// Whether a datagram of so many bytes is within the rate of the session's key. If not, it is counted as

@@ -9,6 +9,7 @@
 // What it is not: a sender of probes. Sizes are of UDP payloads.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 
@@ -30,6 +31,11 @@ class MtuSearch {
   [[nodiscard]] std::size_t mtu() const { return low_; }
   /// Whether that was found out, and not only assumed.
   [[nodiscard]] bool is_measured() const { return is_measured_; }
+  /// A size above kBaseMtu was not confirmed when it should have been, as after a time without large packets:
+  /// the path may carry less by now.
+  [[nodiscard]] bool is_doubted(TimePoint now) const {
+    return now >= doubted_from_ && low_ > kBaseMtu && phase_ != Phase::search;
+  }
   /// When probe() has something to do, or kNever. Upward searches of a measured path begin only while
   /// `moving`.
   [[nodiscard]] TimePoint next_probe(bool moving) const;
@@ -57,6 +63,8 @@ class MtuSearch {
   void give_up(TimePoint now);
   void finish(TimePoint now);
   void rise(TimePoint now);
+  /// How late a confirmation may be before low_ is doubted.
+  [[nodiscard]] Duration slack() const { return std::max<Duration>(kMtuDoubtAfter, 3 * answer_); }
   [[nodiscard]] bool is_large_moving(TimePoint now) const;
 
   Phase phase_ = Phase::off;
@@ -66,7 +74,9 @@ class MtuSearch {
   std::size_t size_ = 0;                    ///< under test
   unsigned tries_ = 0;                      ///< probes of this size that were sent
   TimePoint next_ = kNever;
-  TimePoint confirmed_{};
+  TimePoint confirmed_{};  ///< when a probe of low_ was last answered
+  TimePoint doubted_from_{};
+  Duration answer_{};  ///< how long the last probe may have taken
   TimePoint rise_at_ = kNever;
   std::optional<TimePoint> last_large_;
 };

@@ -21,8 +21,9 @@ namespace mptunnel {
 /// One path that may carry data.
 struct PathView {
   PathState state;
-  std::size_t mtu;  ///< the largest packet that it carries whole, in bytes of UDP payload
-  Duration rtt;     ///< smoothed; zero before the first sample
+  std::size_t mtu;              ///< the largest packet that it carries whole, in bytes of UDP payload
+  Duration rtt;                 ///< smoothed; zero before the first sample
+  bool is_mtu_doubted = false;  ///< it may carry kBaseMtu alone by now
 };
 
 /// The paths of a session that may carry data now, whichever a scheduler picks among them. Which these are
@@ -33,6 +34,7 @@ class PathViews {
     paths_.insert(path);
     views_[path.value] = view;
     smallest_mtu_ = std::min(smallest_mtu_, view.mtu);
+    if (view.is_mtu_doubted) doubted_.insert(path);
   }
 
   [[nodiscard]] PathSet paths() const { return paths_; }
@@ -50,15 +52,18 @@ class PathViews {
     }
     return result;
   }
-  /// The largest packet that each of `among` carries whole.
-  [[nodiscard]] std::size_t smallest_mtu(PathSet among) const {
-    std::size_t smallest = kMaxPacketBytes;
+  /// Those whose MTU is doubted.
+  [[nodiscard]] PathSet doubted() const { return doubted_; }
+  /// The largest packet that each of `among` carries whole for certain.
+  [[nodiscard]] std::size_t certain_mtu(PathSet among) const {
+    std::size_t smallest = (among & doubted_).empty() ? kMaxPacketBytes : kBaseMtu;
     for (const PathId path : among) smallest = std::min(smallest, of(path).mtu);
     return smallest;
   }
 
  private:
   PathSet paths_;
+  PathSet doubted_;
   std::size_t smallest_mtu_ = kMaxPacketBytes;
   std::array<PathView, kMaxPaths> views_;  ///< those of paths_ alone are initialized: made for each batch
 };

@@ -126,10 +126,16 @@ struct MarkSeenFrame {
   std::uint32_t sequence = 0;
 };
 
+/// Client to server: how much later than those of other paths the copies of this path are to leave.
+struct DelayFrame {
+  PathId path;
+  std::uint16_t milliseconds = 0;
+};
+
 using Frame = std::variant<DatagramFrame, FlowOpenFrame, FlowOpenedFrame, FlowCloseFrame, PingFrame,
                            PongFrame, ChallengeFrame, EchoFrame, CloseFrame, ClientHelloFrame,
                            ServerHelloFrame, FragmentFrame, MtuProbeFrame, MtuSeenFrame, HandshakeFrame,
-                           NameFrame, SeenFromFrame, MarkProbeFrame, MarkSeenFrame>;
+                           NameFrame, SeenFromFrame, MarkProbeFrame, MarkSeenFrame, DelayFrame>;
 
 enum class FrameError : std::uint8_t { none, truncated, unknown, invalid };
 

@@ -23,6 +23,7 @@
 //     0x18 SEEN_FROM      | path 1 | family 1 (4 or 6) | address 16 | port 2 |
 //     0x19 MARK_PROBE     | path 1 | sequence 4 |
 //     0x1a MARK_SEEN      | path 1 | sequence 4 |
+//     0x1b DELAY          | path 1 | milliseconds 2 |
 //
 // "v" is a variable-length integer of 1 or 2 bytes (RFC 9000, section 16), "w" one of 1, 2 or 4, a number its
 // size in bytes.
@@ -54,6 +55,7 @@ enum class FrameType : std::uint8_t {
   seen_from = 0x18,
   mark_probe = 0x19,
   mark_seen = 0x1a,
+  delay = 0x1b,
 };
 
 constexpr std::uint64_t frame_bit(FrameType type) {
@@ -62,7 +64,7 @@ constexpr std::uint64_t frame_bit(FrameType type) {
 
 /// The frames that this implementation understands, as the handshake announces them: bit i is frame type i.
 inline constexpr std::uint64_t kKnownFrames =
-    ((frame_bit(FrameType::mark_seen) << 1U) - frame_bit(FrameType::mtu_probe)) |
+    ((frame_bit(FrameType::delay) << 1U) - frame_bit(FrameType::mtu_probe)) |
     ((frame_bit(FrameType::fragment) << 1U) - 1);
 
 }  // namespace mptunnel

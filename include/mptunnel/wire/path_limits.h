@@ -139,6 +139,10 @@ inline constexpr double kCopiesReadBurstOfNetwork = 200;
 
 // Copies of a path that leave later (`delay=`).
 
+inline constexpr Duration kMaxDelay = 2s;  ///< that a server grants
+inline constexpr Duration kDelayTick =
+    1ms;  ///< the server sends copies that are due so close together at once
+
 /// Of one path: 2 s at 16 Mbit/s, or 335 ms at 100 Mbit/s.
 inline constexpr std::size_t kMaxDelayedBytes = std::size_t{4} << 20U;
 
@@ -165,6 +169,8 @@ inline constexpr unsigned kMtuLeastConfirmTries = 6;
 inline constexpr unsigned kMtuMostConfirmTries = 40;
 /// A size that large packets need is confirmed this often while they move.
 inline constexpr Duration kMtuConfirmAfter = 2s;
+/// How late its confirmation may be until the size is doubted: max(3 times as long as an answer takes, this).
+inline constexpr Duration kMtuDoubtAfter = 1s;
 /// When a larger size is searched for again: PMTU_RAISE_TIMER of RFC 8899, section 5.1.1.
 inline constexpr Duration kMtuRaiseAfter = 600s;
 /// The same after a size that had passed was given up: the probes may have been lost by chance.

@@ -1,68 +1,84 @@
 #include "mptunnel/engine/link/delay_line.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace mptunnel {
 
 void DelayLine::set(PathId path, Duration delay) {
-  lines_.at(path.value).delay = delay;
+  std::unique_ptr<Line>& line = lines_.at(path.value);
+  const bool is_delayed = delay > Duration{};
+  if (line == nullptr && !is_delayed) return;
+  if (line == nullptr) line = std::make_unique<Line>();
+  line->delay = delay;
   delayed_.erase(path);
-  if (delay > Duration{}) delayed_.insert(path);
+  if (is_delayed) delayed_.insert(path);
 }
 
-PathSet DelayLine::take(ConstBytes packet, PathSet to, std::uint8_t dscp, SessionIndex epoch, TimePoint now) {
+Duration DelayLine::least_of(PathSet paths) const {
   Duration least = Duration::max();
-  for (const PathId path : to) least = std::min(least, lines_.at(path.value).delay);
+  for (const PathId path : paths) least = std::min(least, delay_of(path));
+  return least;
+}
+
+PathSet DelayLine::take(ConstBytes packet, PathSet to, Duration least, std::uint8_t dscp, SessionIndex epoch,
+                        TimePoint now) {
   for (const PathId path : to& delayed_) {
-    Line& line = lines_.at(path.value);
+    Line& line = *lines_[path.value];
     if (line.delay == least) continue;
     to.erase(path);
-    if (line.bytes.size() - line.begin + packet.size() > kMaxDelayedBytes) {
+    if (line.bytes + packet.size() > kMaxDelayedBytes) {
       ++missed_;
       continue;
     }
-    const TimePoint due = now + (line.delay - least);
-    line.waiting.push_back({due, packet.size(), epoch, dscp});
-    line.bytes.insert(line.bytes.end(), packet.begin(), packet.end());
-    first_due_ = std::min(first_due_, due);
+    SealedPacket copy{now + (line.delay - least), epoch, dscp, {packet.begin(), packet.end()}};
+    make_room(copy.cost());
+    BudgetHolder::take(copy.cost());
+    first_due_ = std::min(first_due_, copy.time);
+    line.bytes += packet.size();
+    line.waiting.push_back(std::move(copy));
   }
   return to;
 }
 
-void DelayLine::release(Output& out, SessionHandle session, TimePoint now) {
+void DelayLine::release(PathSet may, Output& out, SessionHandle session, TimePoint now) {
   if (now < first_due_) return;
   first_due_ = kNever;
   // A path that has no delay any more may have packets that wait.
   for (const PathId path : PathSet::all()) {
-    if (!lines_[path.value].waiting.empty()) release_line(path, out, session, now);
+    if (lines_[path.value]) release_line(path, may.contains(path), out, session, now);
   }
 }
 
-void DelayLine::release_line(PathId path, Output& out, SessionHandle session, TimePoint now) {
-  Line& line = lines_[path.value];
-  while (!line.waiting.empty() && line.waiting.front().due <= now) {
-    const Waiting packet = line.waiting.front();
-    line.waiting.pop_front();
-    const ConstBytes bytes = ConstBytes(line.bytes).subspan(line.begin, packet.size);
-    line.begin += packet.size;
-    if (now - packet.due > kQueueLife) {
+void DelayLine::release_line(PathId path, bool may, Output& out, SessionHandle session, TimePoint now) {
+  Line& line = *lines_[path.value];
+  while (!line.waiting.empty() && line.waiting.front().time <= now) {
+    const SealedPacket& packet = line.waiting.front();
+    if (may && now - packet.time <= kQueueLife) {
+      packet.send(path, out, session);
+    } else {
       ++missed_;
-      continue;
     }
-    std::copy(bytes.begin(), bytes.end(), out.make_packet(packet.size).begin());
-    out.send(packet.size, PathSet::of(path), session, packet.epoch, packet.dscp, true);
+    drop_first(line);
   }
-  // Moved rarely, so that each byte moves once or twice at most.
-  if (line.begin > line.bytes.size() / 2) {
-    line.bytes.erase(line.bytes.begin(), line.bytes.begin() + static_cast<std::ptrdiff_t>(line.begin));
-    line.begin = 0;
-  }
-  if (!line.waiting.empty()) first_due_ = std::min(first_due_, line.waiting.front().due);
+  if (!line.waiting.empty()) first_due_ = std::min(first_due_, line.waiting.front().time);
 }
 
-std::uint64_t DelayLine::take_missed() {
-  return std::exchange(missed_, 0);
+void DelayLine::drop_first(Line& line) {
+  line.bytes -= line.waiting.front().bytes.size();
+  give_back(line.waiting.front().cost());
+  line.waiting.pop_front();
+}
+
+bool DelayLine::yield() {
+  Line* largest = nullptr;
+  for (const auto& line : lines_) {
+    if (line && !line->waiting.empty() && (largest == nullptr || line->bytes > largest->bytes))
+      largest = line.get();
+  }
+  if (largest == nullptr) return false;
+  drop_first(*largest);
+  ++missed_;
+  return true;
 }
 
 }  // namespace mptunnel

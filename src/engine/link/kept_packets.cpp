@@ -1,32 +1,32 @@
 #include "mptunnel/engine/link/kept_packets.h"
 
-#include <algorithm>
+#include <utility>
 
 namespace mptunnel {
 
 void KeptPackets::keep(ConstBytes packet, std::uint8_t dscp, SessionIndex epoch, TimePoint now) {
-  const std::size_t cost = packet.size() + kQueueRecordBytes;
+  Kept kept{{now, epoch, dscp, {packet.begin(), packet.end()}}, {}};
+  const std::size_t cost = kept.packet.cost();
   while (!packets_.empty() && bytes() + cost > kKeptBytes) drop_oldest();
   make_room(cost);
-  packets_.push_back({now, epoch, dscp, {}, {packet.begin(), packet.end()}});
+  packets_.push_back(std::move(kept));
   take(cost);
 }
 
 void KeptPackets::resend(PathId path, Output& out, SessionHandle session, TimePoint now) {
   for (Kept& kept : packets_) {
-    if (now - kept.sent > kQueueLife || kept.resent.contains(path)) continue;
+    if (now - kept.packet.time > kQueueLife || kept.resent.contains(path)) continue;
     kept.resent.insert(path);
-    std::copy(kept.bytes.begin(), kept.bytes.end(), out.make_packet(kept.bytes.size()).begin());
-    out.send(kept.bytes.size(), PathSet::of(path), session, kept.epoch, kept.dscp, true);
+    kept.packet.send(path, out, session);
   }
 }
 
 void KeptPackets::expire(TimePoint now) {
-  while (!packets_.empty() && now - packets_.front().sent > kQueueLife) drop_oldest();
+  while (!packets_.empty() && now - packets_.front().packet.time > kQueueLife) drop_oldest();
 }
 
 void KeptPackets::drop_oldest() {
-  give_back(cost_of(packets_.front()));
+  give_back(packets_.front().packet.cost());
   packets_.pop_front();
 }
 

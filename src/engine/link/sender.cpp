@@ -59,28 +59,36 @@ void Sender::seal(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dsc
 void Sender::send_sealed(std::size_t size, std::uint8_t dscp, PathSet chosen, const PathViews& paths,
                          Output& out, TimePoint now) {
   MPT_ASSERT((chosen - paths.paths()).empty());
+  const Leaving how{dscp, delayed_.empty() ? Duration{} : delayed_.least_of(chosen)};
   if (size > kBaseMtu) large_to_ |= chosen;
   const PathSet too_small = paths.too_small_for(size, chosen);
   watch_.count(!too_small.empty());
-  if (!too_small.empty())
-    large_.push_back({out.arena.size() - size, size, too_small, paths.smallest_mtu(too_small), dscp});
+  if (const PathSet in_parts = too_small | doubtful_for(size, chosen, paths); !in_parts.empty())
+    large_.push_back({out.arena.size() - size, size, in_parts, paths.certain_mtu(in_parts), how});
   // If nobody gets it whole its bytes stay all the same, for the fragments.
   if (const PathSet whole = chosen - too_small; !whole.empty())
-    leave(size, whole, dscp, link_.current()->index(), out, now);
+    leave(size, whole, how, link_.current()->index(), out, now);
 }
 
-void Sender::leave(std::size_t size, PathSet paths, std::uint8_t dscp, SessionIndex epoch, Output& out,
+PathSet Sender::doubtful_for(std::size_t size, PathSet chosen, const PathViews& paths) const {
+  const bool is_in_doubt = size > kBaseMtu && (chosen - paths.doubted()).empty();
+  return is_in_doubt && link_.current()->keys().peer_knows(FrameType::fragment) ? chosen : PathSet{};
+}
+
+void Sender::leave(std::size_t size, PathSet paths, const Leaving& how, SessionIndex epoch, Output& out,
                    TimePoint now) {
-  if (kept_.is_keeping(now)) kept_.keep(ConstBytes(out.arena).last(size), dscp, epoch, now);
+  if (kept_.is_keeping(now)) kept_.keep(ConstBytes(out.arena).last(size), how.dscp, epoch, now);
   if (!delayed_.empty()) {
     const ConstBytes packet = ConstBytes(out.arena).last(size);
-    const PathSet at_once = delayed_.take(packet, paths, dscp, epoch, now);
+    const PathSet at_once = delayed_.take(packet, paths, how.least_delay, how.dscp, epoch, now);
     context_.drops.add(Drop::delay_missed, delayed_.take_missed());
     paths = at_once;
   }
-  marks_.note(dscp);
+  marks_.note(how.dscp);
+  // If each gets it later, the bytes stay: fragments may still be made of them.
+  if (paths.empty()) return;
   const std::size_t first = out.runs.size();
-  out.send(size, paths, session_, epoch, dscp, true);
+  out.send(size, paths, session_, epoch, how.dscp, true);
   if (out.runs.size() > first) leave_marks_out(out, first);
 }
 
@@ -90,9 +98,9 @@ void Sender::resend_kept(PathId path, Output& out, TimePoint now) {
   leave_marks_out(out, first);
 }
 
-void Sender::release_delayed(Output& out, TimePoint now) {
+void Sender::release_delayed(PathSet paths, Output& out, TimePoint now) {
   const std::size_t first = out.runs.size();
-  delayed_.release(out, session_, now);
+  delayed_.release(paths, out, session_, now);
   leave_marks_out(out, first);
   context_.drops.add(Drop::delay_missed, delayed_.take_missed());
 }
@@ -149,7 +157,7 @@ tl::expected<void, Drop> Sender::send_fragments(const LargePacket& packet, Outpu
       out.discard_packet(size);
       return tl::unexpected(sealed.error());
     }
-    leave(size, packet.paths, packet.dscp, keys.local_index(), out, now);
+    leave(size, packet.paths, packet.leaving, keys.local_index(), out, now);
   }
   return {};
 }

@@ -9,11 +9,13 @@
 #include <string>
 
 #include "memory_link.h"
+#include "mptunnel/engine/link/delay_line.h"
 #include "socket_link.h"
 
 namespace mptunnel {
 namespace {
 
+using test::Counted;
 using test::MemoryLink;
 using test::SocketLink;
 using test::Spending;
@@ -122,6 +124,23 @@ TEST_P(SteadySockets, AllocateNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Rows, SteadySockets, kRows, name_of_row);
+
+TEST(DelayLine, AllocatesNothingBeforeAPathHasADelay) {
+  QueueBudget budget;
+  // The budget makes room for its holders.
+  const DelayLine first(budget);
+  const DelayLine second(budget);
+  const DelayLine third(budget);
+  std::uint64_t spent = 0;
+  {
+    const Counted counted(spent);
+    DelayLine line(budget);
+    line.set(PathId{3}, Duration{});
+    EXPECT_TRUE(line.empty());
+  }
+  EXPECT_EQ(spent, 0U);
+  static_assert(sizeof(DelayLine) <= 512);
+}
 
 TEST(Spending, CountsWhatIsAllocated) {
   Spending spent;

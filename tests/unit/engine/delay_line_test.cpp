@@ -25,12 +25,15 @@ class DelayLineTest : public testing::Test {
     line_.set(kLater, 250ms);
   }
   PathSet take(const std::string& packet, PathSet to, TimePoint now = kStart) {
-    return line_.take(bytes_of(packet), to, 46, kEpoch, now);
+    return line_.take(bytes_of(packet), to, line_.least_of(to), 46, kEpoch, now);
   }
   /// What leaves now, as "PATH:BYTES" with blanks between.
   std::string release(TimePoint now) {
     Output out;
-    line_.release(out, kSession, now);
+    line_.release(may_, out, kSession, now);
+    return text_of(out);
+  }
+  static std::string text_of(const Output& out) {
     std::string text;
     for (const PacketRun& run : out.runs) {
       EXPECT_EQ(run.session, kSession);
@@ -44,7 +47,9 @@ class DelayLineTest : public testing::Test {
     return text;
   }
 
-  DelayLine line_;
+  QueueBudget budget_;
+  PathSet may_ = PathSet::all();
+  DelayLine line_{budget_};
 };
 
 TEST_F(DelayLineTest, CopiesLeaveAsMuchLaterAsTheirPathsAreDelayed) {
@@ -91,6 +96,44 @@ TEST_F(DelayLineTest, GivesUpWhatAProgramThatStoodStillIsTooLateWith) {
   take("b", PathSet::of(kPrompt, kLate));
   EXPECT_EQ(release(kStart + 101ms + kQueueLife), "");
   EXPECT_EQ(line_.take_missed(), 1U);
+}
+
+TEST_F(DelayLineTest, PartOfADatagramGoesByTheLeastDelayOfAllPathsThatGetTheDatagram) {
+  EXPECT_EQ(line_.least_of(PathSet::of(kPrompt, kLate, kLater)), 0ms);
+  EXPECT_EQ(line_.least_of(PathSet::of(kLate, kLater)), 100ms);
+  const auto packet = bytes_of("a");
+  EXPECT_TRUE(line_.take(packet, PathSet::of(kLate), 0ms, 46, kEpoch, kStart).empty());
+  EXPECT_EQ(release(kStart + 99ms), "");
+  EXPECT_EQ(release(kStart + 100ms), "1:a ");
+}
+
+TEST_F(DelayLineTest, WhatIsForAPathThatIsGoneIsMissed) {
+  take("a", PathSet::of(kPrompt, kLate, kLater));
+  may_ = PathSet::of(kLater);
+  EXPECT_EQ(release(kStart + 250ms), "5:a ");
+  EXPECT_EQ(line_.take_missed(), 1U);
+  EXPECT_EQ(line_.bytes(), 0U);
+}
+
+TEST_F(DelayLineTest, SharesABudgetWithAllThatWait) {
+  QueueBudget budget(10 * (100 + kQueueRecordBytes));
+  DelayLine one(budget);
+  DelayLine other(budget);
+  const std::string packet(100, 'x');
+  const auto fill = [&](DelayLine& line, int packets) {
+    line.set(kLate, 100ms);
+    for (int i = 0; i < packets; ++i)
+      line.take(bytes_of(packet), PathSet::of(kPrompt, kLate), 0ms, 0, kEpoch, kStart);
+  };
+  fill(one, 10);
+  EXPECT_EQ(one.take_missed(), 0U);
+  fill(other, 2);
+  EXPECT_GE(one.take_missed(), 2U) << "whoever holds most gives up its oldest";
+  EXPECT_EQ(other.take_missed(), 0U);
+  EXPECT_LE(budget.bytes(), 10 * (100 + kQueueRecordBytes));
+  Output out;
+  other.release(PathSet::all(), out, kSession, kStart + 100ms);
+  EXPECT_EQ(out.runs.at(0).count, 2U);
 }
 
 TEST_F(DelayLineTest, WhatWaitsLeavesThoughThePathHasNoDelayAnyMore) {

@@ -154,6 +154,10 @@ const ExitRow kPackets[] = {
      [](auto& t) {
        t.to_server(control_to_server(t, frame_bytes({MtuSeenFrame{PathId{5}, 1000}})));
      }},
+    {"DelayOfPath32", Drop::path_limit, End::server,
+     [](auto& t) {
+       t.to_server(control_to_server(t, frame_bytes({DelayFrame{PathId{32}, 100}})));
+     }},
     {"NameOfPath32", Drop::path_limit, End::server,
      [](auto& t) {
        t.to_server(control_to_server(t, frame_bytes({NameFrame{PathId{32}, {}}})));

@@ -192,6 +192,66 @@ TEST(SenderFragments, ComeBehindTheWholePacketsThatStayInOneRun) {
   EXPECT_EQ(side.out.runs[1].paths, PathSet::of(PathId{1}));
 }
 
+TEST(SenderFragments, FitTheBaseAndGoBesideTheWholePacketWhereNoPathIsCertainToCarryIt) {
+  SenderSide side;
+  const PathViews paths = views_of({{0, 1472, true}, {1, 1372, true}});
+  const Packet sealed = send_packet(side, 1460, paths);
+  side.sender->finish(side.out, kEpochStart);
+  ASSERT_EQ(side.out.runs.size(), 2U);
+  EXPECT_EQ(side.out.runs[0].paths, PathSet::of(PathId{0}));
+  EXPECT_EQ(test::packets_of(side.out, side.out.runs[0]), std::vector<Packet>{sealed});
+  EXPECT_EQ(side.out.runs[1].paths, paths.paths());
+  EXPECT_LE(side.out.runs[1].stride, kBaseMtu);
+  EXPECT_EQ(assemble(*side.far, packets_to(side.out, PathId{1})), sealed);
+}
+
+TEST(SenderFragments, OfADoubtedPathAreNotMadeWhereTheyAreOfNoUse) {
+  // Another path is certain to carry it; it is no larger than the base; the peer knows none.
+  SenderSide certain;
+  send_packet(certain, 1460, views_of({{0, 1472, true}, {1, 1460}}));
+  SenderSide small;
+  send_packet(small, kBaseMtu, views_of({{0, 1472, true}}));
+  SenderSide old(Cipher::aes_256_gcm, kKnownFrames & ~frame_bit(FrameType::fragment));
+  send_packet(old, 1460, views_of({{0, 1472, true}}));
+  for (SenderSide* side : {&certain, &small, &old}) {
+    side->sender->finish(side->out, kEpochStart);
+    ASSERT_EQ(side->out.runs.size(), 1U);
+    EXPECT_EQ(side->out.runs[0].count, 1U);
+    EXPECT_EQ(side->drops(Drop::unknown_frame), 0U);
+  }
+}
+
+TEST(SenderFragments, OfADoubtedPathAreNoReasonToAdviseSmallerDatagrams) {
+  SenderSide side;
+  for (int i = 0; i < 1000; ++i) send_packet(side, 1460, views_of({{0, 1472, true}}));
+  side.sender->finish(side.out, kEpochStart);
+  EXPECT_EQ(side.sender->watch().fragmented(), 0U);
+}
+
+TEST(SenderFragments, OfAPathWithADelayLeaveThatMuchAfterTheWholePacket) {
+  for (const bool is_large_path_delayed : {false, true}) {
+    SenderSide side;
+    const PathId delayed{static_cast<std::uint8_t>(is_large_path_delayed ? 0 : 1)};
+    side.sender->set_delay(delayed, std::chrono::milliseconds(100));
+    const Packet sealed = send_packet(side, 1460, views_of({{0, 1472}, {1, 1252}}));
+    side.sender->finish(side.out, kEpochStart);
+    ASSERT_EQ(side.out.runs.size(), 1U);
+    EXPECT_FALSE(side.out.runs[0].paths.contains(delayed));
+    if (is_large_path_delayed) {
+      EXPECT_EQ(assemble(*side.far, packets_to(side.out, PathId{1})), sealed);
+    }
+    side.out.clear();
+    side.sender->release_delayed(PathSet::all(), side.out, kEpochStart + std::chrono::milliseconds(99));
+    EXPECT_TRUE(side.out.runs.empty());
+    side.sender->release_delayed(PathSet::all(), side.out, kEpochStart + std::chrono::milliseconds(100));
+    const auto late = packets_to(side.out, delayed);
+    EXPECT_EQ(late.size(), is_large_path_delayed ? 1U : 2U);
+    if (!is_large_path_delayed) {
+      EXPECT_EQ(assemble(*side.far, late), sealed);
+    }
+  }
+}
+
 TEST(SenderFragments, FinishNamesThePathsThatAPacketLargerThanTheBaseWentTo) {
   SenderSide side;
   const PathViews paths = views_of({{0, 1472}});

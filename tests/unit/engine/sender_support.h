@@ -21,10 +21,12 @@ inline constexpr std::size_t kDataBytes = kHeaderBytes + kTagBytes + datagram_pr
 struct PathRow {
   std::uint8_t path;
   std::size_t mtu;
+  bool is_doubted = false;
 };
 inline PathViews views_of(const std::vector<PathRow>& rows) {
   PathViews views;
-  for (const PathRow& row : rows) views.add(PathId{row.path}, {PathState::up, row.mtu, Duration{}});
+  for (const PathRow& row : rows)
+    views.add(PathId{row.path}, {PathState::up, row.mtu, Duration{}, row.is_doubted});
   return views;
 }
 

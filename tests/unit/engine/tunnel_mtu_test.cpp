@@ -111,6 +111,28 @@ TEST_P(TunnelMtu, DirectionsAreMeasuredApart) {
   EXPECT_EQ(tunnel_.mtu_in(0), 1252U);
 }
 
+TEST_P(TunnelMtu, LargeDatagramsArriveFromTheFirstOnThoughAllPathsBecameNarrowInAQuietTime) {
+  for (const Duration quiet : std::initializer_list<Duration>{4s, 10s, 50s}) {
+    PathTunnel tunnel(settings());
+    tunnel.narrow({1472, 1472, 1472});
+    tunnel.open_flow();
+    tunnel.move_data(3s);
+    tunnel.move_data(3s, 1400);
+    tunnel.advance(quiet);
+    tunnel.narrow({1372, 1252, 1200});
+    for (int i = 0; i < 100; ++i) {
+      tunnel.forget();
+      tunnel.application_sends(1, payload_of(1430, tunnel.sent++));
+      tunnel.target_sends(tunnel.flow, payload_of(1430, tunnel.sent++));
+      tunnel.advance(20ms);
+      ASSERT_EQ(tunnel.at_target.size(), 1U) << i;
+      ASSERT_EQ(tunnel.at_application.size(), 1U) << i;
+    }
+    EXPECT_EQ(tunnel.mtu_out(0), 1372U);
+    EXPECT_EQ(tunnel.mtu_in(1), 1252U);
+  }
+}
+
 TEST_P(TunnelMtu, SmallPathGetsFragmentsWhileOthersGetItWhole) {
   tunnel_.narrow(kMixed);
   tunnel_.open_flow();

@@ -168,6 +168,54 @@ TEST(MtuSearch, ShrinkIsNoticedByTheFirstLargePacketAfterAPause) {
   EXPECT_EQ(path.search.mtu(), 1372U);
 }
 
+TEST(MtuSearch, SizeIsInDoubtAfterATimeWithoutLargePacketsUntilAProbeOfItIsAnswered) {
+  MtuPath path = measured(1472);
+  path.large = true;
+  path.run(10s);
+  path.large = false;
+  path.run(2s);
+  EXPECT_FALSE(path.search.is_doubted(path.now));
+  path.run(2s);
+  EXPECT_TRUE(path.search.is_doubted(path.now));
+  path.run(1h);
+  EXPECT_TRUE(path.search.is_doubted(path.now)) << "smaller ones confirm nothing";
+  path.large = true;
+  path.run(30ms);
+  EXPECT_FALSE(path.search.is_doubted(path.now)) << "a round trip later";
+  // The path has become narrow: in doubt until it is found to be.
+  path.large = false;
+  path.run(1h);
+  path.mtu = 1372;
+  path.large = true;
+  path.run(590ms);
+  EXPECT_TRUE(path.search.is_doubted(path.now));
+  path.run(5s);
+  EXPECT_EQ(path.search.mtu(), 1372U);
+  EXPECT_FALSE(path.search.is_doubted(path.now));
+}
+
+TEST(MtuSearch, SizeIsNotInDoubtWhileLargePacketsMove) {
+  for (const Duration round_trip : {1ms, 300ms, 2000ms}) {
+    MtuPath path(1472, round_trip);
+    path.run(1min);
+    path.large = true;
+    path.run(5s);
+    ASSERT_EQ(path.search.mtu(), 1472U);
+    for (int i = 0; i < 20'000; ++i) {
+      path.run(50ms);
+      ASSERT_FALSE(path.search.is_doubted(path.now)) << i;
+    }
+  }
+}
+
+TEST(MtuSearch, BaseIsNeverInDoubt) {
+  MtuPath path(1200);
+  EXPECT_FALSE(path.search.is_doubted(path.now));
+  path.run(1h);
+  EXPECT_EQ(path.search.mtu(), kBaseMtu);
+  EXPECT_FALSE(path.search.is_doubted(path.now));
+}
+
 TEST(MtuSearch, OneLostConfirmationIsNoShrink) {
   MtuPath path = measured(1472);
   path.large = true;

@@ -38,9 +38,21 @@ TEST(PathViews, NameThePathsThatAreTooSmallAndTheSmallestOfThem) {
   EXPECT_EQ(views.too_small_for(1460, PathSet::first(4)), PathSet::of(PathId{1}, PathId{2}));
   EXPECT_EQ(views.too_small_for(1473, PathSet::first(4)), PathSet::first(4));
   EXPECT_TRUE(views.too_small_for(1252, PathSet::first(4)).empty());
-  EXPECT_EQ(views.smallest_mtu(PathSet::of(PathId{1}, PathId{3})), 1372U);
-  EXPECT_EQ(views.smallest_mtu(PathSet::first(4)), 1252U);
-  EXPECT_EQ(views.smallest_mtu({}), kMaxPacketBytes);
+  EXPECT_EQ(views.certain_mtu(PathSet::of(PathId{1}, PathId{3})), 1372U);
+  EXPECT_EQ(views.certain_mtu(PathSet::first(4)), 1252U);
+  EXPECT_EQ(views.certain_mtu({}), kMaxPacketBytes);
+}
+
+TEST(PathViews, WhoseMtuIsDoubtedCarriesTheBaseForCertain) {
+  PathViews views;
+  views.add(PathId{1}, {PathState::up, 1472, Duration{}, true});
+  views.add(PathId{2}, with_mtu(900));
+  views.add(PathId{3}, with_mtu(1372));
+  EXPECT_EQ(views.doubted(), PathSet::of(PathId{1}));
+  EXPECT_EQ(views.certain_mtu(PathSet::of(PathId{1}, PathId{3})), kBaseMtu);
+  EXPECT_EQ(views.certain_mtu(PathSet::of(PathId{1}, PathId{2})), 900U);
+  EXPECT_EQ(views.certain_mtu(PathSet::of(PathId{3})), 1372U);
+  EXPECT_TRUE(views.too_small_for(1472, PathSet::of(PathId{1})).empty()) << "it gets it whole all the same";
 }
 
 }  // namespace

@@ -109,6 +109,7 @@ std::vector<Row> rows() {
        {0x18, 3, 6, 0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0x0f, 0xa0}},
       {"MARK_PROBE", MarkProbeFrame{PathId{3}, 0x01020304}, {0x19, 3, 1, 2, 3, 4}},
       {"MARK_SEEN", MarkSeenFrame{PathId{3}, 0x01020304}, {0x1a, 3, 1, 2, 3, 4}},
+      {"DELAY", DelayFrame{PathId{3}, 0x0102}, {0x1b, 3, 1, 2}},
       {"MTU_SEEN", MtuSeenFrame{PathId{0xff}, 0xfffe}, {0x15, 0xff, 0xff, 0xfe}},
   };
 }
@@ -241,7 +242,7 @@ TEST(FrameReader, RefusesFlowIdsOfEightBytes) {
 
 TEST(FrameReader, StopsAtAnUnknownFrame) {
   for (unsigned type = 0x0e; type < 256; ++type) {
-    if (type >= 0x14 && type <= 0x1a) continue;
+    if (type >= 0x14 && type <= 0x1b) continue;
     Octets packet{5, 1, static_cast<std::uint8_t>(type), 5, 2};
     FrameReader reader(packet);
     EXPECT_TRUE(reader.next());

@@ -5,11 +5,11 @@
 
 #include <cstdint>
 #include <deque>
-#include <vector>
 
 #include "mptunnel/base/bytes.h"
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/time.h"
+#include "mptunnel/engine/link/sealed_packet.h"
 #include "mptunnel/engine/output.h"
 #include "mptunnel/session/shared_budget.h"
 #include "mptunnel/wire/limits.h"
@@ -43,14 +43,10 @@ class KeptPackets final : public BudgetHolder {
 
  private:
   struct Kept {
-    TimePoint sent;
-    SessionIndex epoch;
-    std::uint8_t dscp = 0;
-    PathSet resent;  ///< whoever moves a path to and fro gets nothing twice
-    std::vector<std::uint8_t> bytes;
+    SealedPacket packet;  ///< `time`: when it left
+    PathSet resent;       ///< whoever moves a path to and fro gets nothing twice
   };
 
-  static std::size_t cost_of(const Kept& kept) { return kept.bytes.size() + kQueueRecordBytes; }
   void drop_oldest();
   bool yield() override;
 

@@ -41,7 +41,8 @@ class Sender {
         context_(context),
         scheduler_(context.make_scheduler()),
         queue_(context.waiting),
-        kept_(context.waiting) {}
+        kept_(context.waiting),
+        delayed_(context.waiting) {}
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
   ~Sender() = default;
@@ -88,8 +89,10 @@ class Sender {
   [[nodiscard]] bool has_kept() const { return !kept_.empty(); }
   /// The path has moved: what was sent meanwhile goes there as well.
   void resend_kept(PathId path, Output& out, TimePoint now);
-  /// Sends the copies whose time has come.
-  void release_delayed(Output& out, TimePoint now);
+  /// Sends the copies whose time has come, by those of these paths alone.
+  void release_delayed(PathSet paths, Output& out, TimePoint now);
+  /// When the first of them leaves; kNever if none waits.
+  [[nodiscard]] TimePoint next_delayed() const { return delayed_.deadline(); }
   /// When a caller that does not follow deadline() should look again, after something had to wait.
   [[nodiscard]] TimePoint wake_by(TimePoint now) const { return std::min(now + kQueueTick, resume_); }
   /// Whether the scheduler wants flush() called now.
@@ -123,13 +126,18 @@ class Sender {
   [[nodiscard]] const FragmentWatch& watch() const { return watch_; }
 
  private:
-  /// A sealed packet in the arena that is too large for some paths.
+  /// How a packet with a datagram leaves, whole or in fragments.
+  struct Leaving {
+    std::uint8_t dscp = 0;
+    Duration least_delay{};  ///< of all the paths that it goes to, see DelayLine
+  };
+  /// A sealed packet in the arena that is, or may be, too large for some paths.
   struct LargePacket {
     std::size_t offset = 0;
     std::size_t size = 0;
     PathSet paths;        ///< those that it is too large for
     std::size_t mtu = 0;  ///< what each of them carries
-    std::uint8_t dscp = 0;
+    Leaving leaving;
   };
 
   void lose(Drop reason, std::uint64_t datagrams) {
@@ -145,9 +153,11 @@ class Sender {
   /// The last `size` bytes of the arena are a sealed packet that goes to the `chosen` paths.
   void send_sealed(std::size_t size, std::uint8_t dscp, PathSet chosen, const PathViews& paths, Output& out,
                    TimePoint now);
+  /// The paths that get such a packet in fragments besides: all, if it may be too large for each by now.
+  [[nodiscard]] PathSet doubtful_for(std::size_t size, PathSet chosen, const PathViews& paths) const;
   /// The last `size` bytes of the arena, sealed data, leave for these paths: now, or as long after as each is
   /// to be behind.
-  void leave(std::size_t size, PathSet paths, std::uint8_t dscp, SessionIndex epoch, Output& out,
+  void leave(std::size_t size, PathSet paths, const Leaving& how, SessionIndex epoch, Output& out,
              TimePoint now);
   /// Says of the runs from `first` on where their DSCP vanishes.
   void leave_marks_out(Output& out, std::size_t first) const;
