@@ -57,6 +57,7 @@ PathStatus path_values(const PathSnapshot& snapshot) {
   status.id = snapshot.id.value;
   status.state = snapshot.state;
   status.standby = snapshot.standby;
+  status.held = snapshot.held;
   status.last_answer = snapshot.last_heard;
   status.mtu_out = snapshot.mtu_out;
   status.mtu_in = snapshot.mtu_in;
@@ -94,6 +95,8 @@ void keep_least(std::optional<double>& least, const std::optional<double>& loss)
 /// What there is to compare the session with: the best of its paths.
 void compare_with_paths(StreamStatus& stream, const std::vector<PathStatus>& paths) {
   for (const PathStatus& path : paths) {
+    // What it loses says nothing of the path that it will be.
+    if (path.held) continue;
     keep_least(stream.out.best_path, path.out.loss);
     keep_least(stream.out.best_path_recent, path.out.loss_recent);
     keep_least(stream.in.best_path, path.in.loss);
@@ -112,6 +115,12 @@ std::string mark_problem(const PathSnapshot& path) {
     marks += format_dscp(static_cast<std::uint8_t>(std::countr_zero(rest)));
   }
   return marks.empty() ? marks : fmt::format("loses all packets marked {}: they leave unmarked", marks);
+}
+
+std::string overload_problem(const PathSnapshot& path) {
+  if (!path.overload) return {};
+  return fmt::format("is given more than its line takes, about {}: {:.0f} % of the copies do not leave",
+                     format_rate(path.overload->rate_bps), path.overload->share * 100);
 }
 
 std::string loss_problem(const PathStatus& status) {
@@ -161,19 +170,25 @@ PathStatus path_status(const Bridge& bridge, const PathSnapshot& path, bool has_
     status.local = text_of(bridge.socket()->local_endpoint());
   } else {
     status.state = PathState::down;
+    status.held = false;
   }
   status.problem = problem_of(bridge, path, has_session);
+  if (status.problem.empty()) status.problem = overload_problem(path);
   if (status.problem.empty()) status.problem = mark_problem(path);
   if (status.problem.empty()) status.problem = loss_problem(status);
   return status;
 }
 
 std::string problem_of(const PathStatus& status, const PathSnapshot& path) {
+  if (path.held)
+    return "the client holds it: it leads over a tunnel there, which may be the VPN that runs through this "
+           "program";
   if (path.unheard) return "the client hears nothing on it";
   if (path.out_alone) return "nothing comes by it, but the client hears us on it";
   if (path.state == PathState::down || path.state == PathState::suspect)
     return fmt::format("no probe came for {:.1f} s", seconds_of(path.last_heard.value_or(Duration{})));
   if (path.state == PathState::fresh) return "its address has not proved yet that it hears us";
+  if (path.overload) return overload_problem(path);
   const std::string marks = mark_problem(path);
   return marks.empty() ? loss_problem(status) : marks;
 }
@@ -233,6 +248,10 @@ Status collect_status(const ClientSources& client, TimePoint now) {
   });
   compare_with_paths(status.session.stream, status.paths);
   status.problems = client.bridges.problems();
+  if (snapshot.outage) {
+    status.outage = explain(*snapshot.outage);
+    status.problems.insert(status.problems.begin(), status.outage);
+  }
   if (snapshot.no_answer) status.problems.insert(status.problems.begin(), explain(*snapshot.no_answer));
   if (auto problem = fragment_problem(status.session, snapshot.session.fragment_share); !problem.empty())
     status.problems.push_back(std::move(problem));

@@ -85,6 +85,15 @@ LogLine line_of_losses(const PathLossy& event, const std::string& path, std::str
       path, event.share * 100, what);
 }
 
+LogLine line_of_overload(const PathOverloaded& event, const std::string& path) {
+  if (event.over) return info("{} takes all that is sent on it again", path);
+  return warning(
+      "{} is given more than its line takes, about {}: {:.0f} % of the copies of the last {:.0f} s did not "
+      "leave, because they would have waited here for too long. Send less through the tunnel, or make the "
+      "bridge 'backup' in mpclient.conf if the others are enough",
+      path, format_rate(event.rate_bps), event.share * 100, seconds_of(kOverloadWindow));
+}
+
 LogLine line_of_mark(const PathMark& event, const std::string& path) {
   const std::string mark = format_dscp(event.dscp);
   if (event.passes) return info("{} passes packets marked {} again: they keep it there", path, mark);
@@ -117,18 +126,12 @@ struct Wording {
     if (event.resumed) return debug("session has new keys, cipher {}", name_of(event.cipher));
     return info("session with mpserver started, cipher {}", name_of(event.cipher));
   }
-  Line operator()(const SessionLost& event) const {
-    if (event.lasts == Duration{})
-      return warning("no path answers any more; probing all of them until one does");
-    return warning(
-        "no path has answered for {:.0f} s: does mpserver run, do the bridges lead to its port, do firewalls "
-        "let UDP through? Still probing all of them",
-        seconds_of(event.lasts));
-  }
+  Line operator()(const SessionLost& event) const { return warning("{}", explain(event)); }
   Line operator()(const TrafficResumed& event) const {
     const double seconds = seconds_of(event.after);
-    return info("traffic flows again after {:.{}f} s, {} path{} up", seconds, seconds < 1 ? 1 : 0,
-                event.paths, event.paths == 1 ? "" : "s");
+    return info("traffic flows again after {:.{}f} s, {}", seconds, seconds < 1 ? 1 : 0,
+                event.paths == 0 ? "by paths that pass one way only"
+                                 : fmt::format("{} path{} up", event.paths, event.paths == 1 ? "" : "s"));
   }
   Line operator()(const SessionEnded& event) const {
     return info("mpserver ended the session: {}; reconnecting", name_of(event.reason));
@@ -166,6 +169,9 @@ struct Wording {
   Line operator()(const PathLossy& event) const {
     return line_of_losses(event, fmt::format("bridge {}", bridge),
                           event.direction == Direction::out ? "what is sent on it" : "what comes back on it");
+  }
+  Line operator()(const PathOverloaded& event) const {
+    return line_of_overload(event, fmt::format("bridge {}", bridge));
   }
   Line operator()(const PathOneWay& event) const {
     return warning("bridge {} passes one way only: {}; the other direction goes by the other bridges", bridge,
@@ -282,6 +288,11 @@ struct Wording {
     return line_of_losses(event.what, path,
                           event.what.direction == Direction::out ? "what is sent on it" : "what comes by it");
   }
+  Line operator()(const ClientPathOverloaded& event) const {
+    return line_of_overload(
+        event.what,
+        fmt::format("{} from {}", path_of_client(event.session, event.what.path), from(event.route)));
+  }
   Line operator()(const ClientPathMark& event) const {
     return line_of_mark(event.what, fmt::format("{} from {}", path_of_client(event.session, event.what.path),
                                                 from(event.route)));
@@ -330,29 +341,6 @@ std::string client_name(std::string_view key_name, std::string_view word, const 
 
 std::optional<LogLine> line_of(const Event& event, std::string_view bridge) {
   return std::visit(Wording{bridge}, event);
-}
-
-std::string explain(const NoAnswer& event) {
-  const std::string lasts =
-      event.lasts > Duration{} ? fmt::format(" (for {})", format_span(event.lasts)) : "";
-  if (event.closed_for == CloseReason::key_withdrawn)
-    return fmt::format(
-        "mpserver does not accept this client's key any more{}; it is asked again each 5 s. Give this client "
-        "its new key, or mpserver the old one",
-        lasts);
-  if (event.closed_for)
-    return fmt::format("no answer from mpserver since it ended the session{}: {}; it is asked again each 5 s",
-                       lasts, name_of(*event.closed_for));
-  if (event.had_session)
-    return fmt::format(
-        "no answer from mpserver since the session ended{}: does it run, do the bridges still lead to its "
-        "port, do firewalls let UDP through? Retrying",
-        lasts);
-  return fmt::format(
-      "no answer from mpserver by any bridge yet{}: does it run, do the bridges lead to its port, do "
-      "firewalls "
-      "let UDP through, is the key the same at both ends? Retrying",
-      lasts);
 }
 
 void log_event(const Event& event, std::string_view bridge) {

@@ -67,6 +67,7 @@ Json json_of(const PathStatus& path) {
           {"state", name_of(path.state)},
           {"problem", path.problem},
           {"standby", path.standby},
+          {"held", path.held},
           {"remote", path.remote},
           {"local", path.local},
           {"public", path.seen_from},
@@ -159,7 +160,8 @@ std::string render_json(const Status& status) {
 
 std::string illness_of(const Status& status) {
   if (status.is_server) return printable(status.target_problem);
-  return status.session.state == SessionState::established ? "" : "no session with mpserver";
+  if (status.session.state != SessionState::established) return "no session with mpserver";
+  return printable(status.outage);
 }
 
 std::string answer_request(std::string_view request, const ControlActions& actions) {

@@ -42,8 +42,9 @@ std::string share_text(const Cell& cell) {
   return format_fraction(static_cast<double>(cell.path.in.first) / static_cast<double>(cell.wins));
 }
 
-/// That a path rests is told as long as nothing worse is.
+/// That a path is held or rests is told as long as nothing worse is.
 std::string state_text(const PathStatus& path) {
+  if (path.held && path.state == PathState::up) return "held";
   return path.standby && path.state == PathState::up ? "standby" : name_of(path.state);
 }
 

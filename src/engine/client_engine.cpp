@@ -21,13 +21,14 @@ void ClientEngine::hold_path(PathId path, bool held, Output& out, TimePoint now)
   MPT_ASSERT(state_.paths.contains(path));
   TunnelProof& proof = state_.paths[path].proof;
   if (held) {
-    proof.begin();
+    proof.begin(now);
   } else {
     proof.end();
   }
   state_.is_proving = !state_.paths.held().empty();
   prober_.tell_server(path, out, now);
   prober_.update_standby(out, now);
+  handshaking_.on_paths_changed(out, now);
   if (!held) outbound_.flush(out, now);
 }
 
@@ -81,7 +82,8 @@ void ClientEngine::on_deadline(Output& out, TimePoint now) {
 }
 
 void ClientEngine::check_marks(Output& out, TimePoint now) {
-  for (const MarkWatch::News& news : state_.sender.check_marks(state_.paths.views(now), out, now))
+  for (const MarkWatch::News& news :
+       state_.sender.check_marks(state_.paths.views(now), state_.paths.slowest_rtt(), out, now))
     out.events.emplace_back(PathMark{news.path, news.dscp, news.passes});
 }
 
@@ -95,7 +97,7 @@ void ClientEngine::run_housekeeping(Output& out, TimePoint now) {
   }
   introducing_.run(out, now);
   if (const auto event = state_.outage.over(state_.paths.up(), now)) out.events.emplace_back(*event);
-  if (const auto event = state_.outage.lasts(now)) out.events.emplace_back(*event);
+  if (state_.outage.is_due(now)) out.events.emplace_back(*outage(now));
   if (auto event = state_.sender.check_fragmenting(state_.paths.views(now), now))
     out.events.emplace_back(*event);
   state_.stream.sample(state_.link, state_.sender, now);
@@ -105,13 +107,16 @@ void ClientEngine::run_housekeeping(Output& out, TimePoint now) {
 void ClientEngine::sample(PathId id, PathTraffic& traffic, Output& out, TimePoint now) {
   ClientPath& path = state_.paths[id];
   const bool is_up = path.probed.carries_data() && path.probed.state() != PathState::fresh &&
-                     path.probed.one_way() == ProbedPath::OneWay::no;
+                     path.probed.one_way() == ProbedPath::OneWay::no && !path.proof.is_held();
   const LossWatch::Verdicts news = path.losses.update(is_up, traffic, now);
   path.history.sample(traffic, now);
   for (const Direction direction : {Direction::out, Direction::in}) {
     if (const auto& found = news[static_cast<std::size_t>(direction)])
       out.events.emplace_back(PathLossy{id, direction, found->share, found->over});
   }
+  const bool is_used = path.probed.carries_data() && !path.proof.is_held();
+  if (const auto found = path.queue.update(is_used, traffic, now))
+    out.events.emplace_back(PathOverloaded{id, found->what.share, found->what.rate_bps, found->over});
 }
 
 void ClientEngine::on_sent(PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop,
@@ -128,6 +133,12 @@ void ClientEngine::close(Output& out, TimePoint now) {
   }
 }
 
+std::optional<SessionLost> ClientEngine::outage(TimePoint now) const {
+  const auto lasts = state_.outage.lasts(now);
+  if (!lasts) return std::nullopt;
+  return SessionLost{*lasts, state_.paths.held_back()};
+}
+
 ClientSnapshot ClientEngine::snapshot(TimePoint now) const {
   ClientSnapshot snapshot;
   snapshot.session = snapshot_of(state_.link, state_.sender, state_.stream, state_.paths.views(now), now);
@@ -136,6 +147,7 @@ ClientSnapshot ClientEngine::snapshot(TimePoint now) const {
   snapshot.session.out_of_tunnel = inbound_.datagrams();
   snapshot.session.duplicates = state_.context.drops[Drop::copy];
   snapshot.no_answer = handshaking_.no_answer(now);
+  if (snapshot.session.key) snapshot.outage = outage(now);
   snapshot.drops = state_.context.drops;
   for (const PathId id : state_.paths.all()) {
     const ClientPath& path = state_.paths[id];
@@ -147,6 +159,7 @@ ClientSnapshot ClientEngine::snapshot(TimePoint now) const {
     own.returns = path.proof.has_returned();
     own.one_way = path.probed.one_way();
     own.seen_from = path.introduction.seen();
+    own.overload = path.queue.overload();
     own.vanishing = state_.sender.marks().vanishing_on(id);
     own.rtt = path.probed.rtt();
     if (path.probed.last_answer()) own.last_heard = now - *path.probed.last_answer();

@@ -212,7 +212,7 @@ bool ClientHandshaking::on_confirmed(bool resumed, Output& out, TimePoint now) {
   said_refused_ = false;
   had_session_ = true;
   state_.paths.end_outage();
-  if (state_.paths.up() > 0) state_.outage.mend(now);
+  if (state_.paths.pass_both_ways()) state_.outage.mend(now);
   out.events.emplace_back(SessionStarted{state_.link.current()->keys().cipher(), resumed && had_session});
   return resumed && had_session;
 }
@@ -246,12 +246,13 @@ void ClientHandshaking::on_heard(const LinkEpoch& epoch, TimePoint now) {
 void ClientHandshaking::on_paths_changed(Output& out, TimePoint now) {
   const bool has_session = state_.link.current() != nullptr;
   if (!state_.paths.update_outage(has_session, now)) {
-    if (has_session && state_.paths.up() > 0) state_.outage.mend(now);
+    if (has_session && state_.paths.pass_both_ways()) state_.outage.mend(now);
     return;
   }
-  if (is_idle()) start(true, now);
-  if (state_.outage.begin(state_.paths.silent_since().value_or(now), now))
-    out.events.emplace_back(SessionLost{});
+  // What is held, and answers, shows that the server is alive.
+  if (is_idle() && !state_.paths.answer()) start(true, now);
+  if (state_.outage.begin(state_.paths.useless_since().value_or(now), now))
+    out.events.emplace_back(SessionLost{{}, state_.paths.held_back()});
 }
 
 }  // namespace mptunnel

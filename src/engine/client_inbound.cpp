@@ -59,8 +59,11 @@ struct ClientInbound::ControlVisitor {
   }
   void operator()(const MarkProbeFrame& probe) const {
     if (!is_of_this_path(probe.path) || !is_first(FrameType::mark_probe)) return;
-    in.state_.sender.send_control(epoch, {MarkSeenFrame{arrival.path, probe.sequence}},
-                                  PathSet::of(arrival.path), arrival.out, arrival.now);
+    // Of a path that may pass inwards alone the answer goes by all others, too.
+    PathSet to = PathSet::of(arrival.path);
+    if (in.state_.paths[arrival.path].probed.wants_help()) to |= in.state_.paths.carrying(arrival.now);
+    in.state_.sender.send_control(epoch, {MarkSeenFrame{arrival.path, probe.sequence}}, to, arrival.out,
+                                  arrival.now);
   }
   void operator()(const MarkSeenFrame& seen) const {
     in.state_.sender.marks().on_seen(seen.path, seen.sequence);

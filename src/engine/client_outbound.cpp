@@ -22,7 +22,7 @@ PathSet ClientOutbound::on_application(DatagramBatch batch, const FlowSource& so
   datagrams_ += datagrams_in(batch);
   if (state_.is_proving) note_sizes(batch);
   if (!flow) {
-    refuse(source, flow.error(), datagrams_in(batch), out, now);
+    refuse(source, flow.error(), datagrams_in(batch), out);
     return {};
   }
   (*flow)->note_to_server(datagrams_in(batch));
@@ -46,11 +46,10 @@ void ClientOutbound::note_sizes(DatagramBatch batch) {
   });
 }
 
-void ClientOutbound::refuse(const FlowSource& source, Drop drop, std::size_t datagrams, Output& out,
-                            TimePoint now) {
+void ClientOutbound::refuse(const FlowSource& source, Drop drop, std::size_t datagrams, Output& out) {
   state_.context.drops.add(drop, datagrams);
   out.flow_changes.push_back({source.handle, 0, false});
-  if (limit_lines_.take(now)) out.events.emplace_back(TablesFull{drop});
+  out.events.emplace_back(TablesFull{drop});
 }
 
 void ClientOutbound::flush(Output& out, TimePoint now) {

@@ -64,14 +64,37 @@ PathViews ClientPaths::views(TimePoint now) const {
 }
 
 std::size_t ClientPaths::up() const {
-  return static_cast<std::size_t>(std::count_if(paths_.begin(), paths_.end(),
-                                                [](const ClientPath& path) { return path.probed.is_up(); }));
+  return static_cast<std::size_t>(
+      std::count_if(paths_.begin(), paths_.end(), [](const ClientPath& path) { return path.is_of_use(); }));
 }
 
-std::optional<TimePoint> ClientPaths::silent_since() const {
+std::size_t ClientPaths::held_back() const {
+  return static_cast<std::size_t>(std::count_if(paths_.begin(), paths_.end(), [](const ClientPath& path) {
+    return path.probed.is_up() && path.proof.is_held();
+  }));
+}
+
+bool ClientPaths::answer() const {
+  return std::any_of(paths_.begin(), paths_.end(),
+                     [](const ClientPath& path) { return path.probed.carries_data(); });
+}
+
+bool ClientPaths::pass_both_ways() const {
+  bool out = false;
+  bool in = false;
+  for (const ClientPath& path : paths_) {
+    if (!path.probed.is_available() || path.proof.is_held()) continue;
+    const ProbedPath::OneWay alone = path.probed.one_way();
+    out = out || path.probed.is_up() || alone == ProbedPath::OneWay::out;
+    in = in || path.probed.is_up() || alone == ProbedPath::OneWay::in;
+  }
+  return out && in;
+}
+
+std::optional<TimePoint> ClientPaths::useless_since() const {
   std::optional<TimePoint> since;
   for (const PathId path : available()) {
-    const auto own = (*this)[path].probed.silent_since();
+    const auto own = (*this)[path].useless_since();
     if (!own) return std::nullopt;
     since = std::max(since.value_or(*own), *own);
   }
@@ -87,9 +110,18 @@ std::optional<Duration> ClientPaths::fastest_rtt() const {
   return fastest;
 }
 
+Duration ClientPaths::slowest_rtt() const {
+  Duration slowest{};
+  for (const ClientPath& path : paths_) {
+    if (path.probed.is_available() && path.probed.state() != PathState::down)
+      slowest = std::max(slowest, path.probed.rtt().smoothed());
+  }
+  return slowest;
+}
+
 bool ClientPaths::update_outage(bool has_session, TimePoint now) {
-  const bool carries_data =
-      std::any_of(paths_.begin(), paths_.end(), [](const ClientPath& p) { return p.probed.carries_data(); });
+  const bool carries_data = std::any_of(paths_.begin(), paths_.end(),
+                                        [now](const ClientPath& p) { return p.counts_as_carrying(now); });
   if (carries_data || !has_session) {
     all_down_since_.reset();
     return false;

@@ -29,7 +29,8 @@ void ClientProber::probe(LinkEpoch& epoch, PathId path, const std::optional<Fram
   PathReport report = epoch.make_report(path, own.probed.probe(moving, now), now);
   report.interval = milliseconds_in_report(own.probed.interval(moving));
   if (own.mtu.is_measured()) report.mtu = static_cast<std::uint16_t>(own.mtu.mtu());
-  if (own.probed.is_standby() || own.proof.is_held()) report.flags |= PathReport::kStandby;
+  if (own.probed.is_standby()) report.flags |= PathReport::kStandby;
+  if (own.proof.is_held()) report.flags |= PathReport::kStandby | PathReport::kHeld;
   const bool passes_out_alone = own.probed.one_way() == ProbedPath::OneWay::out;
   if (own.probed.state() == PathState::down || passes_out_alone) report.flags |= PathReport::kUnheard;
   const bool asks_others = own.probed.wants_help() && &epoch == state_.link.current() && now >= own.next_help;

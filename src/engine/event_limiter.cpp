@@ -30,11 +30,13 @@ constexpr std::array<Rule, static_cast<std::size_t>(EventKind::count_)> kRules{{
     {"handshakes with another key", {kOnceAMinute, 1}, {0.1, 10}},
     {"refused handshakes", {kOnceAMinute, 1}, {0.1, 10}},
     {"refusals by quotas of keys", {kOnceAMinute, 4}, {0.1, 20}},
+    {"seconds in which a client went beyond its max-rate", {kOnceAMinute, 1}, {0.1, 20}},
     {"starts and ends of sessions", {0.1, 20}, {0.5, 100}},
     {"clashes of identities", {kOnceAMinute, 4}, {0.1, 20}},
     {"changes of paths", {0.2, 40}, {0.5, 100}},
     {nullptr, {0.2, 40}, {0.5, 100}},
     {"paths that lose much", {1.0 / 30, 4}, {0.1, 20}, kThenHourly},
+    {"lines that take less than they are given", {1.0 / 30, 4}, {0.1, 20}, kThenHourly},
     {"marks that vanish or pass again", {1.0 / 30, 4}, {0.1, 20}, kThenHourly},
     {"warnings of fragments", {kOnceAMinute, 4}, {0.1, 20}},
     {"starts and ends of the session", {1.0 / 30, 20}, kUnlimited, {1.0 / 3600, 60}},
@@ -91,7 +93,8 @@ struct EventLimiter::SubjectOf {
     return about(EventKind::refused_handshake, event.route.remote);
   }
   Found operator()(const ClientQuotaReached& event) const {
-    return about(EventKind::quota, event.session, event.session.from);
+    return about(event.drop == Drop::key_rate ? EventKind::over_rate : EventKind::quota, event.session,
+                 event.session.from);
   }
   Found operator()(const HandshakeRefused& event) const {
     return about(EventKind::refused_handshake, event.route.remote);
@@ -117,6 +120,9 @@ struct EventLimiter::SubjectOf {
   }
   Found operator()(const ClientPathLossy& event) const {
     return about(EventKind::lossy_path, event.session, event.route.remote);
+  }
+  Found operator()(const ClientPathOverloaded& event) const {
+    return about(EventKind::overload, event.session, event.route.remote);
   }
   Found operator()(const ClientPathMark& event) const {
     return about(EventKind::mark, event.session, event.route.remote);
@@ -148,6 +154,7 @@ struct EventLimiter::SubjectOf {
   Found operator()(const PathLossy& event) const {
     return about(EventKind::lossy_path, event.path, static_cast<unsigned>(event.direction));
   }
+  Found operator()(const PathOverloaded& event) const { return about(EventKind::overload, event.path); }
   Found operator()(const PathOneWay& event) const { return about(EventKind::bridge, event.path); }
   Found operator()(const PathMark& event) const { return about(EventKind::mark, event.path); }
   Found operator()(const PathStandby& event) const { return about(EventKind::reserve, event.path); }

@@ -29,9 +29,13 @@ std::optional<TrafficResumed> OutageWatch::over(std::size_t paths_up, TimePoint 
   return resumed;
 }
 
-std::optional<SessionLost> OutageWatch::lasts(TimePoint now) {
-  if (!began_ || mended_ || !reminder_.take(now)) return std::nullopt;
-  return SessionLost{now - *began_};
+std::optional<Duration> OutageWatch::lasts(TimePoint now) const {
+  if (!began_ || mended_) return std::nullopt;
+  return now - *began_;
+}
+
+bool OutageWatch::is_due(TimePoint now) {
+  return began_ && !mended_ && reminder_.take(now);
 }
 
 }  // namespace mptunnel

@@ -341,7 +341,7 @@ void ServerControl::deliver(ServerSession& session, const DatagramFrame& datagra
   if (flow != nullptr) {
     flow->last_used = session.last_moved = arrival.now;
     flow->note_to_server(1);
-    if (!state_.take_rate(session, Way::to_target, datagram.payload.size(), arrival.out, arrival.now)) return;
+    if (!state_.take_rate(session, Way::to_target, datagram.payload.size(), arrival.now)) return;
     ++session.from_client;
     arrival.out.deliver(flow->handle, datagram.payload);
     return;

@@ -10,7 +10,9 @@ PathSnapshot path_snapshot(const ServerSession& session, PathId id, TimePoint no
   snapshot.name = session.names.of(id);
   snapshot.vanishing = session.sender.marks().vanishing_on(id);
   snapshot.state = path.state(now);
-  snapshot.standby = path.is_standby();
+  snapshot.standby = path.is_standby() && !path.is_held();
+  snapshot.held = path.is_held();
+  snapshot.overload = path.queue.overload();
   snapshot.unheard = path.is_unheard();
   snapshot.out_alone = path.is_out_alone();
   snapshot.route = path.route();

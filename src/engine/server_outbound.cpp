@@ -15,7 +15,7 @@ void ServerOutbound::on_target(FlowHandle flow, DatagramBatch batch, std::uint8_
   const PathViews paths = session->views(now);
   const OutgoingFlow to{flow, own.id, std::nullopt};
   for_each_datagram(batch, [&](ConstBytes payload) {
-    if (!state_.take_rate(*session, Way::to_client, payload.size(), out, now)) return;
+    if (!state_.take_rate(*session, Way::to_client, payload.size(), now)) return;
     ++session->to_client;
     session->sender.send(to, payload, dscp, paths, out, now);
   });

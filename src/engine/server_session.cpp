@@ -63,11 +63,12 @@ SessionTotals ServerSession::totals() const {
 PathSet ServerSession::carrying(TimePoint now) const {
   PathSet wanted;
   if (superseded || dormant) return wanted;
-  const PathSet all = usable(now);
-  for (const PathId id : all) {
+  PathSet possible = usable(now);
+  for (const PathId id : possible) {
     if (paths[id.value]->carries_data(now)) wanted.insert(id);
+    if (paths[id.value]->is_held()) possible.erase(id);
   }
-  return wanted.empty() ? all : wanted;
+  return wanted.empty() ? possible : wanted;
 }
 
 PathSet ServerSession::usable(TimePoint now) const {
@@ -78,11 +79,18 @@ PathSet ServerSession::usable(TimePoint now) const {
   return set;
 }
 
+Duration ServerSession::slowest_rtt(TimePoint now) const {
+  Duration slowest{};
+  for (const PathId id : usable(now)) slowest = std::max(slowest, paths[id.value]->rtt().smoothed());
+  return slowest;
+}
+
 PathViews ServerSession::views(TimePoint now) const {
   PathViews views;
   for (const PathId id : carrying(now)) {
     const ServerPath& path = *paths[id.value];
-    views.add(id, {path.state(now), path.mtu.mtu(), path.rtt().smoothed(), path.mtu.is_doubted(now)});
+    const PathState state = path.is_out_alone() ? PathState::suspect : path.state(now);
+    views.add(id, {state, path.mtu.mtu(), path.rtt().smoothed(), path.mtu.is_doubted(now)});
   }
   return views;
 }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "mptunnel/engine/server_parts.h"
 
@@ -39,6 +40,8 @@ void ServerTimers::tick(ServerSession& session, Output& out, TimePoint now) {
   Duration longest{};
   for (const PathId id : session.all_paths())
     longest = std::max(longest, session.paths[id.value]->interval());
+  if (std::exchange(session.is_over_rate, false))
+    out.events.emplace_back(ClientQuotaReached{session.ref(), Drop::key_rate});
   session.dormant = now - session.last_heard >= std::max<Duration>(kDormantAfter, 3 * longest);
   session.receiver.expire(now);
   session.stream.sample(session.link, session.sender, now);
@@ -82,13 +85,18 @@ void ServerTimers::note_losses(const ServerSession& session, PathId id, Output& 
       out.events.emplace_back(
           ClientPathLossy{session.ref(id), {id, direction, found->share, found->over}, path.route()});
   }
+  if (const auto found = path.queue.update(is_up, *session.link.traffic(id), now)) {
+    out.events.emplace_back(ClientPathOverloaded{
+        session.ref(id), {id, found->what.share, found->what.rate_bps, found->over}, path.route()});
+  }
 }
 
 void ServerTimers::check_marks(Output& out, TimePoint now) {
   state_.alarm.marks = kNever;
   for (const auto& [handle, session] : state_.table.all()) {
     if (now >= session->sender.marks().deadline()) {
-      for (const MarkWatch::News& news : session->sender.check_marks(session->views(now), out, now)) {
+      for (const MarkWatch::News& news :
+           session->sender.check_marks(session->views(now), session->slowest_rtt(now), out, now)) {
         out.events.emplace_back(ClientPathMark{session->ref(news.path),
                                                {news.path, news.dscp, news.passes},
                                                session->paths[news.path.value]->route()});

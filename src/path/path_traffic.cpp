@@ -76,6 +76,7 @@ void PathTraffic::add_counts(const PathTraffic& other) {
   sent += other.sent;
   sent_bytes += other.sent_bytes;
   unsent += other.unsent;
+  held_back += other.held_back;
   received += other.received;
   received_bytes += other.received_bytes;
   first += other.first;

@@ -58,6 +58,7 @@ void ServerPath::on_proxy_report(const PathReport& report, std::uint64_t order, 
 
 void ServerPath::take_wishes(const PathReport& report) {
   standby_ = (report.flags & PathReport::kStandby) != 0;
+  held_ = (report.flags & PathReport::kHeld) != 0;
   unheard_ = (report.flags & PathReport::kUnheard) != 0;
   metered_ = (report.flags & PathReport::kMetered) != 0;
   interval_ = std::chrono::milliseconds(report.interval);

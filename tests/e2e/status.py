@@ -13,7 +13,7 @@ import harness
 from harness import PORTS, Skip, check
 
 DIRECTION = {"packets", "bytes", "lost", "loss", "loss_recent", "jitter_ms", "first", "duplicates", "rate_bps"}
-PATH = {"id", "name", "state", "problem", "standby", "remote", "local", "public", "device", "rtt_ms", "mtu", "last_answer_s",
+PATH = {"id", "name", "state", "problem", "standby", "held", "remote", "local", "public", "device", "rtt_ms", "mtu", "last_answer_s",
         "unsent", "out", "in"}
 SESSION = {"state", "age_s", "cipher", "encrypted", "key", "key_age_s", "flows", "datagrams_in", "datagrams_out",
            "duplicates_dropped", "forced_closings", "residual_loss", "stream", "fragmented", "largest_whole"}

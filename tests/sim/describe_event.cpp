@@ -21,6 +21,10 @@ std::string losses(const PathLossy& event) {
                      event.direction == Direction::out ? "out" : "in", event.over ? " again" : "");
 }
 
+std::string overload(const PathOverloaded& e) {
+  return fmt::format("path {} holds {:.0f} % back{}", e.path.value, e.share * 100, e.over ? " no more" : "");
+}
+
 std::string mark(const PathMark& e) {
   return fmt::format("path {} {} DSCP {}", e.path.value, e.passes ? "passes" : "loses", e.dscp);
 }
@@ -42,7 +46,8 @@ std::string describe(const Event& event) {
             return fmt::format("session started, {}{}", name_of(e.cipher), e.resumed ? ", resumed" : "");
           },
           [](const SessionLost& e) {
-            return fmt::format("session lost: no path answers, for {:.0f} ms", milliseconds(e.lasts));
+            return fmt::format("session lost: no path carries data, for {:.0f} ms, {} held",
+                               milliseconds(e.lasts), e.held);
           },
           [](const TrafficResumed& e) {
             return fmt::format("traffic resumed after {:.0f} ms, {} paths up", milliseconds(e.after),
@@ -60,6 +65,7 @@ std::string describe(const Event& event) {
           },
           [](const PathChanged& e) { return path_change(e.path, e.state, e.was, e.rtt); },
           [](const PathLossy& e) { return losses(e); },
+          [](const PathOverloaded& e) { return overload(e); },
           [](const PathOneWay& e) {
             return fmt::format("path {} passes {} alone", e.path.value, e.out ? "out" : "in");
           },
@@ -96,6 +102,7 @@ std::string describe(const Event& event) {
           [](const HandshakeOtherKey&) { return std::string("handshake with another key"); },
           [](const ClientPathChanged& e) { return path_change(e.path, e.state, e.was, e.rtt); },
           [](const ClientPathLossy& e) { return losses(e.what); },
+          [](const ClientPathOverloaded& e) { return overload(e.what); },
           [](const ClientPathMark& e) { return mark(e.what); },
           [](const ClientPathMoved& e) {
             return fmt::format("path {} moved from {} to {}", e.path.value, e.from.remote.to_string(),

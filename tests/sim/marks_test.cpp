@@ -112,6 +112,56 @@ TEST(Marks, AreKeptOnPathsThatLoseAlike) {
   EXPECT_EQ(Bench::count<ClientPathMark>(bench.server().events()), 0U);
 }
 
+/// A call over two paths.
+BenchOptions half_dead_call() {
+  BenchOptions options = call();
+  options.client.paths = 2;
+  return options;
+}
+
+/// The first path passes out alone, the second in alone; each way takes this long.
+void halve(Bench& bench, Duration out, Duration in) {
+  for (Link* link : {bench.client.lane(0).up.get(), bench.client.lane(0).down.get()})
+    link->set_options({.delay = out});
+  for (const auto& link : {bench.client.lane(1).up.get(), bench.client.lane(1).down.get()})
+    link->set_options({.delay = in});
+  bench.run(10s);
+  bench.client.lane(0).down->set_blackout(true);
+  bench.client.lane(1).up->set_blackout(true);
+  bench.run(10s);
+}
+
+TEST(Marks, VanishOnAPathThatPassesOutAlone) {
+  for (const auto& [out, in] : {std::pair(10ms, 10ms), std::pair(10ms, 250ms), std::pair(250ms, 10ms)}) {
+    Bench bench(half_dead_call());
+    bench.begin();
+    halve(bench, out, in);
+    const TimePoint since = bench.world.now();
+    bench.client.lane(0).up->set_filter(drops_expedited);
+    bench.run(20s);
+    expect_lost_for(bench.tally(false, since), 3s);
+    bench.settle();
+    EXPECT_EQ(bench.tally(false, since + 3s).lost(), 0U);
+    EXPECT_EQ(bench.tally(true, since + 3s).lost(), 0U);
+    EXPECT_EQ(Bench::count<PathMark>(bench.client.events()), 1U);
+  }
+}
+
+TEST(Marks, VanishOnAPathThatPassesInAlone) {
+  for (const auto& [out, in] : {std::pair(10ms, 10ms), std::pair(10ms, 250ms), std::pair(250ms, 10ms)}) {
+    Bench bench(half_dead_call());
+    bench.begin();
+    halve(bench, out, in);
+    const TimePoint since = bench.world.now();
+    bench.client.lane(1).down->set_filter(drops_expedited);
+    bench.run(20s);
+    expect_lost_for(bench.tally(true, since), 3s);
+    bench.settle();
+    EXPECT_EQ(bench.tally(true, since + 3s).lost(), 0U);
+    EXPECT_EQ(Bench::count<ClientPathMark>(bench.server().events()), 1U);
+  }
+}
+
 TEST(Marks, CostNothingWhereThereAreNone) {
   // It outlives the client, which says goodbye.
   std::size_t probes = 0;

@@ -82,6 +82,33 @@ TEST(OneWay, HalvesThatDieTenMinutesLaterAreDown) {
   expect_no_loss(bench);
 }
 
+TEST(OneWay, AnOutageIsOverOnceDataPassesEachWayBySomePath) {
+  Bench bench(with_paths(2));
+  bench.begin();
+  bench.run(1s);
+  bench.world.blackout_all(bench.client, true);
+  bench.run(8s);
+  EXPECT_EQ(bench.count<SessionLost>(bench.client.events()), 1U);
+  pass(bench, 0, true, false);
+  pass(bench, 1, false, true);
+  bench.run(10s);
+  const TimePoint since = bench.world.now();
+  bench.run(300s);
+  EXPECT_EQ(bench.count<SessionLost>(bench.client.events()), 1U) << "data passes";
+  std::vector<TrafficResumed> resumed;
+  for (const Event& event : bench.client.events()) {
+    if (const auto* one = std::get_if<TrafficResumed>(&event)) resumed.push_back(*one);
+  }
+  ASSERT_EQ(resumed.size(), 1U);
+  EXPECT_EQ(resumed[0].paths, 0U);
+  EXPECT_LE(resumed[0].after, 12s);
+  EXPECT_FALSE(bench.client.engine().snapshot(bench.world.now()).outage);
+  bench.settle();
+  EXPECT_GT(bench.tally(false, since).offered, 1000U);
+  EXPECT_EQ(bench.tally(false, since).lost(), 0U);
+  EXPECT_EQ(bench.tally(true, since).lost(), 0U);
+}
+
 TEST(OneWay, NothingIsSentForLongWhereNoPathPassesOut) {
   Bench bench(with_paths(2));
   bench.begin();
@@ -89,6 +116,7 @@ TEST(OneWay, NothingIsSentForLongWhereNoPathPassesOut) {
   for (std::size_t path = 0; path < 2; ++path) pass(bench, path, false, true);
   bench.run(20s);
   EXPECT_EQ(bench.count<SessionLost>(bench.client.events()), 1U);
+  EXPECT_TRUE(bench.client.engine().snapshot(bench.world.now()).outage);
   for (std::size_t path = 0; path < 2; ++path) pass(bench, path, true, true);
   const TimePoint healed = bench.world.now();
   bench.run(5s);

@@ -25,6 +25,8 @@ struct LogLine {
 };
 /// Why there may be no session, and what to look at.
 std::string explain(const NoAnswer& event);
+/// Why a session carries nothing.
+std::string explain(const SessionLost& event);
 /// The words for an event; nullopt if it is not worth a line. `bridge` names the bridge of the event's path
 /// (path_of()) at mpclient; mpserver has none.
 std::optional<LogLine> line_of(const Event& event, std::string_view bridge = {});

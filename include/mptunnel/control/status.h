@@ -44,6 +44,7 @@ struct PathStatus {
   PathState state = PathState::fresh;
   std::string problem;   ///< what is wrong, in words; empty if all is well
   bool standby = false;  ///< kept for when others fail
+  bool held = false;     ///< nothing but probes goes there: it may lead through the VPN inside
   std::string remote;    ///< address and port; empty if there is none
   std::string local;
   std::string seen_from;  ///< mpclient: the address and port that mpserver sees it come from
@@ -127,6 +128,7 @@ struct Status {
   std::uint64_t kernel_drops_inside = 0;
   std::uint64_t kernel_drops_outside = 0;
   std::vector<std::string> problems;  ///< of the program as a whole, in words
+  std::string outage;                 ///< mpclient's: why its session carries nothing; empty if it does
 };
 
 /// For a program that counts at two places.

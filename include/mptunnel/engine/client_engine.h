@@ -54,6 +54,8 @@ class ClientEngine {
 
  private:
   void run_housekeeping(Output& out, TimePoint now);
+  /// Of a session, that no path carries data; nullopt if one does.
+  [[nodiscard]] std::optional<SessionLost> outage(TimePoint now) const;
   /// Finds which DSCPs vanish on which paths.
   void check_marks(Output& out, TimePoint now);
   /// Once a second: what of the path is remembered, and whether it loses much.

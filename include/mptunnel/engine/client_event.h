@@ -20,16 +20,17 @@ struct SessionStarted {
   bool resumed = false;  ///< the session is the one before, with a new key
 };
 
-/// All paths are down; the session is kept, and handshakes go on beside it. Again, ever more seldom, while
-/// nothing answers: see OutageWatch.
+/// All paths are down, or held (see TunnelProof); the session is kept, and handshakes go on beside it. Again,
+/// ever more seldom, while it lasts: see OutageWatch.
 struct SessionLost {
-  Duration lasts{};  ///< for how long nothing has answered; zero the first time
+  Duration lasts{};      ///< for how long no path has carried data; zero the first time
+  std::size_t held = 0;  ///< paths that answer, and are held
 };
 
 /// Data can flow again after SessionLost or SessionEnded: there is a session, and has been for a moment.
 struct TrafficResumed {
   Duration after{};       ///< from when nothing answered any more until the first answer
-  std::size_t paths = 0;  ///< that are up
+  std::size_t paths = 0;  ///< that are up; 0: paths that pass one way alone carry it
 };
 
 /// The server closed the session; handshakes begin.
@@ -82,6 +83,15 @@ struct PathLossy {
   PathId path;
   Direction direction{};
   double share = 0;  ///< of the packets of the last kLossWindow, 0 to 1
+  bool over = false;
+};
+
+/// A path is given more than its line takes, for kOverloadWindow: copies do not leave, because this machine's
+/// queue is long. Or it takes all again.
+struct PathOverloaded {
+  PathId path;
+  double share = 0;            ///< of the packets that did not leave, 0 to 1
+  std::uint64_t rate_bps = 0;  ///< that the line took
   bool over = false;
 };
 

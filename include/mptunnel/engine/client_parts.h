@@ -5,7 +5,6 @@
 #include <optional>
 #include <vector>
 
-#include "mptunnel/base/throttle.h"
 #include "mptunnel/engine/client_introducing.h"
 #include "mptunnel/engine/client_state.h"
 #include "mptunnel/engine/output.h"
@@ -144,12 +143,11 @@ class ClientOutbound {
  private:
   /// While a path is to prove that its tunnel is not ours.
   void note_sizes(DatagramBatch batch);
-  void refuse(const FlowSource& source, Drop drop, std::size_t datagrams, Output& out, TimePoint now);
+  void refuse(const FlowSource& source, Drop drop, std::size_t datagrams, Output& out);
   void end_flows(const std::vector<ClientFlows::Ended>& ended, Output& out, TimePoint now);
 
   ClientState& state_;
   ClientHandshaking& handshaking_;
-  Throttle limit_lines_;
   std::uint64_t datagrams_ = 0;
 };
 

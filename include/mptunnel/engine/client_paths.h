@@ -17,6 +17,7 @@
 #include "mptunnel/path/mtu_search.h"
 #include "mptunnel/path/path_history.h"
 #include "mptunnel/path/probed_path.h"
+#include "mptunnel/path/queue_watch.h"
 #include "mptunnel/schedule/scheduler.h"
 #include "mptunnel/wire/limits.h"
 
@@ -29,6 +30,7 @@ struct ClientPath {
   PathHistory history;
   TunnelProof proof;  ///< of a path that leads over a tunnel
   LossWatch losses;
+  QueueWatch queue;
   bool is_told_down = false;               ///< it was said that it is down, and nothing else since
   TimePoint next_help = TimePoint::min();  ///< when the other paths may be asked to help its PINGs again
   std::string name;                        ///< what the server is told that it is called; empty: nothing
@@ -36,6 +38,16 @@ struct ClientPath {
 
   /// It is up, and may carry data if it is wanted.
   [[nodiscard]] bool is_of_use() const { return probed.is_up() && !proof.is_held(); }
+  /// Copies may go to it, at least outwards, or it has been held for less than kProofIsQuietFor.
+  [[nodiscard]] bool counts_as_carrying(TimePoint now) const {
+    return probed.carries_data() && (!proof.is_held() || now - proof.since() < kProofIsQuietFor);
+  }
+  /// Since when it neither answers nor may carry data; nullopt if it does.
+  [[nodiscard]] std::optional<TimePoint> useless_since() const {
+    const auto silent = probed.silent_since();
+    if (!proof.is_held()) return silent;
+    return silent ? std::min(*silent, proof.since()) : proof.since();
+  }
   /// When the next PING is due; `sent` as ProbedPath::next_probe().
   [[nodiscard]] TimePoint next_probe(bool moving, std::optional<TimePoint> sent) const {
     const TimePoint usual = probed.next_probe(moving, sent);
@@ -93,19 +105,28 @@ class ClientPaths {
   /// kAllDownCopiesFor.
   [[nodiscard]] PathSet carrying(TimePoint now) const;
   [[nodiscard]] PathViews views(TimePoint now) const;
-  /// How many are up.
+  /// How many are up, and may carry data.
   [[nodiscard]] std::size_t up() const;
-  /// Since when no path has answered: when the last of them fell silent; nullopt if one is not silent, or
-  /// there is none.
-  [[nodiscard]] std::optional<TimePoint> silent_since() const;
+  /// How many answer, but are held.
+  [[nodiscard]] std::size_t held_back() const;
+  /// Whether a path answers, held or not, as far as is known.
+  [[nodiscard]] bool answer() const;
+  /// Whether data passes both ways: by a path that is up, or by one that passes out and another that passes
+  /// in. What is held does not count.
+  [[nodiscard]] bool pass_both_ways() const;
+  /// Since when no path is of use: when the last of them fell silent, or was held; nullopt if one is neither,
+  /// or there is none.
+  [[nodiscard]] std::optional<TimePoint> useless_since() const;
   /// Of the available paths; nullopt before the first answer.
   [[nodiscard]] std::optional<Duration> fastest_rtt() const;
+  /// Of those that are not down.
+  [[nodiscard]] Duration slowest_rtt() const;
 
   /// Backups begin or stop to carry data, as the states of all paths demand. Returns those that changed.
   std::vector<PathId> update_standby(TimePoint now) { return standby_.update(paths_, now); }
   [[nodiscard]] TimePoint next_rest() const { return standby_.next_rest(paths_); }
   /// To be called when a path's state or the session has changed. Returns whether a session has no path that
-  /// carries data.
+  /// carries data, or is about to.
   bool update_outage(bool has_session, TimePoint now);
   void end_outage() { all_down_since_.reset(); }
   /// A packet larger than kBaseMtu went to these.

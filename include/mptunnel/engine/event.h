@@ -30,11 +30,12 @@ struct TablesFull {
 
 using Event =
     std::variant<TablesFull, SessionStarted, SessionLost, TrafficResumed, SessionEnded, SessionRefused,
-                 NoAnswer, PathChanged, PathLossy, PathOneWay, PathMark, PathStandby, PathLooped, PathProved,
-                 PathReturns, Fragmenting, ClientSessionStarted, ClientTakenOver, ClientSessionEnded,
-                 ClientSessionSilent, IdentitiesClash, HandshakeRefused, HandshakeOtherKey, HandshakeDisabled,
-                 NetworkFull, ClientQuotaReached, ClientPathChanged, ClientPathLossy, ClientPathMark,
-                 ClientPathMoved, ClientPathStayed, ClientFragmenting, EventsLeftOut>;
+                 NoAnswer, PathChanged, PathLossy, PathOverloaded, PathOneWay, PathMark, PathStandby,
+                 PathLooped, PathProved, PathReturns, Fragmenting, ClientSessionStarted, ClientTakenOver,
+                 ClientSessionEnded, ClientSessionSilent, IdentitiesClash, HandshakeRefused,
+                 HandshakeOtherKey, HandshakeDisabled, NetworkFull, ClientQuotaReached, ClientPathChanged,
+                 ClientPathLossy, ClientPathOverloaded, ClientPathMark, ClientPathMoved, ClientPathStayed,
+                 ClientFragmenting, EventsLeftOut>;
 
 /// The path that an event has as its subject; nullopt if it has none. ClientFragmenting is about a client.
 inline std::optional<PathId> path_of(const Event& event) {

@@ -23,11 +23,13 @@ enum class EventKind : std::uint8_t {
   other_key,
   refused_handshake,
   quota,
+  over_rate,
   session,
   clash,
   path,
   wavering_path,  ///< worth a debug line only
   lossy_path,
+  overload,
   mark,
   fragmenting,
   // Of mpclient.

@@ -1,8 +1,8 @@
-// The times in which mpclient has a session, or had one, and no path that answers: when they are said, and
-// when they are over. It judges no path, and is told what happens.
+// The times in which mpclient has a session, or had one, and no path that carries data: when they are said,
+// and when they are over. It judges no path, and is told what happens.
 //
 //     SessionLost           at once, and again after 30 s, 60 s, ... while it lasts
-//     TrafficResumed        a moment after a path is up again under a session
+//     TrafficResumed        a moment after data can pass both ways again under a session
 #pragma once
 
 #include <algorithm>
@@ -37,19 +37,21 @@ class Reminder {
 
 class OutageWatch {
  public:
-  /// Nothing has answered since then. Returns whether that is a new outage; one that was about to be over
+  /// No path has carried data since then. Returns whether that is a new outage; one that was about to be over
   /// goes on. `is_explained`: it is known why, and is not to be said again.
   bool begin(TimePoint since, TimePoint now, bool is_explained = false);
   /// Whether there is an outage that is said again while it lasts.
   [[nodiscard]] bool is_said_again() const { return began_ && reminder_.is_running(); }
   /// Something came. A path that is down is probed once a second: it may be up only that much later.
   void note_heard(TimePoint now);
-  /// There is a session, and a path is up.
+  /// There is a session, and data passes both ways.
   void mend(TimePoint now);
   /// To be called about once a second. An outage is over when data could flow for kOutageSettles.
   std::optional<TrafficResumed> over(std::size_t paths_up, TimePoint now);
-  /// As over(): whether it is time to say again that it lasts.
-  std::optional<SessionLost> lasts(TimePoint now);
+  /// For how long there has been an outage; nullopt if there is none, or it is about to be over.
+  [[nodiscard]] std::optional<Duration> lasts(TimePoint now) const;
+  /// To be called as over(): whether it is time to say again that it lasts.
+  bool is_due(TimePoint now);
 
  private:
   std::optional<TimePoint> began_;

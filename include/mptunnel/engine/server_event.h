@@ -116,6 +116,13 @@ struct ClientPathLossy {
   Route route;
 };
 
+/// As PathOverloaded, of a path of this client.
+struct ClientPathOverloaded {
+  SessionRef session;
+  PathOverloaded what;
+  Route route;
+};
+
 /// As PathMark, of what is sent to this client.
 struct ClientPathMark {
   SessionRef session;

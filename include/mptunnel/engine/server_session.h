@@ -97,6 +97,7 @@ struct ServerSession {
   bool said_clash = false;              ///< since then
   bool resumed = false;                 ///< what SERVER_HELLO says under the current key
   std::optional<TimePoint> said_flow_unknown;
+  bool is_over_rate = false;      ///< a datagram was beyond the rate of its key, and that is not said yet
   std::uint64_t from_client = 0;  ///< datagrams
   std::uint64_t to_client = 0;
   std::uint64_t lost_before = 0;  ///< datagrams for it that never came to the engine
@@ -117,6 +118,8 @@ struct ServerSession {
   /// Those that are proved and were heard of lately, whatever their state.
   [[nodiscard]] PathSet usable(TimePoint now) const;
   [[nodiscard]] PathViews views(TimePoint now) const;
+  /// Of those that are usable().
+  [[nodiscard]] Duration slowest_rtt(TimePoint now) const;
   /// All paths that there are.
   [[nodiscard]] PathSet all_paths() const;
   /// The path that has this address; nullopt if none has.

@@ -58,12 +58,11 @@ struct ServerState {
   }
 
   /// Whether a datagram of so many bytes is within the rate of the session's key. If not, it is counted as
-  /// dropped, and said once a minute.
-  bool take_rate(ServerSession& session, Way way, std::size_t bytes, Output& out, TimePoint now) {
+  /// dropped, and ServerTimers says so.
+  bool take_rate(ServerSession& session, Way way, std::size_t bytes, TimePoint now) {
     if (session.account.take_rate(way, bytes, now)) return true;
     context.drops.add(Drop::key_rate);
-    if (session.account.may_say_rate(now))
-      out.events.emplace_back(ClientQuotaReached{session.ref(), Drop::key_rate});
+    session.is_over_rate = true;
     return false;
   }
 

@@ -20,6 +20,7 @@
 #include "mptunnel/path/path_state.h"
 #include "mptunnel/path/path_traffic.h"
 #include "mptunnel/path/probed_path.h"
+#include "mptunnel/path/queue_watch.h"
 #include "mptunnel/path/rtt_estimator.h"
 #include "mptunnel/wire/frame.h"
 #include "mptunnel/wire/handshake.h"
@@ -36,8 +37,9 @@ struct PathSnapshot {
   PathState state = PathState::fresh;
   bool standby = false;                                 ///< kept in reserve, and not in use
   ProbedPath::OneWay one_way = ProbedPath::OneWay::no;  ///< client: the direction in which alone it passes
-  bool held = false;            ///< client: it leads over a tunnel, and has to prove that this is not our own
-  bool returns = false;         ///< client: it seems to be our own
+  bool held = false;  ///< it leads over a tunnel of the client's, and has to prove that this is not our own
+  bool returns = false;                          ///< client: it seems to be our own
+  std::optional<QueueWatch::Overload> overload;  ///< it is given more than its line takes
   std::uint64_t vanishing = 0;  ///< DSCPs, as bits, that do not get through to the peer, see MarkWatch
   std::string name;             ///< server: what the client calls it; empty if it does not say
   Endpoint seen_from;    ///< client: the address that the server sees it come from; not set if it did not say
@@ -86,6 +88,7 @@ struct ClientSnapshot {
   SessionSnapshot session;
   std::vector<PathSnapshot> paths;    ///< of all paths, available or not, by id
   std::optional<NoAnswer> no_answer;  ///< why there is no session, as far as is known
+  std::optional<SessionLost> outage;  ///< there is one, but no path that carries data
   DropCounters drops;
 };
 

@@ -32,13 +32,16 @@ class TunnelProof {
   };
 
   /// The path leads over a tunnel from now on.
-  void begin() {
+  void begin(TimePoint now) {
     *this = {};
     is_held_ = true;
+    since_ = now;
   }
   void end() { *this = {}; }
   /// Whether data is held back.
   [[nodiscard]] bool is_held() const { return is_held_; }
+  /// Since when.
+  [[nodiscard]] TimePoint since() const { return since_; }
   [[nodiscard]] bool has_returned() const { return has_returned_; }
 
   /// By how many bytes the next PING is to be longer than usual. Every other is as long as usual, so that the
@@ -72,6 +75,7 @@ class TunnelProof {
   };
 
   bool is_held_ = false;
+  TimePoint since_{};
   bool has_returned_ = false;
   bool is_next_padded_ = false;
   unsigned answered_ = 0;

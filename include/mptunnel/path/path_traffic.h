@@ -37,8 +37,9 @@ struct Arrivals {
 struct PathTraffic {
   std::uint64_t sent = 0;  ///< packets that the kernel took
   std::uint64_t sent_bytes = 0;
-  std::uint64_t unsent = 0;    ///< packets that did not leave: the queue was too long, or the kernel refused
-  std::uint64_t received = 0;  ///< packets that came, copies included; genuine, as far as they were checked
+  std::uint64_t unsent = 0;     ///< packets that did not leave: the queue was too long, or the kernel refused
+  std::uint64_t held_back = 0;  ///< of these, that would have waited for too long, or found no room
+  std::uint64_t received = 0;   ///< packets that came, copies included; genuine, as far as they were checked
   std::uint64_t received_bytes = 0;
   std::uint64_t first = 0;       ///< DATA that came by this path before any other
   std::uint64_t duplicates = 0;  ///< DATA that had come already

@@ -25,6 +25,7 @@
 #include "mptunnel/path/mtu_search.h"
 #include "mptunnel/path/path_history.h"
 #include "mptunnel/path/path_state.h"
+#include "mptunnel/path/queue_watch.h"
 #include "mptunnel/path/rtt_estimator.h"
 #include "mptunnel/wire/limits.h"
 #include "mptunnel/wire/path_report.h"
@@ -47,7 +48,9 @@ class ServerPath {
   [[nodiscard]] bool is_usable(TimePoint now) const;
   /// The client keeps this path in reserve and wants no data on it.
   [[nodiscard]] bool is_standby() const { return standby_; }
-  /// And it is paid by volume: only what is necessary is sent on it.
+  /// And it must carry none even if it is the last: it may lead through the VPN inside.
+  [[nodiscard]] bool is_held() const { return held_; }
+  /// It is in reserve, and paid by volume: only what is necessary is sent on it.
   [[nodiscard]] bool is_spared() const { return standby_ && metered_; }
   /// The client says that it hears nothing on this path.
   [[nodiscard]] bool is_unheard() const { return unheard_; }
@@ -59,7 +62,7 @@ class ServerPath {
   /// and max(3 RTT, 1 s), down. A path that proved nothing yet is new.
   [[nodiscard]] PathState state(TimePoint now) const;
   /// Data goes to paths that are usable, not down and not in standby. If there are none, the other usable
-  /// ones may carry it.
+  /// ones may carry it, but for those that are held.
   [[nodiscard]] bool carries_data(TimePoint now) const {
     return is_usable(now) && !standby_ && state(now) != PathState::down;
   }
@@ -97,9 +100,10 @@ class ServerPath {
   enum class EchoVerdict : std::uint8_t { none, validated, moved, stayed };
   EchoVerdict on_echo(std::uint64_t token, const Route& from, TimePoint now);
 
-  MtuSearch mtu;                      ///< of what is sent to the client
-  PathHistory history;                ///< sampled by the engine
-  LossWatch losses;                   ///< the same, before that
+  MtuSearch mtu;        ///< of what is sent to the client
+  PathHistory history;  ///< sampled by the engine
+  LossWatch losses;     ///< the same, before that
+  QueueWatch queue;
   PathState told = PathState::fresh;  ///< the state that the engine last reported
 
  private:
@@ -138,6 +142,7 @@ class ServerPath {
   TimePoint last_ping_;  ///< from anywhere: of two addresses of a bridge that both live, route_ is one
   RttEstimator rtt_;
   bool standby_ = false;
+  bool held_ = false;
   bool metered_ = false;
   bool unheard_ = false;
   double ping_share_ = 1;  ///< of the last 16 PINGs or so that came

@@ -10,7 +10,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "mptunnel/base/throttle.h"
 #include "mptunnel/base/time.h"
 #include "mptunnel/crypto/aead.h"
 #include "mptunnel/crypto/kdf.h"
@@ -72,8 +71,6 @@ class KeyAccount {
   bool take_rate(Way way, std::size_t bytes, TimePoint now) {
     return !rate_ || (*rate_)[static_cast<std::size_t>(way)].take(now, static_cast<double>(bytes));
   }
-  /// Once a minute: that the rate was exceeded is worth a line.
-  bool may_say_rate(TimePoint now) { return rate_lines_.take(now); }
 
  private:
   friend class Keyring;
@@ -86,7 +83,6 @@ class KeyAccount {
   bool is_listed_ = true;
   TokenBucket handshakes_{kHandshakesPerSecondOfKey, kHandshakeBurstOfKey};
   std::optional<std::array<TokenBucket, 2>> rate_;  ///< by Way
-  Throttle rate_lines_;
   std::size_t flows_ = 0;
 };
 

@@ -61,6 +61,9 @@ inline constexpr Duration kRestAfter = 5s;
 // Of a path that leads over a tunnel, and has yet to prove that it is not our own: engine/tunnel_proof.h.
 
 inline constexpr Duration kProbeForProof = 100ms;  ///< PING interval if it answers
+/// So long the last path that could carry data may be held before that is an outage: most prove themselves
+/// sooner.
+inline constexpr Duration kProofIsQuietFor = 1s;
 /// What a VPN adds to a packet, in bytes: the headers of IPv4 and UDP and a byte of its own at least; at most
 /// IPv6, UDP, Ethernet, a header with a digest and a nonce, and padding.
 inline constexpr std::size_t kLeastAddition = 29;
@@ -118,6 +121,13 @@ inline constexpr double kLossSaid = 0.5;
 inline constexpr double kLossOver = 0.25;
 /// A share of losses of fewer packets means nothing.
 inline constexpr std::uint64_t kLossLeastPackets = 20;
+
+// When a path is given more than its line takes: engine/client_engine.cpp, path/queue_watch.h.
+
+/// Copies are held back in each second of it.
+inline constexpr Duration kOverloadWindow = 5s;
+inline constexpr double kOverloadSaid = 0.05;  ///< share of what was to leave in it, at least
+inline constexpr double kOverloadOver = 0.01;  ///< less than that: it is over
 
 // A path that moves to another address.
 

@@ -23,6 +23,9 @@ struct PathReport {
   static constexpr std::uint8_t kByAnyPath = 16;
   /// PING: it comes by another path, because this one may not pass out. PONG: it answers such a PING.
   static constexpr std::uint8_t kByProxy = 32;
+  /// PING, with kStandby: no data may go there, not even if there is no other path: it may lead through the
+  /// VPN inside, see TunnelProof.
+  static constexpr std::uint8_t kHeld = 64;
   static constexpr std::uint32_t kNothingHeld = 0xffffffff;
 
   PathId path;

@@ -37,7 +37,13 @@ PathSet MarkWatch::find_vanishing(std::uint8_t dscp) const {
   return result;
 }
 
-MarkWatch::Work MarkWatch::run(const PathViews& paths, TimePoint now) {
+Duration MarkWatch::patience_of(const PathView& path, Duration slowest) {
+  // Answers to what may pass out alone come by any other. The peer has its say in what an RTT is.
+  const Duration rtt = path.state == PathState::up ? path.rtt : std::max(path.rtt, slowest);
+  return std::clamp<Duration>(rtt * 3 / 2, kMarkPatience, kMarkPatienceMost);
+}
+
+MarkWatch::Work MarkWatch::run(const PathViews& paths, Duration slowest, TimePoint now) {
   Work work;
   const bool is_round = now >= next_round_;
   std::uint64_t used = 0;
@@ -58,8 +64,7 @@ MarkWatch::Work MarkWatch::run(const PathViews& paths, TimePoint now) {
       mark.is_on_trial = false;
       continue;
     }
-    // The peer has its say in what the RTT is.
-    mark.patience = std::clamp<Duration>(paths.of(mark.path).rtt * 3 / 2, kMarkPatience, kMarkPatienceMost);
+    mark.patience = patience_of(paths.of(mark.path), slowest);
     step(mark, (used & bit_of(mark.dscp)) != 0, work, now);
   }
   due_ = find_due(now);

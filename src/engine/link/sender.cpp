@@ -110,14 +110,15 @@ void Sender::leave_marks_out(Output& out, std::size_t first) const {
     out.runs[i].unmarked = marks_.vanishing(out.runs[i].dscp) & out.runs[i].paths;
 }
 
-std::vector<MarkWatch::News> Sender::check_marks(const PathViews& paths, Output& out, TimePoint now) {
+std::vector<MarkWatch::News> Sender::check_marks(const PathViews& paths, Duration slowest, Output& out,
+                                                 TimePoint now) {
   if (now < marks_.deadline()) return {};
   LinkEpoch* epoch = link_.current();
   if (epoch == nullptr || !link_.can_seal(now) || !epoch->keys().peer_knows(FrameType::mark_probe)) {
     marks_.pause(now);
     return {};
   }
-  MarkWatch::Work work = marks_.run(paths, now);
+  MarkWatch::Work work = marks_.run(paths, slowest, now);
   for (const MarkWatch::Probe& probe : work.probes) {
     send_control(*epoch, {MarkProbeFrame{probe.path, probe.sequence}}, PathSet::of(probe.path), out, now, 0,
                  probe.dscp);
@@ -234,7 +235,12 @@ void Sender::count_sent(LinkEpoch* epoch, PathId path, const PacketRun& run, std
                         Drop drop, DropCounters& drops) {
   if (epoch != nullptr) epoch->path(path).count_sent(accepted, run.bytes_of_first(accepted));
   if (accepted == run.count) return;
-  if (epoch != nullptr) epoch->path(path).unsent += run.count - accepted;
+  if (epoch != nullptr) {
+    PathTraffic& traffic = epoch->path(path);
+    traffic.unsent += run.count - accepted;
+    if (drop == Drop::send_queue || drop == Drop::would_block || drop == Drop::no_buffers)
+      traffic.held_back += run.count - accepted;
+  }
   drops.add(drop, run.count - accepted);
 }
 

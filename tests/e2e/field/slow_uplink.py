@@ -1,9 +1,10 @@
-"""An uplink of 2 Mbit/s gets five times as much: what leaves it is young, its path stays up, and the fast one beside it loses nothing."""
+"""An uplink of 2 Mbit/s gets five times as much: what leaves it is young, its path stays up, log and status say once what it takes,
+and the fast one beside it loses nothing."""
 
 import pathlib
+import re
 import shutil
 import sys
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
@@ -41,14 +42,18 @@ def overloaded(test, links):
     client, control, here = tunnel(test, links)
     start = len(client.log())
     send = test.send("127.0.0.1:3000", "--for", SECONDS, "--rate", RATE, "--size", SIZE, "--drain", 3, netns=here)
-    time.sleep(SECONDS - 1)
+    line = client.wait_for("bridge slow is given more than its line takes, about", SECONDS)
     answer = status.ask_json(test, "mpclient", "--control", control)
     result = send.json()
     slow = next(path for path in answer["paths"] if path["name"] == "slow")
     print(f"    slow path: {slow['state']}, RTT {slow['rtt_ms']['smoothed']} ms, unsent {slow.get('unsent')}, "
           f"out {slow['out']['packets']}; drops {answer['drops']}")
     print(f"    traffic: {result['received']} of {result['sent']} back, latency {result['latency_ms']}")
-    print("\n".join(f"    {line}" for line in client.log()[start:][:6]))
+    print("\n".join(f"    {said}" for said in client.log()[start:][:6]))
+    check_range(float(re.search(r"about ([0-9.]+) Mbit/s", line).group(1)), 1.5, 2.1, "what the line takes, as it is said, Mbit/s")
+    check(slow["problem"].startswith("is given more than its line takes"), f"problem of the slow path: {slow['problem']}")
+    lines = [said for said in client.log()[start:] if "than its line takes" in said]
+    check(len(lines) == 1, f"said more than once: {lines}")
     check(slow["state"] == "up", f"the slow path is {slow['state']}")
     check_range(slow["rtt_ms"]["smoothed"], 1, 300, "RTT of the slow path, ms")
     changes = [line for line in client.log()[start:] if "slow is suspect" in line or "slow is down" in line]

@@ -144,8 +144,10 @@ def inside(test, encrypted):
         time.sleep(3)
         # 100 a second are the traffic; the rest are PINGs.
         check_range(round((vpn.sent - before) / (time.monotonic() - since)), 0, 300, "datagrams a second through the VPN")
-        problem = net.path("routed")["problem"]
-        say(f"status: {problem}")
+        routed = net.path("routed")
+        problem = routed["problem"]
+        say(f"status: held {routed['held']}, {problem}")
+        check(routed["held"] or not encrypted, "the status does not say that it is held")
         check("VPN" in problem or "comes back in" in problem, "the status does not say so")
         harness.check_clean(traffic.json(), "by the path that stayed outside", lost=20)
         if encrypted:

@@ -74,6 +74,28 @@ std::vector<Row> rows() {
       {"SessionLostForLong", SessionLost{31s}, warning,
        "no path has answered for 31 s: does mpserver run, do the bridges lead to its port, do firewalls let "
        "UDP through? Still probing all of them"},
+      {"SessionLostToAHeldPath", SessionLost{{}, 1}, warning,
+       "no path carries data: 1 path answers but is held, because it leads over a tunnel that may be the VPN "
+       "that "
+       "runs through this program, and no other path answers. Give the bridge dev=INTERFACE, or a route of "
+       "its own, "
+       "or set fwmark and a rule for it"},
+      {"SessionLostToHeldPathsForLong", SessionLost{95s, 2}, warning,
+       "no path carries data (for 2 min): 2 paths answer but are held, because they lead over a tunnel that "
+       "may be "
+       "the VPN that runs through this program, and no other path answers. Give the bridge dev=INTERFACE, or "
+       "a route "
+       "of its own, or set fwmark and a rule for it"},
+      {"TrafficResumedOneWayEach", TrafficResumed{9s, 0}, info,
+       "traffic flows again after 9 s, by paths that pass one way only"},
+      {"PathOverloaded", PathOverloaded{path, 0.62, 934'000, false}, warning,
+       "bridge b is given more than its line takes, about 934 kbit/s: 62 % of the copies of the last 5 s did "
+       "not "
+       "leave, because they would have waited here for too long. Send less through the tunnel, or make the "
+       "bridge "
+       "'backup' in mpclient.conf if the others are enough"},
+      {"PathOverloadedNoMore", PathOverloaded{path, 0, 934'000, true}, info,
+       "bridge b takes all that is sent on it again"},
       {"TrafficResumed", TrafficResumed{4200ms, 3}, info, "traffic flows again after 4 s, 3 paths up"},
       {"TrafficResumedSoon", TrafficResumed{400ms, 1}, info, "traffic flows again after 0.4 s, 1 path up"},
       {"SessionEnded", SessionEnded{CloseReason::shutdown}, info,
@@ -228,6 +250,13 @@ std::vector<Row> rows() {
        "link, and whether it is too slow for this rate; other paths make up for it"},
       {"ClientPathLossyNoMore", ClientPathLossy{kClient, {path, Direction::out, 0.1, true}, route(4001)},
        info, "client ab01ff20: path 2 from 192.0.2.1:4001 loses only 10 % of what is sent on it again"},
+      {"ClientPathOverloaded", ClientPathOverloaded{kClient, {path, 0.5, 1'000'000, false}, route(4001)},
+       warning,
+       "client ab01ff20: path 2 from 192.0.2.1:4001 is given more than its line takes, about 1.0 Mbit/s: 50 "
+       "% of the "
+       "copies of the last 5 s did not leave, because they would have waited here for too long. Send less "
+       "through "
+       "the tunnel, or make the bridge 'backup' in mpclient.conf if the others are enough"},
       {"ClientPathUnheard",
        ClientPathChanged{kClient, path, PathState::up, PathState::down, 12ms, 10ms, true, route(4001)},
        warning, "client ab01ff20: path 2 from 192.0.2.1:4001 is down: the client hears nothing on it"},

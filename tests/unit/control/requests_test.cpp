@@ -27,6 +27,8 @@ TEST(Requests, AreAnsweredWithTheStatusAsAsked) {
   EXPECT_EQ(answer_request("status healthy", actions), "error: no session with mpserver\n");
   status.session.state = SessionState::established;
   EXPECT_EQ(answer_request("status healthy", actions), "healthy\n");
+  status.outage = "no path carries data";
+  EXPECT_EQ(answer_request("status healthy", actions), "error: no path carries data\n");
 }
 
 TEST(Requests, ReloadSaysWhatWasReadOrWhatIsWrong) {

@@ -387,7 +387,8 @@ const json kSession = json::parse(R"({"state":"s","age_s":"n?","cipher":"s","enc
   "fragmented":"n","largest_whole":"n?"})");
 
 json path_kinds() {
-  json kinds = json::parse(R"({"id":"n","name":"s","state":"s","problem":"s","standby":"b","remote":"s",
+  json kinds =
+      json::parse(R"({"id":"n","name":"s","state":"s","problem":"s","standby":"b","held":"b","remote":"s",
     "local":"s","public":"s","device":"s","mtu":{"out":"n?","in":"n?"},"last_answer_s":"n?","unsent":"n",
     "rtt_ms":"o?"})");
   kinds["out"] = kinds["in"] = kDirection;
@@ -448,7 +449,7 @@ TEST(RenderJson, CarriesEveryValue) {
     "fragmented":12,
     "largest_whole":1446})"));
   EXPECT_EQ(object["paths"][0], json::parse(R"({"id":0,"name":"198.51.100.1:4000","state":"up","problem":"",
-    "standby":false,"remote":"198.51.100.1:4000","local":"10.0.0.1:12345","public":"203.0.113.7:4000","device":"",
+    "standby":false,"held":false,"remote":"198.51.100.1:4000","local":"10.0.0.1:12345","public":"203.0.113.7:4000","device":"",
     "rtt_ms":{"smoothed":12.345,"variation":1.0,"minimum":10.0,"latest":13.0},
     "mtu":{"out":1472,"in":1472},"last_answer_s":0.12,"unsent":7,
     "out":{"packets":1000,"bytes":1446000,"lost":12,"loss":0.012,"loss_recent":0.012,"jitter_ms":0.4,

@@ -160,6 +160,22 @@ TEST_F(EventLimiterTest, EachTableIsSaidOnceAMinute) {
   EXPECT_EQ(passed(TablesFull{Drop::flow_limit}, 10), 1U);
 }
 
+TEST_F(EventLimiterTest, RateOfAKeyIsSaidOnceAMinuteAndCostsNoOtherQuotaALine) {
+  const auto quota = [](Drop drop) { return ClientQuotaReached{{SessionHandle{1}, {}, "bob"}, drop}; };
+  EXPECT_EQ(passed(quota(Drop::key_rate), 10), 1U);
+  EXPECT_TRUE(passes(quota(Drop::key_flows)));
+  now_ += 60s;
+  EXPECT_EQ(passed(quota(Drop::key_rate), 10), 1U);
+  EXPECT_EQ(report().kinds.at(0).count, 18U);
+}
+
+TEST_F(EventLimiterTest, LineThatIsGivenTooMuchIsSaidOfEachPathApart) {
+  EXPECT_EQ(passed(PathOverloaded{PathId{0}, 0.5, 1000, false}, 100), 4U);
+  EXPECT_TRUE(passes(PathOverloaded{PathId{1}, 0.5, 1000, false}));
+  EXPECT_TRUE(passes(PathLossy{PathId{0}, Direction::out, 0.6, false}));
+  EXPECT_EQ(report().kinds.at(0).count, 96U);
+}
+
 TEST_F(EventLimiterTest, WaveringPathsCostNoLineOfOthersAndAreNotTold) {
   passed(path_event(raw_route(1), PathState::up, PathState::suspect), 1000);
   passed(path_event(raw_route(1), PathState::suspect, PathState::up), 1000);

@@ -34,7 +34,7 @@ class MarkWatchTest : public testing::Test {
     }
   }
   void step() {
-    const MarkWatch::Work work = watch_.run(paths_, now_);
+    const MarkWatch::Work work = watch_.run(paths_, {}, now_);
     for (const MarkWatch::Probe& probe : work.probes) {
       ++probes_;
       if (passes_(probe.path, probe.dscp)) answers_.emplace(now_ + kRound, probe);

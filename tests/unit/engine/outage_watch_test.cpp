@@ -14,6 +14,7 @@ TEST(OutageWatch, IsOverASecondAfterAPathIsUpAgainAndCountsToThatTime) {
   EXPECT_FALSE(watch.over(0, kStart + 3s));
   watch.mend(kStart + 4s);
   watch.mend(kStart + 4500ms);
+  EXPECT_FALSE(watch.lasts(kStart + 4500ms));
   EXPECT_FALSE(watch.over(1, kStart + 5s - 1ns));
   const auto resumed = watch.over(3, kStart + 5s);
   ASSERT_TRUE(resumed);
@@ -53,7 +54,8 @@ TEST(OutageWatch, IsSaidAgainAfterTwiceAsLongEachTimeUnlessItIsExplained) {
     watch.begin(kStart, kStart, is_explained);
     std::vector<int> said;
     for (int second = 0; second < 6 * 3600; ++second) {
-      if (watch.lasts(kStart + second * 1s)) said.push_back(second);
+      if (watch.is_due(kStart + second * 1s)) said.push_back(second);
+      EXPECT_EQ(watch.lasts(kStart + second * 1s), second * 1s);
     }
     if (is_explained) {
       EXPECT_TRUE(said.empty());
@@ -69,6 +71,7 @@ TEST(OutageWatch, WithoutOneNothingIsOver) {
   watch.note_heard(kStart);
   EXPECT_FALSE(watch.over(3, kStart + 1h));
   EXPECT_FALSE(watch.lasts(kStart + 1h));
+  EXPECT_FALSE(watch.is_due(kStart + 1h));
 }
 
 }  // namespace

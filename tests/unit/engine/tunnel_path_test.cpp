@@ -4,12 +4,13 @@
 
 #include <algorithm>
 
-#include "tunnel.h"
+#include "tunnel_paths.h"
 
 namespace mptunnel {
 namespace {
 
 using test::Packet;
+using test::PathTunnel;
 using test::Tunnel;
 using test::Wire;
 
@@ -171,6 +172,43 @@ TEST_F(TunnelPath, CountersOfBothEndsMeetInPingAndPong) {
   EXPECT_NEAR(static_cast<double>(client.out.received), static_cast<double>(client.sent), 2);
   EXPECT_NEAR(static_cast<double>(server.in.sent), static_cast<double>(server.received), 2);
   EXPECT_FALSE(client.voided || server.voided);
+}
+
+TEST(OverloadedPath, IsSaidByTheEndWhoseQueueHoldsBack) {
+  for (const bool by_client : {true, false}) {
+    PathTunnel tunnel;
+    tunnel.open_flow();
+    tunnel.move_data(7s);
+    tunnel.forget();
+    std::size_t given = 0;
+    tunnel.refused = [&](const Wire& wire) -> std::optional<Drop> {
+      const bool is_slow =
+          wire.to_server == by_client && wire.path == PathId{1} && wire.type() == PacketType::data;
+      return is_slow && ++given % 5 != 0 ? std::optional(Drop::send_queue) : std::nullopt;
+    };
+    tunnel.move_data(60s);
+    const std::vector<Event>& events = by_client ? tunnel.client_events : tunnel.server_events;
+    ASSERT_EQ(Tunnel::count<PathOverloaded>(tunnel.client_events), by_client ? 1U : 0U);
+    ASSERT_EQ(Tunnel::count<ClientPathOverloaded>(tunnel.server_events), by_client ? 0U : 1U);
+    for (const Event& event : events) {
+      const auto* of_client = std::get_if<ClientPathOverloaded>(&event);
+      const auto* own = of_client == nullptr ? std::get_if<PathOverloaded>(&event) : &of_client->what;
+      if (own == nullptr) continue;
+      EXPECT_EQ(own->path, PathId{1});
+      EXPECT_FALSE(own->over);
+      EXPECT_GT(own->share, 0.6);
+      EXPECT_NEAR(static_cast<double>(own->rate_bps), 20 * 125 * 8 + 10 * 95 * 8, 12'000)
+          << "20 of 100, and PINGs";
+    }
+    const auto paths = by_client ? tunnel.client->snapshot(tunnel.now).paths
+                                 : tunnel.server->snapshot(tunnel.now).peers.at(0).paths;
+    EXPECT_TRUE(paths.at(1).overload);
+    EXPECT_FALSE(paths.at(0).overload);
+    tunnel.refused = nullptr;
+    tunnel.move_data(10s);
+    EXPECT_EQ(Tunnel::count<PathOverloaded>(tunnel.client_events), by_client ? 2U : 0U);
+    EXPECT_EQ(Tunnel::count<ClientPathOverloaded>(tunnel.server_events), by_client ? 0U : 2U);
+  }
 }
 
 }  // namespace

@@ -20,11 +20,12 @@ using Verdict = TunnelProof::Verdict;
 
 constexpr PathId kHeld{1};
 constexpr std::size_t kPing = 100;
+constexpr TimePoint kBegun{1h};
 
 /// Sends PINGs; `between` is what applications do before each answer.
 class TunnelProofTest : public testing::Test {
  protected:
-  TunnelProofTest() { proof_.begin(); }
+  TunnelProofTest() { proof_.begin(kBegun); }
   Verdict answer(const std::function<void(std::size_t)>& between) {
     const std::size_t bytes = kPing + proof_.padding(random_);
     proof_.on_probe(sequence_, bytes, TimePoint{} + 1h);
@@ -53,7 +54,7 @@ TEST_F(TunnelProofTest, AnswersThatNothingExplainsProveIt) {
 TEST_F(TunnelProofTest, WhatComesBackLargerIsNeverProved) {
   // OpenVPN, WireGuard with its padding, and the most that is looked for.
   for (const std::size_t more : {53U, 60U, 117U, 200U}) {
-    proof_.begin();
+    proof_.begin(kBegun);
     const auto vpn = [&](std::size_t bytes) { proof_.on_application((bytes + more + 15) / 16 * 16); };
     EXPECT_EQ(verdict(20, vpn), Verdict::returns) << more;
     EXPECT_EQ(verdict(500, vpn), Verdict::open) << more;
@@ -80,7 +81,7 @@ TEST_F(TunnelProofTest, AFewAnswersThatWentAnotherWayAreNoProof) {
 
 TEST_F(TunnelProofTest, TrafficOfAllSizesHidesTheProofForAWhileAtMost) {
   for (const int datagrams : {1, 5, 20, 50}) {
-    proof_.begin();
+    proof_.begin(kBegun);
     int answers = 0;
     while (proof_.is_held() && answers < 200) {
       ++answers;
@@ -117,13 +118,14 @@ class HeldPath : public testing::Test {
     tunnel_.carry();
   }
   /// Applications send all the time; what leaves by the held path comes in again `more` bytes larger, and
-  /// goes on only then. Returns what came in so.
-  std::size_t run_through_ourselves(Duration span, std::size_t more) {
+  /// goes on only then. Returns what came in so. The other path may be dead.
+  std::size_t run_through_ourselves(Duration span, std::size_t more, bool is_other_dead = false) {
     std::vector<Packet> inside;
     std::size_t count = 0;
-    tunnel_.arrives = [&](const Wire& wire) {
-      if (wire.to_server && wire.path == kHeld) inside.push_back(wire.bytes);
-      return !wire.to_server || wire.path != kHeld;
+    tunnel_.arrives = [&, is_other_dead](const Wire& wire) {
+      if (wire.path != kHeld) return !is_other_dead;
+      if (wire.to_server) inside.push_back(wire.bytes);
+      return !wire.to_server;
     };
     for (const TimePoint end = tunnel_.now + span; tunnel_.now < end;) {
       tunnel_.application_sends(1, std::string(200, 'a'));
@@ -180,6 +182,59 @@ TEST_F(HeldPath, CarriesNothingEvenIfItIsTheLast) {
   tunnel_.move_data(10s);
   EXPECT_EQ(data_by(kHeld, true), 0U);
   EXPECT_LT(tunnel_.sent_by(kHeld, PacketType::control, true).size(), 200U);
+}
+
+TEST_F(HeldPath, HidesNoOutageOfTheOthers) {
+  hold(true);
+  run_through_ourselves(5s, 81);
+  tunnel_.forget();
+  run_through_ourselves(10s, 81, true);
+  ASSERT_EQ(Tunnel::count<SessionLost>(tunnel_.client_events), 1U);
+  const auto lost =
+      std::find_if(tunnel_.client_events.begin(), tunnel_.client_events.end(),
+                   [](const Event& event) { return std::holds_alternative<SessionLost>(event); });
+  EXPECT_EQ(std::get<SessionLost>(*lost).held, 1U);
+  const auto outage = tunnel_.client->snapshot(tunnel_.now).outage;
+  ASSERT_TRUE(outage);
+  EXPECT_NEAR(milliseconds(outage->lasts), 10'000, 200);
+  EXPECT_EQ(outage->held, 1U);
+  EXPECT_LT(tunnel_.sent_by(kHeld, PacketType::handshake1, true).size(), 5U) << "the server answers there";
+  tunnel_.forget();
+  run_through_ourselves(30s, 81);
+  EXPECT_EQ(Tunnel::count<SessionLost>(tunnel_.client_events), 0U);
+  ASSERT_EQ(Tunnel::count<TrafficResumed>(tunnel_.client_events), 1U);
+  for (const Event& event : tunnel_.client_events) {
+    if (const auto* resumed = std::get_if<TrafficResumed>(&event)) {
+      EXPECT_EQ(resumed->paths, 1U);
+    }
+  }
+  EXPECT_FALSE(tunnel_.client->snapshot(tunnel_.now).outage);
+}
+
+TEST_F(HeldPath, GetsNoDataFromTheServerEvenIfItIsTheLast) {
+  hold(true);
+  run_through_ourselves(5s, 81);
+  tunnel_.client->set_path_available(PathId{0}, false, tunnel_.out, tunnel_.now);
+  tunnel_.carry();
+  EXPECT_TRUE(tunnel_.server->snapshot(tunnel_.now).peers.at(0).paths.at(1).held);
+  tunnel_.forget();
+  for (int i = 0; i < 200; ++i) {
+    tunnel_.target_sends(tunnel_.flow, "reply");
+    run_through_ourselves(50ms, 81, true);
+  }
+  EXPECT_EQ(data_by(kHeld, false), 0U) << "it would come in again from the target";
+  EXPECT_GT(tunnel_.sent_by(kHeld, PacketType::control, false).size(), 10U) << "its PINGs are answered";
+}
+
+TEST_F(HeldPath, ThatProvesItselfAtOnceIsNoOutage) {
+  tunnel_.client->set_path_available(PathId{0}, false, tunnel_.out, tunnel_.now);
+  tunnel_.carry();
+  tunnel_.forget();
+  hold(true);
+  tunnel_.move_data(5s);
+  EXPECT_EQ(Tunnel::count<PathProved>(tunnel_.client_events), 1U);
+  EXPECT_EQ(Tunnel::count<SessionLost>(tunnel_.client_events), 0U);
+  EXPECT_EQ(tunnel_.at_target.size(), 500U) << "what came meanwhile has waited";
 }
 
 TEST_F(HeldPath, BackupTakesOverForIt) {

@@ -48,8 +48,9 @@ class MarkWatch {
     std::vector<Probe> probes;
     std::vector<News> news;
   };
-  /// To be called at deadline(), or later. `paths`: those that carry data.
-  Work run(const PathViews& paths, TimePoint now);
+  /// To be called at deadline(), or later. `paths`: those that carry data. `slowest`: the round trip time of
+  /// the slowest path that answers may come by.
+  Work run(const PathViews& paths, Duration slowest, TimePoint now);
   /// MARK_SEEN came.
   void on_seen(PathId path, std::uint32_t sequence);
   /// The path leads another way now: nothing is known of it.
@@ -76,7 +77,7 @@ class MarkWatch {
     bool is_on_trial = false;
     std::vector<Pair> pairs;  ///< that wait for answers; of a trial all
     TimePoint next{};         ///< of a trial: the next pair; of one that vanishes: the next trial
-    Duration patience{};      ///< how long answers are waited for
+    Duration patience{};      ///< see patience_of()
   };
 
   static constexpr std::uint64_t kMarks = ~std::uint64_t{1};  ///< all but 0, which is no mark
@@ -85,6 +86,8 @@ class MarkWatch {
   /// When the next pair is due, or settled.
   [[nodiscard]] TimePoint find_due(TimePoint now) const;
   [[nodiscard]] PathSet find_vanishing(std::uint8_t dscp) const;
+  /// How long answers to probes of this path are waited for.
+  [[nodiscard]] static Duration patience_of(const PathView& path, Duration slowest);
   /// Takes DSCPs that are in use into watched_, as many as there is room for.
   void watch_used();
   Mark& mark_of(PathId path, std::uint8_t dscp);

@@ -81,7 +81,8 @@ class Sender {
   [[nodiscard]] MarkWatch& marks() { return marks_; }
   [[nodiscard]] const MarkWatch& marks() const { return marks_; }
   /// Sends what finds that out, if it is due, and returns what was found.
-  std::vector<MarkWatch::News> check_marks(const PathViews& paths, Output& out, TimePoint now);
+  std::vector<MarkWatch::News> check_marks(const PathViews& paths, Duration slowest, Output& out,
+                                           TimePoint now);
   /// Copies for this path leave so much later than those for others.
   void set_delay(PathId path, Duration delay) { delayed_.set(path, delay); }
   /// The client may have another address now: see KeptPackets.
