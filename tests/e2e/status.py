@@ -131,6 +131,12 @@ def what_both_ends_tell(test):
     state = {path["name"]: (path["state"], path["problem"]) for path in
              ask_json(test, "mpclient", "--control", control_of(tunnel.client))["paths"]}
     check(state["b1"][0] == "down" and state["b1"][1] != "", f"the dead path: {state}")
+    for number in (0, 2):
+        tunnel.bridges[number].kill()
+    tunnel.client.wait_for("no path answers any more", 30)
+    problems = ask_json(test, "mpclient", "--control", control_of(tunnel.client))["problems"]
+    check(any(problem.startswith("no path ") for problem in problems), f"nothing flows, and the problems are {problems}")
+    check("no path " in ask(test, "mpclient", "--healthy", "--control", control_of(tunnel.client), code=1), "healthy although nothing flows")
 
 
 class OwnRuntime:

@@ -66,8 +66,10 @@ TEST_F(ClientStatusTest, TellsOfAPathOverATunnelThatItIsHeldAndWhatToDo) {
   const std::string problem = status().paths[0].problem;
   EXPECT_TRUE(problem.starts_with("reached over tun0, a tunnel: no data goes that way")) << problem;
   EXPECT_NE(problem.find("dev=INTERFACE"), std::string::npos);
+  EXPECT_TRUE(status().paths[0].held);
   engine_.hold_path(PathId{0}, false, out, ports_.clock.now());
   EXPECT_EQ(status().paths[0].problem, "no session with mpserver yet");
+  EXPECT_FALSE(status().paths[0].held);
 }
 
 TEST_F(ClientStatusTest, AddsWhatSocketsDropped) {

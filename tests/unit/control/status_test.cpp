@@ -309,6 +309,18 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
+TEST(RenderTable, SaysOfAPathThatAnswersThatItIsHeld) {
+  Status status = client_status();
+  status.paths = {good_path(), good_path()};
+  status.paths[0].held = true;
+  const std::string table = render_table(status, TableWidth::terminal);
+  EXPECT_EQ(table.find("  held "), table.rfind("  held ")) << table;
+  EXPECT_NE(table.find("  held "), std::string::npos) << table;
+  EXPECT_EQ(json::parse(render_json(status))["paths"][0]["held"], true);
+  status.paths[0].state = PathState::down;
+  EXPECT_EQ(render_table(status, TableWidth::terminal).find("  held "), std::string::npos);
+}
+
 TEST(RenderTable, FitsATerminal) {
   Status status = client_status();
   for (PathStatus& path : status.paths) {
