@@ -71,6 +71,7 @@ void Traffic::at_target(const TargetPeer& peer, const Packet& packet) {
     sender.is_pushed_to = true;
     push(sender);
   }
+  if (sender.on_request) sender.on_request(packet.datagram->record);
   if (!sender.traffic.echo) return;
   context_.events.after(
       context_.between(0ms, kTargetThinksAtMost),
@@ -91,6 +92,7 @@ void Traffic::reply(const TargetPeer& peer, Application& application, std::optio
 void Traffic::at_application(Application& application, const Packet& packet) {
   ++application.received;
   Ledger& ledger = context_.oracle.ledger();
+  if (application.on_reply) application.on_reply(packet.datagram->record);
   const auto request = ledger[packet.datagram->record].request;
   if (request) application.round_trips.push_back({ledger[*request].offered, context_.now()});
 }

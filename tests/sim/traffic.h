@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -51,6 +52,9 @@ struct Application {
   TargetPeer peer;  ///< where the target heard from it last
   std::uint64_t received = 0;
   std::vector<RoundTrip> round_trips;
+  /// Called, if set, with each datagram of it that the target gets, and each that it gets.
+  std::function<void(std::uint32_t record)> on_request;
+  std::function<void(std::uint32_t record)> on_reply;
 
   /// When the first answer came to a request that was sent at `since` or later.
   [[nodiscard]] std::optional<TimePoint> first_answer_to(TimePoint since) const;
