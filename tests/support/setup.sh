@@ -3,7 +3,7 @@
 
 # What building needs, and what running the tests and the demo needs besides.
 build_packages=(g++ cmake ninja-build libev-dev libmnl-dev libssl-dev libspdlog-dev libfmt-dev libcli11-dev libexpected-dev
-                libgtest-dev nlohmann-json3-dev)
+                libgtest-dev nlohmann-json3-dev libisal-dev)
 # For x86-64 alone; without it OpenSSL does its work.
 [ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ] && build_packages+=(libipsec-mb-dev)
 test_packages=(libbenchmark-dev shellcheck clang libclang-rt-14-dev clang-format clang-tidy python3 socat openvpn nftables iproute2 iputils-ping
