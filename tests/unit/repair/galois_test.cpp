@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "repair_support.h"
+
 namespace mptunnel {
 namespace {
 
@@ -21,12 +23,7 @@ std::uint8_t product_by_hand(unsigned left, unsigned right) {
   return static_cast<std::uint8_t>(product);
 }
 
-std::vector<std::uint8_t> some_bytes(std::size_t size, std::uint64_t seed) {
-  std::mt19937_64 engine(seed);
-  std::vector<std::uint8_t> bytes(size);
-  for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(engine());
-  return bytes;
-}
+using test::some_bytes;
 
 TEST(Galois, ProductIsThatByHand) {
   for (unsigned left = 0; left < 256; ++left) {
