@@ -29,7 +29,10 @@ bool SymbolStore::put(std::uint64_t number, ConstBytes bytes, TimePoint now) {
   expire(now);
   if (number < floor_) return false;
   Slot& slot = slot_of(number);
-  if (slot.used && slot.number >= number) return false;
+  if (slot.used && slot.number >= number) {
+    if (slot.number > number) floor_ = std::max(floor_, number + 1);
+    return false;
+  }
   if (slot.used) free_slot(slot);
   if (arrived_ == arrivals_.size()) drop_oldest();
   std::optional<std::size_t> begin = place_for(bytes.size());

@@ -23,8 +23,8 @@ class SymbolStore {
   };
   explicit SymbolStore(Limits limits);
 
-  /// Keeps a copy. False, and nothing changes, if the number is there or lies below the floor, or if a higher
-  /// number has its slot. `bytes` has at most kMaxSymbolBytes.
+  /// Keeps a copy. False if the number is there or lies below the floor, or if a higher number has its slot:
+  /// then the floor is above it from now on. `bytes` has at most kMaxSymbolBytes.
   bool put(std::uint64_t number, ConstBytes bytes, TimePoint now);
   /// The bytes of a symbol, valid until the next call that is not const; nullopt if it is not kept.
   [[nodiscard]] std::optional<ConstBytes> find(std::uint64_t number) const;
@@ -37,7 +37,7 @@ class SymbolStore {
   /// Drops all, and gives the memory back. The floor is 0 again.
   void clear();
 
-  /// Above all that was kept and has been dropped. 0 at first.
+  /// Above all that was dropped, or refused for a higher one. 0 at first.
   [[nodiscard]] std::uint64_t floor() const { return floor_; }
   /// Symbols that are kept.
   [[nodiscard]] std::size_t size() const { return size_; }

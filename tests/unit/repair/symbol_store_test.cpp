@@ -91,6 +91,7 @@ TEST(SymbolStore, AHigherNumberTakesTheSlotOfALowerOne) {
   EXPECT_TRUE(store.put(41, some_bytes(10, 41), kRepairStart));  // of 9
   EXPECT_EQ(store.floor(), 10U);
   EXPECT_FALSE(store.put(25, some_bytes(10, 25), kRepairStart));  // 41 has it
+  EXPECT_EQ(store.floor(), 26U);
   EXPECT_EQ(store.size(), 2U);
 }
 
@@ -120,7 +121,6 @@ TEST(SymbolStore, IsAMapOfTheNewest) {
       for (const auto& [key, value] : model) {
         if (!store.contains(key)) continue;
         ++found;
-        ASSERT_GE(key + 1, 1U);
         if (i % 50 == 0) {
           ASSERT_EQ(kept(store, key), value);
         }
