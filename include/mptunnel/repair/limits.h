@@ -37,4 +37,39 @@ struct DecoderLimits {
   std::size_t equation_bytes = std::size_t{1} << 20U;
 };
 
+// The controller. How it measures losses.
+
+inline constexpr Duration kLossHalfLife = 10s;     ///< after it, what was counted counts half
+inline constexpr Duration kRecentHalfLife = 50ms;  ///< of what shows a change
+/// How sure a change is: a false alarm in 700.
+inline constexpr double kChangeDeviations = 3;
+/// One loss, or one outage, is none.
+inline constexpr double kChangeRuns = 1.5;
+/// The loss that is repaired is the upper bound of what was measured: it is exceeded once in 20 times.
+inline constexpr double kLossDeviations = 1.64;
+/// There is something to repair once the lower bound is above the target: one loss in 100,000 symbols is not.
+inline constexpr double kEvidenceDeviations = 1;
+
+// What it decides.
+
+/// A flow below this may take kSparseBudget: a share of so few packets would be none.
+inline constexpr double kSparseBitsPerSecond = 100'000;
+inline constexpr double kSparseBudget = 3;
+/// The horizon is this at most: a longer one costs more for each repair symbol, and leaves hardly less.
+inline constexpr std::size_t kMostHorizon = 128;
+/// A window is no shorter than this: a repair symbol may bring what earlier ones did not, though late.
+inline constexpr std::size_t kLeastWindow = 8;
+/// Below this horizon repair symbols leave spread over the repair delay, not right behind a source symbol.
+inline constexpr std::size_t kSpreadHorizon = 8;
+/// Bytes of the budget that may be saved up, and those of the beginning, in the largest source symbols.
+inline constexpr double kBudgetBurst = 16;
+inline constexpr double kBudgetStart = 4;
+/// A lower rate must do for this long before the rate falls, and it falls by one step in so long.
+inline constexpr Duration kFallAfter = 2s;
+inline constexpr Duration kFallStep = 500ms;
+/// If repair can't take more than this share of the losses away, it is not worth its bytes.
+inline constexpr double kLeastGain = 0.1;
+/// Where the target can't be reached, a rate does that leaves no more than so many times the least.
+inline constexpr double kNearLeast = 1.25;
+
 }  // namespace mptunnel
