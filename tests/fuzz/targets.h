@@ -17,7 +17,8 @@
   X(header)                 \
   X(holder)                 \
   X(key_file)               \
-  X(received_set)
+  X(received_set)           \
+  X(repair)
 
 namespace mptunnel::fuzz {
 
