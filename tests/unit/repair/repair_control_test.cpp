@@ -173,6 +173,32 @@ TEST_F(RepairControlTest, FallsSlowlyAndToNothing) {
   EXPECT_EQ(share(), 0);
 }
 
+/// The need ends at once, for nothing was counted yet.
+TEST_F(RepairControlTest, FallsByStepsOnceLessHasDoneForAWhile) {
+  const auto observe = [this](double expected) {
+    control_.observe({0, 0, 0, expected, 0, rate_, rate_ * kBits}, now_);
+    return share();
+  };
+  const double risen = observe(0.05);
+  ASSERT_GT(risen, 0);
+  now_ += kFallAfter - 1ns;
+  EXPECT_EQ(observe(0), risen);
+  now_ += 1ns;
+  double before = observe(0);
+  EXPECT_LT(before, risen);
+  EXPECT_GT(before, risen * 0.7);
+  while (before > 0) {
+    now_ += kFallStep - 1ns;
+    ASSERT_EQ(observe(0), before);
+    now_ += 1ns;
+    const double after = observe(0);
+    ASSERT_LT(after, before);
+    before = after;
+  }
+  // And up at once.
+  EXPECT_EQ(observe(0.05), risen);
+}
+
 TEST_F(RepairControlTest, HoldsItsRateWhileNothingChanges) {
   run(10s, 0.01);
   const double needed = plan_for({}, {0.01, 1, 0}, rate_).rate.share();

@@ -176,6 +176,25 @@ TEST_F(RepairDecoderTest, WhatIsGivenUpIsTakenOutOfTheOtherEquations) {
   EXPECT_EQ(recovered(), Numbers{3});
 }
 
+/// 5 and 6 are older than the rest, and no pivots once 5 is gone: 6 is taken out of one equation by another.
+TEST_F(RepairDecoderTest, WhatIsGivenUpIsTakenOutWhereItIsNoPivot) {
+  send(0, 7);
+  receive(0);
+  repair(5, 2);
+  now_ += DecoderLimits{}.age / 2;
+  repair(1, 6);
+  repair(1, 6);
+  now_ += DecoderLimits{}.age / 2 + 1ns;
+  decoder_.expire(now_);
+  EXPECT_EQ(decoder_.equations(), 1U);
+  EXPECT_EQ(decoder_.unknowns(), 4U);
+  receive(4);
+  receive(3);
+  EXPECT_EQ(recovered(), Numbers{});
+  receive(2);
+  EXPECT_EQ(recovered(), Numbers{1});
+}
+
 TEST_F(RepairDecoderTest, WhatReachesBelowWhatIsKeptIsLate) {
   RepairDecoder decoder({16, kMaxSymbolBytes, 1s, 255, 8, kMaxCodedBytes});
   send(0, 30);
