@@ -71,7 +71,7 @@ void ClientEngine::on_deadline(Output& out, TimePoint now) {
   state_.activity.update(now);
   state_.sender.expire(now);
   if (state_.sender.is_due(now)) outbound_.flush(out, now);
-  state_.sender.release_delayed(state_.paths.available(), out, now);
+  state_.sender.release_delayed(state_.paths.available() - state_.paths.held(), out, now);
   if (state_.link.current() != nullptr) {
     prober_.run(out, now);
     handshaking_.on_paths_changed(out, now);

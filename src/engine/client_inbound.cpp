@@ -51,19 +51,14 @@ struct ClientInbound::ControlVisitor {
   void operator()(const FragmentFrame& fragment) const { in.on_fragment(epoch, fragment, arrival); }
   void operator()(const MtuProbeFrame& probe) const {
     if (!is_of_this_path(probe.path) || !is_first(FrameType::mtu_probe)) return;
-    in.state_.sender.send_control(epoch, {MtuSeenFrame{arrival.path, probe.size}}, PathSet::of(arrival.path),
-                                  arrival.out, arrival.now);
+    answer(MtuSeenFrame{arrival.path, probe.size});
   }
   void operator()(const MtuSeenFrame& seen) const {
     if (is_of_this_path(seen.path)) in.state_.paths[arrival.path].mtu.on_seen(seen.size, arrival.now);
   }
   void operator()(const MarkProbeFrame& probe) const {
     if (!is_of_this_path(probe.path) || !is_first(FrameType::mark_probe)) return;
-    // Of a path that may pass inwards alone the answer goes by all others, too.
-    PathSet to = PathSet::of(arrival.path);
-    if (in.state_.paths[arrival.path].probed.wants_help()) to |= in.state_.paths.carrying(arrival.now);
-    in.state_.sender.send_control(epoch, {MarkSeenFrame{arrival.path, probe.sequence}}, to, arrival.out,
-                                  arrival.now);
+    answer(MarkSeenFrame{arrival.path, probe.sequence});
   }
   void operator()(const MarkSeenFrame& seen) const {
     in.state_.sender.marks().on_seen(seen.path, seen.sequence);
@@ -77,6 +72,12 @@ struct ClientInbound::ControlVisitor {
     in.state_.context.drops.add(Drop::unexpected_frame);
   }
 
+  /// What came by a path is answered by it; if that may pass inwards alone, by all others, too.
+  void answer(const Frame& frame) const {
+    PathSet to = PathSet::of(arrival.path);
+    if (in.state_.paths[arrival.path].probed.wants_help()) to |= in.state_.paths.carrying(arrival.now);
+    in.state_.sender.send_control(epoch, {frame}, to, arrival.out, arrival.now);
+  }
   [[nodiscard]] bool is_first(FrameType type) const {
     return answered.is_first(type, in.state_.context.drops);
   }

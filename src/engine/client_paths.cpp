@@ -13,7 +13,9 @@ ClientPaths::ClientPaths(std::size_t count, std::size_t min_paths) : paths_(coun
 void ClientPaths::set_traits(PathId path, const PathTraits& traits) {
   MPT_ASSERT(path.value < kMaxPaths);
   if (!contains(path)) paths_.resize(std::size_t{path.value} + 1);
-  paths_[path.value].probed.set_traits(traits);
+  ClientPath& own = paths_[path.value];
+  own.was_delayed = own.was_delayed || own.probed.traits().delay > Duration{};
+  own.probed.set_traits(traits);
 }
 
 bool ClientPaths::set_available(PathId path, bool available) {
@@ -57,8 +59,8 @@ PathViews ClientPaths::views(TimePoint now) const {
   PathViews views;
   for (const PathId path : carrying(now)) {
     const ClientPath& own = (*this)[path];
-    views.add(path,
-              {own.probed.state(), own.mtu.mtu(), own.probed.rtt().smoothed(), own.mtu.is_doubted(now)});
+    views.add(path, {own.probed.state(), own.mtu.mtu(), own.probed.rtt().smoothed(),
+                     own.is_mtu_probed() && own.mtu.is_doubted(now)});
   }
   return views;
 }

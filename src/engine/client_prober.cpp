@@ -14,8 +14,9 @@ std::uint16_t milliseconds_in_report(Duration interval) {
 /// How much later the server's copies for this path are to leave, too; nullopt if there is nothing to say. It
 /// goes with each PING, in place of padding: so no server is without it for long.
 std::optional<DelayFrame> delay_to_tell(const ClientState& state, const LinkEpoch& epoch, PathId path) {
-  const Duration delay = state.paths[path].probed.traits().delay;
-  const bool is_told = delay > Duration{} && &epoch == state.link.current();
+  const ClientPath& own = state.paths[path];
+  const Duration delay = own.probed.traits().delay;
+  const bool is_told = (delay > Duration{} || own.was_delayed) && &epoch == state.link.current();
   if (!is_told || !epoch.keys().peer_knows(FrameType::delay)) return std::nullopt;
   return DelayFrame{path, milliseconds_in_report(delay)};
 }
@@ -68,8 +69,8 @@ void ClientProber::tell_server(PathId path, Output& out, TimePoint now) {
     probe(*epoch, path, std::nullopt, out, now);
 }
 
-bool ClientProber::judge_tunnel(PathId path, std::uint32_t sequence, Output& out) {
-  const TunnelProof::Verdict verdict = state_.paths[path].proof.on_answer(sequence);
+bool ClientProber::judge_tunnel(PathId path, std::uint32_t sequence, Output& out, TimePoint now) {
+  const TunnelProof::Verdict verdict = state_.paths[path].proof.on_answer(sequence, now);
   if (verdict == TunnelProof::Verdict::returns) out.events.emplace_back(PathReturns{path});
   if (verdict != TunnelProof::Verdict::proved) return false;
   state_.is_proving = !state_.paths.held().empty();
@@ -84,7 +85,7 @@ bool ClientProber::on_answer(LinkEpoch& epoch, PathId path, std::uint32_t sequen
   const std::uint32_t probes = own.probed.unanswered();
   const auto was = own.probed.answered(sequence, now);
   if (!was) return false;
-  const bool is_proved = judge_tunnel(path, sequence, out);
+  const bool is_proved = judge_tunnel(path, sequence, out, now);
   if (is_proved) tell_server(path, out, now);
   if (*was == PathState::up) {
     if (is_proved) update_standby(out, now);

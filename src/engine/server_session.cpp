@@ -11,6 +11,13 @@ PathTraffic* StrayTraffic::find(const Route& from) {
   return nullptr;
 }
 
+PathTraffic* StrayTraffic::find_stranger(const Route& from) {
+  for (Stray& stray : strays_) {
+    if (stray.from == from && !stray.owner) return &stray.counts;
+  }
+  return nullptr;
+}
+
 PathTraffic& StrayTraffic::make(const Route& from) {
   PathTraffic* known = find(from);
   return known != nullptr ? *known : add({from, std::nullopt, {}}).counts;
@@ -90,9 +97,18 @@ PathViews ServerSession::views(TimePoint now) const {
   for (const PathId id : carrying(now)) {
     const ServerPath& path = *paths[id.value];
     const PathState state = path.is_out_alone() ? PathState::suspect : path.state(now);
-    views.add(id, {state, path.mtu.mtu(), path.rtt().smoothed(), path.mtu.is_doubted(now)});
+    views.add(id, {state, path.mtu.mtu(), path.rtt().smoothed(),
+                   is_mtu_probed(path, now) && path.mtu.is_doubted(now)});
   }
   return views;
+}
+
+PathSet ServerSession::held() const {
+  PathSet set;
+  for (const PathId id : PathSet::all()) {
+    if (paths[id.value] && paths[id.value]->is_held()) set.insert(id);
+  }
+  return set;
 }
 
 PathSet ServerSession::all_paths() const {
@@ -110,14 +126,17 @@ std::optional<PathId> ServerSession::path_at(const Route& route) const {
   return std::nullopt;
 }
 
+bool ServerSession::is_mtu_probed(const ServerPath& path, TimePoint now) const {
+  return !dormant && !superseded && !path.is_spared() && path.state(now) == PathState::up;
+}
+
 TimePoint ServerSession::next_mtu_probe(const ServerPath& path, TimePoint now) const {
-  const bool is_in_use = !dormant && !superseded && !path.is_spared() && path.state(now) == PathState::up;
-  return is_in_use ? path.mtu.next_probe(is_moving(now)) : kNever;
+  return is_mtu_probed(path, now) ? path.mtu.next_probe(is_moving(now)) : kNever;
 }
 
 PathTraffic* ServerSession::traffic_at(const Route& from) {
   const auto path = path_at(from);
-  return path ? link.traffic(*path) : nullptr;
+  return path ? link.traffic(*path) : strays.find_stranger(from);
 }
 
 }  // namespace mptunnel

@@ -57,6 +57,7 @@ void ServerTimers::tick_paths(ServerSession& session, Output& out, TimePoint now
         now - path.last_heard() >= std::max<Duration>(kForgetPathAfter, 3 * path.interval());
     if (is_given_up && !session.carrying(now).empty()) {
       session.paths[id.value].reset();
+      session.sender.set_delay(id, {});
       continue;
     }
     note_path_state(session, id, out, now);
@@ -111,11 +112,14 @@ void ServerTimers::release_delayed(Output& out, TimePoint now) {
   TimePoint& next = state_.alarm.delays;
   next = kNever;
   for (const auto& [handle, session] : state_.table.all()) {
-    // A path may have gone, or begun anew and proved nothing yet.
-    if (now >= session->sender.next_delayed())
-      session->sender.release_delayed(session->superseded ? PathSet{} : session->usable(now), out, now);
+    // A path may have gone, or begun anew and proved nothing yet, or lead over a tunnel by now.
+    if (now >= session->sender.next_delayed()) {
+      const PathSet live = session->superseded ? PathSet{} : session->usable(now) - session->held();
+      session->sender.release_delayed(live, out, now);
+    }
     next = std::min(next, session->sender.next_delayed());
   }
+  state_.alarm.released = now;
   if (next != kNever) next = std::max(next, now + kDelayTick);
 }
 

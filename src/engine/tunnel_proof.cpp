@@ -10,11 +10,11 @@ void TunnelProof::on_application(std::size_t bytes) {
   }
 }
 
-TunnelProof::Verdict TunnelProof::on_answer(std::uint32_t sequence) {
+TunnelProof::Verdict TunnelProof::on_answer(std::uint32_t sequence, TimePoint now) {
   Probe& probe = probes_[sequence % probes_.size()];
   if (!is_held_ || !probe.is_open || probe.sequence != sequence) return Verdict::open;
   probe.is_open = false;
-  ++answered_;
+  if (answered_++ == 0) since_ = now;
   if (probe.seen.none()) {
     ++unexplained_;
   } else {

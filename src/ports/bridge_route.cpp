@@ -73,14 +73,21 @@ const NetworkInterface* BridgeRoute::tunnel() const {
 
 bool BridgeRoute::note_icmp(const IcmpReport& report, TimePoint now) {
   if (icmp_ && now - icmp_at_ < kIcmpNotedEach) return false;
-  icmp_ = report;
+  // Anybody can make one up: while a kind of report goes on, who it came from first is who it is from.
+  const bool is_going_on = icmp_ && icmp_->kind == report.kind && now - icmp_at_ < kIcmpHolds;
+  if (!is_going_on) icmp_ = report;
   icmp_at_ = now;
   return true;
 }
 
 std::optional<std::string> BridgeRoute::explain(const Endpoint& remote, const Endpoint& local,
                                                 TimePoint now) const {
-  if (icmp_ && now - icmp_at_ < kIcmpHolds) return words_of(*icmp_);
+  // What this host knows itself is certain, and ICMP is not.
+  if (auto why = explain_here(remote, local)) return why;
+  return icmp_ && now - icmp_at_ < kIcmpHolds ? std::optional(words_of(*icmp_)) : std::nullopt;
+}
+
+std::optional<std::string> BridgeRoute::explain_here(const Endpoint& remote, const Endpoint& local) const {
   // Not the last look itself: whoever asks that for changes would miss one.
   const auto hop = routing_.next_hop(question(remote, local));
   if (!hop) {

@@ -58,7 +58,8 @@ std::vector<Endpoint> KnownAddresses::find(const HostPort& name) const {
 
 void KnownAddresses::note(const HostPort& name, const Endpoint& address) {
   const std::string host = key_of(name);
-  if (path_.empty() || host.empty()) return;
+  // 0.0.0.0 is this host, as a resolver that blocks names answers it: no address to come back to.
+  if (path_.empty() || host.empty() || address.is_any()) return;
   const Endpoint plain = address.with_port(0);
   auto known = place_of(names_, host);
   if (known == names_.end()) known = names_.insert(names_.end(), KnownName{host, {}});

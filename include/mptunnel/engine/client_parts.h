@@ -39,7 +39,7 @@ class ClientProber {
 
  private:
   /// Whether the answer shows that the path does not lead through ourselves.
-  bool judge_tunnel(PathId path, std::uint32_t sequence, Output& out);
+  bool judge_tunnel(PathId path, std::uint32_t sequence, Output& out, TimePoint now);
   /// The same PING by all paths that carry data but this one: it may pass inwards alone.
   void probe_by_proxy(LinkEpoch& epoch, PathId path, PathReport report, Output& out, TimePoint now);
   /// Time has changed the state of a path that does not answer.

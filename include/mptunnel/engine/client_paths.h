@@ -33,6 +33,7 @@ struct ClientPath {
   QueueWatch queue;
   bool is_told_down = false;               ///< it was said that it is down, and nothing else since
   TimePoint next_help = TimePoint::min();  ///< when the other paths may be asked to help its PINGs again
+  bool was_delayed = false;                ///< the server may have been told of a delay that is no more
   std::string name;                        ///< what the server is told that it is called; empty: nothing
   Introduction introduction;
 
@@ -53,9 +54,11 @@ struct ClientPath {
     const TimePoint usual = probed.next_probe(moving, sent);
     return probed.is_up() ? std::min(usual, proof.next_probe()) : usual;
   }
-  /// When the next MTU probe is due; kNever if the path is in no state for one.
+  /// Whether it is in a state for MTU probes: what one that is not carries can't be confirmed.
+  [[nodiscard]] bool is_mtu_probed() const { return is_of_use() && !probed.is_spared(); }
+  /// When the next MTU probe is due; kNever if there is none.
   [[nodiscard]] TimePoint next_mtu_probe(bool moving) const {
-    return is_of_use() && !probed.is_spared() ? mtu.next_probe(moving) : kNever;
+    return is_mtu_probed() ? mtu.next_probe(moving) : kNever;
   }
 };
 

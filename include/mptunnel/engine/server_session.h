@@ -35,6 +35,8 @@ class StrayTraffic {
   /// there yet.
   PathTraffic* find(const Route& from);
   PathTraffic& make(const Route& from);
+  /// The same of an address that never was a path's; null if nothing genuine came from there yet.
+  PathTraffic* find_stranger(const Route& from);
   [[nodiscard]] bool empty() const { return strays_.empty(); }
   /// The path has the address `now_at`: what came from there before belongs to it, and so does what still
   /// comes from `before`, the address that it had.
@@ -120,19 +122,25 @@ struct ServerSession {
   [[nodiscard]] PathViews views(TimePoint now) const;
   /// Of those that are usable().
   [[nodiscard]] Duration slowest_rtt(TimePoint now) const;
+  /// Those that the client holds: they lead over a tunnel that may be its own.
+  [[nodiscard]] PathSet held() const;
   /// All paths that there are.
   [[nodiscard]] PathSet all_paths() const;
   /// The path that has this address; nullopt if none has.
   [[nodiscard]] std::optional<PathId> path_at(const Route& route) const;
+  /// Whether the path is in a state for MTU probes: what one that is not carries can't be confirmed.
+  [[nodiscard]] bool is_mtu_probed(const ServerPath& path, TimePoint now) const;
   /// When the next MTU probe of the path is due; kNever if it, or the session, is in no state for any.
   [[nodiscard]] TimePoint next_mtu_probe(const ServerPath& path, TimePoint now) const;
-  /// What counts packets of the path that has this address; null if none has.
+  /// What counts packets from this address, if a path has it, or if it is a stranger's that never was a
+  /// path's; else null.
   [[nodiscard]] PathTraffic* traffic_at(const Route& from);
   [[nodiscard]] bool is_moving(TimePoint now) const { return now - last_moved < kDataMovesFor; }
 };
 
-/// An address that packets of this session come from. It is known if a path has it; at any other, the client
-/// may be now, even if a path had it before.
+/// An address that packets of this session come from. It is known if a path has it, or none ever had; at one
+/// that is new, or was a path's, the client may be now. Whoever replays packets from elsewhere is a stranger
+/// from the second one on.
 class RouteOrigin final : public Origin {
  public:
   /// Both outlive the object.

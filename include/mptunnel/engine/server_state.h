@@ -27,12 +27,13 @@ struct ServerAlarm {
   TimePoint mtu = kNever;     ///< the first MTU probe
   TimePoint marks = kNever;   ///< what finds which DSCPs get through
   TimePoint delays = kNever;  ///< the first copy that leaves later than others
+  TimePoint released{};       ///< when such copies left last: not sooner again than kDelayTick later
 
   void wake_by(TimePoint time) { tick = std::min(tick, time); }
   /// What the session's sender has to do later.
   void wake_for_sender(const ServerSession& session) {
     marks = std::min(marks, session.sender.marks().deadline());
-    delays = std::min(delays, session.sender.next_delayed());
+    delays = std::min(delays, std::max(session.sender.next_delayed(), released + kDelayTick));
   }
   /// Sees to it that the path's next MTU probe is sent in time. A path that can have none now is looked at
   /// again in the next tick.

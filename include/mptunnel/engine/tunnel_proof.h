@@ -40,7 +40,7 @@ class TunnelProof {
   void end() { *this = {}; }
   /// Whether data is held back.
   [[nodiscard]] bool is_held() const { return is_held_; }
-  /// Since when.
+  /// Since when, or since the first answer: before that there is nothing to prove it by.
   [[nodiscard]] TimePoint since() const { return since_; }
   [[nodiscard]] bool has_returned() const { return has_returned_; }
 
@@ -58,7 +58,7 @@ class TunnelProof {
   /// An application has sent a datagram of so many bytes.
   void on_application(std::size_t bytes);
   /// The PING was answered.
-  Verdict on_answer(std::uint32_t sequence);
+  Verdict on_answer(std::uint32_t sequence, TimePoint now);
   /// When the next PING is due if the path answers; kNever once the verdict stands.
   [[nodiscard]] TimePoint next_probe() const {
     return is_held_ && !has_returned_ ? last_probe_ + kProbeForProof : kNever;

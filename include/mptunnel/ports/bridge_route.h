@@ -47,6 +47,8 @@ class BridgeRoute {
 
  private:
   [[nodiscard]] RouteQuestion question(const Endpoint& remote, const Endpoint& local) const;
+  /// The same, without what ICMP says.
+  [[nodiscard]] std::optional<std::string> explain_here(const Endpoint& remote, const Endpoint& local) const;
   [[nodiscard]] std::optional<std::string> explain_neighbour(const Endpoint& next, std::string_view role,
                                                              const NetworkInterface& interface) const;
   [[nodiscard]] std::optional<std::string> explain_filter(const Endpoint& remote, const Endpoint& local,

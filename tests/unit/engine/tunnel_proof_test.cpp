@@ -30,7 +30,7 @@ class TunnelProofTest : public testing::Test {
     const std::size_t bytes = kPing + proof_.padding(random_);
     proof_.on_probe(sequence_, bytes, TimePoint{} + 1h);
     between(bytes);
-    return proof_.on_answer(sequence_++);
+    return proof_.on_answer(sequence_++, kBegun);
   }
   /// Of the first of so many answers that is one.
   Verdict verdict(int answers, const std::function<void(std::size_t)>& between) {
@@ -95,9 +95,9 @@ TEST_F(TunnelProofTest, TrafficOfAllSizesHidesTheProofForAWhileAtMost) {
 
 TEST_F(TunnelProofTest, AnswerToAnotherPingProvesNothing) {
   proof_.on_probe(5, kPing, TimePoint{} + 1h);
-  for (int i = 0; i < 10; ++i) EXPECT_EQ(proof_.on_answer(21), Verdict::open);
-  EXPECT_EQ(proof_.on_answer(5), Verdict::open);
-  for (int i = 0; i < 10; ++i) EXPECT_EQ(proof_.on_answer(5), Verdict::open) << "the same again";
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(proof_.on_answer(21, kBegun), Verdict::open);
+  EXPECT_EQ(proof_.on_answer(5, kBegun), Verdict::open);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(proof_.on_answer(5, kBegun), Verdict::open) << "the same again";
 }
 
 /// Two paths, of which the second leads over a tunnel.

@@ -516,6 +516,20 @@ TEST_F(BridgeIcmpTest, SaysNothingOfAPathThatAnswers) {
   EXPECT_EQ(bridge->problem(), "nothing listens on 192.0.2.1:4000 (connection refused)");
 }
 
+TEST_F(BridgeIcmpTest, NamesTheFirstRouterWhileOneKindOfReportGoesOn) {
+  const auto bridge = started({"192.0.2.1"});
+  bridge->on_icmp(report(IcmpKind::no_route, "10.9.9.9"));
+  const std::string first = bridge->problem();
+  lines_.take();
+  // Whoever makes them up shall not fill the log with routers.
+  for (int i = 1; i <= 100; ++i) {
+    ports_.clock.advance(2s);
+    bridge->on_icmp(report(IcmpKind::no_route, "10.9.8." + std::to_string(i)));
+    EXPECT_EQ(bridge->problem(), first);
+  }
+  EXPECT_EQ(lines_.take(), "");
+}
+
 TEST_F(BridgeIcmpTest, IsForgottenAfterAMinute) {
   const auto bridge = started({"192.0.2.1"});
   bridge->on_icmp(report(IcmpKind::no_route, "10.9.9.9"));

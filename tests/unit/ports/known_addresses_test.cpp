@@ -72,6 +72,16 @@ TEST_F(KnownAddressesTest, HostsThatNeedNoNameServerAreNotKept) {
   EXPECT_FALSE(std::filesystem::exists(path_));
 }
 
+TEST_F(KnownAddressesTest, AnAnswerOfNoAddressIsNotKept) {
+  {
+    KnownAddresses known(path_, clock_);
+    known.note({"good", 1}, at("192.0.2.1"));
+    known.note({"blocked", 1}, at("0.0.0.0"));
+    known.note({"blocked", 1}, at("::"));
+  }
+  EXPECT_EQ(kept(), 1U) << "and the file can still be read";
+}
+
 TEST_F(KnownAddressesTest, FileThatIsSomethingElseIsSaidOnceAndLeftAlone) {
   test::TemporaryFolder folder;
   const std::string path = folder.write("addresses", "a 192.0.2.1\nroot:x:0:0:root:/root:/bin/bash\n");
