@@ -80,8 +80,7 @@ LogLine line_of_fragments(const Fragmenting& event, const std::string& path) {
 LogLine line_of_losses(const PathLossy& event, const std::string& path, std::string_view what) {
   if (event.over) return info("{} loses only {:.0f} % of {} again", path, event.share * 100, what);
   return warning(
-      "{} loses {:.0f} % of {}, though it is up: check its link, and whether it is too slow for this rate; "
-      "other paths make up for it",
+      "{} loses {:.0f} % of {}, though it is up: check its link, and whether it is too slow for this rate",
       path, event.share * 100, what);
 }
 

@@ -13,6 +13,8 @@ void ClientEngine::set_path_available(PathId path, bool available, Output& out, 
   if (!state_.paths.set_available(path, available)) return;
   if (next_housekeeping_ == kNever) next_housekeeping_ = now;
   if (available) handshaking_.on_path(now);
+  state_.paths[path].gone_to_tell = available ? 0 : kGoneTold;
+  prober_.tell_gone(path, out, now);
   prober_.update_standby(out, now);
   handshaking_.on_paths_changed(out, now);
 }
@@ -94,6 +96,7 @@ void ClientEngine::run_housekeeping(Output& out, TimePoint now) {
   state_.receiver.expire(now);
   for (const PathId path : state_.paths.all()) {
     if (PathTraffic* traffic = state_.link.traffic(path)) sample(path, *traffic, out, now);
+    prober_.tell_gone(path, out, now);
   }
   introducing_.run(out, now);
   if (const auto event = state_.outage.over(state_.paths.up(), now)) out.events.emplace_back(*event);

@@ -60,7 +60,7 @@ PathViews ClientPaths::views(TimePoint now) const {
   for (const PathId path : carrying(now)) {
     const ClientPath& own = (*this)[path];
     views.add(path, {own.probed.state(), own.mtu.mtu(), own.probed.rtt().smoothed(),
-                     own.is_mtu_probed() && own.mtu.is_doubted(now)});
+                     own.is_mtu_probed() && own.mtu.is_doubted(now), own.mtu.is_certain()});
   }
   return views;
 }

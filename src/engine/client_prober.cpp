@@ -69,6 +69,18 @@ void ClientProber::tell_server(PathId path, Output& out, TimePoint now) {
     probe(*epoch, path, std::nullopt, out, now);
 }
 
+void ClientProber::tell_gone(PathId path, Output& out, TimePoint now) {
+  LinkEpoch* epoch = state_.link.current();
+  ClientPath& own = state_.paths[path];
+  if (own.gone_to_tell == 0 || epoch == nullptr || !epoch->keys().is_usable(now)) return;
+  --own.gone_to_tell;
+  PathReport report = epoch->make_report(path, 0, now);
+  report.interval = milliseconds_in_report(own.probed.interval(false));
+  report.flags |= PathReport::kUnheard;
+  if (own.probed.traits().metered) report.flags |= PathReport::kMetered;
+  probe_by_proxy(*epoch, path, report, out, now);
+}
+
 bool ClientProber::judge_tunnel(PathId path, std::uint32_t sequence, Output& out, TimePoint now) {
   const TunnelProof::Verdict verdict = state_.paths[path].proof.on_answer(sequence, now);
   if (verdict == TunnelProof::Verdict::returns) out.events.emplace_back(PathReturns{path});

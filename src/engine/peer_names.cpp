@@ -14,6 +14,11 @@ void PeerNames::set(PathId path, ConstBytes text) {
   for (const std::uint8_t byte : text) name += byte > ' ' && byte < 0x7f ? static_cast<char>(byte) : '?';
 }
 
+void PeerNames::take_client(const PeerNames& former) {
+  const auto known = former.names_.find(kClientItself.value);
+  if (known != former.names_.end()) names_.insert(*known);
+}
+
 std::string PeerNames::of(PathId path) const {
   const auto found = names_.find(path.value);
   return found == names_.end() ? std::string() : found->second;

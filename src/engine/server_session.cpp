@@ -98,7 +98,7 @@ PathViews ServerSession::views(TimePoint now) const {
     const ServerPath& path = *paths[id.value];
     const PathState state = path.is_out_alone() ? PathState::suspect : path.state(now);
     views.add(id, {state, path.mtu.mtu(), path.rtt().smoothed(),
-                   is_mtu_probed(path, now) && path.mtu.is_doubted(now)});
+                   is_mtu_probed(path, now) && path.mtu.is_doubted(now), path.mtu.is_certain()});
   }
   return views;
 }

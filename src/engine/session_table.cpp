@@ -84,6 +84,8 @@ void SessionTable::take_over(ServerSession& from, ServerSession& to, TimePoint n
   }
   to.is_settled = std::exchange(from.is_settled, false);
   to.network = from.network;
+  // Until the new process says what it is called, it is called as it was.
+  to.names.take_client(from.names);
   from.superseded = from.unsettled_since = now;
   from.said_clash = false;
 }

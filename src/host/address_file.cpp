@@ -40,14 +40,14 @@ bool is_known_name(std::string_view host) {
          host.find_first_not_of(kNameLetters) == std::string_view::npos;
 }
 
-/// Nullopt if the line is no name with addresses.
+/// Nullopt if the line is no name with addresses, at least one of which can be used.
 std::optional<KnownName> parse_known_name(std::string_view line) {
   KnownName name{std::string(take_word(line)), {}};
   if (!is_known_name(name.host)) return std::nullopt;
   for (std::string_view word = take_word(line); !word.empty(); word = take_word(line)) {
     const auto address = parse_numeric_endpoint(word, 0);
-    if (!address || address->is_any()) return std::nullopt;
-    if (name.addresses.size() < kMaxKnownAddresses) name.addresses.push_back(*address);
+    if (address && !address->is_any() && name.addresses.size() < kMaxKnownAddresses)
+      name.addresses.push_back(*address);
   }
   return name.addresses.empty() ? std::nullopt : std::optional(std::move(name));
 }
@@ -91,6 +91,7 @@ std::string default_address_path(const StateUser& user) {
 
 tl::expected<std::vector<KnownName>, std::string> parse_known_names(std::string_view text) {
   std::vector<KnownName> names;
+  std::optional<std::size_t> first_wrong;
   for (std::size_t number = 1; !text.empty(); ++number) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     const std::string_view line = text.substr(0, end);
@@ -98,11 +99,17 @@ tl::expected<std::vector<KnownName>, std::string> parse_known_names(std::string_
     std::string_view rest = line;
     if (const std::string_view first = take_word(rest); first.empty() || first.front() == '#') continue;
     auto name = parse_known_name(line);
-    if (!name) return tl::make_unexpected(fmt::format("line {} is no name with addresses", number));
+    if (!name) {
+      first_wrong = first_wrong.value_or(number);
+      continue;
+    }
     const bool is_there = std::any_of(names.begin(), names.end(),
                                       [&name](const KnownName& other) { return other.host == name->host; });
     if (!is_there && names.size() < kMaxKnownNames) names.push_back(std::move(*name));
   }
+  // A damaged file still has what is good in it; one without any is somebody else's.
+  if (names.empty() && first_wrong)
+    return tl::make_unexpected(fmt::format("line {} is no name with addresses", *first_wrong));
   return names;
 }
 

@@ -1,5 +1,6 @@
 #include "mptunnel/net/route_query.h"
 
+#include <fmt/format.h>
 #include <libmnl/libmnl.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
@@ -207,6 +208,13 @@ NeighbourState neighbour_state(const Endpoint& address, std::uint32_t interface)
   if ((found.ndm_state & NUD_FAILED) != 0) return NeighbourState::silent;
   if ((found.ndm_state & NUD_INCOMPLETE) != 0) return NeighbourState::is_asked;
   return found.ndm_state == NUD_NONE ? NeighbourState::unknown : NeighbourState::answers;
+}
+
+std::string why_not_routed(int error, const Endpoint& to) {
+  const char* const what =
+      error == EACCES ? "'prohibit' forbids sending to" : "'blackhole' swallows what is sent to";
+  return fmt::format("a route or rule of the type {} {}: see 'ip route get {}'", what, to.to_string(),
+                     to.address_string());
 }
 
 }  // namespace mptunnel

@@ -15,6 +15,7 @@
 
 #include "mptunnel/base/assert.h"
 #include "mptunnel/base/file.h"
+#include "mptunnel/net/route_query.h"
 #include "mptunnel/net/socket_address.h"
 
 namespace mptunnel {
@@ -69,9 +70,7 @@ std::string why_no_device(int error, const std::string& device) {
 std::string why_not_connected(int error, const Endpoint& remote) {
   if (error == ENETUNREACH || error == EHOSTUNREACH)
     return fmt::format("there is no route to {}", remote.to_string());
-  if (error == EACCES)
-    return fmt::format("a route or rule of the type 'prohibit' forbids sending to {}: see 'ip route get {}'",
-                       remote.to_string(), remote.address_string());
+  if (error == EACCES || error == EINVAL) return why_not_routed(error, remote);
   if (error == EADDRNOTAVAIL)
     return fmt::format("no local address or port is left to reach {}", remote.to_string());
   return fmt::format("{} can't be reached: {}", remote.to_string(), text_of(error));

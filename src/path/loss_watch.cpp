@@ -27,9 +27,17 @@ LossWatch::Verdicts LossWatch::update(bool is_up, const PathTraffic& traffic, Ti
   const Sample& newest = samples_.newest();
   const Sample& oldest = *samples_.oldest();
   const bool is_void = samples_.any_later([](const Sample& later) { return later.is_void; });
-  return {
-      judge(is_lossy_[0], loss_between(oldest.out, newest.out, kLossLeastPackets)),
-      is_void ? std::nullopt : judge(is_lossy_[1], loss_between(oldest.in, newest.in, kLossLeastPackets))};
+  // What a moment cost that is over, as when a NAT forgets a mapping, is no news.
+  const auto lasts = [&](const Arrivals Sample::*way) {
+    return samples_.count_steps([&](const Sample& earlier, const Sample& later) {
+      return loss_between(earlier.*way, later.*way, 1).value_or(0) > kLossSaid;
+    }) >= kLossLeastSteps;
+  };
+  std::optional<double> out = loss_between(oldest.out, newest.out, kLossLeastPackets);
+  std::optional<double> in = loss_between(oldest.in, newest.in, kLossLeastPackets);
+  if (!is_lossy_[0] && !lasts(&Sample::out)) out.reset();
+  if (is_void || (!is_lossy_[1] && !lasts(&Sample::in))) in.reset();
+  return {judge(is_lossy_[0], out), judge(is_lossy_[1], in)};
 }
 
 }  // namespace mptunnel

@@ -75,6 +75,7 @@ std::optional<std::size_t> MtuSearch::probe(const Patience& patience, bool movin
 
 void MtuSearch::on_seen(std::size_t size, TimePoint now) {
   if (phase_ == Phase::off || size > kMaxPacketBytes) return;
+  largest_seen_ = std::max(largest_seen_, size);
   if (size >= low_) {
     confirmed_ = now;
     doubted_from_ = now + kMtuConfirmAfter + slack();

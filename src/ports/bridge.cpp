@@ -23,6 +23,9 @@ constexpr Duration kKnownAfter = 2s;
 constexpr Duration kShutFor = 5min;
 /// After so much silence it is explained, and the explanation looked at again.
 constexpr Duration kExplainAfter = 1500ms;
+/// What ICMP said before may be of an outage that was over by then: a path that is down was silent for
+/// longer.
+constexpr Duration kJustBeforeDown = 5s;
 
 }  // namespace
 
@@ -363,6 +366,7 @@ void Bridge::on_suspect() {
 
 void Bridge::on_down() {
   is_up_ = false;
+  route_.forget_icmp_before(context_.ports.clock.now() - kJustBeforeDown);
   if (names_.is_paused()) return;
   names_.ask_within(kResolveAfterDown);
   give_elsewhere_up();

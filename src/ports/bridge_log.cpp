@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "mptunnel/host/log.h"
+#include "mptunnel/net/route_query.h"
 
 namespace mptunnel {
 namespace {
@@ -14,7 +15,8 @@ namespace {
 constexpr std::size_t kMostReasons = 32;
 
 /// What a send, or an answer to one, failed with.
-std::string words_of(int error, const std::string& remote) {
+std::string words_of(int error, const Endpoint& to) {
+  const std::string remote = to.to_string();
   switch (error) {
     case ECONNREFUSED:
       return fmt::format("nothing listens on {} (connection refused)", remote);
@@ -24,7 +26,8 @@ std::string words_of(int error, const std::string& remote) {
           "iptables",
           remote);
     case EACCES:
-      return fmt::format("a route or rule of this host forbids sending to {}: see 'ip route get'", remote);
+    case EINVAL:
+      return why_not_routed(error, to);
     case ENETUNREACH:
     case EHOSTUNREACH:
       return fmt::format("{} can't be reached: no route of this host leads there", remote);
@@ -116,7 +119,7 @@ void BridgeLog::explains(const std::string& why) {
 std::optional<std::string> BridgeLog::meets_error(int error, const Endpoint& remote) {
   if (error == EAGAIN || error == ENOBUFS || error == EMSGSIZE || !said_errors_.insert(error).second)
     return std::nullopt;
-  std::string problem = words_of(error, remote.to_string());
+  std::string problem = words_of(error, remote);
   say(LogLevel::warning, fmt::format("bridge {}: {}", name_, problem));
   return problem;
 }

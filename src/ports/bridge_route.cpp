@@ -11,7 +11,8 @@ namespace {
 using namespace std::chrono_literals;
 
 /// How long a report explains silence; a path that is down is tried more often.
-constexpr Duration kIcmpHolds = 1min;
+constexpr Duration kIcmpHolds = 1min;       // who it came from
+constexpr Duration kIcmpExplainsFor = 15s;  // probes of a path that is down are 5 s apart at most
 constexpr Duration kIcmpNotedEach = 1s;
 
 }  // namespace
@@ -30,6 +31,8 @@ std::string words_of(const IcmpReport& report) {
     case IcmpKind::host_unreachable:
       return fmt::format("{} can't reach {} (ICMP): look whether that host is up", who, address);
     case IcmpKind::port_closed:
+      if (!is_host)
+        return fmt::format("{} rejects what is sent to {} (ICMP): its firewall has to allow it", who, to);
       return fmt::format("nothing listens on {} (connection refused)", to);
     case IcmpKind::in_circles:
       return fmt::format("what is sent to {} goes in circles until {} gives it up (ICMP): correct the routes",
@@ -84,17 +87,14 @@ std::optional<std::string> BridgeRoute::explain(const Endpoint& remote, const En
                                                 TimePoint now) const {
   // What this host knows itself is certain, and ICMP is not.
   if (auto why = explain_here(remote, local)) return why;
-  return icmp_ && now - icmp_at_ < kIcmpHolds ? std::optional(words_of(*icmp_)) : std::nullopt;
+  return icmp_ && now - icmp_at_ < kIcmpExplainsFor ? std::optional(words_of(*icmp_)) : std::nullopt;
 }
 
 std::optional<std::string> BridgeRoute::explain_here(const Endpoint& remote, const Endpoint& local) const {
   // Not the last look itself: whoever asks that for changes would miss one.
   const auto hop = routing_.next_hop(question(remote, local));
   if (!hop) {
-    if (hop.error() == EACCES)
-      return fmt::format(
-          "a route or rule of the type 'prohibit' forbids sending to {}: see 'ip route get {}'",
-          remote.address_string(), remote.address_string());
+    if (hop.error() == EACCES || hop.error() == EINVAL) return why_not_routed(hop.error(), remote);
     if (is_no_route(hop.error())) return fmt::format("there is no route to {}", remote.to_string());
     return std::nullopt;
   }

@@ -67,8 +67,11 @@ void Target::end_waiting() {
 }
 
 std::optional<Target::Problem> Target::problem() const {
+  const TimePoint now = context_.clock.now();
+  if (const auto missed = addresses_.missed_since(now); missed && !failing_since_)
+    return Problem{remote().to_string() + " answered before, and does not answer now", now - *missed};
   if (!failing_since_) return std::nullopt;
-  const Duration lasts = context_.clock.now() - *failing_since_;
+  const Duration lasts = now - *failing_since_;
   if (!remote().is_set()) return Problem{said_problem_, lasts};
   const std::string address = remote().to_string();
   if (said_error_ == ECONNREFUSED) return Problem{"nothing listens on " + address, lasts};

@@ -28,8 +28,8 @@ struct Outcome {
 /// `lost_one_in`: of the packets of the way up, each so many'th gets lost; 0: none.
 Outcome run_stream(const BenchOptions& options, StreamWay way, std::unique_ptr<Congestion> congestion,
                    Duration time, std::uint64_t lost_one_in = 0) {
+  std::uint64_t sent = 0;  // outlives the link, which counts in it
   Bench bench(options);
-  std::uint64_t sent = 0;
   if (lost_one_in > 0)
     bench.client.lane(0).up->set_filter([&](const Copy&) { return ++sent % lost_one_in != 0; });
   bench.world.server().start();

@@ -23,6 +23,9 @@ class ClientProber {
   void probe(LinkEpoch& epoch, PathId path, const std::optional<Frame>& first, Output& out, TimePoint now);
   /// Sends a PING at once if there is a session, so that the server knows whether data may come this way.
   void tell_server(PathId path, Output& out, TimePoint now);
+  /// The path has no socket any more: the server is told so by the others, unless it was often enough. Else
+  /// it would miss the PINGs only after three intervals of an idle path.
+  void tell_gone(PathId path, Output& out, TimePoint now);
   /// A PONG for this path came by this path. Returns whether the path may carry data now and could not
   /// before.
   bool on_answer(LinkEpoch& epoch, PathId path, std::uint32_t sequence, Output& out, TimePoint now);

@@ -33,6 +33,7 @@ struct ClientPath {
   QueueWatch queue;
   bool is_told_down = false;               ///< it was said that it is down, and nothing else since
   TimePoint next_help = TimePoint::min();  ///< when the other paths may be asked to help its PINGs again
+  unsigned gone_to_tell = 0;               ///< how often the server is still to be told that it has no socket
   bool was_delayed = false;                ///< the server may have been told of a delay that is no more
   std::string name;                        ///< what the server is told that it is called; empty: nothing
   Introduction introduction;

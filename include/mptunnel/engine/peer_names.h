@@ -15,6 +15,8 @@ class PeerNames {
   /// `path` is below kMaxPaths or kClientItself, and `text` as NAME has it. '?' stands for what is no visible
   /// ASCII.
   void set(PathId path, ConstBytes text);
+  /// What the client was called so far, and nothing of its paths.
+  void take_client(const PeerNames& former);
   [[nodiscard]] bool knows(PathId path) const { return names_.contains(path.value); }
   /// Empty if the client did not say.
   [[nodiscard]] std::string of(PathId path) const;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <tl/expected.hpp>
 
 #include "mptunnel/base/endpoint.h"
@@ -45,5 +46,9 @@ enum class NeighbourState : std::uint8_t {
   silent,    ///< it did not answer (FAILED)
 };
 NeighbourState neighbour_state(const Endpoint& address, std::uint32_t interface);
+
+/// What EACCES or EINVAL says of a send, a connect or a look for a route: a route or rule that lets nothing
+/// pass, and where to see it.
+std::string why_not_routed(int error, const Endpoint& to);
 
 }  // namespace mptunnel

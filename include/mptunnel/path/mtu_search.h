@@ -31,6 +31,9 @@ class MtuSearch {
   [[nodiscard]] std::size_t mtu() const { return low_; }
   /// Whether that was found out, and not only assumed.
   [[nodiscard]] bool is_measured() const { return is_measured_; }
+  /// Whether it was seen to pass, and is not what is left because nothing was: a path that answers no probe
+  /// says nothing of its size.
+  [[nodiscard]] bool is_certain() const { return largest_seen_ >= low_; }
   /// A size above kBaseMtu was not confirmed when it should have been, as after a time without large packets:
   /// the path may carry less by now.
   [[nodiscard]] bool is_doubted(TimePoint now) const {
@@ -69,6 +72,7 @@ class MtuSearch {
 
   Phase phase_ = Phase::off;
   bool is_measured_ = false;
+  std::size_t largest_seen_ = 0;            ///< since the search began
   std::size_t low_ = kBaseMtu;              ///< passes, or is assumed to
   std::size_t high_ = kMaxPacketBytes + 1;  ///< does not pass, as far as is known
   std::size_t size_ = 0;                    ///< under test

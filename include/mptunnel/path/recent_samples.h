@@ -34,6 +34,15 @@ class RecentSamples {
     }
     return false;
   }
+  /// Of how many neighbours `holds(earlier, later)` is true.
+  template <typename Holds>
+  [[nodiscard]] std::size_t count_steps(Holds holds) const {
+    std::size_t steps = 0;
+    for (std::size_t i = first() + 1; i < count_; ++i) {
+      if (holds(samples_[(i - 1) % Kept], samples_[i % Kept])) ++steps;
+    }
+    return steps;
+  }
 
  private:
   [[nodiscard]] std::size_t first() const { return count_ < Kept ? 0 : count_ - Kept; }

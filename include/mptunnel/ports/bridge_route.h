@@ -35,6 +35,10 @@ class BridgeRoute {
   /// time.
   bool note_icmp(const IcmpReport& report, TimePoint now);
   void forget_icmp() { icmp_.reset(); }
+  /// What was said before `since` is no news: answers have come after it.
+  void forget_icmp_before(TimePoint since) {
+    if (icmp_at_ < since) forget_icmp();
+  }
   /// The index of the interface that they leave by; 0 if it is not known.
   [[nodiscard]] std::uint32_t interface() const { return hop_ && *hop_ ? (*hop_)->interface : 0; }
   /// The tunnel that they leave over, unless it is configured; null if it is none.

@@ -56,6 +56,12 @@ class TargetAddresses {
 
   /// Whether something was sent, or refused, and no answer came since.
   [[nodiscard]] bool is_waiting() const { return silent_since_.has_value() || refused_since_.has_value(); }
+  /// Since when datagrams go to the address in use, which answered before, and nothing comes back; nullopt if
+  /// that is not so, or has not lasted for kTargetLostAfter. Some targets never answer by nature.
+  [[nodiscard]] std::optional<TimePoint> missed_since(TimePoint now) const {
+    const bool is_missed = answered_ == current_ && silent_since_ && now - *silent_since_ >= kTargetLostAfter;
+    return is_missed ? silent_since_ : std::nullopt;
+  }
   /// A datagram goes to the address in use.
   void note_sent(TimePoint now) {
     if (!silent_since_) silent_since_ = now;

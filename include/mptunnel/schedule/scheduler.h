@@ -24,6 +24,7 @@ struct PathView {
   std::size_t mtu;              ///< the largest packet that it carries whole, in bytes of UDP payload
   Duration rtt;                 ///< smoothed; zero before the first sample
   bool is_mtu_doubted = false;  ///< it may carry kBaseMtu alone by now
+  bool is_mtu_certain = true;   ///< it was seen to carry that, and not only assumed to
 };
 
 /// The paths of a session that may carry data now, whichever a scheduler picks among them. Which these are
@@ -35,6 +36,7 @@ class PathViews {
     views_[path.value] = view;
     smallest_mtu_ = std::min(smallest_mtu_, view.mtu);
     if (view.is_mtu_doubted) doubted_.insert(path);
+    if (view.is_mtu_certain) certain_.insert(path);
   }
 
   [[nodiscard]] PathSet paths() const { return paths_; }
@@ -52,6 +54,8 @@ class PathViews {
     }
     return result;
   }
+  /// Those whose MTU was seen to pass.
+  [[nodiscard]] PathSet certain() const { return certain_; }
   /// Those whose MTU is doubted.
   [[nodiscard]] PathSet doubted() const { return doubted_; }
   /// The largest packet that each of `among` carries whole for certain.
@@ -64,6 +68,7 @@ class PathViews {
  private:
   PathSet paths_;
   PathSet doubted_;
+  PathSet certain_;
   std::size_t smallest_mtu_ = kMaxPacketBytes;
   std::array<PathView, kMaxPaths> views_;  ///< those of paths_ alone are initialized: made for each batch
 };

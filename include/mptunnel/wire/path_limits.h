@@ -38,6 +38,7 @@ inline constexpr Duration kProbeWhileDownAndIdle = 5s;
 /// How often the other paths help then to find out whether it passes in one direction; else with each PING,
 /// each kProbeWhileMoving at most.
 inline constexpr Duration kHelpWhileDownAndIdle = 30s;
+inline constexpr unsigned kGoneTold = 3;  ///< times that the server is told of a path without a socket
 
 // The states of a path. At the client they follow from PINGs that are not answered, at the server from PINGs
 // that do not come.
@@ -121,6 +122,7 @@ inline constexpr double kLossSaid = 0.5;
 inline constexpr double kLossOver = 0.25;
 /// A share of losses of fewer packets means nothing.
 inline constexpr std::uint64_t kLossLeastPackets = 20;
+inline constexpr std::size_t kLossLeastSteps = 3;
 
 // When a path is given more than its line takes: engine/client_engine.cpp, path/queue_watch.h.
 

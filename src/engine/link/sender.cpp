@@ -244,9 +244,23 @@ void Sender::count_sent(LinkEpoch* epoch, PathId path, const PacketRun& run, std
   drops.add(drop, run.count - accepted);
 }
 
+namespace {
+
+/// Of the paths that were seen to carry what they are taken to, the one that carries least.
+std::optional<PathId> smallest_of(const PathViews& paths) {
+  std::optional<PathId> smallest;
+  for (const PathId path : paths.certain()) {
+    if (!smallest || paths.of(path).mtu <= paths.of(*smallest).mtu) smallest = path;
+  }
+  return smallest;
+}
+
+}  // namespace
+
 std::optional<std::size_t> Sender::largest_whole(const PathViews& paths) const {
-  if (link_.current() == nullptr || paths.empty()) return std::nullopt;
-  return paths.smallest_mtu() - link_.current()->keys().data_overhead() - datagram_prefix_bytes(FlowId{0});
+  const auto smallest = smallest_of(paths);
+  if (link_.current() == nullptr || !smallest) return std::nullopt;
+  return paths.of(*smallest).mtu - link_.current()->keys().data_overhead() - datagram_prefix_bytes(FlowId{0});
 }
 
 std::optional<Fragmenting> Sender::check_fragmenting(const PathViews& paths, TimePoint now) {
@@ -256,9 +270,7 @@ std::optional<Fragmenting> Sender::check_fragmenting(const PathViews& paths, Tim
   Fragmenting event;
   event.share = *share;
   event.largest = *largest;
-  for (const PathId path : paths.paths()) {
-    if (paths.of(path).mtu == paths.smallest_mtu()) event.path = path;
-  }
+  event.path = *smallest_of(paths);
   return event;
 }
 

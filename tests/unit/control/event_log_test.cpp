@@ -137,7 +137,7 @@ std::vector<Row> rows() {
       {"PathLossyOut", PathLossy{path, Direction::out, 0.63, false}, warning,
        "bridge b loses 63 % of what is sent on it, though it is up: check its link, and whether it is too "
        "slow "
-       "for this rate; other paths make up for it"},
+       "for this rate"},
       {"PathLossyNoMore", PathLossy{path, Direction::in, 0.02, true}, info,
        "bridge b loses only 2 % of what comes back on it again"},
       {"PathSuspect", PathChanged{path, PathState::up, PathState::suspect, 12ms, 200ms, 2}, debug,
@@ -247,7 +247,7 @@ std::vector<Row> rows() {
       {"ClientPathLossy", ClientPathLossy{kClient, {path, Direction::in, 0.63, false}, route(4001)}, warning,
        "client ab01ff20: path 2 from 192.0.2.1:4001 loses 63 % of what comes by it, though it is up: check "
        "its "
-       "link, and whether it is too slow for this rate; other paths make up for it"},
+       "link, and whether it is too slow for this rate"},
       {"ClientPathLossyNoMore", ClientPathLossy{kClient, {path, Direction::out, 0.1, true}, route(4001)},
        info, "client ab01ff20: path 2 from 192.0.2.1:4001 loses only 10 % of what is sent on it again"},
       {"ClientPathOverloaded", ClientPathOverloaded{kClient, {path, 0.5, 1'000'000, false}, route(4001)},

@@ -106,6 +106,52 @@ TEST(TunnelStates, DelayedCopiesOfAFastStreamWakeTheServerOnceAMillisecond) {
   EXPECT_LE(wakes, 600U) << "in half a second";
 }
 
+TEST(TunnelStates, TheServerLearnsAtOnceThatAnIdlePathIsGone) {
+  PathTunnel tunnel(two_paths());
+  tunnel.open_flow();
+  tunnel.move_data(3s);
+  tunnel.advance(40s);
+  // Nothing that is sent by it arrives from now on, and of what tells so the first packet does not either.
+  tunnel.arrives = [](const Wire&) { return false; };
+  tunnel.client->set_path_available(PathId{1}, false, tunnel.out, tunnel.now);
+  tunnel.carry();
+  tunnel.arrives = [](const Wire& wire) { return wire.path.value == 0; };
+  tunnel.advance(1500ms);
+  EXPECT_EQ(tunnel.session().carrying(tunnel.now), PathSet::of(PathId{0}));
+}
+
+TEST(TunnelStates, APathThatAnswersNothingSaysNothingOfSizes) {
+  PathTunnel tunnel(two_paths());
+  tunnel.open_flow();
+  tunnel.move_data(10s, kLarge);
+  tunnel.advance(60s);
+  // The server goes on sending there until it misses the PINGs of an idle path.
+  tunnel.arrives = [](const Wire& wire) { return wire.path.value == 0; };
+  for (int i = 0; i < 400; ++i) {
+    tunnel.target_sends(tunnel.flow, test::payload_of(kLarge, static_cast<std::uint64_t>(i)));
+    tunnel.advance(100ms);
+    const auto largest = tunnel.session().sender.largest_whole(tunnel.session().views(tunnel.now));
+    ASSERT_GE(largest.value_or(kLarge), kLarge) << "after " << i << " datagrams";
+  }
+  EXPECT_EQ(count<ClientFragmenting>(tunnel.server_events), 0U);
+}
+
+TEST(TunnelStates, AClientThatRestartsIsCalledAsBefore) {
+  TunnelSettings settings;
+  settings.name = "home";
+  settings.path_names = {"dsl"};
+  PathTunnel tunnel(settings);
+  tunnel.open_flow();
+  tunnel.move_data(1s);
+  tunnel.restart_client();
+  tunnel.advance(1s);
+  const auto said =
+      std::find_if(tunnel.server_events.begin(), tunnel.server_events.end(),
+                   [](const Event& event) { return std::holds_alternative<ClientTakenOver>(event); });
+  ASSERT_NE(said, tunnel.server_events.end());
+  EXPECT_EQ(std::get<ClientTakenOver>(*said).session.name, "home");
+}
+
 TEST(TunnelStates, AnIdThatIsUsedAnewHasNoDelayOfTheFormerPath) {
   PathTunnel tunnel(two_paths(300ms));
   tunnel.open_flow();

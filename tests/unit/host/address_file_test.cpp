@@ -94,12 +94,14 @@ TEST(AddressFile, TakesNothingThatIsNoSuchFileAndLeavesItAlone) {
   EXPECT_EQ(refusal_of(large), "it has more than 32768 bytes");
 }
 
-TEST(AddressFile, RefusesATextThatSaysSomethingElse) {
-  for (const char* const line : {"a", "B 192.0.2.1", "a x 192.0.2.1", "a 0.0.0.0", "a 1.2.3",
-                                 "a\x1b[2J 192.0.2.1", "root:x:0:0:root:/root:/bin/bash", "\x7f\x45LF"}) {
-    const auto names = parse_known_names("# a comment\nb 192.0.2.1\n" + std::string(line) + "\nc ::1\n");
-    ASSERT_FALSE(names) << line;
-    EXPECT_EQ(names.error(), "line 3 is no name with addresses");
+TEST(AddressFile, RefusesATextThatSaysNothingButSomethingElse) {
+  for (const char* const line : {"a", "B 192.0.2.1", "a x", "a 0.0.0.0", "a 1.2.3", "a\x1b[2J 192.0.2.1",
+                                 "root:x:0:0:root:/root:/bin/bash", "\x7f\x45LF"}) {
+    const auto other = parse_known_names("# a comment\n\n" + std::string(line) + "\n?\n");
+    ASSERT_FALSE(other) << line;
+    EXPECT_EQ(other.error(), "line 3 is no name with addresses");
+    const auto damaged = parse_known_names("b 192.0.2.1\n" + std::string(line) + "\nc ::1 ::: 9 ::2\n");
+    EXPECT_EQ(text_of(damaged.value()), "b 192.0.2.1:0\nc [::1]:0 [::2]:0\n") << line;
   }
   EXPECT_EQ(text_of(parse_known_names(
                         "# a comment\n\n \t\r\nb 192.0.2.1\r\nc\t::1\nb 192.0.2.9\nd 192.0.2.1 192.0.2.2 "

@@ -52,6 +52,15 @@ TEST_F(LossWatchTest, NeedsSecondsOfIt) {
   EXPECT_TRUE(said_[0].empty() && said_[1].empty());
 }
 
+TEST_F(LossWatchTest, AMomentThatLosesMostOfAQuietPathIsNoNews) {
+  // A NAT forgets the mapping of a path that is idle but for PINGs: all of one second, in which much is sent.
+  run(10, 0, 0, true, 1);
+  run(1, 1, 1, true, 60);
+  run(1, 0, 0, true, 5);
+  run(10, 0, 0, true, 1);
+  EXPECT_TRUE(said_[0].empty() && said_[1].empty());
+}
+
 TEST_F(LossWatchTest, HalfIsNotMoreThanHalfAndAThirdIsNotOver) {
   run(60, 0.5, 0.5);
   EXPECT_TRUE(said_[0].empty() && said_[1].empty());

@@ -530,13 +530,22 @@ TEST_F(BridgeIcmpTest, NamesTheFirstRouterWhileOneKindOfReportGoesOn) {
   EXPECT_EQ(lines_.take(), "");
 }
 
-TEST_F(BridgeIcmpTest, IsForgottenAfterAMinute) {
+TEST_F(BridgeIcmpTest, IsForgottenAfterFifteenSeconds) {
   const auto bridge = started({"192.0.2.1"});
   bridge->on_icmp(report(IcmpKind::no_route, "10.9.9.9"));
-  ports_.clock.advance(50s);
+  ports_.clock.advance(10s);
   EXPECT_NE(bridge->problem(), "");
-  ports_.clock.advance(15s);
+  ports_.clock.advance(6s);
   EXPECT_EQ(bridge->problem(), "");
+}
+
+TEST_F(BridgeIcmpTest, OfAMomentBeforeItAnsweredAgainExplainsNothing) {
+  const auto bridge = started({"192.0.2.1"});
+  bridge->on_up();
+  bridge->on_icmp(report(IcmpKind::port_closed, "192.0.2.1"));
+  ports_.clock.advance(10s);
+  bridge->on_down();
+  EXPECT_EQ(bridge->problem().find("nothing listens"), std::string::npos) << bridge->problem();
 }
 
 TEST_F(BridgeIcmpTest, OfThisHostItselfOrAboutAnotherAddressIsNotHeard) {

@@ -84,7 +84,7 @@ TEST_F(KnownAddressesTest, AnAnswerOfNoAddressIsNotKept) {
 
 TEST_F(KnownAddressesTest, FileThatIsSomethingElseIsSaidOnceAndLeftAlone) {
   test::TemporaryFolder folder;
-  const std::string path = folder.write("addresses", "a 192.0.2.1\nroot:x:0:0:root:/root:/bin/bash\n");
+  const std::string path = folder.write("addresses", "# users\nroot:x:0:0:root:/root:/bin/bash\n");
   {
     KnownAddresses known(path, clock_);
     EXPECT_EQ(lines_.take(),

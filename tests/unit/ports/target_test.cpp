@@ -105,6 +105,28 @@ TEST_F(TargetTest, RefusalIsToldOnceAndAsksForTheNameAfterASecond) {
   EXPECT_EQ(lines_.take(), "");
 }
 
+TEST_F(TargetTest, SilenceOfOneThatAnsweredBeforeIsAProblem) {
+  target_.start();
+  ports_.answer({"192.0.2.1"}, 1194);
+  target_.open(kFlow, 1);
+  // It may never answer by nature.
+  target_.on_sent();
+  ports_.clock.advance(1min);
+  EXPECT_FALSE(target_.problem());
+  target_.on_answer();
+  ports_.clock.advance(1h);
+  EXPECT_FALSE(target_.problem()) << "nobody asks it";
+  target_.on_sent();
+  ports_.clock.advance(kTargetLostAfter - 1s);
+  EXPECT_FALSE(target_.problem());
+  ports_.clock.advance(1s);
+  ASSERT_TRUE(target_.problem());
+  EXPECT_EQ(target_.problem()->text, "192.0.2.1:1194 answered before, and does not answer now");
+  EXPECT_EQ(target_.problem()->lasts, kTargetLostAfter);
+  target_.on_answer();
+  EXPECT_FALSE(target_.problem());
+}
+
 TEST_F(TargetTest, TellsWhyItCannotBeReachedAndSinceWhen) {
   EXPECT_FALSE(target_.problem());
   target_.start();

@@ -16,7 +16,7 @@ class LossMemoryTest : public testing::Test {
   void run(Duration span, double loss, double run = 1) {
     for (const TimePoint end = now_ + span; now_ < end;) {
       now_ += 20ms;
-      const auto runs = std::poisson_distribution<std::uint64_t>(100 * loss / run)(engine_);
+      const auto runs = loss > 0 ? std::poisson_distribution<std::uint64_t>(100 * loss / run)(engine_) : 0;
       memory_.add(100, static_cast<std::uint64_t>(static_cast<double>(runs) * run), runs, now_);
     }
   }

@@ -128,7 +128,8 @@ class RepairControlTest : public testing::Test {
     for (const TimePoint end = now_ + span; now_ < end;) {
       now_ += 20ms;
       const auto sent = static_cast<std::uint64_t>(rate_ / 50);
-      const auto lost = std::poisson_distribution<std::uint64_t>(static_cast<double>(sent) * loss)(engine_);
+      const double mean = static_cast<double>(sent) * loss;
+      const auto lost = mean > 0 ? std::poisson_distribution<std::uint64_t>(mean)(engine_) : 0;
       control_.observe({sent, lost, lost, expected, 0, rate_, rate_ * kBits}, now_);
       most_ = std::max(most_, share());
     }

@@ -120,7 +120,8 @@ class Sender {
   static void count_sent(LinkEpoch* epoch, PathId path, const PacketRun& run, std::uint32_t accepted,
                          Drop drop, DropCounters& drops);
 
-  /// The largest payload that each of `paths` carries in one packet; nullopt if there is no session or path.
+  /// The largest payload that each of `paths` carries in one packet, as far as was seen; nullopt if there is
+  /// no session or path.
   [[nodiscard]] std::optional<std::size_t> largest_whole(const PathViews& paths) const;
   /// To be called about once a second: the event to report if many datagrams need fragments.
   std::optional<Fragmenting> check_fragmenting(const PathViews& paths, TimePoint now);
