@@ -28,8 +28,8 @@ struct KnownName {
 /// `bridge-addresses` beside the default state file.
 std::string default_address_path(const StateUser& user);
 
-/// The names in such a text, at most kMaxKnownNames; what is damaged is left out. If there is no good line, and
-/// one that is neither a comment nor empty, it is another file: the error says which line that is.
+/// The names in such a text, at most kMaxKnownNames; what is damaged is left out. If there is no good line,
+/// and one that is neither a comment nor empty, it is another file: the error says which line that is.
 tl::expected<std::vector<KnownName>, std::string> parse_known_names(std::string_view text);
 
 /// The names in the file; none if there is no file. The error, for people, says why what is there is not

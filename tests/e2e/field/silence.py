@@ -144,6 +144,14 @@ def prohibited(test):
     net.check_said("'prohibit'")
 
 
+def blackhole(test):
+    """A route of the type blackhole"""
+    net = Network(test)
+    net.in_client("route", "add", "blackhole", SERVER)
+    net.start(f"{SERVER} 2000")
+    net.check_said("'blackhole'")
+
+
 if __name__ == "__main__":
     harness.run(device_without_route, gateway_without_arp, neighbour_of_ipv6, strict_filter, strict_filter_at_server, firewall_here, firewall_there,
-                prohibited, together=True)
+                prohibited, blackhole, together=True)
