@@ -4,18 +4,21 @@
 
 namespace mptunnel {
 
+StrayTraffic::Stray* StrayTraffic::stray_at(const Route& from) {
+  const auto found =
+      std::find_if(strays_.begin(), strays_.end(), [&](const Stray& stray) { return stray.from == from; });
+  return found == strays_.end() ? nullptr : &*found;
+}
+
 PathTraffic* StrayTraffic::find(const Route& from) {
-  for (Stray& stray : strays_) {
-    if (stray.from == from) return stray.owner ? link_.traffic(*stray.owner) : &stray.counts;
-  }
-  return nullptr;
+  Stray* known = stray_at(from);
+  if (known == nullptr) return nullptr;
+  return known->owner ? link_.traffic(*known->owner) : &known->counts;
 }
 
 PathTraffic* StrayTraffic::find_stranger(const Route& from) {
-  for (Stray& stray : strays_) {
-    if (stray.from == from && !stray.owner) return &stray.counts;
-  }
-  return nullptr;
+  Stray* known = stray_at(from);
+  return known != nullptr && !known->owner ? &known->counts : nullptr;
 }
 
 PathTraffic& StrayTraffic::make(const Route& from) {
@@ -24,11 +27,9 @@ PathTraffic& StrayTraffic::make(const Route& from) {
 }
 
 void StrayTraffic::assign(PathId path, const Route& now_at, const std::optional<Route>& before) {
-  const auto found =
-      std::find_if(strays_.begin(), strays_.end(), [&](const Stray& stray) { return stray.from == now_at; });
-  if (found != strays_.end()) {
+  if (const Stray* found = stray_at(now_at)) {
     link_.traffic(path)->add_counts(found->counts);
-    strays_.erase(found);
+    strays_.erase(strays_.begin() + (found - strays_.data()));
   }
   if (before && *before != now_at) add({*before, path, {}});
 }
@@ -70,10 +71,9 @@ SessionTotals ServerSession::totals() const {
 PathSet ServerSession::carrying(TimePoint now) const {
   PathSet wanted;
   if (superseded || dormant) return wanted;
-  PathSet possible = usable(now);
+  const PathSet possible = open_to_data(now);
   for (const PathId id : possible) {
     if (paths[id.value]->carries_data(now)) wanted.insert(id);
-    if (paths[id.value]->is_held()) possible.erase(id);
   }
   return wanted.empty() ? possible : wanted;
 }
@@ -103,10 +103,10 @@ PathViews ServerSession::views(TimePoint now) const {
   return views;
 }
 
-PathSet ServerSession::held() const {
-  PathSet set;
-  for (const PathId id : PathSet::all()) {
-    if (paths[id.value] && paths[id.value]->is_held()) set.insert(id);
+PathSet ServerSession::open_to_data(TimePoint now) const {
+  PathSet set = usable(now);
+  for (const PathId id : set) {
+    if (paths[id.value]->is_held()) set.erase(id);
   }
   return set;
 }

@@ -114,7 +114,7 @@ void ServerTimers::release_delayed(Output& out, TimePoint now) {
   for (const auto& [handle, session] : state_.table.all()) {
     // A path may have gone, or begun anew and proved nothing yet, or lead over a tunnel by now.
     if (now >= session->sender.next_delayed()) {
-      const PathSet live = session->superseded ? PathSet{} : session->usable(now) - session->held();
+      const PathSet live = session->superseded ? PathSet{} : session->open_to_data(now);
       session->sender.release_delayed(live, out, now);
     }
     next = std::min(next, session->sender.next_delayed());

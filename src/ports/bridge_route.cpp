@@ -10,9 +10,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// How long a report explains silence; a path that is down is tried more often.
-constexpr Duration kIcmpHolds = 1min;       // who it came from
-constexpr Duration kIcmpExplainsFor = 15s;  // probes of a path that is down are 5 s apart at most
+/// For so long after a report, others of its kind are taken to come from where it came from.
+constexpr Duration kIcmpHolds = 1min;
+/// How long a report explains silence; a path that is down is probed each 5 s at least, which brings another.
+constexpr Duration kIcmpExplainsFor = 15s;
 constexpr Duration kIcmpNotedEach = 1s;
 
 }  // namespace

@@ -49,6 +49,8 @@ class StrayTraffic {
     PathTraffic counts;           ///< while there is no owner
   };
 
+  /// Null if nothing genuine came from there yet.
+  Stray* stray_at(const Route& from);
   Stray& add(const Stray& stray);
 
   SessionLink& link_;
@@ -122,8 +124,9 @@ struct ServerSession {
   [[nodiscard]] PathViews views(TimePoint now) const;
   /// Of those that are usable().
   [[nodiscard]] Duration slowest_rtt(TimePoint now) const;
-  /// Those that the client holds: they lead over a tunnel that may be its own.
-  [[nodiscard]] PathSet held() const;
+  /// Those that are usable() and that the client does not hold, because they lead over a tunnel that may be
+  /// its own.
+  [[nodiscard]] PathSet open_to_data(TimePoint now) const;
   /// All paths that there are.
   [[nodiscard]] PathSet all_paths() const;
   /// The path that has this address; nullopt if none has.
