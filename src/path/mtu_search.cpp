@@ -118,8 +118,12 @@ void MtuSearch::give_up(TimePoint now) {
     rise_at_ = now + kMtuRaiseAfterFall;
     return;
   }
-  high_ = size_;
-  if (phase_ == Phase::base) low_ = kLeastMtu;
+  if (phase_ == Phase::base) {
+    low_ = kLeastMtu;
+    rise_at_ = kNever;
+  }
+  high_ = size_ == kBaseMtu && ceiling_ > low_ ? ceiling_ : size_;
+  ceiling_ = 0;
   phase_ = Phase::search;
   aim(now);
 }
@@ -130,6 +134,10 @@ void MtuSearch::aim(TimePoint now) {
   const bool is_usual = std::find(kMtuUsual.begin(), kMtuUsual.end(), low_) != kMtuUsual.end();
   if (high_ - low_ <= (is_usual ? kMtuGrain : 1)) {
     finish(now);
+    return;
+  }
+  if (low_ < kBaseMtu && high_ > kBaseMtu) {
+    size_ = kBaseMtu;
     return;
   }
   const auto first = std::upper_bound(kMtuUsual.begin(), kMtuUsual.end(), low_);
@@ -155,12 +163,18 @@ void MtuSearch::finish(TimePoint now) {
   next_ = kNever;
   // While larger sizes were searched, low_ was not confirmed.
   doubted_from_ = std::max(doubted_from_, now + slack());
-  if (rise_at_ == kNever || now >= rise_at_)
+  if (rise_at_ != kNever && now < rise_at_) return;
+  if (low_ < kBaseMtu) {
+    rise_at_ = now + base_again_;
+    base_again_ = std::min<Duration>(4 * base_again_, kMtuRaiseAfter);
+  } else {
     rise_at_ = low_ < kMaxPacketBytes ? now + kMtuRaiseAfter : kNever;
+  }
 }
 
 void MtuSearch::rise(TimePoint now) {
   phase_ = Phase::search;
+  if (low_ < kBaseMtu && base_again_ < kMtuRaiseAfter) ceiling_ = high_;
   high_ = kMaxPacketBytes + 1;
   rise_at_ = kNever;
   aim(now);

@@ -75,6 +75,7 @@ class MtuSearch {
   std::size_t largest_seen_ = 0;            ///< since the search began
   std::size_t low_ = kBaseMtu;              ///< passes, or is assumed to
   std::size_t high_ = kMaxPacketBytes + 1;  ///< does not pass, as far as is known
+  std::size_t ceiling_ = 0;                 ///< high_ if kBaseMtu, asked once more, does not pass; 0: none
   std::size_t size_ = 0;                    ///< under test
   unsigned tries_ = 0;                      ///< probes of this size that were sent
   TimePoint next_ = kNever;
@@ -82,6 +83,7 @@ class MtuSearch {
   TimePoint doubted_from_{};
   Duration answer_{};  ///< how long the last probe may have taken
   TimePoint rise_at_ = kNever;
+  Duration base_again_ = kMtuBaseAgainAfter;  ///< how long after the next search that ends below kBaseMtu
   std::optional<TimePoint> last_large_;
 };
 

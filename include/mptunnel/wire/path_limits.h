@@ -187,6 +187,9 @@ inline constexpr Duration kMtuDoubtAfter = 1s;
 inline constexpr Duration kMtuRaiseAfter = 600s;
 /// The same after a size that had passed was given up: the probes may have been lost by chance.
 inline constexpr Duration kMtuRaiseAfterFall = 30s;
+/// When kBaseMtu, which nearly every path carries, is asked for again after it did not pass: its probes may
+/// have been lost by chance. Grows fourfold up to kMtuRaiseAfter.
+inline constexpr Duration kMtuBaseAgainAfter = 1s;
 /// The pause after an EMSGSIZE for a size that had passed: the interface may be about to change again.
 inline constexpr Duration kMtuAfterRefusal = 100ms;
 /// The pause after a probe that this host refuses itself.

@@ -98,6 +98,29 @@ TEST(MtuSearch, FindsItWhileProbesAreLost) {
   }
 }
 
+/// Before anything is known of a path's loss, three probes of kBaseMtu are lost by chance now and then.
+TEST(MtuSearch, PathThatLostTheFirstProbesByChanceIsNotTakenForASmallOneForLong) {
+  MtuPath path(1472);
+  path.mtu = 0;
+  path.run(1100ms);
+  ASSERT_LT(path.search.mtu(), kBaseMtu);
+  path.mtu = 1472;
+  path.run(5s);
+  EXPECT_EQ(path.search.mtu(), 1472U);
+}
+
+TEST(MtuSearch, SmallPathIsAskedForTheUsualSizeLessAndLessOften) {
+  for (const std::size_t mtu : {548U, 700U, 1100U, 1199U}) {
+    MtuPath path = measured(mtu);
+    path.run(1h);
+    EXPECT_EQ(path.search.mtu(), mtu);
+    EXPECT_LE(path.probes.size(), 6 * 40U + 5 * 3U) << "complete searches each 10 minutes";
+    path.mtu = 1472;
+    path.run(11min);
+    EXPECT_EQ(path.search.mtu(), 1472U);
+  }
+}
+
 TEST(MtuSearch, UsualPathIsKnownWithinThreeSeconds) {
   for (const std::size_t mtu : {1252U, 1372U, 1452U, 1472U}) {
     MtuPath path(mtu);
