@@ -199,6 +199,14 @@ bool offers_aes(CipherChoice choice) {
   return choice == CipherChoice::automatic ? has_fast_aes() : choice == CipherChoice::aes_256_gcm;
 }
 
+std::optional<RepairSettings> repair_settings(const CommonConfig& config) {
+  const RepairConfig& repair = config.repair;
+  if (repair.mode == RepairConfig::Mode::none) return std::nullopt;
+  RepairSettings settings{repair.residual, repair.delay, repair.budget, {}};
+  if (repair.mode == RepairConfig::Mode::fixed) settings.fixed = repair.share;
+  return settings;
+}
+
 std::string control_of(const CommandLine& line, const CommonConfig& config) {
   if (!line.control.empty()) return line.control;
   return config.has_control ? config.control_path : "none";
@@ -225,6 +233,7 @@ StartOptions merge_options(const CommandLine& line, const CommonConfig& config) 
         config.encrypt ? "MPTUNNEL_ENCRYPT, which wins over " + options.encrypt_origin : "MPTUNNEL_ENCRYPT";
   }
   options.cipher = config.cipher;
+  options.repair = config.repair;
   options.offload = line.offload.value_or(config.offload.value_or(true));
   options.offload_origin = line.offload     ? "--offload"
                            : config.offload ? in_file(config.offload_line)

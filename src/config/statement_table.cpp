@@ -27,12 +27,47 @@ tl::expected<std::uint32_t, std::string> parse_clients(std::string_view word) {
   return parse_number(word, 1, kMostClients);
 }
 
+tl::expected<double, std::string> parse_repair_share(std::string_view word) {
+  return parse_percent(word, kLeastRepair, kMostRepair);
+}
+
+tl::expected<double, std::string> parse_residual(std::string_view word) {
+  return parse_fraction(word, kLeastResidual, kMostResidual);
+}
+
+tl::expected<Duration, std::string> parse_repair_delay(std::string_view word) {
+  return parse_milliseconds(word, kShortestRepairDelay, kLongestRepairDelay);
+}
+
 tl::expected<std::string, std::string> parse_client_id(std::string_view word) {
   return parse_name_word(word, "client-id");
 }
 
 void read_dscp(StatementLine& line, CommonConfig& config) {
   if (const auto copy = line.either()) config.copy_dscp = *copy;
+}
+
+void read_repair(StatementLine& line, CommonConfig& config) {
+  const auto word = line.word();
+  if (!word) return;
+  RepairConfig& repair = config.repair;
+  repair.mode = *word == "auto" ? RepairConfig::Mode::automatic
+                : *word == "no" ? RepairConfig::Mode::none
+                                : RepairConfig::Mode::fixed;
+  if (repair.mode != RepairConfig::Mode::fixed) return;
+  const auto share = parse_repair_share(*word);
+  if (!share) return line.wrong("{}; or 'repair auto' or 'repair no'", share.error());
+  repair.share = *share;
+}
+
+/// The only argument, as `Parse` understands it, is the value of `Member`.
+template <auto Member, auto Parse>
+void read_of_repair(StatementLine& line, CommonConfig& config) {
+  const auto word = line.word();
+  if (!word) return;
+  auto value = Parse(*word);
+  if (!value) return line.wrong(std::move(value.error()));
+  config.repair.*Member = *value;
 }
 
 // What --check prints of a value.
@@ -139,6 +174,36 @@ CheckLines show_cipher(const Settings& settings) {
   return settings.encrypt ? CheckLines{std::string(name_of(settings.cipher))} : CheckLines{};
 }
 
+// What the statements of repair mean together.
+bool is_repaired(const Settings& settings) {
+  return settings.encrypt && settings.repair.mode != RepairConfig::Mode::none;
+}
+
+CheckLines show_repair(const Settings& settings) {
+  const RepairConfig& repair = settings.repair;
+  if (repair.mode == RepairConfig::Mode::none) return {"no"};
+  if (!settings.encrypt) return {"no: nothing is repaired in the clear"};
+  if (repair.mode == RepairConfig::Mode::fixed)
+    return {fmt::format("{} always, whatever is lost", percent_text(repair.share))};
+  return {"as little as does, and nothing on clean paths"};
+}
+
+CheckLines show_residual(const Settings& settings) {
+  if (!is_repaired(settings) || settings.repair.mode == RepairConfig::Mode::fixed) return {};
+  return {fmt::format("at most {} of the datagrams may stay lost", fraction_text(settings.repair.residual))};
+}
+
+CheckLines show_repair_delay(const Settings& settings) {
+  if (!is_repaired(settings)) return {};
+  return {fmt::format("a lost datagram is back at most {} later", milliseconds_text(settings.repair.delay))};
+}
+
+CheckLines show_repair_budget(const Settings& settings) {
+  if (!is_repaired(settings) || settings.repair.mode == RepairConfig::Mode::fixed) return {};
+  return {fmt::format("at most {} of the datagrams' bytes, 300% of a flow below 100 kbit/s",
+                      percent_text(settings.repair.budget))};
+}
+
 CheckLines show_dscp(const CommonConfig& config) {
   return {config.copy_dscp ? "copy" : "none"};
 }
@@ -219,6 +284,17 @@ constexpr Statement kStatements[] = {
      show_interval<&CommonConfig::resolve_interval>, "resolve"},
     {"dscp", "copy|none", Programs::both, Times::once, "copy", "",
      "whether packets carry the DSCP of the datagram that they were made for", read_dscp, show_dscp},
+    {"repair", "auto|no|N%", Programs::both, Times::once, "auto", "",
+     "brings back datagrams that all copies lost, of those that this end sends", read_repair, show_repair},
+    {"residual-loss", "FRACTION", Programs::both, Times::once, "1e-5", "",
+     "share of datagrams that may stay lost; 1e-9 to 0.1",
+     read_of_repair<&RepairConfig::residual, parse_residual>, show_residual, "repair"},
+    {"repair-delay", "DURATION", Programs::both, Times::once, "20ms", "",
+     "within this a lost datagram is back; 2ms to 1000ms",
+     read_of_repair<&RepairConfig::delay, parse_repair_delay>, show_repair_delay, "repair"},
+    {"repair-budget", "N%", Programs::both, Times::once, "50%", "",
+     "what repair may cost at most, in percent of the bytes of datagrams; 0.1% to 300%",
+     read_of_repair<&RepairConfig::budget, parse_repair_share>, show_repair_budget, "repair"},
     {"control", "FILE|none", Programs::both, Times::once, "", "below the runtime directory",
      "the UNIX socket for --status, at mpserver also for --reload; none: no socket", read_control,
      show_control},

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <optional>
 
 #include "mptunnel/config/text.h"
@@ -22,6 +23,14 @@ std::optional<std::uint32_t> value_of(std::string_view digits) {
   const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   if (parsed.ec != std::errc{}) return std::nullopt;
   return value;
+}
+
+/// nullopt for anything else, and what is not finite.
+std::optional<double> decimal_of(std::string_view word) {
+  double value = 0;
+  const auto parsed = std::from_chars(word.data(), word.data() + word.size(), value);
+  const bool is_whole = parsed.ec == std::errc{} && parsed.ptr == word.data() + word.size();
+  return is_whole && std::isfinite(value) ? std::optional(value) : std::nullopt;
 }
 
 /// What the last letter counts in; nullopt if it is no unit.
@@ -91,6 +100,54 @@ std::string duration_text(Duration duration) {
   if (whole.count() != 0 && whole % hours{1} == seconds{0}) return fmt::format("{}h", whole / hours{1});
   if (whole.count() != 0 && whole % minutes{1} == seconds{0}) return fmt::format("{}m", whole / minutes{1});
   return fmt::format("{}s", whole.count());
+}
+
+tl::expected<Duration, std::string> parse_milliseconds(std::string_view word, Duration least, Duration most) {
+  const bool has_unit = word.ends_with("ms");
+  const std::string_view digits = word.substr(0, has_unit ? word.size() - 2 : 0);
+  if (!is_digits(digits))
+    return mistake("{} is not a time: write a number of milliseconds, like 20ms", quote_word(word));
+  const auto count = value_of(digits);
+  const Duration duration = count ? Duration{std::chrono::milliseconds{*count}} : Duration::max();
+  if (duration < least || duration > most) {
+    return mistake("{} is out of range: write a time from {} to {}", quote_word(word),
+                   milliseconds_text(least), milliseconds_text(most));
+  }
+  return duration;
+}
+
+std::string milliseconds_text(Duration duration) {
+  return fmt::format("{}ms", std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+}
+
+tl::expected<double, std::string> parse_percent(std::string_view word, double least, double most) {
+  const bool has_unit = word.ends_with('%');
+  const auto value = has_unit ? decimal_of(word.substr(0, word.size() - 1)) : std::nullopt;
+  if (!value) return mistake("{} is not a share: write a number with % behind it, like 5%", quote_word(word));
+  if (*value / 100 < least || *value / 100 > most) {
+    return mistake("{} is out of range: write a share from {} to {}", quote_word(word), percent_text(least),
+                   percent_text(most));
+  }
+  return *value / 100;
+}
+
+std::string percent_text(double share) {
+  return fmt::format("{:.6g}%", share * 100);
+}
+
+tl::expected<double, std::string> parse_fraction(std::string_view word, double least, double most) {
+  const auto value = decimal_of(word);
+  if (!value)
+    return mistake("{} is not a share: write a decimal number, like 0.001 or 1e-5", quote_word(word));
+  if (*value < least || *value > most) {
+    return mistake("{} is out of range: write a share from {} to {}", quote_word(word), fraction_text(least),
+                   fraction_text(most));
+  }
+  return *value;
+}
+
+std::string fraction_text(double share) {
+  return fmt::format("{:.6g}", share);
 }
 
 tl::expected<std::uint64_t, std::string> parse_rate(std::string_view word, std::uint64_t least,

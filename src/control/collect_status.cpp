@@ -21,6 +21,17 @@ std::string text_of(const Endpoint& endpoint) {
   return endpoint.is_set() ? endpoint.to_string() : "";
 }
 
+StreamWayStatus way_values(const Arrivals& all, const std::optional<double>& recent,
+                           const std::optional<double>& before_repair_recent) {
+  StreamWayStatus way;
+  way.loss = all.loss();
+  way.loss_recent = recent;
+  way.before_repair = all.before_repair().loss();
+  way.before_repair_recent = before_repair_recent;
+  way.recovered = all.recovered;
+  return way;
+}
+
 SessionStatus session_values(const SessionSnapshot& snapshot) {
   SessionStatus session;
   session.flows = snapshot.flows;
@@ -37,10 +48,8 @@ SessionStatus session_values(const SessionSnapshot& snapshot) {
   session.age = snapshot.age;
   Arrivals out = snapshot.data_out;
   out.sent += snapshot.lost_before;
-  session.stream.out.loss = out.loss();
-  session.stream.in.loss = snapshot.data_in.loss();
-  session.stream.out.loss_recent = snapshot.recent.loss_out;
-  session.stream.in.loss_recent = snapshot.recent.loss_in;
+  session.stream.out = way_values(out, snapshot.recent.loss_out, snapshot.recent.before_repair_out);
+  session.stream.in = way_values(snapshot.data_in, snapshot.recent.loss_in, snapshot.recent.before_repair_in);
   session.stream.untaken = snapshot.untaken;
   return session;
 }
@@ -75,7 +84,8 @@ PathStatus path_values(const PathSnapshot& snapshot) {
                 .jitter = traffic.peer_jitter,
                 .first = traffic.peer_first,
                 .duplicates = traffic.peer_duplicates,
-                .rate_bps = static_cast<std::uint64_t>(recent.bytes_out * 8)};
+                .rate_bps = static_cast<std::uint64_t>(recent.bytes_out * 8),
+                .repair_bytes = traffic.repair_sent_bytes};
   status.in = {.packets = traffic.received,
                .bytes = traffic.received_bytes,
                .lost = traffic.in.lost(),
@@ -84,7 +94,8 @@ PathStatus path_values(const PathSnapshot& snapshot) {
                .jitter = traffic.jitter(),
                .first = traffic.first,
                .duplicates = traffic.duplicates,
-               .rate_bps = static_cast<std::uint64_t>(recent.bytes_in * 8)};
+               .rate_bps = static_cast<std::uint64_t>(recent.bytes_in * 8),
+               .repair_bytes = traffic.repair_received_bytes};
   return status;
 }
 
@@ -92,8 +103,22 @@ void keep_least(std::optional<double>& least, const std::optional<double>& loss)
   if (loss) least = std::min(least.value_or(1), *loss);
 }
 
-/// What there is to compare the session with: the best of its paths.
+std::optional<double> repair_overhead(const std::vector<PathStatus>& paths,
+                                      DirectionStatus PathStatus::*way) {
+  std::uint64_t repair = 0;
+  std::uint64_t all = 0;
+  for (const PathStatus& path : paths) {
+    repair += (path.*way).repair_bytes;
+    all += (path.*way).bytes;
+  }
+  if (all <= repair) return std::nullopt;
+  return static_cast<double>(repair) / static_cast<double>(all - repair);
+}
+
+/// What there is to compare the session with, the best of its paths, and what is of all of them.
 void compare_with_paths(StreamStatus& stream, const std::vector<PathStatus>& paths) {
+  stream.out.repair_overhead = repair_overhead(paths, &PathStatus::out);
+  stream.in.repair_overhead = repair_overhead(paths, &PathStatus::in);
   for (const PathStatus& path : paths) {
     // What it loses says nothing of the path that it will be.
     if (path.held) continue;

@@ -50,7 +50,8 @@ Json json_of(const DirectionStatus& direction) {
           {"jitter_ms", in_units<std::chrono::milliseconds>(direction.jitter)},
           {"first", direction.first},
           {"duplicates", direction.duplicates},
-          {"rate_bps", direction.rate_bps}};
+          {"rate_bps", direction.rate_bps},
+          {"repair_bytes", direction.repair_bytes}};
 }
 
 Json json_of(const std::optional<RttStatus>& rtt) {
@@ -84,7 +85,11 @@ Json json_of(const StreamWayStatus& way) {
   return {{"loss", or_null(way.loss)},
           {"loss_recent", or_null(way.loss_recent)},
           {"best_path_loss", or_null(way.best_path)},
-          {"best_path_loss_recent", or_null(way.best_path_recent)}};
+          {"best_path_loss_recent", or_null(way.best_path_recent)},
+          {"loss_before_repair", or_null(way.before_repair)},
+          {"loss_before_repair_recent", or_null(way.before_repair_recent)},
+          {"recovered", way.recovered},
+          {"repair_overhead", or_null(way.repair_overhead)}};
 }
 
 Json json_of(const StreamStatus& stream) {

@@ -73,6 +73,12 @@ std::string format_fraction(std::optional<double> fraction) {
   return fmt::format("{:.1f} %", *fraction < 1 ? std::min(percent, 99.9) : percent);
 }
 
+std::string format_rare(std::optional<double> fraction) {
+  constexpr double kLeastShown = 1e-6;
+  if (!fraction || !(*fraction > 0) || *fraction >= 1e-4) return format_fraction(fraction);
+  return *fraction < kLeastShown ? "<0.0001 %" : fmt::format("{:.4f} %", *fraction * 100);
+}
+
 std::string format_rate(std::uint64_t rate_bps) {
   if (rate_bps == 0) return "0";
   if (rate_bps < 1000) return fmt::format("{} bit/s", rate_bps);

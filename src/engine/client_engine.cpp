@@ -74,6 +74,8 @@ void ClientEngine::on_deadline(Output& out, TimePoint now) {
   state_.sender.expire(now);
   if (state_.sender.is_due(now)) outbound_.flush(out, now);
   state_.sender.release_delayed(state_.paths.available() - state_.paths.held(), out, now);
+  if (now >= state_.sender.repair().deadline())
+    state_.paths.note_large(state_.sender.send_due_repairs(state_.paths.views(now), out, now), now);
   if (state_.link.current() != nullptr) {
     prober_.run(out, now);
     handshaking_.on_paths_changed(out, now);

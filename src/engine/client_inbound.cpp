@@ -49,6 +49,16 @@ struct ClientInbound::ControlVisitor {
     in.handshaking_.on_close(epoch, close.reason, arrival.out, arrival.now);
   }
   void operator()(const FragmentFrame& fragment) const { in.on_fragment(epoch, fragment, arrival); }
+  void operator()(const RepairFrame& repair) const {
+    in.state_.receiver.add_repair(epoch, repair, epoch.path(arrival.path), arrival.now);
+    in.read_recovered(epoch, arrival);
+  }
+  void operator()(const RepairReportFrame& report) const {
+    epoch.on_repair_report(report);
+    if (&epoch != in.state_.link.current()) return;
+    in.state_.sender.repair().on_report(epoch, report, in.state_.paths.carrying(arrival.now), *epoch.paths(),
+                                        arrival.now);
+  }
   void operator()(const MtuProbeFrame& probe) const {
     if (!is_of_this_path(probe.path) || !is_first(FrameType::mtu_probe)) return;
     answer(MtuSeenFrame{arrival.path, probe.size});
@@ -123,6 +133,12 @@ void ClientInbound::on_data(LinkEpoch& epoch, const Arrival& arrival) {
   if (!opened) return;
   if (opened->is_news) handshaking_.on_heard(epoch, arrival.now);
   read_data(opened->frames, arrival);
+  read_recovered(epoch, arrival);
+}
+
+void ClientInbound::read_recovered(LinkEpoch& epoch, const Arrival& arrival) {
+  for (const ConstBytes frames : state_.receiver.take_recovered(epoch, arrival.out, arrival.now))
+    read_data(frames, arrival);
 }
 
 void ClientInbound::read_data(ConstBytes frames, const Arrival& arrival) {
@@ -186,6 +202,7 @@ void ClientInbound::on_fragment(LinkEpoch& epoch, const FragmentFrame& fragment,
   }
   ++epoch.path(arrival.path).first;
   read_data(*frames, arrival);
+  read_recovered(epoch, arrival);
 }
 
 void ClientInbound::on_pong(LinkEpoch& epoch, const PathReport& report, const Arrival& arrival) {
@@ -200,6 +217,8 @@ void ClientInbound::on_pong(LinkEpoch& epoch, const PathReport& report, const Ar
   } else {
     epoch.on_report(report, arrival.now);
   }
+  if (&epoch == state_.link.current())
+    state_.sender.repair().on_report(epoch, state_.paths.carrying(arrival.now), *epoch.paths(), arrival.now);
   if ((report.flags & PathReport::kByProxy) != 0) return;
   const bool changed =
       is_elsewhere ? state_.paths[report.path].probed.passed_out(report.sequence, arrival.now)

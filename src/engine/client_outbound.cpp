@@ -36,7 +36,7 @@ PathSet ClientOutbound::on_application(DatagramBatch batch, const FlowSource& so
       state_.sender.send(to, payload, dscp, paths, out, now);
     }
   });
-  state_.paths.note_large(state_.sender.finish(out, now), now);
+  state_.paths.note_large(state_.sender.finish(paths, out, now), now);
   return looped;
 }
 

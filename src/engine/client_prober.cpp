@@ -42,6 +42,7 @@ void ClientProber::probe(LinkEpoch& epoch, PathId path, const std::optional<Fram
   if (first) frames.push_back(*first);
   frames.emplace_back(PingFrame{report});
   if (const auto delay = delay_to_tell(state_, epoch, path)) frames.emplace_back(*delay);
+  if (const auto repaired = state_.receiver.repair().report(epoch)) frames.emplace_back(*repaired);
   if (&epoch == state_.link.current() && !unanswered_since_) unanswered_since_ = now;
   const PacketNumber number{epoch.keys().control_sealed()};
   const bool is_held = own.proof.is_held();

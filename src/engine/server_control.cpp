@@ -66,6 +66,22 @@ struct ServerControl::Visitor {
     if (is_first(FrameType::client_hello)) control.confirm(*epoch.session, reply, arrival);
   }
   void operator()(const FragmentFrame& fragment) const { control.on_fragment(epoch, fragment, arrival); }
+  /// Whoever has proved no address makes nothing be kept.
+  void operator()(const RepairFrame& repair) const {
+    if (!epoch.session->is_proved) {
+      drops().add(Drop::unexpected_frame);
+      return;
+    }
+    PathTraffic& traffic = RouteOrigin(*epoch.session, arrival.route).genuine();
+    epoch.session->receiver.add_repair(*epoch.epoch, repair, traffic, arrival.now);
+    control.read_recovered(epoch, arrival);
+  }
+  void operator()(const RepairReportFrame& report) const {
+    epoch.epoch->on_repair_report(report);
+    if (epoch.epoch != epoch.session->link.current()) return;
+    epoch.session->sender.repair().on_report(*epoch.epoch, report, epoch.session->carrying(arrival.now),
+                                             *epoch.epoch->paths(), arrival.now);
+  }
   // A bridge may have two addresses that live: which one a packet comes from says nothing about its path.
   void operator()(const MtuProbeFrame& probe) const {
     if (!is_first(FrameType::mtu_probe) || !has_path(probe.path)) return;
@@ -287,6 +303,13 @@ void ServerControl::on_fragment(EpochRef epoch, const FragmentFrame& fragment, c
   }
   ++RouteOrigin(session, arrival.route).genuine().first;
   read_data(epoch, *frames, arrival);
+  read_recovered(epoch, arrival);
+}
+
+void ServerControl::read_recovered(EpochRef epoch, const ServerArrival& arrival) {
+  for (const ConstBytes frames :
+       epoch.session->receiver.take_recovered(*epoch.epoch, arrival.out, arrival.now))
+    read_data(epoch, frames, arrival);
 }
 
 void ServerControl::read_data(EpochRef epoch, ConstBytes frames, const ServerArrival& arrival) {

@@ -26,6 +26,9 @@ void ServerControl::on_ping(EpochRef epoch, const PathReport& report, Reply& rep
   ServerPath& path = known != nullptr ? *known : make_path(session, report.path, arrival);
   const auto round_trip = epoch.epoch->on_report(report, arrival.now);
   if (path.is_newest(order_of(epoch, arrival))) path.on_report(report, round_trip);
+  if (epoch.epoch == session.link.current())
+    session.sender.repair().on_report(*epoch.epoch, session.carrying(arrival.now), *epoch.epoch->paths(),
+                                      arrival.now);
   answer_ping(epoch, path, report, false, reply, arrival);
 }
 
@@ -53,6 +56,8 @@ void ServerControl::answer_ping(EpochRef epoch, ServerPath& path, const PathRepo
     reply.is_direct = verdict.challenge && arrival.route != path.route();
     reply.is_by_any = !is_copy && (report.flags & PathReport::kByAnyPath) != 0;
     reply.frames.emplace_back(PongFrame{answer});
+    const auto repaired = session.receiver.repair().report(*epoch.epoch);
+    if (repaired && path.is_validated()) reply.frames.emplace_back(*repaired);
     if (verdict.challenge) reply.frames.emplace_back(ChallengeFrame{*verdict.challenge});
   }
   const auto challenge = [&](const std::optional<std::uint64_t>& token, const Route& route) {

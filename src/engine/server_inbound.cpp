@@ -42,6 +42,7 @@ void ServerInbound::on_data(EpochRef epoch, RouteOrigin& origin, const ServerArr
   if (!opened) return;
   if (opened->is_news) heard(session, false, arrival);
   control_.read_data(epoch, opened->frames, arrival);
+  control_.read_recovered(epoch, arrival);
 }
 
 void ServerInbound::on_packet(const ServerArrival& arrival) {

@@ -19,7 +19,7 @@ void ServerOutbound::on_target(FlowHandle flow, DatagramBatch batch, std::uint8_
     ++session->to_client;
     session->sender.send(to, payload, dscp, paths, out, now);
   });
-  note_large(*session, session->sender.finish(out, now), now);
+  note_large(*session, session->sender.finish(paths, out, now), now);
   state_.alarm.wake_for_sender(*session);
   if (session->sender.has_waiting()) state_.alarm.wake_by(session->sender.wake_by(now));
 }

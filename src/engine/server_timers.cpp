@@ -6,7 +6,7 @@
 namespace mptunnel {
 
 void ServerTimers::run(Output& out, TimePoint now) {
-  if (now >= state_.alarm.delays) release_delayed(out, now);
+  if (now >= state_.alarm.later) send_later(out, now);
   if (now >= state_.alarm.mtu) send_mtu_probes(out, now);
   if (now >= state_.alarm.marks) check_marks(out, now);
   if (now < state_.alarm.tick) return;
@@ -108,16 +108,19 @@ void ServerTimers::check_marks(Output& out, TimePoint now) {
   if (state_.alarm.marks != kNever) state_.alarm.marks = std::max(state_.alarm.marks, now + kMtuTick);
 }
 
-void ServerTimers::release_delayed(Output& out, TimePoint now) {
-  TimePoint& next = state_.alarm.delays;
+void ServerTimers::send_later(Output& out, TimePoint now) {
+  TimePoint& next = state_.alarm.later;
   next = kNever;
   for (const auto& [handle, session] : state_.table.all()) {
-    // A path may have gone, or begun anew and proved nothing yet, or lead over a tunnel by now.
-    if (now >= session->sender.next_delayed()) {
+    Sender& sender = session->sender;
+    if (now >= sender.next_delayed()) {
+      // A path may have gone, or begun anew and proved nothing yet, or lead over a tunnel by now.
       const PathSet live = session->superseded ? PathSet{} : session->open_to_data(now);
-      session->sender.release_delayed(live, out, now);
+      sender.release_delayed(live, out, now);
     }
-    next = std::min(next, session->sender.next_delayed());
+    if (now >= sender.repair().deadline())
+      outbound_.note_large(*session, sender.send_due_repairs(session->views(now), out, now), now);
+    next = std::min(next, sender.next_later());
   }
   state_.alarm.released = now;
   if (next != kNever) next = std::max(next, now + kDelayTick);

@@ -81,6 +81,8 @@ void PathTraffic::add_counts(const PathTraffic& other) {
   received_bytes += other.received_bytes;
   first += other.first;
   duplicates += other.duplicates;
+  repair_sent_bytes += other.repair_sent_bytes;
+  repair_received_bytes += other.repair_received_bytes;
   voided = voided || other.voided;
 }
 

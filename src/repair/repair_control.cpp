@@ -131,9 +131,11 @@ RepairPlan RepairControl::compute(const RepairSettings& settings, const Basis& b
   return plan;
 }
 
-/// Up at once; down by steps, once a lower rate has done for a while.
+/// Up at once; down by steps, once a lower rate has done for a while. Of denser traffic a lower share does as
+/// much at once.
 void RepairControl::follow(const RepairPlan& wanted, TimePoint now) {
-  if (settings_.fixed || wanted.rate.share() >= plan_.rate.share()) {
+  const bool is_denser = wanted.is_on() && wanted.horizon > plan_.horizon;
+  if (settings_.fixed || is_denser || wanted.rate.share() >= plan_.rate.share()) {
     plan_ = wanted;
     next_fall_ = now + kFallAfter;
     return;

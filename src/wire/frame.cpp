@@ -17,6 +17,12 @@ auto fields_of(Report& report) {
                     &report.data_of};
 }
 
+/// The same of REPAIR_REPORT.
+template <typename Report>
+auto counts_of(Report& report) {
+  return std::array{&report.of, &report.recovered, &report.lost, &report.runs, &report.useless};
+}
+
 /// Gathers the optional results of several reads, so that a decoder reads like the layout.
 class FieldReader {
  public:
@@ -65,6 +71,21 @@ FragmentFrame read_fragment(FieldReader& fields, const ByteReader& reader, Frame
                                fields.u32(), fields.bytes(reader.rest().size())};
   if (fields.complete() && !is_possible(fragment)) error = FrameError::invalid;
   return fragment;
+}
+
+RepairFrame read_repair(FieldReader& fields, const ByteReader& reader, FrameError& error) {
+  const RepairFrame repair{PacketNumber{fields.u32()}, fields.u8(), fields.u16(),
+                           fields.bytes(reader.rest().size())};
+  const bool is_possible = repair.count > 0 && repair.symbol.size() >= kRepairLengthBytes &&
+                           repair.first.value <= kRejectAfterPackets - repair.count;
+  if (fields.complete() && !is_possible) error = FrameError::invalid;
+  return repair;
+}
+
+RepairReportFrame read_repair_report(FieldReader& fields) {
+  RepairReportFrame report;
+  for (std::uint32_t* count : counts_of(report)) *count = fields.u32();
+  return report;
 }
 
 ServerHelloFrame read_server_hello(FieldReader& fields, FrameError& error) {
@@ -148,6 +169,10 @@ Frame read_frame(FrameType type, FieldReader& fields, const ByteReader& reader, 
       return MarkSeenFrame{PathId{fields.u8()}, fields.u32()};
     case FrameType::delay:
       return DelayFrame{PathId{fields.u8()}, fields.u16()};
+    case FrameType::repair:
+      return read_repair(fields, reader, error);
+    case FrameType::repair_report:
+      return read_repair_report(fields);
     default:
       error = FrameError::unknown;
       return {};
@@ -260,6 +285,14 @@ struct FrameWriter {
   void operator()(const DelayFrame& frame) const {
     write_number(FrameType::delay, frame.path, frame.milliseconds, out);
   }
+  void operator()(const RepairFrame& frame) const {
+    encode_repair_prefix(frame, out);
+    out.bytes(frame.symbol);
+  }
+  void operator()(const RepairReportFrame& frame) const {
+    write_type(FrameType::repair_report, out);
+    for (const std::uint32_t* count : counts_of(frame)) out.u32(*count);
+  }
 };
 
 }  // namespace
@@ -314,6 +347,13 @@ void encode_fragment_prefix(const FragmentFrame& fragment, ByteWriter& out) {
   out.u32(fragment.number.value);
   out.u32(fragment.total);
   out.u32(fragment.offset);
+}
+
+void encode_repair_prefix(const RepairFrame& repair, ByteWriter& out) {
+  write_type(FrameType::repair, out);
+  out.u32(repair.first.value);
+  out.u8(repair.count);
+  out.u16(repair.seed);
 }
 
 void encode_datagram_prefix(FlowId flow, ByteWriter& out) {

@@ -15,6 +15,7 @@ ConstBytes payload_of(const Frame& frame) {
   if (const auto* datagram = std::get_if<DatagramFrame>(&frame)) return datagram->payload;
   if (const auto* fragment = std::get_if<FragmentFrame>(&frame)) return fragment->bytes;
   if (const auto* handshake = std::get_if<HandshakeFrame>(&frame)) return handshake->packet;
+  if (const auto* repair = std::get_if<RepairFrame>(&frame)) return repair->symbol;
   if (const auto* name = std::get_if<NameFrame>(&frame)) return name->text;
   return {};
 }

@@ -64,7 +64,7 @@ Frame some_frame(Input& input) {
     return FlowId{id == 7 ? kMaxFlowId : id};
   };
   const auto path = [&] { return PathId{static_cast<std::uint8_t>(input.below(kMaxPaths))}; };
-  switch (type % 19U) {
+  switch (type % 21U) {
     case 0:
       return FlowOpenFrame{flow(), input.u8()};
     case 1:
@@ -109,11 +109,20 @@ Frame some_frame(Input& input) {
       return MarkSeenFrame{path(), input.u8()};
     case 17:
       return DelayFrame{path(), input.u16()};
+    case 18:
+      return RepairFrame{PacketNumber{input.u8()}, static_cast<std::uint8_t>(1 + input.below(80)), input.u8(),
+                         input.piece(kRepairLengthBytes + input.u8())};
+    case 19:
+      return RepairReportFrame{input.u16(), input.u8(), input.u8(), input.u8(), input.u8()};
     case 14:
       return SeenFromFrame{path(), *parse_numeric_endpoint("203.0.113.7", input.u16())};
     default:
       return DatagramFrame{flow(), input.piece(input.u8())};
   }
+}
+
+bool goes_to_the_end(const Frame& frame) {
+  return std::holds_alternative<FragmentFrame>(frame) || std::holds_alternative<RepairFrame>(frame);
 }
 
 Packet some_frames(Input& input) {
@@ -126,11 +135,11 @@ Packet some_frames(Input& input) {
   for (unsigned i = 0; i <= (what & 3U); ++i) {
     frames.push_back(some_frame(input));
     // It has no length: nothing follows it.
-    if (std::holds_alternative<FragmentFrame>(frames.back())) break;
+    if (goes_to_the_end(frames.back())) break;
   }
   Packet bytes = frame_bytes(frames);
-  // Room for an answer to an address that has proved nothing; a fragment's bytes go to the end.
-  if ((what & 4U) != 0 && !std::holds_alternative<FragmentFrame>(frames.back()))
+  // Room for an answer to an address that has proved nothing.
+  if ((what & 4U) != 0 && !goes_to_the_end(frames.back()))
     bytes.resize(std::max<std::size_t>(bytes.size(), 300));
   return bytes;
 }

@@ -61,6 +61,9 @@ sim::WorldOptions Schedule::read_world(Input& input) {
   handshake.fast_aes = (byte & 4U) == 0;
   options.server.settings.max_sessions = (byte & 8U) == 0 ? 1024 : 1;
   options.server.settings.max_flows = std::array<std::size_t, 4>{16384, 16384, 4, 2}.at(byte >> 4U & 3U);
+  RepairSettings repair;
+  if ((byte & 0x80U) != 0) repair.fixed = (byte & 0x40U) != 0 ? 3 : 0.25;
+  if (byte >= 0x40) options.server.settings.repair = repair;
   options.server.driver = some_driver(input);
   return options;
 }
@@ -70,6 +73,7 @@ Schedule::Schedule(ConstBytes input)
   const ServerSettings& server = world_.server().options().settings;
   const std::size_t clients = 1 + input_.below(2);
   for (std::size_t i = 0; i < clients; ++i) add_client();
+  if (server.repair) world_.context().least_payload = sim::Ledger::kLabelBytes;
   has_room_ = server.max_sessions > clients && server.max_flows > clients * kApplications;
   for (std::size_t i = 0; i < kStrangers; ++i) strangers_.push_back(world_.new_address());
   world_.server().start();
@@ -89,6 +93,7 @@ void Schedule::add_client() {
     for (std::size_t path = 1; path < options.paths; ++path)
       options.traits.push_back({path % 2 == 1, (byte & 0x80U) != 0, 2s});
   }
+  options.repair = world_.server().options().settings.repair;
   options.driver = some_driver(input_);
   options.up = options.down = link_options(2ms);
   ClientHost& client = world_.add_client(options);

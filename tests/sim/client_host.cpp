@@ -31,7 +31,7 @@ ClientHost::Program::Program(ClientHost& host, std::uint64_t seed)
     : number(host.context_.new_process()),
       random(seed),
       engine({host.options_.handshake, host.options_.identity, host.options_.paths, host.options_.min_paths,
-              host.options_.max_flows},
+              host.options_.max_flows, make_copies, host.options_.repair},
              random),
       alarm(
           {[this] { return engine.deadline(); },

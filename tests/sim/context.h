@@ -20,6 +20,8 @@ struct Context {
   Journal journal;
   Oracle oracle;
   test::Prng random;
+  /// Payloads are no smaller: kLabelBytes where datagrams are recovered, so that none is taken for another.
+  std::size_t least_payload = 0;
 
   [[nodiscard]] TimePoint now() const { return events.now(); }
   ProcessNumber new_process() { return ++processes_; }

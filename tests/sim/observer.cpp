@@ -81,6 +81,12 @@ struct FrameText {
   std::string operator()(const MarkProbeFrame& f) const {
     return fmt::format("MARK_PROBE path {} #{}", f.path.value, f.sequence);
   }
+  std::string operator()(const RepairFrame& f) const {
+    return fmt::format("REPAIR of {} from {} on: {} bytes", f.count, f.first.value, f.symbol.size());
+  }
+  std::string operator()(const RepairReportFrame& f) const {
+    return fmt::format("REPAIR_REPORT: {} recovered, {} lost of {}", f.recovered, f.lost, f.of);
+  }
   std::string operator()(const MarkSeenFrame& f) const {
     return fmt::format("MARK_SEEN path {} #{}", f.path.value, f.sequence);
   }

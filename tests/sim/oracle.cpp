@@ -12,8 +12,16 @@ namespace {
 constexpr Duration kCleanUp = 4s;
 /// Both ends keep few replaced epochs: a client that makes more within their lives loses the oldest.
 constexpr int kReplacedKept = 3;
+/// More than REPAIR covers, and than a receiver waits for.
+constexpr std::size_t kRecentData = 512;
+constexpr std::size_t kMostRecoverable = 4096;
 /// How long a client waits for the server to confirm a key, at most.
 constexpr Duration kUnconfirmedLife = 5s;
+
+bool has_repair(const Packet& packet) {
+  return std::any_of(packet.frames.begin(), packet.frames.end(),
+                     [](const Frame& frame) { return std::holds_alternative<RepairFrame>(frame); });
+}
 
 }  // namespace
 
@@ -46,10 +54,16 @@ PacketPtr Oracle::emitted(const Emitter& by, ConstBytes bytes) {
       if (const auto* handshake = std::get_if<HandshakeFrame>(&frame)) read_handshake(by, handshake->packet);
     }
     read_datagram(*packet);
-    if (packet->datagram && packet->bytes.size() > kLeastMtu)
+    if ((packet->datagram || has_repair(*packet)) && packet->bytes.size() > kLeastMtu)
       emitted_[{packet->epoch.get(), packet->sender, packet->type, packet->number}] = packet;
     read_fragment(by, *packet);
-    if (by.repeats && (packet->datagram || packet->part_of)) repeated_.emplace(name, packet);
+    if (packet->datagram && packet->type == PacketType::data) {
+      auto& recent = recent_[{packet->epoch.get(), packet->sender}];
+      recent.push_back(packet);
+      if (recent.size() > kRecentData) recent.pop_front();
+    }
+    if (by.repeats && (packet->datagram || packet->part_of || has_repair(*packet)))
+      repeated_.emplace(name, packet);
   }
   return packet;
 }
@@ -199,6 +213,7 @@ void Oracle::expect(const Copy& copy, Side side, ProcessNumber process, bool has
     epoch.closed_to_client = true;
   }
   if (packet.part_of && copy.is_genuine()) expect_fragment(packet, side, process, has_session);
+  if (copy.is_genuine() && duty_of(packet, side, has_session) != Duty::none) note_repair(packet);
   if (!packet.datagram || packet.came || packet.delivered) return;
   const auto payload = readable(copy);
   if (!payload) return;
@@ -228,9 +243,34 @@ Oracle::Duty Oracle::duty_of_client(const Epoch& epoch) const {
   return now - since > kOldKeyOpensFor + kUnconfirmedLife + kCleanUp ? Duty::none : Duty::may;
 }
 
+void Oracle::note_repair(const Packet& packet) {
+  // REPAIR that comes in parts may be whole by now: then its packet is not looked at apart.
+  const Packet& whole = packet.part_of && packet.part_of->whole ? *packet.part_of->whole : packet;
+  for (const Frame& frame : whole.frames) {
+    const auto* repair = std::get_if<RepairFrame>(&frame);
+    if (repair == nullptr) continue;
+    for (const PacketPtr& covered : recent_[{packet.epoch.get(), packet.sender}]) {
+      const bool is_covered =
+          covered->number >= repair->first.value && covered->number - repair->first.value < repair->count;
+      if (is_covered && !covered->delivered && !std::exchange(covered->may_be_recovered, true))
+        recoverable_.push_back(covered);
+    }
+  }
+  while (recoverable_.size() > kMostRecoverable) recoverable_.pop_front();
+}
+
+PacketPtr Oracle::find_recovered(ConstBytes payload) {
+  for (const PacketPtr& packet : recoverable_) {
+    const ConstBytes own = packet->datagram->payload;
+    if (!packet->delivered && std::equal(payload.begin(), payload.end(), own.begin(), own.end()))
+      return packet;
+  }
+  return nullptr;
+}
+
 std::vector<PacketPtr> Oracle::delivered(const std::vector<ConstBytes>& payloads, std::uint64_t excuses) {
   std::vector<PacketPtr> packets;
-  std::uint64_t skipped = 0;
+  // What came is delivered in the order in which it came, but for what may have been recovered before.
   auto next = expected_.begin();
   for (const ConstBytes payload : payloads) {
     const auto is_it = [&](const Expected& expected) {
@@ -238,24 +278,37 @@ std::vector<PacketPtr> Oracle::delivered(const std::vector<ConstBytes>& payloads
              std::equal(payload.begin(), payload.end(), expected.payload.begin(), expected.payload.end());
     };
     const auto found = std::find_if(next, expected_.end(), is_it);
-    if (found == expected_.end()) {
+    PacketPtr packet;
+    if (found == expected_.end() || found->packet->may_be_recovered) {
+      packet = find_recovered(payload);
+      if (packet && !packet->came) ++recovered_;
+    } else {
+      packet = found->packet;
+      next = std::next(found);
+    }
+    packets.push_back(packet);
+    if (!packet) {
       journal_.fail("a datagram of {} bytes is delivered that did not come, came before, or was altered",
                     payload.size());
-      packets.push_back(nullptr);
       continue;
     }
-    skipped += static_cast<std::uint64_t>(
-        std::count_if(next, found, [](const Expected& e) { return e.duty == Duty::must; }));
-    found->packet->delivered = true;
-    ledger_[found->packet->datagram->record].delivered = true;
-    packets.push_back(found->packet);
-    next = std::next(found);
+    packet->delivered = true;
+    ledger_[packet->datagram->record].delivered = true;
   }
-  skipped += static_cast<std::uint64_t>(
-      std::count_if(next, expected_.end(), [](const Expected& e) { return e.duty == Duty::must; }));
+  const auto is_owed = [](const Expected& one) { return one.duty == Duty::must && !one.packet->delivered; };
+  // A recovered datagram may have been dropped, with a reason, before a copy of its packet came.
+  for (const Expected& one : expected_) {
+    if (excuses_before_ == 0) break;
+    if (!is_owed(one) || !one.packet->may_be_recovered) continue;
+    one.packet->delivered = true;
+    --excuses_before_;
+  }
+  const auto skipped = static_cast<std::uint64_t>(std::count_if(expected_.begin(), expected_.end(), is_owed));
+  if (!recoverable_.empty() && excuses > skipped) excuses_before_ += excuses - skipped;
   if (skipped > excuses) {
+    const auto one = std::find_if(expected_.begin(), expected_.end(), is_owed);
     journal_.fail("{} datagrams came and were not delivered, {} are accounted for; one is {}", skipped,
-                  excuses, next == expected_.end() ? "?" : describe(*next->packet));
+                  excuses, describe(*one->packet));
   }
   excused_ += std::min(skipped, excuses);
   expected_.clear();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -84,6 +85,8 @@ class Oracle {
   void finish();
 
   [[nodiscard]] std::uint64_t lost_to_excuses() const { return excused_; }
+  /// Datagrams that were delivered though no copy of them had come.
+  [[nodiscard]] std::uint64_t recovered() const { return recovered_; }
 
  private:
   enum class Duty : std::uint8_t { none, may, must };
@@ -102,6 +105,9 @@ class Oracle {
   [[nodiscard]] Duty duty_of_server(const Epoch& epoch, bool has_session) const;
   [[nodiscard]] Duty duty_of_client(const Epoch& epoch) const;
   static std::optional<ConstBytes> readable(const Copy& copy);
+  void note_repair(const Packet& packet);
+  /// The packet whose datagram this is, if REPAIR that came covers it and it has not been delivered.
+  PacketPtr find_recovered(ConstBytes payload);
 
   const EventQueue& events_;
   Journal& journal_;
@@ -118,8 +124,14 @@ class Oracle {
   std::map<std::string, PacketPtr> repeated_;  ///< datagrams' packets of an Emitter that repeats
   std::map<PacketName, std::shared_ptr<Fragmented>> fragmented_;  ///< of which parts are still to be emitted
   std::vector<Expected> expected_;
+  /// The datagrams' DATA packets that each end sealed last, and of these, those that REPAIR covers which
+  /// came.
+  std::map<std::pair<const Epoch*, Side>, std::deque<PacketPtr>> recent_;
+  std::deque<PacketPtr> recoverable_;
   bool is_handshake1_forged_ = false;
   std::uint64_t excused_ = 0;
+  std::uint64_t excuses_before_ = 0;  ///< drops of datagrams that no copy had brought
+  std::uint64_t recovered_ = 0;
 };
 
 }  // namespace mptunnel::sim

@@ -98,9 +98,10 @@ struct Packet {
   std::optional<Content> datagram;
   std::shared_ptr<Fragmented> part_of;  ///< this one carries a fragment, its last frame
   bool opens_flow = false;
-  bool came = false;           ///< a copy came to where it had to be read
-  bool may_have_come = false;  ///< it may have been put together from fragments, and its number be used up
-  bool delivered = false;      ///< and its datagram came out
+  bool came = false;              ///< a copy came to where it had to be read
+  bool may_have_come = false;     ///< it may have been put together from fragments, and its number be used up
+  bool may_be_recovered = false;  ///< REPAIR that covers it came
+  bool delivered = false;         ///< its datagram came out
 
   /// The bytes before a clear packet's payload, which the clear check covers.
   [[nodiscard]] std::size_t clear_head() const {

@@ -50,11 +50,28 @@ class Run {
   std::unique_ptr<Attacker> attacker_;
 };
 
+/// None, as little as does, or a fixed share.
+std::optional<RepairSettings> some_repair(test::Prng& random) {
+  RepairSettings settings;
+  settings.delay = std::chrono::milliseconds(2 + random.below(60));
+  switch (random.below(3)) {
+    case 0:
+      return std::nullopt;
+    case 1:
+      settings.fixed = 0.05 + static_cast<double>(random.below(100)) / 50;
+      break;
+    default:
+      break;
+  }
+  return settings;
+}
+
 ServerOptions Run::server_options(const ScenarioKind& kind, test::Prng& random, const SecretKey& key) {
   ServerOptions options;
   options.settings.handshake.encrypt = !kind.is_clear;
   options.settings.handshake.fast_aes = random.below(2) == 0;
   if (random.below(2) == 0) options.settings.handshake.key = key;
+  options.settings.repair = some_repair(random);
   options.driver.coalesce = random.below(4) != 0;
   if (random.below(2) == 0)
     options.driver.lateness = Duration(static_cast<Duration::rep>(random.below(20'000'000)));
@@ -88,6 +105,9 @@ void Run::add_clients() {
         is_twin ? world_.client(0).options().identity.front() : static_cast<std::uint8_t>(10 + i);
     options.paths = 1 + random_.below(random_.below(4) == 0 ? 6 : 3);
     if (kind_.least_flows > 0) options.max_flows = kind_.least_flows + random_.below(8);
+    options.repair = some_repair(random_);
+    if (options.repair || world_.server().options().settings.repair)
+      world_.context().least_payload = Ledger::kLabelBytes;
     options.driver = some_driver();
     if (kind_.has_backups && random_.below(2) == 0) {
       options.min_paths = 1 + random_.below(3);

@@ -54,13 +54,16 @@ void Traffic::tick(Application& application) {
 }
 
 std::size_t Traffic::some_size(const TrafficOptions& traffic) {
-  return traffic.min_bytes + context_.random.below(traffic.max_bytes - traffic.min_bytes + 1);
+  return std::max(context_.least_payload,
+                  traffic.min_bytes + context_.random.below(traffic.max_bytes - traffic.min_bytes + 1));
 }
 
 void Traffic::send(Application& application, std::size_t count, std::size_t bytes) {
+  bytes = std::max(bytes, context_.least_payload);
   // The last of a burst may be shorter, as with UDP_GRO.
   std::vector<std::size_t> sizes(bytes == 0 ? 1 : count, bytes);
-  if (sizes.size() > 1 && context_.chance(50)) sizes.back() = 1 + context_.random.below(bytes);
+  if (sizes.size() > 1 && context_.chance(50))
+    sizes.back() = std::max(context_.least_payload, 1 + context_.random.below(bytes));
   application.host->from_application(application, sizes);
 }
 

@@ -17,6 +17,7 @@
 #include "mptunnel/base/random.h"
 #include "mptunnel/config/config.h"
 #include "mptunnel/crypto/key.h"
+#include "mptunnel/repair/repair_control.h"
 #include "mptunnel/wire/frame.h"
 
 namespace mptunnel {
@@ -50,6 +51,9 @@ struct ServerStart {
 
 /// Whether AES-256-GCM is offered and accepted.
 bool offers_aes(CipherChoice choice);
+
+/// What the engines are to repair; nullopt: nothing.
+std::optional<RepairSettings> repair_settings(const CommonConfig& config);
 
 /// Joins the two without reading anything; the key is not loaded.
 StartOptions merge_options(const CommandLine& line, const CommonConfig& config);

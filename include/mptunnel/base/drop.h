@@ -24,6 +24,7 @@ namespace mptunnel {
   X(bad_frame)          /* a frame is truncated or malformed */                                      \
   X(unknown_frame)      /* a frame type that was not announced */                                    \
   X(unexpected_frame)   /* a known frame in a packet or place that it may not be in */               \
+  X(repair_contradiction) /* a REPAIR frame that can't be true beside what came */                  \
   X(handshake_size)     /* a message 1 too short to be answered, or a handshake packet too long */   \
   X(handshake_key)      /* made with another key, or with one although this server has none */       \
   X(handshake_mac)      /* its mac does not verify */                                                \

@@ -53,6 +53,16 @@ enum class CipherChoice : std::uint8_t {
 /// As it is written: "auto", "aes-256-gcm", "chacha20-poly1305".
 std::string_view name_of(CipherChoice choice);
 
+/// What is brought back of the datagrams that all copies lost, and for how much.
+struct RepairConfig {
+  enum class Mode : std::uint8_t { automatic, none, fixed };
+  Mode mode = Mode::automatic;
+  double share = 0;        ///< fixed: REPAIR for each datagram, more than 0
+  double residual = 1e-5;  ///< share of datagrams that may stay lost
+  Duration delay = std::chrono::milliseconds{20};
+  double budget = 0.5;  ///< bytes of REPAIR for each of datagrams, at most
+};
+
 /// The statements that both programs know.
 struct CommonConfig {
   std::string key_file;  ///< relative to the same folder as the configuration's own name; empty: none
@@ -65,6 +75,7 @@ struct CommonConfig {
   std::optional<LogLevel> log_level;
   Duration resolve_interval = std::chrono::minutes{5};  ///< 5 s to 24 h; names that work are looked up again
   bool copy_dscp = true;     ///< the DSCP of the application's datagrams stands in their copies too
+  RepairConfig repair;       ///< of what this end sends
   bool has_control = true;   ///< false: no socket for --status
   std::string control_path;  ///< relative as `key_file`; empty: the default under the runtime directory
 };
@@ -112,6 +123,7 @@ struct Settings {
   bool encrypt = true;
   std::string encrypt_origin;  ///< for people: "default", "MPTUNNEL_ENCRYPT", "mpclient.conf:4"
   CipherChoice cipher = CipherChoice::automatic;
+  RepairConfig repair;
   bool offload = true;
   std::string offload_origin;  ///< as encrypt_origin
   LogLevel log_level = LogLevel::info;

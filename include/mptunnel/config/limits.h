@@ -41,6 +41,13 @@ inline constexpr std::uint64_t kHighestRate = 1'000'000'000'000;
 
 /// Of `delay=`.
 inline constexpr Duration kLongestDelay = std::chrono::milliseconds{2000};
+/// Of `repair N%`, `residual-loss`, `repair-delay` and `repair-budget`.
+inline constexpr double kLeastRepair = 0.001;
+inline constexpr double kMostRepair = 3;
+inline constexpr double kLeastResidual = 1e-9;
+inline constexpr double kMostResidual = 0.1;
+inline constexpr Duration kShortestRepairDelay = std::chrono::milliseconds{2};
+inline constexpr Duration kLongestRepairDelay = std::chrono::milliseconds{1000};
 /// Of `keepalive`.
 inline constexpr Duration kShortestKeepalive = std::chrono::seconds{1};
 inline constexpr Duration kLongestKeepalive = std::chrono::seconds{60};

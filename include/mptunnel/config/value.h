@@ -27,6 +27,19 @@ tl::expected<Duration, std::string> parse_duration(std::string_view word, Durati
 /// In the largest unit that leaves no rest: "5m", "90s", "24h". Parts of a second are left out.
 std::string duration_text(Duration duration);
 
+/// A whole number of milliseconds with "ms" behind it ("20ms"), from `least` to `most`, and how that is
+/// written.
+tl::expected<Duration, std::string> parse_milliseconds(std::string_view word, Duration least, Duration most);
+std::string milliseconds_text(Duration duration);
+
+/// A share in percent ("5%", "0.5%"), from `least` to `most` (1 is 100%), and how that is written.
+tl::expected<double, std::string> parse_percent(std::string_view word, double least, double most);
+std::string percent_text(double share);
+
+/// A share as a decimal number ("0.001", "1e-5"), from `least` to `most`, and how that is written.
+tl::expected<double, std::string> parse_fraction(std::string_view word, double least, double most);
+std::string fraction_text(double share);
+
 /// Bits a second: a whole number with kbit, Mbit or Gbit behind it ("500kbit", "10Mbit"), of thousands each;
 /// from `least` to `most`. Small and capital letters are equal.
 tl::expected<std::uint64_t, std::string> parse_rate(std::string_view word, std::uint64_t least,

@@ -26,9 +26,10 @@ struct DirectionStatus {
   std::optional<double> loss;         ///< fraction, since the session began
   std::optional<double> loss_recent;  ///< fraction, of the last 10 s
   std::optional<Duration> jitter;
-  std::uint64_t first = 0;       ///< copies that arrived before all others
-  std::uint64_t duplicates = 0;  ///< copies that came after
-  std::uint64_t rate_bps = 0;    ///< of the last 10 s
+  std::uint64_t first = 0;         ///< copies that arrived before all others
+  std::uint64_t duplicates = 0;    ///< copies that came after
+  std::uint64_t rate_bps = 0;      ///< of the last 10 s
+  std::uint64_t repair_bytes = 0;  ///< of `bytes`, in packets of repair
 };
 
 struct RttStatus {
@@ -64,6 +65,10 @@ struct StreamWayStatus {
   std::optional<double> loss_recent;
   std::optional<double> best_path;  ///< the least loss of one path alone
   std::optional<double> best_path_recent;
+  std::optional<double> before_repair;  ///< what all copies together lost
+  std::optional<double> before_repair_recent;
+  std::uint64_t recovered = 0;            ///< datagrams that no copy brought, but repair did
+  std::optional<double> repair_overhead;  ///< bytes of repair, of all other bytes on the paths
 };
 
 struct StreamStatus {

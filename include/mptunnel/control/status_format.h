@@ -22,6 +22,8 @@ std::string format_delay(Duration delay);
 /// "0 %", "<0.01 %", "0.12 %", "1.2 %", "99.9 %", "100 %": only what is all or nothing looks so. "-" if it
 /// is nullopt or no fraction.
 std::string format_fraction(std::optional<double> fraction);
+/// The same, and below 0.01 % "0.0008 %": what repair leaves.
+std::string format_rare(std::optional<double> fraction);
 /// "0", "850 bit/s", "3.4 Mbit/s", "12 Mbit/s", "123 Mbit/s".
 std::string format_rate(std::uint64_t rate_bps);
 

@@ -183,12 +183,12 @@ class ClientInbound {
   void on_data(LinkEpoch& epoch, const Arrival& arrival);
   void on_control(const Arrival& arrival);
   void read_data(ConstBytes frames, const Arrival& arrival);
+  void read_recovered(LinkEpoch& epoch, const Arrival& arrival);
   void read_control(LinkEpoch& epoch, ConstBytes frames, const Arrival& arrival);
   void on_fragment(LinkEpoch& epoch, const FragmentFrame& fragment, const Arrival& arrival);
   void on_pong(LinkEpoch& epoch, const PathReport& report, const Arrival& arrival);
   void on_paths_changed(const Arrival& arrival);
   void deliver(const DatagramFrame& datagram, const Arrival& arrival);
-
   ClientState& state_;
   ClientProber& prober_;
   ClientIntroducing& introducing_;

@@ -66,12 +66,13 @@ struct ClientSettings {
   std::size_t min_paths = 1;  ///< backup paths carry data while fewer others are up
   std::size_t max_flows = kMaxFlows;
   MakeScheduler make_scheduler = make_copies;  ///< for what is sent to the server
+  std::optional<RepairSettings> repair{};      ///< of what is sent to the server; nullopt: nothing
   std::string name{};                          ///< what the server calls this client; empty: by its address
 };
 
 struct ClientState {
   ClientState(const ClientSettings& settings, RandomSource& random)
-      : context(random, settings.make_scheduler),
+      : context(random, settings.make_scheduler, settings.repair),
         name(settings.name),
         paths(settings.paths, settings.min_paths),
         flows(settings.max_flows) {}

@@ -19,10 +19,10 @@ class ServerOutbound {
   void on_target(FlowHandle flow, DatagramBatch batch, std::uint8_t dscp, Output& out, TimePoint now);
   /// Sends what waited for a path, or for its flow to be opened.
   void flush(ServerSession& session, Output& out, TimePoint now);
-
- private:
+  /// Packets larger than kBaseMtu went to these paths.
   void note_large(ServerSession& session, PathSet paths, TimePoint now);
 
+ private:
   ServerState& state_;
 };
 
@@ -49,6 +49,8 @@ class ServerControl {
   void read_copy(EpochRef epoch, ConstBytes frames, const ServerArrival& arrival);
   /// Acts on the frames of an opened DATA packet, or of a packet that was put together from fragments.
   void read_data(EpochRef epoch, ConstBytes frames, const ServerArrival& arrival);
+  /// Reads the DATA that what was just read has recovered.
+  void read_recovered(EpochRef epoch, const ServerArrival& arrival);
 
  private:
   struct Visitor;
@@ -136,7 +138,7 @@ class ServerTimers {
 
   void run(Output& out, TimePoint now);
   [[nodiscard]] TimePoint deadline() const {
-    return std::min({state_.alarm.tick, state_.alarm.mtu, state_.alarm.marks, state_.alarm.delays});
+    return std::min({state_.alarm.tick, state_.alarm.mtu, state_.alarm.marks, state_.alarm.later});
   }
 
  private:
@@ -146,7 +148,7 @@ class ServerTimers {
   void note_path_state(const ServerSession& session, PathId id, Output& out, TimePoint now);
   void note_losses(const ServerSession& session, PathId id, Output& out, TimePoint now);
   void send_mtu_probes(Output& out, TimePoint now);
-  void release_delayed(Output& out, TimePoint now);
+  void send_later(Output& out, TimePoint now);
   void check_marks(Output& out, TimePoint now);
 
   ServerState& state_;

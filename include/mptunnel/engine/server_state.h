@@ -19,21 +19,22 @@ struct ServerSettings : SessionLimits {
   std::optional<std::vector<NamedKey>> named_keys;  ///< beside the key in `handshake`, see ServerKeys
   std::size_t lanes = 1;                            ///< see EpochTable
   MakeScheduler make_scheduler = make_copies;       ///< for what is sent to each client
+  std::optional<RepairSettings> repair;             ///< of what is sent to each client; nullopt: nothing
 };
 
 /// When the server has something to do because time passes.
 struct ServerAlarm {
-  TimePoint tick = kNever;    ///< all that is looked through about once a second
-  TimePoint mtu = kNever;     ///< the first MTU probe
-  TimePoint marks = kNever;   ///< what finds which DSCPs get through
-  TimePoint delays = kNever;  ///< the first copy that leaves later than others
-  TimePoint released{};       ///< when such copies left last: not sooner again than kDelayTick later
+  TimePoint tick = kNever;   ///< all that is looked through about once a second
+  TimePoint mtu = kNever;    ///< the first MTU probe
+  TimePoint marks = kNever;  ///< what finds which DSCPs get through
+  TimePoint later = kNever;  ///< the first copy that leaves later than others, or REPAIR
+  TimePoint released{};      ///< when such left last: not sooner again than kDelayTick later
 
   void wake_by(TimePoint time) { tick = std::min(tick, time); }
   /// What the session's sender has to do later.
   void wake_for_sender(const ServerSession& session) {
     marks = std::min(marks, session.sender.marks().deadline());
-    delays = std::min(delays, std::max(session.sender.next_delayed(), released + kDelayTick));
+    later = std::min(later, std::max(session.sender.next_later(), released + kDelayTick));
   }
   /// Sees to it that the path's next MTU probe is sent in time. A path that can have none now is looked at
   /// again in the next tick.
@@ -44,7 +45,7 @@ struct ServerAlarm {
 
 struct ServerState {
   ServerState(const ServerSettings& settings, RandomSource& random)
-      : context(random, settings.make_scheduler),
+      : context(random, settings.make_scheduler, settings.repair),
         keyring({settings.handshake.key, settings.named_keys}),
         pending(settings.handshake, keyring, random),
         table(settings, settings.lanes, context) {}
@@ -55,7 +56,7 @@ struct ServerState {
   /// Ends a session; an idle server has nothing to wake up for.
   void end_session(SessionHandle handle, std::optional<CloseReason> reason, Output& out) {
     table.end(handle, reason, out);
-    if (table.all().empty()) alarm.mtu = alarm.marks = alarm.delays = kNever;
+    if (table.all().empty()) alarm.mtu = alarm.marks = alarm.later = kNever;
   }
 
   /// Whether a datagram of so many bytes is within the rate of the session's key. If not, it is counted as

@@ -3,6 +3,7 @@
 // other got by it, never a gap in the packet numbers, which all paths share.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -18,10 +19,12 @@ namespace mptunnel {
 struct Arrivals {
   std::uint64_t sent = 0;
   std::uint64_t received = 0;
+  std::uint64_t recovered = 0;  ///< of these, which no copy brought, but REPAIR; known of a session alone
 
   Arrivals& operator+=(const Arrivals& other) {
     sent += other.sent;
     received += other.received;
+    recovered += other.recovered;
     return *this;
   }
   /// A path that duplicates packets hides losses, and never shows less than none.
@@ -31,6 +34,8 @@ struct Arrivals {
     if (sent == 0) return std::nullopt;
     return static_cast<double>(lost()) / static_cast<double>(sent);
   }
+  /// What the copies alone brought.
+  [[nodiscard]] Arrivals before_repair() const { return {sent, received - std::min(received, recovered)}; }
 };
 
 /// The counters of one path. Plain state: the engines count, and hand over the reports.
@@ -41,9 +46,11 @@ struct PathTraffic {
   std::uint64_t held_back = 0;  ///< of these, that would have waited for too long, or found no room
   std::uint64_t received = 0;   ///< packets that came, copies included; genuine, as far as they were checked
   std::uint64_t received_bytes = 0;
-  std::uint64_t first = 0;       ///< DATA that came by this path before any other
-  std::uint64_t duplicates = 0;  ///< DATA that had come already
-  bool voided = false;           ///< a forged copy was found: the counts after the last sample mean nothing
+  std::uint64_t first = 0;              ///< DATA that came by this path before any other
+  std::uint64_t duplicates = 0;         ///< DATA that had come already
+  std::uint64_t repair_sent_bytes = 0;  ///< of packets with REPAIR
+  std::uint64_t repair_received_bytes = 0;
+  bool voided = false;  ///< a forged copy was found: the counts after the last sample mean nothing
 
   Arrivals out;  ///< as the peer's last report says
   Arrivals in;   ///< of what the peer's last report says that it sent

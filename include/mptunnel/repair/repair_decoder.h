@@ -72,6 +72,8 @@ class RepairDecoder {
   [[nodiscard]] std::size_t symbols() const { return store_.size(); }
   /// Memory that is held.
   [[nodiscard]] std::size_t memory() const;
+  /// Of this, what source symbols take: all that can grow much in on_source().
+  [[nodiscard]] std::size_t symbol_memory() const { return store_.memory(); }
 
  private:
   RepairVerdict read(const RepairSymbol& repair, TimePoint now);

@@ -69,6 +69,9 @@ class KeyEpoch {
   [[nodiscard]] std::uint32_t data_sealed() const { return data_send_.packets; }
   /// The number of the next CONTROL packet.
   [[nodiscard]] std::uint32_t control_sealed() const { return control_send_.packets; }
+  /// A DATA packet of the peer was recovered: its number counts as seen. False if it was seen before, or is
+  /// out of reach.
+  bool recover_data(PacketNumber number, TimePoint now) { return data_seen_.insert(number, now); }
   [[nodiscard]] const ReceivedSet& data_received() const { return data_seen_; }
   /// Blocks of numbers of either type that the quota or the budget closed early, or refused. What came of
   /// them afterwards was dropped as a copy though it was none: this says how often that may have been.

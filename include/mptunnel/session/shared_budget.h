@@ -1,6 +1,6 @@
 // What the holders of one kind, in all sessions of an engine, keep together: fragments, received sets,
-// datagrams that wait. Once it is spent, whoever holds most yields, so that whoever holds little loses
-// nothing. What it is not: the bound of one session, which each holder keeps by itself.
+// datagrams that wait, what is repaired. Once it is spent, whoever holds most yields, so that whoever holds
+// little loses nothing. What it is not: the bound of one session, which each holder keeps by itself.
 #pragma once
 
 #include <cstddef>
@@ -46,6 +46,9 @@ struct FragmentBudget : SharedBudget {
 };
 struct ReceivedBudget : SharedBudget {
   explicit ReceivedBudget(std::size_t limit = kReceivedBytesOfAll) : SharedBudget(limit) {}
+};
+struct RepairBudget : SharedBudget {
+  explicit RepairBudget(std::size_t limit = kRepairBytesOfAll) : SharedBudget(limit) {}
 };
 
 struct QueueBudget : SharedBudget {

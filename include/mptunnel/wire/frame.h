@@ -15,6 +15,7 @@
 #include "mptunnel/wire/frame_type.h"
 #include "mptunnel/wire/header.h"
 #include "mptunnel/wire/path_report.h"
+#include "mptunnel/wire/repair_frame.h"
 
 namespace mptunnel {
 
@@ -132,10 +133,11 @@ struct DelayFrame {
   std::uint16_t milliseconds = 0;
 };
 
-using Frame = std::variant<DatagramFrame, FlowOpenFrame, FlowOpenedFrame, FlowCloseFrame, PingFrame,
-                           PongFrame, ChallengeFrame, EchoFrame, CloseFrame, ClientHelloFrame,
-                           ServerHelloFrame, FragmentFrame, MtuProbeFrame, MtuSeenFrame, HandshakeFrame,
-                           NameFrame, SeenFromFrame, MarkProbeFrame, MarkSeenFrame, DelayFrame>;
+using Frame =
+    std::variant<DatagramFrame, FlowOpenFrame, FlowOpenedFrame, FlowCloseFrame, PingFrame, PongFrame,
+                 ChallengeFrame, EchoFrame, CloseFrame, ClientHelloFrame, ServerHelloFrame, FragmentFrame,
+                 MtuProbeFrame, MtuSeenFrame, HandshakeFrame, NameFrame, SeenFromFrame, MarkProbeFrame,
+                 MarkSeenFrame, DelayFrame, RepairFrame, RepairReportFrame>;
 
 enum class FrameError : std::uint8_t { none, truncated, unknown, invalid };
 
@@ -169,8 +171,9 @@ constexpr std::size_t datagram_prefix_bytes(FlowId flow) {
   return 1 + wide_varint_bytes(flow.value);
 }
 
-/// Writes all of a FRAGMENT frame but its bytes, which follow to the end of the packet.
+/// Write all of a FRAGMENT or REPAIR frame but its bytes, which follow to the end of the packet.
 void encode_fragment_prefix(const FragmentFrame& fragment, ByteWriter& out);
+void encode_repair_prefix(const RepairFrame& repair, ByteWriter& out);
 /// Writes type and flow of a DATAGRAM frame; the payload follows, to the end of the packet.
 void encode_datagram_prefix(FlowId flow, ByteWriter& out);
 /// Writes any other frame. A DatagramFrame is written as DATAGRAM_LEN.

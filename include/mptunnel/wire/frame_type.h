@@ -15,7 +15,8 @@
 //     0x0b CLIENT_HELLO   | identity 16 | process 8 |
 //     0x0c SERVER_HELLO   | resumed 1 |
 //     0x0d FRAGMENT       | type 1 | packet number 4 | total 4 | offset 4 | bytes to the end of the packet
-//     0x0e to 0x13        reserved: ACK, IP, FLOW_OPEN with a target, REPAIR
+//     0x0e to 0x12        reserved: ACK, IP, FLOW_OPEN with a target
+//     0x13 REPAIR         | first number 4 | count 1 | seed 2 | symbol to the end of the packet
 //     0x14 MTU_PROBE      | path 1 | size 2 |
 //     0x15 MTU_SEEN       | path 1 | size 2 |
 //     0x16 HANDSHAKE      | length v | HANDSHAKE 1 or 2, see handshake.h |
@@ -24,6 +25,7 @@
 //     0x19 MARK_PROBE     | path 1 | sequence 4 |
 //     0x1a MARK_SEEN      | path 1 | sequence 4 |
 //     0x1b DELAY          | path 1 | milliseconds 2 |
+//     0x1c REPAIR_REPORT  | of 4 | recovered 4 | lost 4 | runs 4 | useless 4 |
 //
 // "v" is a variable-length integer of 1 or 2 bytes (RFC 9000, section 16), "w" one of 1, 2 or 4, a number its
 // size in bytes.
@@ -48,6 +50,7 @@ enum class FrameType : std::uint8_t {
   client_hello = 0x0b,
   server_hello = 0x0c,
   fragment = 0x0d,
+  repair = 0x13,
   mtu_probe = 0x14,
   mtu_seen = 0x15,
   handshake = 0x16,
@@ -56,6 +59,7 @@ enum class FrameType : std::uint8_t {
   mark_probe = 0x19,
   mark_seen = 0x1a,
   delay = 0x1b,
+  repair_report = 0x1c,
 };
 
 constexpr std::uint64_t frame_bit(FrameType type) {
@@ -64,7 +68,7 @@ constexpr std::uint64_t frame_bit(FrameType type) {
 
 /// The frames that this implementation understands, as the handshake announces them: bit i is frame type i.
 inline constexpr std::uint64_t kKnownFrames =
-    ((frame_bit(FrameType::delay) << 1U) - frame_bit(FrameType::mtu_probe)) |
+    ((frame_bit(FrameType::repair_report) << 1U) - frame_bit(FrameType::repair)) |
     ((frame_bit(FrameType::fragment) << 1U) - 1);
 
 }  // namespace mptunnel

@@ -42,6 +42,13 @@ inline constexpr std::size_t kFragmentRecordBytes = 128;
 /// MTU.
 inline constexpr std::size_t kFragmentParts = 256;
 
+// Repair.
+
+inline constexpr std::size_t kRepairBytesOfAll = std::size_t{64} << 20U;  ///< of all sessions of an engine
+inline constexpr std::size_t kRepairedEpochs = 3;                         ///< of one session
+/// A receiver gives up what it keeps for it once no REPAIR came for so long.
+inline constexpr Duration kRepairForgottenAfter = 60s;
+
 // The use of one key, in either direction. The shape is RFC 9001, section 6.6, in blocks of 16 bytes.
 
 inline constexpr Duration kRekeyAfter = 120s;

@@ -5,10 +5,13 @@
 namespace mptunnel {
 namespace {
 
-bool has_datagrams_alone(ConstBytes frames) {
+/// Whether these frames may travel in fragments: what changes nothing that the packet around a fragment still
+/// needs.
+bool may_be_in_parts(ConstBytes frames) {
   FrameReader reader(frames);
   while (const auto frame = reader.next()) {
-    if (!std::holds_alternative<DatagramFrame>(*frame) && !std::holds_alternative<FlowOpenFrame>(*frame))
+    if (!std::holds_alternative<DatagramFrame>(*frame) && !std::holds_alternative<FlowOpenFrame>(*frame) &&
+        !std::holds_alternative<RepairFrame>(*frame))
       return false;
   }
   return true;
@@ -29,6 +32,7 @@ std::optional<Receiver::Opened> Receiver::open_data(LinkEpoch& epoch, const Pack
   PathTraffic& traffic = origin.genuine();
   traffic.count_received(packet.size());
   ++traffic.first;
+  repair_.on_data(epoch, header.number, *opened, now);
   // A clear packet is no sign of life: anybody on the way can write one.
   return Opened{*opened, is_news && !keys.is_clear()};
 }
@@ -36,9 +40,11 @@ std::optional<Receiver::Opened> Receiver::open_data(LinkEpoch& epoch, const Pack
 void Receiver::count_copy(LinkEpoch& epoch, const PacketHeader& header, Bytes packet, Origin& origin) {
   // From an address that is new each is looked at, because only what is genuine is remembered.
   const bool is_new = !origin.is_known();
-  const bool is_looked_at = is_new || context_.copy_checks.draw(context_.random);
+  const bool was_recovered = repair_.is_recovered(epoch, header.number);
+  const bool is_looked_at = is_new || was_recovered || context_.copy_checks.draw(context_.random);
   const bool is_genuine = !is_looked_at || epoch.keys().verifies(header, packet);
   if (is_new && !is_genuine) return;
+  if (was_recovered && is_genuine) repair_.withdraw(epoch, header.number);
   PathTraffic& traffic = origin.genuine();
   traffic.count_received(packet.size());
   ++traffic.duplicates;
@@ -61,7 +67,10 @@ std::optional<ConstBytes> Receiver::add_fragment(LinkEpoch& epoch, const Fragmen
                                                  TimePoint now) {
   KeyEpoch& keys = epoch.keys();
   const PacketHeader header{fragment.type, epoch.index(), fragment.number};
-  if (keys.is_seen(header)) {
+  const bool is_data = header.type == PacketType::data;
+  // Whether all parts of a recovered packet come after all is known once they have.
+  const bool was_recovered = is_data && repair_.is_recovered(epoch, header.number);
+  if (keys.is_seen(header) && !was_recovered) {
     context_.drops.add(Drop::copy);
     return std::nullopt;
   }
@@ -72,16 +81,21 @@ std::optional<ConstBytes> Receiver::add_fragment(LinkEpoch& epoch, const Fragmen
   }
   if (!*whole) return std::nullopt;
   const Bytes packet = out.keep(std::move(**whole));
-  const bool is_data = header.type == PacketType::data;
+  if (was_recovered) {
+    context_.drops.add(Drop::copy);
+    if (keys.verifies(header, packet)) repair_.withdraw(epoch, header.number);
+    return std::nullopt;
+  }
   const auto opened = is_data ? keys.open_data(header, packet, now) : keys.open_control(header, packet, now);
   if (!opened) {
     context_.drops.add(opened.error());
     return std::nullopt;
   }
-  if (!is_data && !has_datagrams_alone(*opened)) {
+  if (!is_data && !may_be_in_parts(*opened)) {
     context_.drops.add(Drop::unexpected_frame);
     return std::nullopt;
   }
+  if (is_data) repair_.on_data(epoch, header.number, *opened, now);
   return *opened;
 }
 

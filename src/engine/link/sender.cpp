@@ -53,6 +53,7 @@ void Sender::seal(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dsc
     context_.drops.add(sealed.error());
     return;
   }
+  if (!is_control) repair_.on_data(*link_.current(), prefix, payload, dscp, now);
   send_sealed(size, dscp, chosen, paths, out, now);
 }
 
@@ -126,13 +127,38 @@ std::vector<MarkWatch::News> Sender::check_marks(const PathViews& paths, Duratio
   return std::move(work.news);
 }
 
-PathSet Sender::finish(Output& out, TimePoint now) {
+PathSet Sender::finish(const PathViews& paths, Output& out, TimePoint now) {
+  send_repairs(paths, out, now);
   for (const LargePacket& large : large_) {
     const auto sent = send_fragments(large, out, now);
     if (!sent) context_.drops.add(sent.error());
   }
   large_.clear();
   return std::exchange(large_to_, PathSet{});
+}
+
+PathSet Sender::send_due_repairs(const PathViews& paths, Output& out, TimePoint now) {
+  if (now < repair_.deadline()) return {};
+  repair_.on_deadline(now);
+  return finish(paths, out, now);
+}
+
+void Sender::send_repairs(const PathViews& paths, Output& out, TimePoint now) {
+  while (const auto made = repair_.next(link_.current(), paths, now)) {
+    std::array<std::uint8_t, kRepairPrefixBytes> head{};
+    ByteWriter writer(head);
+    encode_repair_prefix(made->frame, writer);
+    const std::size_t size = KeyEpoch::kControlOverhead + head.size() + made->frame.symbol.size();
+    const Bytes packet = out.make_packet(size);
+    const auto sealed = link_.current()->keys().seal_control(head, made->frame.symbol, packet, now);
+    if (!sealed) {
+      out.discard_packet(size);
+      context_.drops.add(sealed.error());
+      return;
+    }
+    link_.current()->path(made->path).repair_sent_bytes += size;
+    send_sealed(size, made->dscp, PathSet::of(made->path), paths, out, now);
+  }
 }
 
 tl::expected<void, Drop> Sender::send_fragments(const LargePacket& packet, Output& out, TimePoint now) {
@@ -175,7 +201,7 @@ PathSet Sender::flush(const PathViews& paths, const FindFlow& find, Output& out,
     }
     return flow->id && leaves(*flow, item.payload, item.dscp, paths, out, now);
   });
-  return finish(out, now);
+  return finish(paths, out, now);
 }
 
 std::optional<std::size_t> Sender::seal_control(LinkEpoch& epoch, const std::vector<Frame>& frames,

@@ -35,9 +35,10 @@ void LinkEpoch::on_report_elsewhere(const PathReport& report) {
 
 void LinkEpoch::count_data(const PathReport& report) {
   keys_->announce_data(report.data_sealed);
-  if (report.data_sealed >= data_in_.sent) data_in_ = {report.data_sealed, keys_->data_received().received()};
+  if (report.data_sealed >= data_in_.sent)
+    data_in_ = {report.data_sealed, keys_->data_received().received(), recovered_in_};
   if (report.data_of >= data_out_.sent && report.data_of <= keys_->data_sealed())
-    data_out_ = {report.data_of, report.data_opened};
+    data_out_ = {report.data_of, report.data_opened, data_out_.recovered};
 }
 
 std::shared_ptr<LinkEpoch> SessionLink::hold(SessionIndex index) const {

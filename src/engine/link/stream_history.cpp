@@ -19,7 +19,11 @@ void StreamHistory::sample(const SessionLink& link, const Sender& sender, TimePo
 StreamHistory::Recent StreamHistory::recent(const SessionLink& link, const Sender& sender) const {
   const Sample* oldest = samples_.oldest();
   if (oldest == nullptr) return {};
-  return {loss_between(oldest->out, stream_out(link, sender)), loss_between(oldest->in, link.data_in())};
+  const Arrivals out = stream_out(link, sender);
+  const Arrivals in = link.data_in();
+  return {loss_between(oldest->out, out), loss_between(oldest->in, in),
+          loss_between(oldest->out.before_repair(), out.before_repair()),
+          loss_between(oldest->in.before_repair(), in.before_repair())};
 }
 
 }  // namespace mptunnel

@@ -58,6 +58,7 @@ TEST(RenderCheck, SaysWhatMpclientUnderstood) {
                 ":4)\n"
                 "offload     yes (default)\n"
                 "log level   info\n"
+                "repair      no: nothing is repaired in the clear\n"
                 "daemon      yes\n"
                 "pid file    /run/p\n"
                 "control     /run/c\n");
@@ -82,8 +83,49 @@ TEST(RenderCheck, SaysWhatMpserverUnderstood) {
             "cipher      auto\n"
             "offload     yes (default)\n"
             "log level   info\n"
+            "repair      as little as does, and nothing on clean paths\n"
+            "repair      at most 1e-05 of the datagrams may stay lost\n"
+            "repair      a lost datagram is back at most 20ms later\n"
+            "repair      at most 50% of the datagrams' bytes, 300% of a flow below 100 kbit/s\n"
             "control     " +
                 *control_folder(current_user(), false) + "/mpserver-2000.sock\n");
+}
+
+std::string repair_lines(const std::string& statements) {
+  const TemporaryFolder folder;
+  const auto start = load_client_start(with_config(folder.write("c", "h 1\n" + statements)));
+  if (!start) return "refused";
+  std::string lines;
+  std::istringstream check(render_check(*start));
+  for (std::string line; std::getline(check, line);) {
+    if (line.starts_with("repair ")) lines += line.substr(12) + "\n";
+  }
+  return lines;
+}
+
+TEST(RenderCheck, SaysWhatRepairMeans) {
+  EXPECT_EQ(repair_lines("repair no\nresidual-loss 0.1\n"), "no\n");
+  EXPECT_EQ(repair_lines("repair 5%\nrepair-delay 100ms\nrepair-budget 1%\n"),
+            "5% always, whatever is lost\na lost datagram is back at most 100ms later\n");
+  EXPECT_EQ(repair_lines("residual-loss 0.001\nrepair-budget 12.5%\n"),
+            "as little as does, and nothing on clean paths\nat most 0.001 of the datagrams may stay lost\n"
+            "a lost datagram is back at most 20ms later\n"
+            "at most 12.5% of the datagrams' bytes, 300% of a flow below 100 kbit/s\n");
+}
+
+TEST(RepairSettings, AreWhatTheStatementsSay) {
+  CommonConfig config;
+  const auto usual = repair_settings(config);
+  ASSERT_TRUE(usual);
+  EXPECT_EQ(usual->residual, 1e-5);
+  EXPECT_EQ(usual->delay, std::chrono::milliseconds(20));
+  EXPECT_EQ(usual->budget, 0.5);
+  EXPECT_FALSE(usual->fixed);
+  config.repair.mode = RepairConfig::Mode::fixed;
+  config.repair.share = 0.07;
+  EXPECT_EQ(repair_settings(config)->fixed, 0.07);
+  config.repair.mode = RepairConfig::Mode::none;
+  EXPECT_FALSE(repair_settings(config));
 }
 
 std::string state_line(const std::string& check) {

@@ -96,6 +96,15 @@ TEST(ClientConfig, TakesTheEndsOfEachRange) {
   EXPECT_EQ(low.keepalive, 1s);
   EXPECT_EQ(low.common.resolve_interval, 5s);
   EXPECT_TRUE(low.common.copy_dscp);
+  const CommonConfig repaired =
+      parsed("h 1\nrepair 12%\nresidual-loss 1e-4\nrepair-delay 50ms\nrepair-budget 20%\n").common;
+  EXPECT_EQ(repaired.repair.mode, RepairConfig::Mode::fixed);
+  EXPECT_DOUBLE_EQ(repaired.repair.share, 0.12);
+  EXPECT_EQ(repaired.repair.residual, 1e-4);
+  EXPECT_EQ(repaired.repair.delay, 50ms);
+  EXPECT_DOUBLE_EQ(repaired.repair.budget, 0.2);
+  EXPECT_EQ(parsed("h 1\nrepair no\n").common.repair.mode, RepairConfig::Mode::none);
+  EXPECT_EQ(parsed("h 1\n").common.repair.mode, RepairConfig::Mode::automatic);
   const ClientConfig high = parsed("h 1\nmin-paths 32\nkeepalive 60s\nresolve-interval 24h\n");
   EXPECT_EQ(high.min_paths, 32U);
   EXPECT_EQ(high.keepalive, 60s);
@@ -560,6 +569,23 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     DscpAndControl, ClientConfigErrors,
     testing::Values(
+        ErrorRow{
+            "RepairWord",
+            "h 1\nrepair maybe\n",
+            {"c:2: 'maybe' is not a share: write a number with % behind it, like 5%; or 'repair auto' or "
+             "'repair no'"}},
+        ErrorRow{"RepairTwice",
+                 "h 1\nrepair no\nrepair auto\n",
+                 {"c:3: 'repair' stands on line 2 already: keep one of the two"}},
+        ErrorRow{"ResidualOfNothing",
+                 "h 1\nresidual-loss 0\n",
+                 {"c:2: '0' is out of range: write a share from 1e-09 to 0.1"}},
+        ErrorRow{"RepairDelayInSeconds",
+                 "h 1\nrepair-delay 1s\n",
+                 {"c:2: '1s' is not a time: write a number of milliseconds, like 20ms"}},
+        ErrorRow{"RepairBudgetOfTooMuch",
+                 "h 1\nrepair-budget 400%\n",
+                 {"c:2: '400%' is out of range: write a share from 0.1% to 300%"}},
         ErrorRow{"DscpAlone", "h 1\ndscp\n", {"c:2: 'dscp' says nothing: write 'dscp copy' or 'dscp none'"}},
         ErrorRow{"DscpWord",
                  "h 1\ndscp 46\n",

@@ -64,5 +64,45 @@ TEST(Quantity, DurationsAreWrittenInTheirLargestWholeUnit) {
   EXPECT_EQ(duration_text(24h), "24h");
 }
 
+TEST(Milliseconds, AreAWholeNumberWithTheirUnit) {
+  EXPECT_EQ(parse_milliseconds("2ms", 2ms, 1000ms), 2ms);
+  EXPECT_EQ(parse_milliseconds("1000ms", 2ms, 1000ms), 1000ms);
+  for (const char* word : {"", "20", "ms", "2.5ms", "-2ms", "20 ms", "20s", "0x10ms"}) {
+    EXPECT_EQ(parse_milliseconds(word, 2ms, 1000ms).error(),
+              "'" + std::string(word) + "' is not a time: write a number of milliseconds, like 20ms");
+  }
+  for (const char* word : {"1ms", "1001ms", "99999999999999999999ms"}) {
+    EXPECT_EQ(parse_milliseconds(word, 2ms, 1000ms).error(),
+              "'" + std::string(word) + "' is out of range: write a time from 2ms to 1000ms");
+  }
+}
+
+TEST(Percent, IsADecimalNumberWithItsSign) {
+  EXPECT_DOUBLE_EQ(*parse_percent("5%", 0.001, 3), 0.05);
+  EXPECT_DOUBLE_EQ(*parse_percent("0.5%", 0.001, 3), 0.005);
+  EXPECT_DOUBLE_EQ(*parse_percent("300%", 0.001, 3), 3);
+  for (const char* word : {"", "5", "%", "5 %", "nan%", "inf%", "0x5%", "5%%", "+5%", "five%"}) {
+    EXPECT_EQ(parse_percent(word, 0.001, 3).error(),
+              "'" + std::string(word) + "' is not a share: write a number with % behind it, like 5%");
+  }
+  for (const char* word : {"0%", "-5%", "301%", "0.05%"}) {
+    EXPECT_EQ(parse_percent(word, 0.001, 3).error(),
+              "'" + std::string(word) + "' is out of range: write a share from 0.1% to 300%");
+  }
+}
+
+TEST(Fraction, IsADecimalNumber) {
+  EXPECT_DOUBLE_EQ(*parse_fraction("1e-5", 1e-9, 0.1), 1e-5);
+  EXPECT_DOUBLE_EQ(*parse_fraction("0.001", 1e-9, 0.1), 0.001);
+  for (const char* word : {"", "1%", "nan", "inf", "0x1", "1e", "one"}) {
+    EXPECT_EQ(parse_fraction(word, 1e-9, 0.1).error(),
+              "'" + std::string(word) + "' is not a share: write a decimal number, like 0.001 or 1e-5");
+  }
+  for (const char* word : {"0", "1", "-0.1", "1e-10"}) {
+    EXPECT_EQ(parse_fraction(word, 1e-9, 0.1).error(),
+              "'" + std::string(word) + "' is out of range: write a share from 1e-09 to 0.1");
+  }
+}
+
 }  // namespace
 }  // namespace mptunnel

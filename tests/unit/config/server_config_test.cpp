@@ -168,12 +168,14 @@ INSTANTIATE_TEST_SUITE_P(
                  after_good("foo bar"),
                  {"s:3: 'foo' is not a known statement: write one of listen, target, key-file, keys, "
                   "max-clients, max-clients-per-network, encrypt, "
-                  "cipher, offload, log-level, resolve-interval, dscp, control"}},
+                  "cipher, offload, log-level, resolve-interval, dscp, repair, residual-loss, repair-delay, "
+                  "repair-budget, control"}},
         ErrorRow{"CommandLineInAFile",
                  "2000 127.0.0.1 1194\n",
                  {"s:1: '2000' is not a known statement: write one of listen, target, key-file, keys, "
                   "max-clients, max-clients-per-network, encrypt, "
-                  "cipher, offload, log-level, resolve-interval, dscp, control",
+                  "cipher, offload, log-level, resolve-interval, dscp, repair, residual-loss, repair-delay, "
+                  "repair-budget, control",
                   "s:1: there is no 'listen': write 'listen PORT' or 'listen ADDRESS:PORT'",
                   "s:1: there is no 'target': write 'target HOST:PORT'"}}),
     error_row_name);

@@ -100,6 +100,15 @@ TEST(StatusFormat, AdviceLeavesRoomForTheVpnsOwnBytes) {
   EXPECT_EQ(size_advice(32), "set 'mssfix 32' in OpenVPN, or an MTU of 0 in WireGuard");
 }
 
+TEST(StatusFormat, WhatRepairLeavesIsShownToFourPlaces) {
+  EXPECT_EQ(format_rare(std::nullopt), "-");
+  EXPECT_EQ(format_rare(0.), "0 %");
+  EXPECT_EQ(format_rare(0.0000001), "<0.0001 %");
+  EXPECT_EQ(format_rare(0.000008), "0.0008 %");
+  EXPECT_EQ(format_rare(0.0001), "0.01 %");
+  EXPECT_EQ(format_rare(-0.1), "-");
+}
+
 TEST(StatusFormat, TextsCannotSteerATerminal) {
   EXPECT_EQ(printable("a\n\x1b[2J\x7f\t\xc3\xa4z~ "), "a??[2J????z~ ");
   EXPECT_EQ(printable(std::string_view("\0x", 2)), "?x");
@@ -124,8 +133,8 @@ PathStatus good_path() {
   path.mtu_in = 1472;
   path.last_answer = 120ms;
   path.unsent = 7;
-  path.out = {1000, 1446000, 12, 0.012, 0.012, 400us, 0, 0, 3'400'000};
-  path.in = {2000, 2892000, 0, 0., 0., 300us, 900, 600, 12'300'000};
+  path.out = {1000, 1446000, 12, 0.012, 0.012, 400us, 0, 0, 3'400'000, 57'840};
+  path.in = {2000, 2892000, 0, 0., 0., 300us, 900, 600, 12'300'000, 0};
   return path;
 }
 
@@ -167,8 +176,8 @@ SessionStatus some_session() {
   session.datagrams_out = 123400;
   session.duplicates_dropped = 246000;
   session.forced_closings = 2;
-  session.stream.out = {0.0001, 0.001, 0.012, 0.09};
-  session.stream.in = {0., std::nullopt, 0., std::nullopt};
+  session.stream.out = {0.0001, 0.001, 0.012, 0.09, 0.001, 0.002, 111, 0.04};
+  session.stream.in = {0., std::nullopt, 0., std::nullopt, std::nullopt, std::nullopt, 0, std::nullopt};
   session.stream.untaken = 2;
   session.stream.rtt = 41ms;
   session.stream.jitter = 5ms;
@@ -218,6 +227,7 @@ session   established for 2 h 13 min, AES-256-GCM, key set, keys 45 s old
 traffic   3 flows, 123456 datagrams in, 123400 out, 246000 duplicates dropped
 last 10 s lost 0.10 % out, - in (best path alone 9.0 %, -)
 in all    lost 0.01 % out, 0 % in (best path alone 1.2 %, 0 %)
+repair    out: all copies lost 0.10 %, repaired 90.0 %, overhead 4.0 %
 delay     RTT 41.0 ms, jitter 5.00 ms on the fastest path
 waited    2 datagrams found no path in time
 window    closed early 2 times, the paths' delays differ too much: later packets
@@ -246,6 +256,7 @@ session   established for 2 h 13 min, AES-256-GCM, key set, keys 45 s old
 traffic   3 flows, 123456 datagrams in, 123400 out, 246000 duplicates dropped
 last 10 s lost 0.10 % out, - in (best path alone 9.0 %, -)
 in all    lost 0.01 % out, 0 % in (best path alone 1.2 %, 0 %)
+repair    out: all copies lost 0.10 %, repaired 90.0 %, overhead 4.0 %
 delay     RTT 41.0 ms, jitter 5.00 ms on the fastest path
 waited    2 datagrams found no path in time
 window    closed early 2 times, the paths' delays differ too much: later packets were dropped as copies
@@ -275,6 +286,7 @@ session   established for 2 h 13 min, AES-256-GCM, key set, keys 45 s old
 traffic   3 flows, 123456 datagrams in, 123400 out, 246000 duplicates dropped
 last 10 s lost 0.10 % out, - in (best path alone 9.0 %, -)
 in all    lost 0.01 % out, 0 % in (best path alone 1.2 %, 0 %)
+repair    out: all copies lost 0.10 %, repaired 90.0 %, overhead 4.0 %
 delay     RTT 41.0 ms, jitter 5.00 ms on the fastest path
 waited    2 datagrams found no path in time
 window    closed early 2 times, the paths' delays differ too much: later packets
@@ -389,12 +401,16 @@ TEST(Health, NeedsASessionOrATarget) {
 
 /// The names and kinds that --status --json promises; "?" after a kind: or null.
 const json kDirection = json::parse(R"({"packets":"n","bytes":"n","lost":"n","loss":"n?","loss_recent":"n?",
-  "jitter_ms":"n?","first":"n","duplicates":"n","rate_bps":"n"})");
+  "jitter_ms":"n?","first":"n","duplicates":"n","rate_bps":"n","repair_bytes":"n"})");
 const json kSession = json::parse(R"({"state":"s","age_s":"n?","cipher":"s","encrypted":"b","key":"s",
   "key_age_s":"n?","flows":"n","datagrams_in":"n","datagrams_out":"n","duplicates_dropped":"n",
   "forced_closings":"n","residual_loss":{"out":"n?","in":"n?"},
-  "stream":{"out":{"loss":"n?","loss_recent":"n?","best_path_loss":"n?","best_path_loss_recent":"n?"},
-            "in":{"loss":"n?","loss_recent":"n?","best_path_loss":"n?","best_path_loss_recent":"n?"},
+  "stream":{"out":{"loss":"n?","loss_recent":"n?","best_path_loss":"n?","best_path_loss_recent":"n?",
+                   "loss_before_repair":"n?","loss_before_repair_recent":"n?","recovered":"n",
+                   "repair_overhead":"n?"},
+            "in":{"loss":"n?","loss_recent":"n?","best_path_loss":"n?","best_path_loss_recent":"n?",
+                  "loss_before_repair":"n?","loss_before_repair_recent":"n?","recovered":"n",
+                  "repair_overhead":"n?"},
             "untaken":"n","rtt_ms":"n?","jitter_ms":"n?"},
   "fragmented":"n","largest_whole":"n?"})");
 
@@ -455,8 +471,12 @@ TEST(RenderJson, CarriesEveryValue) {
   EXPECT_EQ(object["session"], json::parse(R"({"state":"established","age_s":7980.0,"cipher":"AES-256-GCM",
     "encrypted":true,"key":"set","key_age_s":45.0,"flows":3,"datagrams_in":123456,"datagrams_out":123400,
     "duplicates_dropped":246000,"forced_closings":2,"residual_loss":{"out":0.0001,"in":0.0},
-    "stream":{"out":{"loss":0.0001,"loss_recent":0.001,"best_path_loss":0.012,"best_path_loss_recent":0.09},
-              "in":{"loss":0.0,"loss_recent":null,"best_path_loss":0.0,"best_path_loss_recent":null},
+    "stream":{"out":{"loss":0.0001,"loss_recent":0.001,"best_path_loss":0.012,"best_path_loss_recent":0.09,
+                     "loss_before_repair":0.001,"loss_before_repair_recent":0.002,"recovered":111,
+                     "repair_overhead":0.04},
+              "in":{"loss":0.0,"loss_recent":null,"best_path_loss":0.0,"best_path_loss_recent":null,
+                    "loss_before_repair":null,"loss_before_repair_recent":null,"recovered":0,
+                    "repair_overhead":null},
               "untaken":2,"rtt_ms":41.0,"jitter_ms":5.0},
     "fragmented":12,
     "largest_whole":1446})"));
@@ -465,9 +485,9 @@ TEST(RenderJson, CarriesEveryValue) {
     "rtt_ms":{"smoothed":12.345,"variation":1.0,"minimum":10.0,"latest":13.0},
     "mtu":{"out":1472,"in":1472},"last_answer_s":0.12,"unsent":7,
     "out":{"packets":1000,"bytes":1446000,"lost":12,"loss":0.012,"loss_recent":0.012,"jitter_ms":0.4,
-           "first":0,"duplicates":0,"rate_bps":3400000},
+           "first":0,"duplicates":0,"rate_bps":3400000,"repair_bytes":57840},
     "in":{"packets":2000,"bytes":2892000,"lost":0,"loss":0.0,"loss_recent":0.0,"jitter_ms":0.3,
-          "first":900,"duplicates":600,"rate_bps":12300000}})"));
+          "first":900,"duplicates":600,"rate_bps":12300000,"repair_bytes":0}})"));
   EXPECT_EQ(object["paths"][1]["mtu"], json::parse(R"({"out":1372,"in":null})"));
   EXPECT_EQ(object["kernel_drops"], json::parse(R"({"inside":4,"outside":5})"));
   EXPECT_EQ(object["paths"][1]["standby"], true);

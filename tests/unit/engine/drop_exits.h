@@ -93,6 +93,11 @@ inline Packet datagram(std::size_t size = 10) {
 inline Packet beginning(std::uint32_t number, std::uint32_t total = 100) {
   return frame_bytes({FragmentFrame{PacketType::data, PacketNumber{number}, total, 0, bytes_of("x")}});
 }
+/// REPAIR of one packet whose length, it says, is another than it has.
+inline Packet repair_of_one(std::uint32_t number) {
+  const Packet coded{0, 9, 1, 2, 3};
+  return frame_bytes({RepairFrame{PacketNumber{number}, 1, 0, coded}});
+}
 inline Packet handshake1(Tunnel& tunnel, const HandshakeSettings& settings = {}) {
   ClientHandshake client(settings, tunnel.client_random);
   client.begin(SessionIndex{99}, tunnel.now);

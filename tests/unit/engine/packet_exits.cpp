@@ -146,6 +146,22 @@ const ExitRow kPackets[] = {
                                static_cast<std::uint32_t>(body.size()), 0, body};
        t.to_server(control_to_server(t, frame_bytes({all})));
      }},
+    {"RepairInTheClear", Drop::unexpected_frame, End::server,
+     [](auto& t) { t.to_server(control_to_server(t, repair_of_one(5000))); }, false, in_the_clear},
+    {"RepairOfAClientThatHasProvedNothing", Drop::unexpected_frame, End::server,
+     [](auto& t) {
+       RawClient raw = t.raw();
+       ASSERT_TRUE(raw.shake(t.now));
+       const Packet coded{0, 9, 1, 2, 3};
+       ClientHelloFrame hello;
+       hello.identity.fill(5);
+       hello.process = 5;
+       raw.send(raw.control({hello, PingFrame{}, RepairFrame{PacketNumber{0}, 1, 0, coded}}, t.now), t.now);
+     }},
+    {"RepairThatCanNotBeTrue", Drop::repair_contradiction, End::client,
+     [](auto& t) { t.to_client(control_to_client(t, repair_of_one(5000))); }},
+    {"RepairThatCanNotBeTrueAtServer", Drop::repair_contradiction, End::server,
+     [](auto& t) { t.to_server(control_to_server(t, repair_of_one(5000))); }},
     {"PongOfAPathThatThereIsNot", Drop::path_limit, End::client,
      [](auto& t) { t.to_client(control_to_client(t, report_of_path<PongFrame>(3))); }},
     {"PingOfPath32", Drop::path_limit, End::server,

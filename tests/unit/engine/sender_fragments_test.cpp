@@ -38,7 +38,7 @@ PathViews narrow(std::size_t mtu) {
 void expect_same_bytes(std::size_t size, std::size_t mtu) {
   SenderSide side;
   const Packet sealed = send_packet(side, size, narrow(mtu));
-  side.sender->finish(side.out, kEpochStart);
+  side.sender->finish({}, side.out, kEpochStart);
   const auto packets = packets_to(side.out, PathId{2});
   EXPECT_EQ(packets_to(side.out, PathId{0}), packets);
   for (const Packet& packet : packets) EXPECT_LE(packet.size(), mtu);
@@ -87,7 +87,7 @@ TEST(SenderFragments, AreAboutEquallyLargeAndShareRuns) {
   SenderSide side;
   send_packet(side, 1480, narrow(1472));
   EXPECT_TRUE(side.out.runs.empty()) << "no path carries it whole";
-  side.sender->finish(side.out, kEpochStart);
+  side.sender->finish({}, side.out, kEpochStart);
   ASSERT_EQ(side.out.runs.size(), 1U);
   const PacketRun& run = side.out.runs[0];
   EXPECT_EQ(run.count, 2U);
@@ -102,7 +102,7 @@ TEST(SenderFragments, OfTwoPacketsLieWhereTheirRunsSay) {
   SenderSide side;
   const Packet first = send_packet(side, 3000, narrow(1200));
   const Packet second = send_packet(side, 2000, narrow(1200));
-  side.sender->finish(side.out, kEpochStart);
+  side.sender->finish({}, side.out, kEpochStart);
   const auto packets = packets_to(side.out, PathId{0});
   ASSERT_EQ(packets.size(), 5U);
   const auto split = packets.begin() + 3;
@@ -114,7 +114,7 @@ TEST(SenderFragments, ControlPacketsAndClearOnesTravelTheSameWay) {
   SenderSide side(Cipher::none);
   const Packet clear = send_packet(side, 3000, narrow(1200));
   ASSERT_EQ(decode_header(clear)->type, PacketType::data);
-  side.sender->finish(side.out, kEpochStart);
+  side.sender->finish({}, side.out, kEpochStart);
   EXPECT_EQ(assemble(*side.far, packets_to(side.out, PathId{0})), clear);
 
   side.out.clear();
@@ -122,14 +122,14 @@ TEST(SenderFragments, ControlPacketsAndClearOnesTravelTheSameWay) {
   side.sender->send(opening, Packet(3000), 0, narrow(1200), side.out, kEpochStart);
   const Packet control(side.out.arena.begin(), side.out.arena.end());
   ASSERT_EQ(decode_header(control)->type, PacketType::control) << "no clear packet opens a flow";
-  side.sender->finish(side.out, kEpochStart);
+  side.sender->finish({}, side.out, kEpochStart);
   EXPECT_EQ(assemble(*side.far, packets_to(side.out, PathId{0})), control);
 }
 
 TEST(SenderFragments, ToAPeerThatKnowsNoneAreDropped) {
   SenderSide side(Cipher::aes_256_gcm, kKnownFrames & ~frame_bit(FrameType::fragment));
   send_packet(side, 3000, narrow(1200));
-  side.sender->finish(side.out, kEpochStart);
+  side.sender->finish({}, side.out, kEpochStart);
   EXPECT_EQ(side.drops(Drop::unknown_frame), 1U);
   EXPECT_TRUE(side.out.runs.empty());
 }
@@ -138,7 +138,7 @@ TEST(SenderFragments, UnderASpentKeyAreDroppedAndLeaveNothing) {
   SenderSide side;
   send_packet(side, 3000, narrow(1200));
   const std::size_t before = side.out.arena.size();
-  side.sender->finish(side.out, kEpochStart + kRejectAfter);
+  side.sender->finish({}, side.out, kEpochStart + kRejectAfter);
   EXPECT_EQ(side.drops(Drop::key_expired), 1U);
   EXPECT_EQ(side.out.arena.size(), before);
   EXPECT_TRUE(side.out.runs.empty());
@@ -152,7 +152,7 @@ TEST(SenderFragments, GoToThePathsThatAreTooSmallAndFitTheSmallestOfThem) {
     // Something lies in front of it.
     send_packet(side, 100, paths);
     const Packet sealed = send_packet(side, 1460, paths, 7);
-    side.sender->finish(side.out, kEpochStart);
+    side.sender->finish({}, side.out, kEpochStart);
     const PathSet small = all ? PathSet::of(PathId{1}, PathId{2}) : PathSet::of(PathId{1});
     ASSERT_EQ(side.out.runs.size(), 3U);
     EXPECT_EQ(side.out.runs[1].paths, chosen - small) << "path 3 is just large enough";
@@ -172,7 +172,7 @@ TEST(SenderFragments, AreMadeForTheSmallestPathOfThoseThatNeedThem) {
   const PathViews paths = views_of({{1, 1372}, {2, 1252}});
   for (SenderSide* side : {&two, &three}) {
     send_packet(*side, 2500, paths);
-    side->sender->finish(side->out, kEpochStart);
+    side->sender->finish({}, side->out, kEpochStart);
   }
   EXPECT_EQ(packets_to(two.out, PathId{1}).size(), 2U);
   EXPECT_TRUE(packets_to(two.out, PathId{2}).empty());
@@ -184,7 +184,7 @@ TEST(SenderFragments, ComeBehindTheWholePacketsThatStayInOneRun) {
   SenderSide side;
   const PathViews paths = views_of({{0, 1472}, {1, 1252}});
   for (int i = 0; i < 10; ++i) send_packet(side, 1400, paths);
-  side.sender->finish(side.out, kEpochStart);
+  side.sender->finish({}, side.out, kEpochStart);
   ASSERT_EQ(side.out.runs.size(), 2U);
   EXPECT_EQ(side.out.runs[0].count, 10U);
   EXPECT_EQ(side.out.runs[0].paths, PathSet::of(PathId{0}));
@@ -196,7 +196,7 @@ TEST(SenderFragments, FitTheBaseAndGoBesideTheWholePacketWhereNoPathIsCertainToC
   SenderSide side;
   const PathViews paths = views_of({{0, 1472, true}, {1, 1372, true}});
   const Packet sealed = send_packet(side, 1460, paths);
-  side.sender->finish(side.out, kEpochStart);
+  side.sender->finish({}, side.out, kEpochStart);
   ASSERT_EQ(side.out.runs.size(), 2U);
   EXPECT_EQ(side.out.runs[0].paths, PathSet::of(PathId{0}));
   EXPECT_EQ(test::packets_of(side.out, side.out.runs[0]), std::vector<Packet>{sealed});
@@ -214,7 +214,7 @@ TEST(SenderFragments, OfADoubtedPathAreNotMadeWhereTheyAreOfNoUse) {
   SenderSide old(Cipher::aes_256_gcm, kKnownFrames & ~frame_bit(FrameType::fragment));
   send_packet(old, 1460, views_of({{0, 1472, true}}));
   for (SenderSide* side : {&certain, &small, &old}) {
-    side->sender->finish(side->out, kEpochStart);
+    side->sender->finish({}, side->out, kEpochStart);
     ASSERT_EQ(side->out.runs.size(), 1U);
     EXPECT_EQ(side->out.runs[0].count, 1U);
     EXPECT_EQ(side->drops(Drop::unknown_frame), 0U);
@@ -224,7 +224,7 @@ TEST(SenderFragments, OfADoubtedPathAreNotMadeWhereTheyAreOfNoUse) {
 TEST(SenderFragments, OfADoubtedPathAreNoReasonToAdviseSmallerDatagrams) {
   SenderSide side;
   for (int i = 0; i < 1000; ++i) send_packet(side, 1460, views_of({{0, 1472, true}}));
-  side.sender->finish(side.out, kEpochStart);
+  side.sender->finish({}, side.out, kEpochStart);
   EXPECT_EQ(side.sender->watch().fragmented(), 0U);
 }
 
@@ -234,7 +234,7 @@ TEST(SenderFragments, OfAPathWithADelayLeaveThatMuchAfterTheWholePacket) {
     const PathId delayed{static_cast<std::uint8_t>(is_large_path_delayed ? 0 : 1)};
     side.sender->set_delay(delayed, std::chrono::milliseconds(100));
     const Packet sealed = send_packet(side, 1460, views_of({{0, 1472}, {1, 1252}}));
-    side.sender->finish(side.out, kEpochStart);
+    side.sender->finish({}, side.out, kEpochStart);
     ASSERT_EQ(side.out.runs.size(), 1U);
     EXPECT_FALSE(side.out.runs[0].paths.contains(delayed));
     if (is_large_path_delayed) {
@@ -256,11 +256,11 @@ TEST(SenderFragments, FinishNamesThePathsThatAPacketLargerThanTheBaseWentTo) {
   SenderSide side;
   const PathViews paths = views_of({{0, 1472}});
   send_packet(side, kBaseMtu, paths);
-  EXPECT_TRUE(side.sender->finish(side.out, kEpochStart).empty());
+  EXPECT_TRUE(side.sender->finish({}, side.out, kEpochStart).empty());
   send_packet(side, kBaseMtu + 1, paths);
   send_packet(side, 100, paths);
-  EXPECT_EQ(side.sender->finish(side.out, kEpochStart), PathSet::of(PathId{0}));
-  EXPECT_TRUE(side.sender->finish(side.out, kEpochStart).empty()) << "said once";
+  EXPECT_EQ(side.sender->finish({}, side.out, kEpochStart), PathSet::of(PathId{0}));
+  EXPECT_TRUE(side.sender->finish({}, side.out, kEpochStart).empty()) << "said once";
 }
 
 }  // namespace

@@ -74,7 +74,7 @@ TEST(Sender, PathsDifferByDatagramAndThoseInARowShareARun) {
     }
   });
   for (const char* payload : {"a", "b", "cc", "dd", "ee", "fff", "g"}) side.send(two_paths(), payload);
-  side.sender->finish(side.out, kEpochStart);
+  side.sender->finish({}, side.out, kEpochStart);
   std::vector<std::pair<PathSet, std::uint32_t>> runs;
   for (const PacketRun& run : side.out.runs) runs.emplace_back(run.paths, run.count);
   const std::vector<std::pair<PathSet, std::uint32_t>> expected{

@@ -174,6 +174,20 @@ TEST_F(RepairControlTest, FallsSlowlyAndToNothing) {
   EXPECT_EQ(share(), 0);
 }
 
+/// Repair of a sparse flow costs a large share, and that is not what bulk is to begin with.
+TEST_F(RepairControlTest, FallsAtOnceWhenTrafficGetsDenser) {
+  const auto observe = [this](double per_second) {
+    control_.observe({0, 0, 0, 0.05, 0, per_second, per_second * kBits / 8}, now_);
+    return share();
+  };
+  const double sparse = observe(30);
+  ASSERT_GT(sparse, 1);
+  now_ += 200ms;
+  const double dense = observe(kDense);
+  EXPECT_EQ(dense, plan_for({}, {0.05, 1, 0}, kDense).rate.share());
+  EXPECT_LT(dense, sparse / 4);
+}
+
 /// The need ends at once, for nothing was counted yet.
 TEST_F(RepairControlTest, FallsByStepsOnceLessHasDoneForAWhile) {
   const auto observe = [this](double expected) {

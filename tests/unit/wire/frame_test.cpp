@@ -62,7 +62,7 @@ Octets report_bytes(std::uint8_t type) {
   return bytes;
 }
 
-/// Each kind of frame that has an end of its own, that is all but DATAGRAM and FRAGMENT.
+/// Each kind of frame that has an end of its own, that is all but DATAGRAM, FRAGMENT and REPAIR.
 std::vector<Row> rows() {
   ClientHelloFrame hello;
   for (std::size_t i = 0; i < hello.identity.size(); ++i)
@@ -110,6 +110,9 @@ std::vector<Row> rows() {
       {"MARK_PROBE", MarkProbeFrame{PathId{3}, 0x01020304}, {0x19, 3, 1, 2, 3, 4}},
       {"MARK_SEEN", MarkSeenFrame{PathId{3}, 0x01020304}, {0x1a, 3, 1, 2, 3, 4}},
       {"DELAY", DelayFrame{PathId{3}, 0x0102}, {0x1b, 3, 1, 2}},
+      {"REPAIR_REPORT",
+       RepairReportFrame{0x01020304, 5, 6, 7, 0xf0f1f2f3},
+       {0x1c, 1, 2, 3, 4, 0, 0, 0, 5, 0, 0, 0, 6, 0, 0, 0, 7, 0xf0, 0xf1, 0xf2, 0xf3}},
       {"MTU_SEEN", MtuSeenFrame{PathId{0xff}, 0xfffe}, {0x15, 0xff, 0xff, 0xfe}},
   };
 }
@@ -159,7 +162,7 @@ TEST(Frame, AnnouncedSizesAreTheWrittenOnes) {
 
 TEST(Frame, KnownFramesAreTheBitsOfTheTypes) {
   std::uint64_t types = 1;  // PADDING
-  types |= frame_bit(FrameType::datagram) | frame_bit(FrameType::fragment);
+  types |= frame_bit(FrameType::datagram) | frame_bit(FrameType::fragment) | frame_bit(FrameType::repair);
   for (const Row& row : rows()) types |= std::uint64_t{1} << row.bytes.front();
   EXPECT_EQ(types, kKnownFrames);
 }
@@ -221,6 +224,44 @@ TEST(DatagramFrame, OfTheLongestLengthIsRead) {
   EXPECT_EQ(std::get<DatagramFrame>(all.frames.front()).payload.size(), kMaxVarint);
 }
 
+const Octets kRepair{0x13, 1, 2, 3, 4, 5, 6, 7, 0, 1, 'x'};
+
+TEST(RepairFrame, TakesTheRestOfThePacket) {
+  const Octets symbol(kRepair.begin() + kRepairPrefixBytes, kRepair.end());
+  EXPECT_EQ(encoded(RepairFrame{PacketNumber{0x01020304}, 5, 0x0607, symbol}), kRepair);
+  FrameReader reader(kRepair);
+  const auto frame = reader.next();
+  ASSERT_TRUE(frame);
+  const auto& repair = std::get<RepairFrame>(*frame);
+  EXPECT_EQ(repair.symbol.data(), kRepair.data() + kRepairPrefixBytes) << "a view into the packet";
+  EXPECT_EQ(repair.symbol.size(), 3U);
+  EXPECT_FALSE(reader.next());
+  EXPECT_EQ(reader.error(), FrameError::none);
+}
+
+TEST(RepairFrame, CutShortIsRefusedOrHasAShorterSymbol) {
+  for (std::size_t size = 1; size < kRepair.size(); ++size) {
+    const ReadAll all = read_all(ConstBytes(kRepair).first(size));
+    const FrameError expected = size < kRepairPrefixBytes                        ? FrameError::truncated
+                                : size < kRepairPrefixBytes + kRepairLengthBytes ? FrameError::invalid
+                                                                                 : FrameError::none;
+    EXPECT_EQ(all.error, expected) << size;
+  }
+}
+
+TEST(RepairFrame, OfNoPacketsOrOfNumbersThatNoKeySealsIsRefused) {
+  const Octets symbol(2, 0);
+  constexpr auto kLast = static_cast<std::uint32_t>(kRejectAfterPackets);
+  const auto error_of = [&](std::uint32_t first, std::uint8_t count) {
+    return read_all(encoded(RepairFrame{PacketNumber{first}, count, 0, symbol})).error;
+  };
+  EXPECT_EQ(error_of(0, 0), FrameError::invalid);
+  EXPECT_EQ(error_of(0, 1), FrameError::none);
+  EXPECT_EQ(error_of(kLast - 7, 7), FrameError::none);
+  EXPECT_EQ(error_of(kLast - 7, 8), FrameError::invalid);
+  EXPECT_EQ(error_of(0xffffffff, 1), FrameError::invalid);
+}
+
 TEST(FrameReader, RefusesLengthsOfMoreThanTwoBytes) {
   for (const std::uint8_t first : {std::uint8_t{0x80}, std::uint8_t{0xc0}, std::uint8_t{0xff}})
     EXPECT_EQ(read_all(Octets{2, 0, first, 0, 0, 0, 0, 0, 0, 0}).error, FrameError::truncated);
@@ -242,7 +283,7 @@ TEST(FrameReader, RefusesFlowIdsOfEightBytes) {
 
 TEST(FrameReader, StopsAtAnUnknownFrame) {
   for (unsigned type = 0x0e; type < 256; ++type) {
-    if (type >= 0x14 && type <= 0x1b) continue;
+    if (type >= 0x13 && type <= 0x1c) continue;
     Octets packet{5, 1, static_cast<std::uint8_t>(type), 5, 2};
     FrameReader reader(packet);
     EXPECT_TRUE(reader.next());

@@ -5,10 +5,12 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "mptunnel/base/drop.h"
 #include "mptunnel/base/random.h"
+#include "mptunnel/repair/repair_control.h"
 #include "mptunnel/schedule/copies.h"
 #include "mptunnel/session/shared_budget.h"
 #include "mptunnel/wire/limits.h"
@@ -50,8 +52,9 @@ class CopyCheck {
 
 struct LinkContext {
   /// `source` outlives the context.
-  explicit LinkContext(RandomSource& source, MakeScheduler make = make_copies)
-      : random(source), make_scheduler(std::move(make)) {}
+  explicit LinkContext(RandomSource& source, MakeScheduler make = make_copies,
+                       const std::optional<RepairSettings>& what = std::nullopt)
+      : random(source), make_scheduler(std::move(make)), repair(what) {}
 
   RandomSource& random;
   DropCounters drops;
@@ -59,7 +62,10 @@ struct LinkContext {
   FragmentBudget fragments;
   ReceivedBudget received;
   QueueBudget waiting;
+  RepairBudget repaired;
   MakeScheduler make_scheduler;
+  /// What is repaired of what each session sends; nullopt: nothing.
+  std::optional<RepairSettings> repair;
 };
 
 }  // namespace mptunnel

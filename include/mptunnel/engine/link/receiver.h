@@ -3,10 +3,12 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "mptunnel/base/bytes.h"
 #include "mptunnel/engine/link/control_packet.h"
 #include "mptunnel/engine/link/link_context.h"
+#include "mptunnel/engine/link/repair_receiver.h"
 #include "mptunnel/engine/link/session_link.h"
 #include "mptunnel/engine/output.h"
 #include "mptunnel/session/fragment_assembler.h"
@@ -40,7 +42,8 @@ class Origin {
 class Receiver {
  public:
   /// `context` outlives the receiver.
-  explicit Receiver(LinkContext& context) : context_(context), fragments_(context.fragments) {}
+  explicit Receiver(LinkContext& context)
+      : context_(context), fragments_(context.fragments), repair_(context.repaired) {}
 
   struct Opened {
     ConstBytes frames;     ///< a view into the packet
@@ -59,8 +62,8 @@ class Receiver {
                                      Origin& origin, TimePoint now);
   /// Takes a fragment that came under this key. Returns the frames of the packet that it completes, opened
   /// and kept in `out`; nullopt if it completes none, or is dropped. A CONTROL packet in fragments may have a
-  /// datagram and a FLOW_OPEN in front of it, and no other frame: that could change what the packet around
-  /// the fragment still needs.
+  /// datagram and a FLOW_OPEN in front of it, or REPAIR, and no other frame: that could change what the
+  /// packet around the fragment still needs.
   std::optional<ConstBytes> add_fragment(LinkEpoch& epoch, const FragmentFrame& fragment, Output& out,
                                          TimePoint now);
   /// Reads the frames of an opened DATA packet: `on_datagram(const DatagramFrame&)`, and for any other
@@ -85,8 +88,22 @@ class Receiver {
       }
     }
   }
-  /// Forgets fragments that are too old; kNever: all.
-  void expire(TimePoint now) { context_.drops.add(Drop::fragment_expired, fragments_.expire(now)); }
+  /// REPAIR came under this key, by a path that counts here.
+  void add_repair(LinkEpoch& epoch, const RepairFrame& repair, PathTraffic& traffic, TimePoint now) {
+    traffic.repair_received_bytes += KeyEpoch::kControlOverhead + kRepairPrefixBytes + repair.symbol.size();
+    if (const auto drop = repair_.on_repair(epoch, repair, now)) context_.drops.add(*drop);
+  }
+  /// To be called after each of these: the frames of DATA packets under the same key that it recovered, which
+  /// are kept in `out`. Valid until the next call.
+  const std::vector<ConstBytes>& take_recovered(LinkEpoch& epoch, Output& out, TimePoint now) {
+    return repair_.take_recovered(epoch, out, now);
+  }
+  [[nodiscard]] const RepairReceiver& repair() const { return repair_; }
+  /// Forgets fragments that are too old, and what is not repaired any more; kNever: all.
+  void expire(TimePoint now) {
+    context_.drops.add(Drop::fragment_expired, fragments_.expire(now));
+    repair_.expire(now);
+  }
   [[nodiscard]] const FragmentAssembler& fragments() const { return fragments_; }
 
  private:
@@ -94,6 +111,7 @@ class Receiver {
 
   LinkContext& context_;
   FragmentAssembler fragments_;
+  RepairReceiver repair_;
 };
 
 }  // namespace mptunnel

@@ -1,8 +1,8 @@
 // What one session sends, the same at both ends: datagrams by the paths that the scheduler picks, sealed
 // once, whole or in fragments, or waiting in the queue; and CONTROL packets.
 //
-// Once all datagrams of one call of the engine are sent, finish() makes the fragments, so that whole packets
-// lie side by side in the arena and leave in one run.
+// Once all datagrams of one call of the engine are sent, finish() makes REPAIR and the fragments, so that
+// whole packets lie side by side in the arena and leave in one run.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +16,7 @@
 #include "mptunnel/engine/link/kept_packets.h"
 #include "mptunnel/engine/link/link_context.h"
 #include "mptunnel/engine/link/mark_watch.h"
+#include "mptunnel/engine/link/repair_sender.h"
 #include "mptunnel/engine/link/session_link.h"
 #include "mptunnel/engine/output.h"
 #include "mptunnel/path/mtu_search.h"
@@ -42,7 +43,8 @@ class Sender {
         scheduler_(context.make_scheduler()),
         queue_(context.waiting),
         kept_(context.waiting),
-        delayed_(context.waiting) {}
+        delayed_(context.waiting),
+        repair_(context.repair, context.repaired) {}
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
   ~Sender() = default;
@@ -52,7 +54,7 @@ class Sender {
             Output& out, TimePoint now);
   /// To be called after all send() of one call. Returns the paths that a packet larger than kBaseMtu went to:
   /// their MTU is worth confirming.
-  PathSet finish(Output& out, TimePoint now);
+  PathSet finish(const PathViews& paths, Output& out, TimePoint now);
   /// The flow with this handle; nullopt if it has ended.
   using FindFlow = std::function<std::optional<OutgoingFlow>(FlowHandle)>;
   /// Sends what waits and may leave now; the rest goes on waiting. Returns as finish().
@@ -75,7 +77,7 @@ class Sender {
   /// nothing waits.
   [[nodiscard]] TimePoint deadline() const {
     const TimePoint queued = has_waiting() ? std::min(queue_.deadline(), resume_) : kNever;
-    return std::min({queued, delayed_.deadline(), marks_.deadline()});
+    return std::min({queued, marks_.deadline(), next_later()});
   }
   /// Which DSCPs get through on which paths.
   [[nodiscard]] MarkWatch& marks() { return marks_; }
@@ -83,6 +85,11 @@ class Sender {
   /// Sends what finds that out, if it is due, and returns what was found.
   std::vector<MarkWatch::News> check_marks(const PathViews& paths, Duration slowest, Output& out,
                                            TimePoint now);
+  /// What is repaired of what is sent: to be told of what the peer reports.
+  [[nodiscard]] RepairSender& repair() { return repair_; }
+  [[nodiscard]] const RepairSender& repair() const { return repair_; }
+  /// Sends the REPAIR whose time has come. Returns as finish().
+  PathSet send_due_repairs(const PathViews& paths, Output& out, TimePoint now);
   /// Copies for this path leave so much later than those for others.
   void set_delay(PathId path, Duration delay) { delayed_.set(path, delay); }
   /// The client may have another address now: see KeptPackets.
@@ -94,6 +101,8 @@ class Sender {
   void release_delayed(PathSet paths, Output& out, TimePoint now);
   /// When the first of them leaves; kNever if none waits.
   [[nodiscard]] TimePoint next_delayed() const { return delayed_.deadline(); }
+  /// When the first of them leaves, or REPAIR does.
+  [[nodiscard]] TimePoint next_later() const { return std::min(delayed_.deadline(), repair_.deadline()); }
   /// When a caller that does not follow deadline() should look again, after something had to wait.
   [[nodiscard]] TimePoint wake_by(TimePoint now) const { return std::min(now + kQueueTick, resume_); }
   /// Whether the scheduler wants flush() called now.
@@ -163,6 +172,7 @@ class Sender {
              TimePoint now);
   /// Says of the runs from `first` on where their DSCP vanishes.
   void leave_marks_out(Output& out, std::size_t first) const;
+  void send_repairs(const PathViews& paths, Output& out, TimePoint now);
   tl::expected<void, Drop> send_fragments(const LargePacket& packet, Output& out, TimePoint now);
   std::optional<std::size_t> seal_control(LinkEpoch& epoch, const std::vector<Frame>& frames,
                                           std::size_t at_least, Output& out, TimePoint now);
@@ -177,6 +187,7 @@ class Sender {
   KeptPackets kept_;
   DelayLine delayed_;
   MarkWatch marks_;
+  RepairSender repair_;
   TimePoint resume_ = kNever;       ///< the earliest Decision::when of what waits
   std::vector<LargePacket> large_;  ///< wait for finish()
   PathSet large_to_;                ///< where packets larger than kBaseMtu went since the last finish()

@@ -17,6 +17,7 @@
 #include "mptunnel/path/path_traffic.h"
 #include "mptunnel/session/key_epoch.h"
 #include "mptunnel/wire/path_report.h"
+#include "mptunnel/wire/repair_frame.h"
 
 namespace mptunnel {
 
@@ -48,6 +49,10 @@ class LinkEpoch {
   [[nodiscard]] const Arrivals& data_in() const { return data_in_; }
   /// How many of ours the peer reports to have got.
   [[nodiscard]] const Arrivals& data_out() const { return data_out_; }
+  /// One of the peer's DATA packets was recovered; or came after all, which makes one less.
+  void count_recovered() { ++recovered_in_; }
+  void withdraw_recovered() { --recovered_in_; }
+  [[nodiscard]] std::uint64_t recovered_in() const { return recovered_in_; }
 
   /// What this end says of a path in a PING or PONG; the caller adds what only it knows.
   [[nodiscard]] PathReport make_report(PathId path, std::uint32_t sequence, TimePoint now) const;
@@ -56,6 +61,8 @@ class LinkEpoch {
   std::optional<Duration> on_report(const PathReport& report, TimePoint now);
   /// The same of a report that came by another path than the one that it is about.
   void on_report_elsewhere(const PathReport& report);
+  /// The same of what the peer recovered.
+  void on_repair_report(const RepairReportFrame& report) { data_out_.recovered = report.recovered; }
 
  private:
   void count_data(const PathReport& report);
@@ -66,6 +73,7 @@ class LinkEpoch {
   std::shared_ptr<PathTable> paths_;
   Arrivals data_in_;
   Arrivals data_out_;
+  std::uint64_t recovered_in_ = 0;
 };
 
 class SessionLink {

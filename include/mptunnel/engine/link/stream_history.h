@@ -22,6 +22,8 @@ class StreamHistory {
   struct Recent {
     std::optional<double> loss_out;  ///< fractions; nullopt if too little was sent
     std::optional<double> loss_in;
+    std::optional<double> before_repair_out;  ///< what the copies alone lost
+    std::optional<double> before_repair_in;
   };
 
   /// To be called about once a second; more often does nothing.

@@ -1,0 +1,54 @@
+// What is lost by all paths of a session together, and by each, as the peer reports it: what RepairControl is
+// told. What it is not: the measure for the status; that is StreamHistory and PathHistory.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "mptunnel/base/path_set.h"
+#include "mptunnel/base/time.h"
+#include "mptunnel/path/path_traffic.h"
+#include "mptunnel/repair/repair_control.h"
+#include "mptunnel/wire/repair_frame.h"
+
+namespace mptunnel {
+
+/// Of the DATA packets under one key, and of what became of them.
+struct DataCounts {
+  std::uint32_t of = 0;    ///< sealed when the report that this echoes left
+  std::uint32_t lost = 0;  ///< of these, what no copy had brought
+  std::uint32_t runs = 0;  ///< of neighbours among them, as far as is known
+};
+
+class JointLoss {
+ public:
+  /// The keys changed: counts begin anew. What is known of the paths stays.
+  void restart();
+  /// A report came, by any of `paths`, which carry data. A packet that it misses may still be on its way, by
+  /// this path or a slower one: so of the last reports the one that misses least counts. Returns what is
+  /// news: `sent` is 0 if nothing is.
+  LossReport on_report(const DataCounts& counts, PathSet paths, const PathTable& traffic, TimePoint now);
+  /// The share of packets that this path lost lately; 0 if it is not known.
+  [[nodiscard]] double of(PathId path) const { return paths_[path.value].loss(); }
+
+ private:
+  static constexpr std::size_t kReports = 8;
+
+  /// Counts that fade.
+  struct Fading {
+    Arrivals last;
+    double sent = 0;
+    double lost = 0;
+    TimePoint time{};
+    void follow(const Arrivals& counts, TimePoint now);
+    [[nodiscard]] double loss() const;
+  };
+
+  std::array<DataCounts, kReports> reports_{};
+  std::size_t count_ = 0;  ///< of reports so far under this key
+  DataCounts told_;
+  std::array<Fading, kMaxPaths> paths_{};
+};
+
+}  // namespace mptunnel

@@ -1,0 +1,168 @@
+#include "mptunnel/engine/link/repair_sender.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace mptunnel {
+namespace {
+
+constexpr Duration kRateWindow = 100ms;
+/// For so long after a REPAIR_REPORT, what a PING or PONG says alone is not looked at: it counts as lost what
+/// was not recovered, only.
+constexpr Duration kReportsFor = 15s;
+/// Of two paths, one that loses so much more is not taken for a symbol.
+constexpr double kMuchWorse = 0.1;
+
+}  // namespace
+
+RepairSender::RepairSender(const std::optional<RepairSettings>& settings, RepairBudget& budget)
+    : settings_(settings) {
+  join_budget(budget);
+  if (!settings) return;
+  control_.emplace(*settings);
+  pacer_.emplace(settings->delay);
+}
+
+void RepairSender::keep(const LinkEpoch& epoch, ConstBytes head, ConstBytes body, std::uint8_t dscp,
+                        TimePoint now) {
+  if (epoch.order() != order_) start(epoch);
+  symbol_.assign(head.begin(), head.end());
+  symbol_.insert(symbol_.end(), body.begin(), body.end());
+  encoder_->add(epoch.keys().data_sealed() - 1, symbol_, now);
+  account();
+  dscp_ = dscp;
+  due_ += pacer_->on_source(symbol_.size(), now);
+}
+
+void RepairSender::on_deadline(TimePoint now) {
+  if (now >= deadline()) due_ += pacer_->on_deadline(now);
+}
+
+std::optional<RepairSender::Made> RepairSender::next(const LinkEpoch* epoch, const PathViews& paths,
+                                                     TimePoint now) {
+  if (epoch == nullptr || epoch->order() != order_) due_ = 0;
+  for (; due_ > 0 && encoder_ && !paths.empty(); --due_) {
+    const RepairEncoder::Window window = encoder_->newest(control_->plan().window, now);
+    if (window.count == 0) break;
+    if (!pacer_->take(window.coded_bytes)) continue;
+    symbol_.resize(window.coded_bytes);
+    const std::uint16_t seed = seed_++;
+    const std::size_t size = encoder_->make(window.first, window.count, seed, symbol_);
+    if (size == 0) continue;
+    --due_;
+    ++repairs_;
+    repair_bytes_ += size;
+    const RepairFrame frame{PacketNumber{static_cast<std::uint32_t>(window.first)},
+                            static_cast<std::uint8_t>(window.count), seed, ConstBytes(symbol_).first(size)};
+    return Made{frame, choose(paths, size + KeyEpoch::kControlOverhead + kRepairPrefixBytes), dscp_};
+  }
+  due_ = 0;
+  return std::nullopt;
+}
+
+PathId RepairSender::choose(const PathViews& paths, std::size_t bytes) {
+  double least = 1;
+  Duration fastest = Duration::max();
+  for (const PathId path : paths.paths()) {
+    least = std::min(least, losses_.of(path));
+    fastest = std::min(fastest, paths.of(path).rtt);
+  }
+  const PathSet small = paths.too_small_for(bytes, paths.paths());
+  std::array<PathId, kMaxPaths> good{};
+  std::size_t count = 0;
+  const auto collect = [&](bool is_strict) {
+    for (const PathId path : paths.paths()) {
+      const bool is_good = losses_.of(path) <= least + kMuchWorse &&
+                           paths.of(path).rtt <= fastest + settings_->delay && !small.contains(path);
+      if (is_good || !is_strict) good.at(count++) = path;
+    }
+  };
+  collect(true);
+  if (count == 0) collect(false);
+  return good.at(turn_++ % count);
+}
+
+void RepairSender::on_report(const LinkEpoch& epoch, PathSet paths, const PathTable& traffic, TimePoint now) {
+  if (!control_ || (reported_at_ && epoch.order() == order_ && now - *reported_at_ < kReportsFor)) return;
+  const Arrivals& out = epoch.data_out();
+  const auto lost = static_cast<std::uint32_t>(out.lost());
+  observe(epoch, {static_cast<std::uint32_t>(out.sent), lost, lost}, paths, traffic, now);
+}
+
+void RepairSender::on_report(const LinkEpoch& epoch, const RepairReportFrame& report, PathSet paths,
+                             const PathTable& traffic, TimePoint now) {
+  if (!control_) return;
+  reported_ = report;
+  reported_at_ = now;
+  // Of what was not recovered it is not known how it lies: each may be a run of its own.
+  observe(epoch, {report.of, report.lost + report.recovered, report.lost + report.runs}, paths, traffic, now);
+}
+
+void RepairSender::observe(const LinkEpoch& epoch, const DataCounts& counts, PathSet paths,
+                           const PathTable& traffic, TimePoint now) {
+  if (epoch.keys().is_clear() || !epoch.keys().peer_knows(FrameType::repair)) return;
+  if (epoch.order() != order_) start(epoch);
+  measure_rate(now);
+  // The next report says all that this one does.
+  if (symbols_per_second_ == 0) return;
+  LossReport report = losses_.on_report(counts, paths, traffic, now);
+  report.symbols_per_second = symbols_per_second_;
+  report.bits_per_second = bits_per_second_;
+  double worst = 0;
+  for (const PathId path : paths) worst = std::max(worst, losses_.of(path));
+  report.repair_loss = worst;
+  const RepairPlan& plan = control_->observe(report, now);
+  if (plan.is_on() && !encoder_) {
+    encoder_ = std::make_unique<RepairEncoder>();
+  } else if (!plan.is_on() && encoder_) {
+    stop();
+  }
+  pacer_->follow(plan);
+}
+
+void RepairSender::measure_rate(TimePoint now) {
+  if (symbols_ == measured_symbols_ || now - measured_at_ < kRateWindow) return;
+  const double seconds = std::chrono::duration<double>(now - measured_at_).count();
+  const auto follow = [&](double& rate, std::uint64_t count) {
+    const double last = static_cast<double>(count) / seconds;
+    rate = rate == 0 ? last : (rate + last) / 2;
+  };
+  follow(symbols_per_second_, symbols_ - measured_symbols_);
+  follow(bits_per_second_, (bytes_ - measured_bytes_) * 8);
+  measured_symbols_ = symbols_;
+  measured_bytes_ = bytes_;
+  measured_at_ = now;
+}
+
+void RepairSender::start(const LinkEpoch& epoch) {
+  order_ = epoch.order();
+  losses_.restart();
+  reported_ = {};
+  reported_at_.reset();
+  if (encoder_) encoder_->restart();
+  due_ = 0;
+}
+
+void RepairSender::stop() {
+  give_back(bytes());
+  encoder_.reset();
+  due_ = 0;
+}
+
+void RepairSender::account() {
+  const std::size_t wanted = encoder_->memory();
+  if (wanted == bytes()) return;
+  // It may be this one that yields.
+  if (wanted > bytes()) make_room(wanted - bytes());
+  give_back(bytes());
+  take(encoder_->memory());
+}
+
+bool RepairSender::yield() {
+  if (bytes() == 0) return false;
+  encoder_->restart();
+  give_back(bytes());
+  return true;
+}
+
+}  // namespace mptunnel

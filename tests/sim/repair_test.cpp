@@ -1,0 +1,214 @@
+// What all copies lost comes back: how much, how late, for how many bytes.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "sim/bench.h"
+#include "sim/tcp_stream.h"
+
+namespace mptunnel::sim {
+namespace {
+
+BenchOptions repaired_bench(double loss_percent, std::size_t paths = 3, Duration delay = 20ms) {
+  BenchOptions options = clean_bench(delay);
+  options.client.paths = paths;
+  options.client.up.loss_percent = options.client.down.loss_percent = loss_percent;
+  options.client.up.jitter = options.client.down.jitter = 1ms;
+  options.client.repair = options.server.settings.repair = RepairSettings{};
+  options.traffic.echo = false;
+  return options;
+}
+
+double share(const Tally& tally) {
+  return static_cast<double>(tally.lost()) / static_cast<double>(tally.offered);
+}
+
+TEST(Repair, OfABulkStreamOverThreePathsOfTwentyPercent) {
+  BenchOptions options = repaired_bench(20);
+  options.traffic = {
+      .interval = 200us, .min_bytes = 1000, .max_bytes = 1000, .echo = false, .push_interval = 200us};
+  Bench bench(options);
+  bench.begin();
+  bench.run(2s);
+  const TimePoint since = bench.world.now();
+  bench.run(20s);
+  bench.settle();
+  for (const bool replies : {false, true}) {
+    const Tally tally = bench.tally(replies, since);
+    EXPECT_NEAR(static_cast<double>(tally.offered), 100'000, 1000);
+    EXPECT_LE(share(tally), 1e-4);
+  }
+  const RepairSender& repair = bench.client.engine().state().sender.repair();
+  fmt::print(
+      "residual {:.2e} {:.2e}, {} recovered, overhead {:.1f} % of copies, plan {}/{} loss {:.2e}\n",
+      share(bench.tally(false, since)), share(bench.tally(true, since)),
+      bench.world.context().oracle.recovered(),
+      100.0 * static_cast<double>(repair.repair_bytes()) / (3.0 * static_cast<double>(repair.data_bytes())),
+      repair.plan()->rate.repairs, repair.plan()->rate.sources, repair.plan()->loss);
+}
+
+TEST(Repair, OfASparseFlowOverThreePathsOfTenPercent) {
+  BenchOptions options = repaired_bench(10);
+  options.traffic = {
+      .interval = 20ms, .min_bytes = 160, .max_bytes = 160, .echo = false, .push_interval = 20ms};
+  Bench bench(options);
+  bench.begin();
+  bench.run(20s);
+  const TimePoint since = bench.world.now();
+  bench.run(1000s);
+  bench.settle();
+  for (const bool replies : {false, true}) {
+    const Tally tally = bench.tally(replies, since);
+    fmt::print("lost {} of {}\n", tally.lost(), tally.offered);
+    EXPECT_LE(tally.lost(), 1U);
+  }
+}
+
+TEST(Repair, OfASparseFlowOverOnePathOfTenPercent) {
+  BenchOptions options = repaired_bench(10, 1);
+  options.traffic = {
+      .interval = 20ms, .min_bytes = 160, .max_bytes = 160, .echo = false, .push_interval = 20ms};
+  Bench bench(options);
+  bench.begin();
+  bench.run(20s);
+  const TimePoint since = bench.world.now();
+  bench.run(1000s);
+  bench.settle();
+  for (const bool replies : {false, true}) {
+    fmt::print("lost {} of {}\n", bench.tally(replies, since).lost(), bench.tally(replies, since).offered);
+    EXPECT_LE(share(bench.tally(replies, since)), 1e-3);
+  }
+}
+
+TEST(Repair, SendsNothingOnCleanPaths) {
+  BenchOptions options = repaired_bench(0);
+  options.traffic = {
+      .interval = 1ms, .min_bytes = 1000, .max_bytes = 1000, .echo = false, .push_interval = 1ms};
+  Bench bench(options);
+  bench.begin();
+  bench.run(30s);
+  EXPECT_EQ(bench.client.engine().state().sender.repair().repairs(), 0U);
+  EXPECT_EQ(bench.tally(false).lost(), bench.tally(true).lost());
+}
+
+/// What a bulk stream of so many bytes a datagram loses in 20 s, as a share: the worse of the two directions.
+double bulk_loss(BenchOptions options, std::size_t bytes, bool is_repaired, Duration interval = 500us,
+                 const std::function<bool(const Copy&)>& filter = {}) {
+  if (!is_repaired) options.client.repair = options.server.settings.repair = std::nullopt;
+  options.traffic = {
+      .interval = interval, .min_bytes = bytes, .max_bytes = bytes, .echo = false, .push_interval = interval};
+  Bench bench(options);
+  if (filter) {
+    for (std::size_t path = 0; path < options.client.paths; ++path) {
+      bench.client.lane(path).up->set_filter(filter);
+      bench.client.lane(path).down->set_filter(filter);
+    }
+  }
+  bench.begin();
+  bench.run(3s);
+  const TimePoint since = bench.world.now();
+  bench.run(20s);
+  bench.settle();
+  const RepairPlan* plan = bench.client.engine().state().sender.repair().plan();
+  const double worse = std::max(share(bench.tally(false, since)), share(bench.tally(true, since)));
+  if (plan != nullptr)
+    fmt::print("lost {:.2e}; plan {} of {} for {:.2e}, computed to leave {:.2e}\n", worse, plan->rate.repairs,
+               plan->rate.sources, plan->loss, plan->residual);
+  return worse;
+}
+
+/// What needs two packets on each path is lost twice as often, unless it is repaired.
+TEST(Repair, DoesNotMindFragments) {
+  BenchOptions options = repaired_bench(10);
+  options.client.up.mtu_bytes = options.client.down.mtu_bytes = 1472;
+  EXPECT_GT(bulk_loss(options, 1464, false), 1.5e-3);
+  EXPECT_LE(bulk_loss(options, 1464, true), 1e-4);
+}
+
+TEST(Repair, OfBursts) {
+  BenchOptions options = repaired_bench(0);
+  options.client.up.burst_loss_percent = options.client.down.burst_loss_percent = 20;
+  const double before = bulk_loss(options, 1000, false);
+  const double after = bulk_loss(options, 1000, true);
+  EXPECT_GT(before, 4e-3);
+  EXPECT_LE(after, before / 10);
+}
+
+/// One DATA packet in a hundred is lost on all paths, as where they share a line.
+TEST(Repair, OfLossesThatAllPathsShare) {
+  const auto is_passed = [](const Copy& copy) {
+    const Packet& packet = *copy.packet;
+    if (packet.type != PacketType::data) return true;
+    return (packet.number * 2654435761U >> 8U) % 100 != 0;
+  };
+  const BenchOptions options = repaired_bench(2);
+  const double before = bulk_loss(options, 1000, false, 500us, is_passed);
+  const double after = bulk_loss(options, 1000, true, 500us, is_passed);
+  EXPECT_NEAR(before, 0.01, 0.002);
+  EXPECT_LE(after, 1e-4);
+}
+
+/// What only the slow path brings is not lost: repair costs as much as where all are fast.
+TEST(Repair, IsNotMisledByAPathOfLargerDelay) {
+  BenchOptions options = repaired_bench(10, 2);
+  options.traffic = {
+      .interval = 1ms, .min_bytes = 1000, .max_bytes = 1000, .echo = false, .push_interval = 1ms};
+  Bench bench(options);
+  const test::ImpairmentOptions slow{.loss_percent = 10, .delay = 120ms, .jitter = 5ms};
+  bench.client.lane(1).up->set_options(slow);
+  bench.client.lane(1).down->set_options(slow);
+  bench.begin();
+  bench.run(3s);
+  const TimePoint since = bench.world.now();
+  bench.run(60s);
+  bench.settle();
+  for (const bool replies : {false, true}) EXPECT_LE(share(bench.tally(replies, since)), 1e-4);
+  const RepairSender& repair = bench.client.engine().state().sender.repair();
+  EXPECT_LE(static_cast<double>(repair.repair_bytes()), 0.5 * static_cast<double>(repair.data_bytes()));
+}
+
+/// Mbit/s of one TCP connection over three paths of 20 Mbit/s, 20 ms each way, in the steady state.
+double tcp_goodput(double loss_percent, bool is_repaired, StreamWay way,
+                   std::unique_ptr<Congestion> control) {
+  BenchOptions options = repaired_bench(loss_percent);
+  if (!is_repaired) options.client.repair = options.server.settings.repair = std::nullopt;
+  options.client.up.rate_kbit_s = options.client.down.rate_kbit_s = 20'000;
+  Bench bench(options);
+  bench.server().start();
+  bench.client.start();
+  bench.run(1s);
+  TcpStream stream(bench.world, bench.application, way, std::move(control));
+  stream.start();
+  bench.run(10s);
+  stream.take_goodput_mbit_s();
+  bench.run(10s);
+  const double goodput = stream.take_goodput_mbit_s();
+  stream.stop();
+  bench.run(2s);
+  return goodput;
+}
+
+class RepairedTcp : public testing::TestWithParam<StreamWay> {};
+INSTANTIATE_TEST_SUITE_P(Ways, RepairedTcp, testing::Values(StreamWay::upload, StreamWay::download),
+                         [](const auto& one) {
+                           return one.param == StreamWay::upload ? "Upload" : "Download";
+                         });
+
+TEST_P(RepairedTcp, OfTenPercentIsNearlyAsOfNone) {
+  for (auto* const make : {&make_cubic, &make_bbr}) {
+    const double clean = tcp_goodput(0, true, GetParam(), make());
+    const double copies = tcp_goodput(10, false, GetParam(), make());
+    const double repaired = tcp_goodput(10, true, GetParam(), make());
+    const double worst = tcp_goodput(20, true, GetParam(), make());
+    fmt::print("clean {:.1f}; 10 %: copies {:.1f}, repaired {:.1f}; 20 %: repaired {:.1f} Mbit/s\n", clean,
+               copies, repaired, worst);
+    EXPECT_GE(repaired, 0.8 * clean);
+    EXPECT_GE(worst, 0.5 * clean);
+    EXPECT_GE(repaired, 0.95 * copies);
+  }
+}
+
+}  // namespace
+}  // namespace mptunnel::sim

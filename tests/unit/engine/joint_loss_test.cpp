@@ -1,0 +1,127 @@
+#include "mptunnel/engine/link/joint_loss.h"
+
+#include <gtest/gtest.h>
+
+namespace mptunnel {
+namespace {
+
+using namespace std::chrono_literals;
+
+class JointLossTest : public testing::Test {
+ protected:
+  LossReport report(const DataCounts& counts) {
+    return losses_.on_report(counts, paths_, traffic_, now_ += 100ms);
+  }
+  /// The peer has got this many of so many more packets on this path.
+  void pass(PathId path, std::uint64_t sent, std::uint64_t received) {
+    traffic_[path.value].out += Arrivals{sent, received};
+  }
+
+  JointLoss losses_;
+  PathTable traffic_;
+  PathSet paths_ = PathSet::of(PathId{0}) | PathSet::of(PathId{1});
+  TimePoint now_{100s};
+};
+
+TEST_F(JointLossTest, TellsWhatIsNew) {
+  const auto first = report({100, 5, 3});
+  EXPECT_EQ(first.sent, 100U);
+  EXPECT_EQ(first.lost, 5U);
+  EXPECT_EQ(first.runs, 3U);
+  EXPECT_EQ(report({100, 5, 3}).sent, 0U) << "nothing is new";
+  // So many reports as are compared, plus one.
+  LossReport all;
+  for (int i = 0; i < 9; ++i) {
+    const LossReport news = report({150, 7, 4});
+    all.sent += news.sent;
+    all.lost += news.lost;
+    all.runs += news.runs;
+  }
+  EXPECT_EQ(all.sent, 50U) << "and once";
+  EXPECT_EQ(all.lost, 2U);
+  EXPECT_EQ(all.runs, 1U);
+}
+
+TEST_F(JointLossTest, WhatASlowerPathBringsIsNotLost) {
+  paths_ = PathSet::of(PathId{0});
+  report({100, 0, 0});
+  // By the fast path 30 seem to be missing; by the slow one they have come.
+  report({200, 30, 1});
+  report({190, 0, 0});
+  std::uint64_t lost = report({300, 31, 2}).lost;
+  for (std::uint32_t i = 0; i < 9; ++i) lost += report({300 + 10 * i, 0, 0}).lost;
+  EXPECT_EQ(lost, 0U);
+}
+
+TEST_F(JointLossTest, WhatStaysMissingIsLostOnce) {
+  std::uint64_t sent = 0;
+  std::uint64_t lost = 0;
+  for (std::uint32_t i = 1; i <= 40; ++i) {
+    const LossReport news = report({100 * i, 2 * i, i});
+    sent += news.sent;
+    lost += news.lost;
+  }
+  EXPECT_GE(sent, 3500U);
+  EXPECT_LE(sent, 4000U);
+  EXPECT_NEAR(static_cast<double>(lost), static_cast<double>(sent) * 0.02, 1);
+}
+
+TEST_F(JointLossTest, NewKeysBeginAtZero) {
+  report({1000, 50, 50});
+  losses_.restart();
+  const LossReport news = report({10, 1, 1});
+  EXPECT_EQ(news.sent, 10U);
+  EXPECT_EQ(news.lost, 1U);
+}
+
+TEST_F(JointLossTest, APeerThatCountsBackwardsIsNoHarm) {
+  report({1000, 500, 100});
+  for (const DataCounts counts :
+       {DataCounts{10, 0, 0}, DataCounts{2000, 0, 7}, DataCounts{3000, 5000, 9000}}) {
+    const LossReport news = report(counts);
+    EXPECT_LE(news.lost, news.sent);
+    EXPECT_LE(news.runs, news.lost);
+  }
+}
+
+TEST_F(JointLossTest, PathsThatLoseIndependentlyLoseTheirProductTogether) {
+  pass(PathId{0}, 1000, 900);
+  pass(PathId{1}, 1000, 800);
+  const LossReport news = report({1000, 0, 0});
+  EXPECT_NEAR(losses_.of(PathId{0}), 0.1, 1e-9);
+  EXPECT_NEAR(losses_.of(PathId{1}), 0.2, 1e-9);
+  EXPECT_NEAR(news.expected_loss, 0.02, 1e-9);
+}
+
+TEST_F(JointLossTest, AFewPacketsSayNothingOfAPath) {
+  pass(PathId{0}, 19, 0);
+  report({19, 0, 0});
+  EXPECT_EQ(losses_.of(PathId{0}), 0);
+  pass(PathId{0}, 5, 0);
+  report({24, 0, 0});
+  EXPECT_GT(losses_.of(PathId{0}), 0.9);
+}
+
+TEST_F(JointLossTest, WhatAPathLostFadesOnceItLosesNothing) {
+  pass(PathId{0}, 1000, 500);
+  report({1000, 0, 0});
+  ASSERT_NEAR(losses_.of(PathId{0}), 0.5, 1e-9);
+  double before = 0.5;
+  for (std::uint32_t i = 1; i <= 10; ++i) {
+    now_ += 2s;
+    pass(PathId{0}, 1000, 1000);
+    report({1000 + 1000 * i, 0, 0});
+    EXPECT_LT(losses_.of(PathId{0}), before);
+    before = losses_.of(PathId{0});
+  }
+  EXPECT_LT(before, 0.001);
+}
+
+TEST_F(JointLossTest, NoPathsLoseNothingOfWhichIsKnown) {
+  paths_ = {};
+  const LossReport news = report({100, 0, 0});
+  EXPECT_EQ(news.expected_loss, 0);
+}
+
+}  // namespace
+}  // namespace mptunnel
