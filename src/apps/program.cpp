@@ -139,11 +139,16 @@ App::App(const SocketTuning& tuning)
       on_hup_(ports_.loop(), SIGHUP, [this] { reload(); }) {}
 
 tl::expected<std::string, std::string> App::reload() {
-  const std::string nothing =
-      "nothing is read again while this program runs, and it goes on as it was: to change something, restart "
-      "it";
-  log_warning("{}", nothing);
-  return tl::make_unexpected(nothing);
+  Reading reading = read_again();
+  readings_.say_other(reading.level, reading.text);
+  if (reading.level == LogLevel::info) return std::move(reading.text);
+  return tl::make_unexpected(std::move(reading.text));
+}
+
+App::Reading App::read_again() {
+  return {LogLevel::warning,
+          "nothing is read again while this program runs, and it goes on as it was: to change something, "
+          "restart it"};
 }
 
 int run_program(Program program, int argc, const char* const* argv, const std::string& version,

@@ -39,12 +39,12 @@ class ServerApp final : public App {
 
   /// Opens the sockets to listen on and starts looking up the target. The error is for people.
   tl::expected<void, std::string> start() override;
-  /// Reads the keys again. Sessions whose key went end. Says what there is now, and what became different.
-  tl::expected<std::string, std::string> reload() override;
   [[nodiscard]] Status status() const override;
 
  private:
-  /// For as long as an address to listen on is not there yet.
+  /// Reads the keys again. Sessions whose key went end. Says what there is now, and what became different.
+  Reading read_again() override;
+  /// Unless each address to listen on is there as long as the host is.
   void watch_interfaces();
   void on_network(DatagramSocket& socket);
   void on_target(FlowHandle flow);
@@ -104,17 +104,11 @@ void ServerApp::watch_interfaces() {
   listeners_.on_interfaces(interfaces_->table());
 }
 
-tl::expected<std::string, std::string> ServerApp::reload() {
-  if (!has_key_) {
-    const std::string nothing = "mpserver runs without keys: there is nothing to read again";
-    log_warning("{}", nothing);
-    return tl::make_unexpected(nothing);
-  }
+App::Reading ServerApp::read_again() {
+  if (!has_key_) return {LogLevel::warning, "mpserver runs without keys: there is nothing to read again"};
   const auto keys = load_server_keys(key_files_);
   if (!keys) {
-    for (const std::string& mistake : keys.error()) log_error("{}", mistake);
-    log_error("the keys stay as they were");
-    return tl::make_unexpected(fmt::format("the keys stay as they were:\n{}", fmt::join(keys.error(), "\n")));
+    return {LogLevel::error, fmt::format("the keys stay as they were:\n{}", fmt::join(keys.error(), "\n"))};
   }
   const std::size_t sessions = engine_.state().table.all().size();
   const TimePoint now = monotonic_now();
@@ -125,8 +119,7 @@ tl::expected<std::string, std::string> ServerApp::reload() {
   std::string read = "read again: " + describe(keys->shared.has_value(), engine_.state().keyring.clients()) +
                      describe_change(before, key_names_);
   if (ended > 0) read += fmt::format("; {} session{} ended", ended, ended == 1 ? "" : "s");
-  log_info("{}", read);
-  return read;
+  return {LogLevel::info, std::move(read)};
 }
 
 Status ServerApp::status() const {

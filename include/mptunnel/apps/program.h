@@ -9,6 +9,7 @@
 
 #include "mptunnel/apps/command_line.h"
 #include "mptunnel/apps/start.h"
+#include "mptunnel/base/log_level.h"
 #include "mptunnel/control/status.h"
 #include "mptunnel/crypto/system_random.h"
 #include "mptunnel/engine/client_engine.h"
@@ -16,6 +17,7 @@
 #include "mptunnel/engine/server_engine.h"
 #include "mptunnel/net/loop.h"
 #include "mptunnel/net/receive_budget.h"
+#include "mptunnel/ports/limited_log.h"
 #include "mptunnel/ports/port_context.h"
 
 namespace mptunnel {
@@ -33,13 +35,19 @@ class App {
   /// Until SIGTERM or SIGINT; then the other end is notified.
   void run() { ports_.loop().run(); }
   /// Reads again what can be read again while it works. What was read, or what is wrong and leaves all as it
-  /// was, in lines for people; the log has them too. SIGHUP calls it.
-  virtual tl::expected<std::string, std::string> reload();
+  /// was, in lines for people; the log has them too, but for what is asked for all the time. SIGHUP calls it.
+  tl::expected<std::string, std::string> reload();
   /// All but `version` and `config`, which the program around it knows.
   [[nodiscard]] virtual Status status() const = 0;
   Loop& loop() { return ports_.loop(); }
 
  protected:
+  struct Reading {
+    LogLevel level = LogLevel::info;  ///< of what is wrong, warning or error
+    std::string text;
+  };
+  /// reload(), without a word in the log.
+  virtual Reading read_again();
   /// The time that the engine asked for.
   virtual void on_deadline() = 0;
   virtual void on_stop() = 0;
@@ -55,6 +63,7 @@ class App {
   SignalWatcher on_term_;
   SignalWatcher on_int_;
   SignalWatcher on_hup_;
+  LimitedLog readings_;
 };
 
 /// Joins the client's engine to the loop and its sockets: client_app.cpp. `address_path` is where the

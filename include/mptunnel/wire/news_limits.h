@@ -22,6 +22,11 @@ inline constexpr Duration kNewsEach = 30s;
 inline constexpr double kNewsBurst = 6;
 inline constexpr double kNewsBeforeHourly = 20;
 inline constexpr Duration kNewsForgotten = 10min;
+/// The same of what this host's own user asks for, if it is other than the last time: keys that are read
+/// again.
+inline constexpr Duration kOtherNewsEach = 10s;
+inline constexpr double kOtherNewsBurst = 60;
+inline constexpr double kOtherNewsBeforeHourly = 200;
 
 // An outage: mpclient has no path that answers.
 

@@ -26,6 +26,20 @@ def sighup(test):
     harness.check_clean(result, "after SIGHUP")
 
 
+def flood(test):
+    """SIGHUP without end is said a few times, and later how often it was not."""
+    tunnel = harness.standing_tunnel(test, paths=1)
+    for program, words in ((tunnel.client, NOTHING), (tunnel.server, "there is nothing to read again")):
+        for _ in range(200):
+            program.signal(signal.SIGHUP)
+            time.sleep(0.005)
+        program.wait_for(words)
+        count = program.count(words)
+        check(count < 10, f"{program.name} said it {count} times")
+        say(f"{program.name} said it {count} times")
+    harness.check_clean(test.send(tunnel.port, "--count", 20, "--rate", 100).json(), "after many SIGHUPs")
+
+
 def closed_pipe(test):
     """The reader of the log ends: the programs go on when they write a line into nothing."""
     config = test.file("c.conf", f"listen 127.0.0.1:{harness.PORTS.take()}\n127.0.0.1 {harness.PORTS.take()}\n")
@@ -96,4 +110,4 @@ def daemon(test):
         os.kill(pid, signal.SIGTERM)
 
 
-harness.run(sighup, closed_pipe, daemon, together=True)
+harness.run(sighup, flood, closed_pipe, daemon, together=True)
