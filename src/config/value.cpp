@@ -207,7 +207,7 @@ tl::expected<bool, std::string> parse_either(std::string_view value, std::string
 }
 
 tl::expected<CipherChoice, std::string> parse_cipher(std::string_view value) {
-  const auto* const name = std::find(kCiphers.begin(), kCiphers.end(), value);
+  const auto* const name = std::find(kCiphers.begin(), kCiphers.end(), lower_case(value));
   if (name != kCiphers.end()) return static_cast<CipherChoice>(name - kCiphers.begin());
   return mistake(
       "{} is no cipher: write auto, aes-256-gcm or chacha20-poly1305 ('encrypt no' turns "

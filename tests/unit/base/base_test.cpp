@@ -80,13 +80,15 @@ TEST(DropCounters, CountEachReasonByItself) {
   }
 }
 
-TEST(LogLevel, IsReadFromItsOwnNameAndWarnAlone) {
+TEST(LogLevel, IsReadFromItsOwnNameAndWarnAloneInAnyCase) {
   for (const LogLevel level : {LogLevel::debug, LogLevel::info, LogLevel::warning, LogLevel::error}) {
     EXPECT_EQ(parse_log_level(name_of(level)), level);
   }
-  for (const char* word : {"", "Info", "warnin", "info ", "trace", "off"})
+  for (const char* word : {"", "warnin", "info ", "trace", "off", "WARNINGS", "ERR@R"})
     EXPECT_FALSE(parse_log_level(word)) << word;
-  EXPECT_EQ(parse_log_level("warn"), LogLevel::warning);
+  for (const char* word : {"warn", "WARN", "Warn", "WARNING", "wArNiNg"})
+    EXPECT_EQ(parse_log_level(word), LogLevel::warning) << word;
+  EXPECT_EQ(parse_log_level("Debug"), LogLevel::debug);
 }
 
 /// Gives 1, 2, 3, ...

@@ -24,11 +24,13 @@ TEST(Choice, EveryCipherIsReadByItsName) {
        {CipherChoice::automatic, CipherChoice::aes_256_gcm, CipherChoice::chacha20_poly1305}) {
     EXPECT_EQ(parse_cipher(name_of(choice)), choice);
   }
-  EXPECT_FALSE(parse_cipher("AUTO"));
+  EXPECT_EQ(parse_cipher("AES-256-GCM"), CipherChoice::aes_256_gcm) << "as the status shows it";
+  EXPECT_FALSE(parse_cipher("AES-128-GCM"));
 }
 
 TEST(Choice, LevelIsOneOfFour) {
   EXPECT_EQ(parse_level("warning"), LogLevel::warning);
+  EXPECT_EQ(parse_level("WARN"), LogLevel::warning);
   EXPECT_EQ(parse_level("loud").error(), "'loud' is not a log level: write debug, info, warning or error");
 }
 
