@@ -102,12 +102,12 @@ tl::expected<void, std::string> ClientApp::start() {
 
 void ClientApp::on_interfaces() {
   bridges_.on_interfaces();
-  if (listeners_.is_waiting()) listeners_.on_interfaces(interfaces_.table());
+  listeners_.on_interfaces(interfaces_.table());
 }
 
 Status ClientApp::status() const {
-  return collect_status({config_, engine_, bridges_, carrier_.drops(), application_drops_, bridge_drops_,
-                         encrypts_, has_key_, started_},
+  return collect_status({config_, engine_, bridges_, listeners_, carrier_.drops(), application_drops_,
+                         bridge_drops_, encrypts_, has_key_, started_},
                         monotonic_now());
 }
 

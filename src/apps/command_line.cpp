@@ -256,9 +256,9 @@ class CommandLineParser {
                        : "--listen: " + parsed.error());
     }
     for (const ListenAddress& address : *parsed) {
-      const bool taken = std::any_of(
-          addresses.begin(), addresses.end(),
-          [&address](const ListenAddress& other) { return overlap(other.endpoint, address.endpoint); });
+      const bool taken =
+          std::any_of(addresses.begin(), addresses.end(),
+                      [&address](const ListenAddress& other) { return overlap(other, address); });
       if (taken) {
         return wrong("--listen: {} is covered by another --listen: keep one of the two", quote_word(word));
       }

@@ -30,9 +30,9 @@ constexpr Option kOptions[] = {
     {"--json", "", "", Programs::both, "with --status: print JSON", &CommandWords::json},
     {"--wide", "", "", Programs::both, "with --status: print all columns, however wide", &CommandWords::wide},
     {"--healthy", "", "", Programs::both,
-     "with --status: print 'healthy' and exit with 0, or say what is missing (mpclient: a session, and a "
-     "path that "
-     "carries data; mpserver: a target that can be reached) and exit with 1",
+     "with --status: print 'healthy' and exit with 0, or say what is missing (an address to listen on; "
+     "mpclient: a session, and a path that carries data; mpserver: a target that can be reached) and exit "
+     "with 1",
      &CommandWords::healthy},
     {"--reload", "", "", Programs::mpserver,
      "have a running instance, named as with --status, read its keys again; so does SIGHUP",

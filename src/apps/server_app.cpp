@@ -86,21 +86,17 @@ ServerApp::ServerApp(const ServerConfig& config, const ServerSettings& settings,
 
 tl::expected<void, std::string> ServerApp::start() {
   if (auto opened = listeners_.open(config_.listen); !opened) return opened;
-  if (listeners_.is_waiting()) watch_interfaces();
+  if (listeners_.follows_interfaces()) watch_interfaces();
   target_.start();
   return {};
 }
 
 void ServerApp::watch_interfaces() {
   interfaces_.emplace(
-      ports_.loop(),
-      [this] {
-        listeners_.on_interfaces(interfaces_->table());
-        if (!listeners_.is_waiting()) interfaces_.reset();
-      },
-      log_line);
+      ports_.loop(), [this] { listeners_.on_interfaces(interfaces_->table()); }, log_line);
   if (const auto watched = interfaces_->start(); !watched)
-    log_warning("interfaces are not watched, an address that comes will not be said: {}", watched.error());
+    log_warning("interfaces are not watched, an address that comes or goes will not be said: {}",
+                watched.error());
   listeners_.on_interfaces(interfaces_->table());
 }
 
@@ -123,9 +119,9 @@ App::Reading ServerApp::read_again() {
 }
 
 Status ServerApp::status() const {
-  Status status = collect_status(
-      {config_, engine_, target_, carrier_.drops(), target_drops_, network_drops_, has_key_, started_},
-      monotonic_now());
+  Status status = collect_status({config_, engine_, target_, listeners_, carrier_.drops(), target_drops_,
+                                  network_drops_, has_key_, started_},
+                                 monotonic_now());
   if (auto problem = filtered_.problem(); !problem.empty()) status.problems.push_back(std::move(problem));
   return status;
 }

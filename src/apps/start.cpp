@@ -265,7 +265,7 @@ tl::expected<ClientIdentity, std::string> client_identity(const ClientStart& sta
   if (!secret) return tl::make_unexpected(std::move(secret.error()));
   if (!start.config.client_id.empty()) return derive_client_identity(*secret, start.config.client_id);
   std::string listen;
-  for (const ListenAddress& address : start.config.listen) listen += address.endpoint.to_string() + ' ';
+  for (const ListenAddress& address : start.config.listen) listen += to_string(address) + ' ';
   return derive_client_identity(*secret, machine_id(), listen, absolute(start.options.config_path));
 }
 

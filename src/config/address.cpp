@@ -71,12 +71,18 @@ bool ends_like_ipv4(std::string_view word) {
   return is_digits(dot == std::string_view::npos ? word : word.substr(dot + 1));
 }
 
-/// IPv6 with an interface by name, "fe80::1%eth0": the resolver turns the name into a number.
-bool is_ipv6_with_interface_name(std::string_view word) {
+/// "fe80::1%eth0", IPv6 with an interface by name. Which one it is, the system knows.
+struct NamedZone {
+  Endpoint address;  ///< without port and scope
+  std::string zone;
+};
+std::optional<NamedZone> parse_named_zone(std::string_view word) {
   const std::size_t percent = word.find('%');
-  if (percent == std::string_view::npos) return false;
+  if (percent == std::string_view::npos) return std::nullopt;
   const auto address = parse_numeric_endpoint(word.substr(0, percent), 0);
-  return address && address->family == Family::ipv6 && parse_interface(word.substr(percent + 1));
+  auto zone = parse_interface(word.substr(percent + 1));
+  if (!address || address->family != Family::ipv6 || !zone) return std::nullopt;
+  return NamedZone{*address, std::move(*zone)};
 }
 
 tl::unexpected<std::string> wrong_host(std::string_view word) {
@@ -112,15 +118,18 @@ tl::unexpected<std::string> without_port(std::string_view word, std::string_view
 }
 
 /// A numeric address with or without brackets, to listen on or to send from.
-tl::expected<Endpoint, std::string> parse_own_address(std::string_view word, std::uint16_t port,
-                                                      std::string_view forms) {
+tl::expected<BindAddress, std::string> parse_own_address(std::string_view word, std::uint16_t port,
+                                                         std::string_view forms) {
   const auto bare = without_brackets(word);
   const auto endpoint = bare ? parse_numeric_endpoint(*bare, port) : std::nullopt;
-  if (endpoint && (endpoint->family == Family::ipv6 || !is_bracketed(word))) return *endpoint;
-  if (bare && is_ipv6_with_interface_name(*bare)) {
-    return mistake(
-        "{} names its interface: write the interface's number after the '%', as 'ip link' shows it",
-        quote_word(word));
+  if (endpoint && (endpoint->family == Family::ipv6 || !is_bracketed(word)))
+    return BindAddress{*endpoint, {}};
+  auto named = bare ? parse_named_zone(*bare) : std::nullopt;
+  if (named && named->address.is_link_local())
+    return BindAddress{named->address.with_port(port), std::move(named->zone)};
+  if (named) {
+    return mistake("{} has an interface, which a link-local address alone needs: write {}", quote_word(word),
+                   quote_word(named->address.address_string()));
   }
   return mistake("{} is not an address: write {}", quote_word(word), forms);
 }
@@ -139,6 +148,16 @@ std::string to_string(const HostPort& address) {
   const bool is_ipv6 = address.host.find(':') != std::string::npos;
   return is_ipv6 ? fmt::format("[{}]:{}", address.host, address.port)
                  : fmt::format("{}:{}", address.host, address.port);
+}
+
+std::string address_text(const ListenAddress& address) {
+  const std::string text = address.endpoint.address_string();
+  return address.zone.empty() ? text : fmt::format("{}%{}", text, address.zone);
+}
+
+std::string to_string(const ListenAddress& address) {
+  return address.zone.empty() ? address.endpoint.to_string()
+                              : fmt::format("[{}]:{}", address_text(address), address.endpoint.port);
 }
 
 tl::expected<std::uint16_t, std::string> parse_port(std::string_view word) {
@@ -166,7 +185,7 @@ tl::expected<std::string, std::string> parse_host(std::string_view word) {
     }
     return std::string(*bare);
   }
-  if (is_ipv6_with_interface_name(*bare)) return std::string(*bare);
+  if (parse_named_zone(*bare)) return std::string(*bare);
   if (is_bracketed(word) || ends_like_ipv4(word) || !is_host_name(word)) return wrong_host(word);
   return std::string(word);
 }
@@ -198,16 +217,14 @@ tl::expected<std::vector<ListenAddress>, std::string> parse_listen_address(std::
   if (lower_case(word) == "localhost") {
     return std::vector{listen_on("127.0.0.1", port), listen_on("::1", port, true)};
   }
-  const auto endpoint =
+  auto own =
       parse_own_address(word, port, "an IPv4 or IPv6 address of this host, 'localhost', or '*' for all");
-  if (!endpoint) return tl::make_unexpected(endpoint.error());
-  if (lacks_zone(*endpoint)) {
-    return mistake(
-        "{} is link-local, an address of each link: write the number of its interface too, as 'ip link' "
-        "shows it, as in {}",
-        quote_word(word), quote_word(endpoint->address_string() + "%2"));
+  if (!own) return tl::make_unexpected(std::move(own.error()));
+  if (own->zone.empty() && lacks_zone(own->endpoint)) {
+    return mistake("{} is link-local, an address of each link: write its interface too, as in {}",
+                   quote_word(word), quote_word(own->endpoint.address_string() + "%eth0"));
   }
-  return std::vector{ListenAddress{.endpoint = *endpoint}};
+  return std::vector{ListenAddress{.endpoint = own->endpoint, .zone = std::move(own->zone)}};
 }
 
 tl::expected<std::vector<ListenAddress>, std::string> parse_listen(std::string_view word,
@@ -226,7 +243,7 @@ tl::expected<std::vector<ListenAddress>, std::string> parse_listen(std::string_v
   return without_port(word, "ADDRESS:PORT", "[::1]:3000");
 }
 
-tl::expected<Endpoint, std::string> parse_bind(std::string_view word) {
+tl::expected<BindAddress, std::string> parse_bind(std::string_view word) {
   const SplitAddress split = split_address(word);
   std::uint16_t port = 0;
   if (split.port) {
@@ -255,18 +272,25 @@ bool overlap(const Endpoint& one, const Endpoint& other) {
   return one == other || one.is_any() || other.is_any();
 }
 
-bool leads_to(const HostPort& target, const Endpoint& listen) {
-  if (target.port != listen.port) return false;
-  if (lower_case(target.host) == "localhost") return listen.is_any() || listen.is_loopback();
+bool overlap(const ListenAddress& one, const ListenAddress& other) {
+  return one.zone == other.zone && overlap(one.endpoint, other.endpoint);
+}
+
+bool leads_to(const HostPort& target, const ListenAddress& listen) {
+  const Endpoint& here = listen.endpoint;
+  if (target.port != here.port) return false;
+  if (lower_case(target.host) == "localhost") return here.is_any() || here.is_loopback();
+  if (const auto named = parse_named_zone(target.host))
+    return named->zone == listen.zone && named->address.with_port(here.port) == here;
   const auto endpoint = parse_numeric_endpoint(target.host, target.port);
-  if (!endpoint || endpoint->family != listen.family) return false;
-  return *endpoint == listen || (listen.is_any() && endpoint->is_loopback());
+  if (!endpoint || !listen.zone.empty() || endpoint->family != here.family) return false;
+  return *endpoint == here || (here.is_any() && endpoint->is_loopback());
 }
 
 std::optional<std::string> loop_error(const HostPort& target, const std::vector<ListenAddress>& listen,
                                       std::string_view what) {
   for (const ListenAddress& address : listen) {
-    if (!leads_to(target, address.endpoint)) continue;
+    if (!leads_to(target, address)) continue;
     return fmt::format("{} {} is where this program itself listens: write the address of the other end", what,
                        to_string(target));
   }

@@ -28,6 +28,14 @@ std::optional<std::string> read_metered(std::string_view /*value*/, BridgeConfig
   return std::nullopt;
 }
 
+std::optional<std::string> read_bind(std::string_view value, BridgeConfig& bridge) {
+  auto bind = parse_bind(value);
+  if (!bind) return std::move(bind.error());
+  bridge.bind = bind->endpoint;
+  bridge.bind_zone = std::move(bind->zone);
+  return std::nullopt;
+}
+
 /// Milliseconds, with or without their unit.
 tl::expected<Duration, std::string> parse_delay(std::string_view value) {
   const std::string_view digits = value.ends_with("ms") ? value.substr(0, value.size() - 2) : value;
@@ -39,8 +47,7 @@ tl::expected<Duration, std::string> parse_delay(std::string_view value) {
 
 // word, how to write it, what it is like without it, its reader
 constexpr std::array<BridgeOption, 6> kOptions{{
-    {"bind", "bind=ADDRESS or bind=ADDRESS:PORT", "the route's address",
-     read_option_value<&BridgeConfig::bind, parse_bind>},
+    {"bind", "bind=ADDRESS or bind=ADDRESS:PORT", "the route's address", read_bind},
     {"dev", "dev=INTERFACE or dev=PATTERN,PATTERN", "what routing says",
      read_option_value<&BridgeConfig::devices, parse_device_patterns>},
     {"name", "name=WORD", "HOST:PORT", read_option_value<&BridgeConfig::name, parse_name>},
@@ -65,6 +72,7 @@ class BridgeLine {
       read_address(words[0], words[1]);
       for (const std::string_view word : words.subspan(2)) read_option(word);
       check_families();
+      read_bind_zone();
       check_zones();
       check_pattern();
     }
@@ -125,15 +133,26 @@ class BridgeLine {
                 version(remote->family), version(bridge_.bind->family), bridge_.bind->address_string());
   }
 
+  /// An interface that bind= names is the one of dev=, which says the same of all that is sent.
+  void read_bind_zone() {
+    if (bridge_.bind_zone.empty()) return;
+    if (bridge_.devices.empty()) bridge_.devices = {bridge_.bind_zone};
+    if (bridge_.devices.size() == 1 && bridge_.devices.front() == bridge_.bind_zone) return;
+    line_.wrong("bind= is an address of {}, and dev= names another interface: leave one of the two out",
+                quote_word(bridge_.bind_zone));
+  }
+
   /// With dev= the interface is known.
   void check_zones() {
     if (!bridge_.devices.empty()) return;
     if (auto no_zone = zone_error(bridge_.remote.host)) line_.wrong("{}, or dev=eth0", *no_zone);
-    if (bridge_.bind) {
-      const auto no_zone = zone_error(bridge_.bind->scope == 0 ? bridge_.bind->address_string() : "");
-      if (no_zone)
-        line_.wrong("bind={} is link-local, an address of each link: write dev= with its interface too",
-                    bridge_.bind->address_string());
+    if (bridge_.bind && bridge_.bind->scope == 0 && zone_error(bridge_.bind->address_string())) {
+      const std::string address = bridge_.bind->address_string();
+      line_.wrong(
+          "bind={0} is link-local, an address of each link: write its interface too, as in 'bind={0}%eth0', "
+          "or "
+          "dev=eth0",
+          address);
     }
   }
 

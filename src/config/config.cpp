@@ -168,8 +168,10 @@ class BridgeCheck {
                            "{} is bound to by the bridge on line {} already: give each its own port, or none",
                            text, other->second);
     }
+    const bool is_zoned = bridge.bind->is_link_local() && bridge.devices.size() == 1;
+    const ListenAddress own{.endpoint = *bridge.bind, .zone = is_zoned ? bridge.devices.front() : ""};
     for (const ListenAddress& listen : reader_.config().listen) {
-      if (!overlap(listen.endpoint, *bridge.bind)) continue;
+      if (!overlap(listen, own)) continue;
       reader_.report().add(bridge.line,
                            "bind={} is where this program listens for applications: take another port", text);
     }

@@ -12,19 +12,19 @@ namespace mptunnel {
 namespace {
 
 void add_listen(StatementLine& line, ListenAddress address, std::vector<ListenAddress>& addresses) {
-  const auto other = std::find_if(
-      addresses.begin(), addresses.end(),
-      [&address](const ListenAddress& present) { return overlap(present.endpoint, address.endpoint); });
+  const auto other =
+      std::find_if(addresses.begin(), addresses.end(),
+                   [&address](const ListenAddress& present) { return overlap(present, address); });
   if (other != addresses.end()) {
-    return line.wrong("{} is taken by 'listen' on line {} already: keep one of the two",
-                      address.endpoint.to_string(), other->line);
+    return line.wrong("{} is taken by 'listen' on line {} already: keep one of the two", to_string(address),
+                      other->line);
   }
   if (addresses.size() == kMaxListenAddresses) {
-    return line.wrong("{} is one too many: listen on at most {} addresses, or on '*'",
-                      address.endpoint.to_string(), kMaxListenAddresses);
+    return line.wrong("{} is one too many: listen on at most {} addresses, or on '*'", to_string(address),
+                      kMaxListenAddresses);
   }
   address.line = line.line.number;
-  addresses.push_back(address);
+  addresses.push_back(std::move(address));
 }
 
 void read_listen(StatementLine& line, ListenDefault without_host, std::vector<ListenAddress>& addresses) {

@@ -90,7 +90,7 @@ std::string line_of(const BridgeConfig& bridge) {
 }
 
 std::string line_of(const ListenAddress& address) {
-  return address.endpoint.to_string() + (address.may_be_missing ? " (where this host has IPv6)" : "");
+  return to_string(address) + (address.may_be_missing ? " (where this host has IPv6)" : "");
 }
 
 CheckLines lines_of(std::size_t number) {

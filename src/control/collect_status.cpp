@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <utility>
 
 #include "mptunnel/control/event_log.h"
 #include "mptunnel/control/status_format.h"
@@ -52,6 +53,13 @@ SessionStatus session_values(const SessionSnapshot& snapshot) {
   session.stream.in = way_values(snapshot.data_in, snapshot.recent.loss_in, snapshot.recent.before_repair_in);
   session.stream.untaken = snapshot.untaken;
   return session;
+}
+
+void add_listen(Status& status, const std::vector<ListenAddress>& wanted, const ListenSockets& listeners) {
+  for (const ListenAddress& address : wanted) status.listen.push_back(to_string(address));
+  for (AwaitedAddress& awaited : listeners.awaited())
+    status.awaited.push_back({std::move(awaited.text), std::move(awaited.why)});
+  status.listens = listeners.is_listening();
 }
 
 /// Of the sockets inside (applications, the target) and outside.
@@ -263,8 +271,7 @@ Status collect_status(const ClientSources& client, TimePoint now) {
   const bool has_session = snapshot.session.key.has_value();
   Status status;
   status.uptime = now - client.started;
-  for (const ListenAddress& address : client.config.listen)
-    status.listen.push_back(address.endpoint.to_string());
+  add_listen(status, client.config.listen, client.listeners);
   status.session = session_values(snapshot.session);
   status.session.encrypted = client.encrypts;
   status.session.has_key = client.has_key;
@@ -290,8 +297,7 @@ Status collect_status(const ServerSources& server, TimePoint now) {
   Status status;
   status.is_server = true;
   status.uptime = now - server.started;
-  for (const ListenAddress& address : server.config.listen)
-    status.listen.push_back(address.endpoint.to_string());
+  add_listen(status, server.config.listen, server.listeners);
   status.target = to_string(server.config.target);
   if (const auto problem = server.target.problem())
     status.target_problem = fmt::format("{}, for {}", problem->text, format_span(problem->lasts));

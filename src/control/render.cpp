@@ -140,6 +140,12 @@ Json json_of(const ClientStatus& client) {
           {"paths", list_of(client.paths)}};
 }
 
+Json awaited_addresses(const Status& status) {
+  Json array = Json::array();
+  for (const AwaitedStatus& awaited : status.awaited) array.push_back(awaited.address);
+  return array;
+}
+
 }  // namespace
 
 std::string render_json(const Status& status) {
@@ -147,7 +153,8 @@ std::string render_json(const Status& status) {
               {"version", status.version},
               {"uptime_s", in_units<std::chrono::seconds>(status.uptime)},
               {"config", status.config},
-              {"listen", status.listen}};
+              {"listen", status.listen},
+              {"listen_awaited", awaited_addresses(status)}};
   if (status.is_server) {
     object["target"] = status.target;
     object["target_problem"] = status.target_problem;
@@ -164,6 +171,12 @@ std::string render_json(const Status& status) {
 }
 
 std::string illness_of(const Status& status) {
+  if (!status.listens) {
+    std::string illness = "it listens nowhere yet";
+    for (const AwaitedStatus& awaited : status.awaited)
+      illness += fmt::format("; {}: {}", awaited.address, awaited.why);
+    return printable(illness);
+  }
   if (status.is_server) return printable(status.target_problem);
   if (status.session.state != SessionState::established) return "no session with mpserver";
   return printable(status.outage);

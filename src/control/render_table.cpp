@@ -214,6 +214,8 @@ void add_program(Table& table, const Status& status) {
   table.line("listen", "{}", listen);
   if (status.is_server) {
     table.line("target", "{}{}{}", printable(status.target), status.target_problem.empty() ? "" : ": ",
+  for (const AwaitedStatus& awaited : status.awaited)
+    table.line("awaited", "{}: {}", printable(awaited.address), printable(awaited.why));
                printable(status.target_problem));
   }
   if (const auto& keyring = status.keyring)

@@ -4,6 +4,8 @@
 #include <linux/if.h>
 #include <linux/if_arp.h>
 #include <linux/rtnetlink.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +13,7 @@
 #include <optional>
 #include <set>
 
+#include "mptunnel/base/file.h"
 #include "mptunnel/net/socket_address.h"
 
 namespace mptunnel {
@@ -262,6 +265,16 @@ const NetworkInterface* InterfaceTable::find(std::string_view name) const {
 const NetworkInterface* InterfaceTable::find(std::uint32_t index) const {
   const auto found = interfaces_.find(index);
   return found == interfaces_.end() ? nullptr : &found->second;
+}
+
+std::uint32_t interface_number(const std::string& name) {
+  // Not if_nametoindex(): its header and linux/if.h exclude each other.
+  const File socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request{};
+  if (name.size() > kMaxNameBytes) return 0;
+  name.copy(request.ifr_name, kMaxNameBytes);
+  return ioctl(socket.get(), SIOCGIFINDEX, &request) == 0 ? static_cast<std::uint32_t>(request.ifr_ifindex)
+                                                          : 0;
 }
 
 const NetworkInterface* InterfaceTable::owner_of(const Endpoint& address) const {

@@ -32,7 +32,11 @@ std::optional<std::string> interface_problem(const InterfaceTable& table, const 
   }
   if (!from.bind || from.bind->is_any() || from.bind->is_loopback()) return std::nullopt;
   const std::string address = from.bind->address_string();
-  const NetworkInterface* owner = table.owner_of(*from.bind);
+  Endpoint bind = *from.bind;
+  // The interface of a link-local one may be known by dev= alone.
+  const bool lacks_scope = bind.family == Family::ipv6 && bind.is_link_local() && bind.scope == 0;
+  if (lacks_scope && !from.device.empty()) bind.scope = table.find(from.device)->index;
+  const NetworkInterface* owner = table.owner_of(bind);
   if (owner == nullptr) return fmt::format("{} is not an address of this host", address);
   if (!owner->is_up) return fmt::format("interface {} of {} is down", owner->name, address);
   return std::nullopt;

@@ -1,5 +1,7 @@
 #include "mptunnel/ports/listen_sockets.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -18,13 +20,19 @@ bool is_absent_yet(int error) {
   return error == EADDRNOTAVAIL || error == ENODEV;
 }
 
-void say_absent(const Endpoint& endpoint) {
-  log_warning("{} is not an address of this host yet: waiting for it, to use port {} there",
-              endpoint.address_string(), endpoint.port);
+/// `is_first`: it has not been there.
+std::string words_of_absent(const ListenAddress& address, bool is_first) {
+  return fmt::format("{} is {}: waiting for it, to use port {} there", address_text(address),
+                     is_first ? "not an address of this host yet" : "no longer an address of this host",
+                     address.endpoint.port);
 }
 
-void say_listening(const Endpoint& endpoint) {
-  log_info("listening on {}", endpoint.to_string());
+std::string words_of_listening(const ListenAddress& address) {
+  return fmt::format("listening on {}", to_string(address));
+}
+
+std::string words_of_missing(const std::string& interface) {
+  return fmt::format("there is no interface {}", interface);
 }
 
 /// Logs a line if the system does not allow the buffers that are wanted, with what to do about it.
@@ -41,23 +49,31 @@ void hint_small_buffer(const DatagramSocket& socket) {
 
 tl::expected<void, std::string> ListenSockets::open(const std::vector<ListenAddress>& addresses) {
   for (const ListenAddress& address : addresses) {
-    const auto opened = open_one(address.endpoint, !address.may_be_missing);
+    Wanted& wanted =
+        wanted_.emplace_back(Wanted{address, LimitedLog([this] { return context_.clock.now(); })});
+    const auto opened = open_one(wanted, !address.may_be_missing);
     if (opened || (address.may_be_missing && is_missing_family(opened.error().error))) continue;
     if (!is_absent_yet(opened.error().error)) return tl::unexpected(opened.error().what);
-    pending_.push_back({address.endpoint, opened.error().what});
+    pending_.push_back({&wanted, opened.error().what});
   }
   if (listeners_.empty() && pending_.empty())
     return tl::unexpected(std::string("no address to listen on is available"));
   for (const Listener& listener : listeners_) {
-    const Endpoint local = listener.sockets.front()->local_endpoint();
-    listener.is_absent ? say_absent(local) : say_listening(local);
+    const ListenAddress& address = listener.wanted.address;
+    listener.is_absent ? log_warning("{}", words_of_absent(address, true))
+                       : log_info("{}", words_of_listening(address));
   }
-  for (const Pending& pending : pending_) say_absent(pending.endpoint);
+  for (const Pending& pending : pending_) log_warning("{}", words_of_absent(pending.wanted->address, true));
   if (!listeners_.empty()) hint_small_buffer(*listeners_.front().sockets.front());
   return {};
 }
 
-tl::expected<void, SocketError> ListenSockets::open_one(const Endpoint& endpoint, bool may_be_absent) {
+tl::expected<void, SocketError> ListenSockets::open_one(Wanted& wanted, bool may_be_absent) {
+  Endpoint endpoint = wanted.address.endpoint;
+  if (const std::string& zone = wanted.address.zone; !zone.empty()) {
+    endpoint.scope = interface_number(zone);
+    if (endpoint.scope == 0) return tl::unexpected(SocketError{ENODEV, words_of_missing(zone)});
+  }
   SocketRequest request{.use = use_, .bind = endpoint, .connect = {}, .device = {}};
   const std::size_t count = kSocketsPerAddress + (steering_.apart ? 1 : 0);
   auto sockets = context_.sockets.open_group(request, count, steering_);
@@ -66,29 +82,79 @@ tl::expected<void, SocketError> ListenSockets::open_one(const Endpoint& endpoint
     sockets = context_.sockets.open_group(request, count, steering_);
   }
   if (!sockets) return tl::unexpected(std::move(sockets.error()));
-  watch(listeners_.emplace_back(Listener{endpoint, std::move(*sockets), {}, {}, request.free_bind}));
+  watch(listeners_.emplace_back(Listener{wanted, endpoint, std::move(*sockets), {}, {}, request.free_bind}));
   return {};
 }
 
-bool ListenSockets::is_waiting() const {
-  return !pending_.empty() || std::any_of(listeners_.begin(), listeners_.end(),
-                                          [](const Listener& listener) { return listener.is_absent; });
+bool ListenSockets::follows_interfaces() const {
+  return !pending_.empty() || std::any_of(listeners_.begin(), listeners_.end(), [](const Listener& listener) {
+    return !listener.endpoint.is_any() && !listener.endpoint.is_loopback();
+  });
+}
+
+bool ListenSockets::is_listening() const {
+  return std::any_of(listeners_.begin(), listeners_.end(),
+                     [](const Listener& listener) { return !listener.is_absent; });
+}
+
+std::vector<AwaitedAddress> ListenSockets::awaited() const {
+  std::vector<AwaitedAddress> found;
+  for (const Listener& listener : listeners_) {
+    if (listener.is_absent)
+      found.push_back({to_string(listener.wanted.address), "it is not an address of this host"});
+  }
+  for (const Pending& pending : pending_)
+    found.push_back({to_string(pending.wanted->address), pending.problem});
+  return found;
 }
 
 void ListenSockets::on_interfaces(const InterfaceTable& table) {
+  // Nothing is known, because the system could not be asked.
+  if (!table.interfaces().empty()) close_gone(table);
+  open_pending();
+  for (Listener& listener : listeners_) look(listener, table);
+}
+
+void ListenSockets::close_gone(const InterfaceTable& table) {
+  closings_ += std::erase_if(listeners_, [&](const Listener& listener) {
+    Wanted& wanted = listener.wanted;
+    const std::string& zone = wanted.address.zone;
+    const NetworkInterface* present = zone.empty() ? nullptr : table.find(zone);
+    if (zone.empty() || (present != nullptr && present->index == listener.endpoint.scope)) return false;
+    wanted.changes.say(LogLevel::warning, words_of_absent(wanted.address, false));
+    pending_.push_back({&wanted, words_of_missing(zone)});
+    return true;
+  });
+}
+
+void ListenSockets::open_pending() {
   std::erase_if(pending_, [this](Pending& pending) {
-    const auto opened = open_one(pending.endpoint, true);
+    Wanted& wanted = *pending.wanted;
+    const auto opened = open_one(wanted, true);
     if (!opened && opened.error().what != pending.problem) {
       pending.problem = opened.error().what;
-      log_warning("{}; trying again when interfaces or addresses change", pending.problem);
+      wanted.changes.say(LogLevel::warning,
+                         pending.problem + "; trying again when interfaces or addresses change");
     }
-    if (opened && !listeners_.back().is_absent) say_listening(pending.endpoint);
+    if (opened && !listeners_.back().is_absent)
+      wanted.changes.say(LogLevel::info, words_of_listening(wanted.address));
     return opened.has_value();
   });
-  for (Listener& listener : listeners_) {
-    if (!listener.is_absent || table.owner_of(listener.endpoint) == nullptr) continue;
+}
+
+void ListenSockets::look(Listener& listener, const InterfaceTable& table) {
+  const bool is_there = table.owner_of(listener.endpoint) != nullptr;
+  Wanted& wanted = listener.wanted;
+  // The table has no addresses of this host alone, and none beyond its limits: what it never had says
+  // nothing.
+  const bool has_gone = !is_there && listener.was_seen && !table.overflowed();
+  listener.was_seen = listener.was_seen || is_there;
+  if (listener.is_absent && is_there) {
     listener.is_absent = false;
-    say_listening(listener.sockets.front()->local_endpoint());
+    wanted.changes.say(LogLevel::info, words_of_listening(wanted.address));
+  } else if (!listener.is_absent && has_gone) {
+    listener.is_absent = true;
+    wanted.changes.say(LogLevel::warning, words_of_absent(wanted.address, false));
   }
 }
 
@@ -114,7 +180,8 @@ DatagramSocket* ListenSockets::find(const Route& route) {
     const Endpoint& here = listener.endpoint;
     if (here.family != route.remote.family) continue;
     if (route.local.port != 0 && here.port != route.local.port) continue;
-    if (here.address == route.local.address) return listener.sockets.front().get();
+    const bool is_other_link = here.scope != 0 && route.local.scope != 0 && here.scope != route.local.scope;
+    if (here.address == route.local.address && !is_other_link) return listener.sockets.front().get();
     if (here.is_any() || found == nullptr) found = listener.sockets.front().get();
   }
   return found;

@@ -19,6 +19,7 @@ constexpr Duration kReleaseEach = 1s;
 }  // namespace
 
 Outlet* SendSockets::find(SessionHandle session, PathId path, const Route& route) {
+  if (closings_ != listeners_.closings()) forget();
   DatagramSocket* socket = listeners_.find(route);
   if (socket == nullptr) return nullptr;
   if (!moved_.empty()) {
@@ -34,6 +35,13 @@ Outlet* SendSockets::find(SessionHandle session, PathId path, const Route& route
   return made.get();
 }
 
+void SendSockets::forget() {
+  closings_ = listeners_.closings();
+  moved_.clear();
+  own_.clear();
+  shared_.clear();
+}
+
 void SendSockets::note(const Outlet& outlet, SessionHandle session, PathId path, std::size_t bytes) {
   for (const auto& shared : shared_) {
     if (shared.get() == &outlet && shared->is_watched) shared->senders[key_of(session, path)] += bytes;
@@ -41,6 +49,7 @@ void SendSockets::note(const Outlet& outlet, SessionHandle session, PathId path,
 }
 
 void SendSockets::settle(TimePoint now) {
+  if (closings_ != listeners_.closings()) forget();
   for (const auto& shared : shared_) watch(*shared, now);
   if (own_.empty() || now < next_release_) return;
   next_release_ = now + kReleaseEach;

@@ -17,8 +17,8 @@ PATH = {"id", "name", "state", "problem", "standby", "held", "remote", "local", 
         "unsent", "out", "in"}
 SESSION = {"state", "age_s", "cipher", "encrypted", "key", "key_age_s", "flows", "datagrams_in", "datagrams_out",
            "duplicates_dropped", "forced_closings", "residual_loss", "stream", "fragmented", "largest_whole"}
-CLIENT = {"program", "version", "uptime_s", "config", "listen", "session", "paths", "drops", "kernel_drops", "problems"}
-SERVER = {"program", "version", "uptime_s", "config", "listen", "target", "target_problem", "keyring", "clients", "drops", "kernel_drops", "problems"}
+CLIENT = {"program", "version", "uptime_s", "config", "listen", "listen_awaited", "session", "paths", "drops", "kernel_drops", "problems"}
+SERVER = {"program", "version", "uptime_s", "config", "listen", "listen_awaited", "target", "target_problem", "keyring", "clients", "drops", "kernel_drops", "problems"}
 
 
 def ask(test, program, *arguments, code=0, env=None):

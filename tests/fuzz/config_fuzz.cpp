@@ -32,8 +32,7 @@ void check_listen(const std::vector<ListenAddress>& listen) {
   MPT_ASSERT(!listen.empty() && listen.size() <= kMaxListenAddresses);
   for (auto one = listen.begin(); one != listen.end(); ++one) {
     MPT_ASSERT(one->endpoint.port != 0);
-    MPT_ASSERT(std::none_of(listen.begin(), one,
-                            [&](const auto& other) { return overlap(one->endpoint, other.endpoint); }));
+    MPT_ASSERT(std::none_of(listen.begin(), one, [&](const auto& other) { return overlap(*one, other); }));
   }
 }
 
@@ -76,7 +75,7 @@ void check_server(const ServerConfig& config) {
   check_listen(config.listen);
   check_common(config.common);
   MPT_ASSERT(config.target.port != 0 && !config.target.host.empty());
-  for (const ListenAddress& listen : config.listen) MPT_ASSERT(!leads_to(config.target, listen.endpoint));
+  for (const ListenAddress& listen : config.listen) MPT_ASSERT(!leads_to(config.target, listen));
   for (const std::size_t clients : {config.max_clients, config.max_clients_per_network})
     MPT_ASSERT(clients >= 1 && clients <= kMostClients);
   MPT_ASSERT(config.keys.empty() || config.keys_line > 0);

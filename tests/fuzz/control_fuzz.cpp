@@ -60,6 +60,7 @@ Status some_status(Input& input) {
     client.paths.push_back(some_path(input));
   }
   status.problems.push_back(some_text(input));
+  status.awaited.push_back({some_text(input), some_text(input)});
   return status;
 }
 

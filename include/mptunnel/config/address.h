@@ -31,6 +31,19 @@ struct ListenAddress {
   /// left out if the system has no IPv6. Any other address must open.
   bool may_be_missing = false;
   int line = 0;  ///< of the configuration; 0 for a default and for the command line
+  /// The interface of a link-local IPv6 address that was given by name; `endpoint` has no scope then, because
+  /// the interface may come later, and each time with another number.
+  std::string zone{};
+};
+/// "ADDRESS:PORT", an IPv6 address in brackets, with the interface as it was given.
+std::string to_string(const ListenAddress& address);
+/// The address alone, without brackets and port.
+std::string address_text(const ListenAddress& address);
+
+/// An address of this host to send from; `zone` as ListenAddress has it.
+struct BindAddress {
+  Endpoint endpoint;
+  std::string zone;
 };
 
 /// What a listen address without a host means.
@@ -55,13 +68,13 @@ tl::expected<HostPort, std::string> parse_host_port(std::string_view word);
 tl::expected<std::vector<ListenAddress>, std::string> parse_listen(std::string_view word,
                                                                    ListenDefault without_host);
 
-/// The ADDRESS of parse_listen() alone, IPv6 with or without brackets; a link-local one has the number of its
-/// interface.
+/// The ADDRESS of parse_listen() alone, IPv6 with or without brackets; a link-local one has its interface, by
+/// name or number.
 tl::expected<std::vector<ListenAddress>, std::string> parse_listen_address(std::string_view word,
                                                                            std::uint16_t port);
 
 /// "ADDRESS" or "ADDRESS:PORT" to send from; port 0 if none is given.
-tl::expected<Endpoint, std::string> parse_bind(std::string_view word);
+tl::expected<BindAddress, std::string> parse_bind(std::string_view word);
 
 /// The name of a network interface, as the kernel allows them (dev_valid_name(), net/core/dev.c), in
 /// printable ASCII.
@@ -70,10 +83,11 @@ tl::expected<std::string, std::string> parse_interface(std::string_view word);
 /// Whether two addresses to listen on can't both be open: the same port, and the same address or one that
 /// covers the other.
 bool overlap(const Endpoint& one, const Endpoint& other);
+bool overlap(const ListenAddress& one, const ListenAddress& other);
 
 /// Whether what is sent to `target` certainly comes in at `listen`: a loop. Names other than localhost are
 /// taken to lead elsewhere.
-bool leads_to(const HostPort& target, const Endpoint& listen);
+bool leads_to(const HostPort& target, const ListenAddress& listen);
 
 /// What is wrong with sending to `target`, which is a `what` ("bridge"), while listening on `listen`; nullopt
 /// if nothing is.

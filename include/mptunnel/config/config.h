@@ -36,6 +36,7 @@ struct BridgeConfig {
   std::string name;
   bool is_named = false;         ///< `name` is as given
   std::optional<Endpoint> bind;  ///< the address to send from; its port is 0 if any will do
+  std::string bind_zone;         ///< the interface that `bind` names, which is the one of `devices` then
   /// The interfaces to send from, as names with '*' and '?'; see is_pattern(). Empty if routing decides.
   std::vector<std::string> devices;
   bool backup = false;   ///< carries no copies while enough other paths are up

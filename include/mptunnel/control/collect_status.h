@@ -7,6 +7,7 @@
 #include "mptunnel/engine/server_engine.h"
 #include "mptunnel/ports/bridges.h"
 #include "mptunnel/ports/kernel_drop_watch.h"
+#include "mptunnel/ports/listen_sockets.h"
 #include "mptunnel/ports/target.h"
 
 namespace mptunnel {
@@ -15,6 +16,7 @@ struct ClientSources {
   const ClientConfig& config;
   const ClientEngine& engine;
   const Bridges& bridges;
+  const ListenSockets& listeners;
   const DropCounters& drops;  ///< of the sockets
   const KernelDropWatch& from_applications;
   const KernelDropWatch& from_bridges;
@@ -27,6 +29,7 @@ struct ServerSources {
   const ServerConfig& config;
   const ServerEngine& engine;
   const Target& target;
+  const ListenSockets& listeners;
   const DropCounters& drops;  ///< of the sockets
   const KernelDropWatch& from_target;
   const KernelDropWatch& from_network;

@@ -20,8 +20,8 @@ enum class TableWidth : std::uint8_t { terminal, wide };
 /// What the program and its session are, a line for each path below a heading, with what is wrong with it
 /// below, and the problems of the program. What could steer a terminal is replaced.
 std::string render_table(const Status& status, TableWidth width);
-/// Why the program does not do what it is for, in words: mpclient without a session, mpserver without a
-/// target. Empty if all is well.
+/// Why the program does not do what it is for, in words: it listens nowhere; mpclient without a session,
+/// mpserver without a target. Empty if all is well.
 std::string illness_of(const Status& status);
 
 /// The requests that a running program answers; anything else gets a line that begins with kControlError.

@@ -115,12 +115,20 @@ struct KeyringStatus {
   std::uint64_t disabled = 0;  ///< of them
 };
 
+/// An address to listen on that this host does not have.
+struct AwaitedStatus {
+  std::string address;  ///< one of `listen`
+  std::string why;      ///< half a sentence
+};
+
 struct Status {
   bool is_server = false;
   std::string version;
   Duration uptime{};
   std::string config;  ///< the file, as given; empty in mpserver's form without a file
   std::vector<std::string> listen;
+  std::vector<AwaitedStatus> awaited;    ///< of these, what is waited for
+  bool listens = true;                   ///< on one of them at least
   SessionStatus session;                 ///< mpclient's
   std::vector<PathStatus> paths;         ///< mpclient's
   std::string target;                    ///< mpserver's

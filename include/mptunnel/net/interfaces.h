@@ -39,6 +39,9 @@ struct NetworkInterface {
   friend bool operator==(const NetworkInterface&, const NetworkInterface&) = default;
 };
 
+/// The number that an interface has now; 0 if there is none of this name. Asks the system.
+std::uint32_t interface_number(const std::string& name);
+
 class InterfaceTable {
  public:
   static constexpr std::size_t kMaxInterfaces = 4096;

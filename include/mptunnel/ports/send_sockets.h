@@ -76,6 +76,8 @@ class SendSockets {
     return has_path_(SessionHandle{static_cast<std::uint32_t>(key >> 8U)},
                      PathId{static_cast<std::uint8_t>(key)});
   }
+  /// Listen sockets were closed: none of those that are remembered can be relied on.
+  void forget();
   void watch(Shared& shared, TimePoint now);
   [[nodiscard]] static bool is_jammed(const Shared& shared);
   void move_senders(Shared& shared, TimePoint now);
@@ -84,6 +86,7 @@ class SendSockets {
 
   ListenSockets& listeners_;
   HasPath has_path_;
+  std::uint64_t closings_ = 0;  ///< of `listeners_`, when it was asked last
   std::vector<std::unique_ptr<Shared>> shared_;
   std::vector<std::unique_ptr<Own>> own_;
   std::unordered_map<Key, Own*> moved_;  ///< at most kMovedPaths

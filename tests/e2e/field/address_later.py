@@ -1,5 +1,6 @@
 """Addresses that come after the programs: to listen on at both ends, and to send from."""
 
+import json
 import pathlib
 import subprocess
 import sys
@@ -68,17 +69,69 @@ def addresses_that_come_later(test):
     harness.check_clean(test.send(f"{LISTEN_LATE}:{port}", "--count", 50, "--rate", 100, netns=a).json(), "when it is back")
 
 
+def status(test, process, *options, code=0):
+    control = process.arguments[process.arguments.index("--control") + 1]
+    asked = subprocess.run([test.build / process.program, "--control", control, "--status", *options], check=False,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, text=True)
+    check(asked.returncode == code, f"--status {options}: exit code {asked.returncode}: {asked.stdout}")
+    return asked.stdout
+
+
+def make_link(namespace, name, other, *options):
+    subprocess.run(["ip", "-n", namespace, "link", "add", name, *options, "type", "veth", "peer", "name", other], check=True)
+    for end in (name, other):
+        subprocess.run(["ip", "-n", namespace, "link", "set", end, "up"], check=True)
+
+
 def link_local(test):
-    """An address of an interface that is not there yet."""
+    """An address of an interface that is not there yet, by number and by name; the latter follows it when it comes again."""
     a = test.namespace("a")
     port = harness.PORTS.take()
-    server = test.start(["mpserver", "--listen", "fe80::77%9", port, "127.0.0.1", 9], netns=a)
-    say(server.wait_for("fe80::77%9 is not an address of this host yet"))
-    subprocess.run(["ip", "-n", a, "link", "add", "late", "index", "9", "type", "veth", "peer", "name", "other"], check=True)
-    for name in ("late", "other"):
-        test.ip("-n", a, "link", "set", name, "up")
+    by_number = test.start(["mpserver", "--control", test.folder / "number", "--listen", "fe80::77%9", port, "127.0.0.1", 9], netns=a)
+    say(by_number.wait_for("fe80::77%9 is not an address of this host yet"))
+    by_name = test.start(["mpserver", "--control", test.folder / "name", "--listen", "fe80::78%late", port, "127.0.0.1", 9], netns=a)
+    say(by_name.wait_for("fe80::78%late is not an address of this host yet"))
+    by_name.wait_for("target 127.0.0.1:9 is")  # by then it answers
+    awaited = f"[fe80::78%late]:{port}"
+    check(json.loads(status(test, by_name, "--json"))["listen_awaited"] == [awaited], "the status does not say what is awaited")
+    say(status(test, by_name).splitlines()[2])
+    check(f"awaited   {awaited}: there is no interface late\n" in status(test, by_name), "nor does the table")
+    say(status(test, by_name, "--healthy", code=1).strip())
+    make_link(a, "late", "other", "index", "9")
     test.ip("-n", a, "address", "add", "fe80::77/64", "dev", "late")
-    say(server.wait_for(rf"listening on \[fe80::77%9\]:{port}", WITHIN + 10))
+    test.ip("-n", a, "address", "add", "fe80::78/64", "dev", "late")
+    say(by_number.wait_for(rf"listening on \[fe80::77%9\]:{port}", WITHIN + 10))
+    say(by_name.wait_for(rf"listening on \[fe80::78%late\]:{port}", WITHIN + 10))
+    check(json.loads(status(test, by_name, "--json"))["listen_awaited"] == [], "it is awaited still")
+    check(status(test, by_name, "--healthy") == "healthy\n", "it is not healthy")
+    # It goes, and comes again with another number.
+    test.ip("-n", a, "link", "del", "late")
+    say(by_name.wait_for("fe80::78%late is no longer an address of this host", WITHIN))
+    status(test, by_name, "--healthy", code=1)
+    make_link(a, "late", "other", "index", "19")
+    test.ip("-n", a, "address", "add", "fe80::78/64", "dev", "late", "nodad")
+    by_name.wait_for_count(rf"listening on \[fe80::78%late\]:{port}", 2, WITHIN + 10)
+    sockets = subprocess.run(["ip", "netns", "exec", a, "ss", "-Hlun", f"sport = :{port}"], check=True, stdout=subprocess.PIPE, text=True)
+    check("fe80::78" in sockets.stdout, f"nothing listens there: {sockets.stdout}")
 
 
-harness.run(addresses_that_come_later, link_local, together=True)
+def by_link_local_addresses(test):
+    """A tunnel of link-local addresses alone, whose interface is named once: listen, --listen, bind=, the bridge and the target"""
+    namespaces.need("ip")
+    a, b = test.namespace("a"), test.namespace("b")
+    namespaces.join(test, "p", (a, "fe80::a/64"), (b, "fe80::b/64"))
+    port, server_port = harness.PORTS.take(), harness.PORTS.take()
+    here, there = (json.loads(subprocess.run(["ip", "-n", namespace, "-j", "link", "show", "p"], check=True, stdout=subprocess.PIPE).stdout)
+                   [0]["ifindex"] for namespace in (a, b))
+    echo = test.echo(listen=f"[fe80::b%{there}]:0", netns=b)
+    server = test.start(["mpserver", "--listen", "fe80::b%p", server_port, "fe80::b%p", echo.port], netns=b)
+    server.wait_for(rf"listening on \[fe80::b%p\]:{server_port}")
+    config = test.file("local.conf", f"listen [fe80::a%p]:{port}\nfe80::b%p {server_port} bind=fe80::a%p name=one\n"
+                       f"fe80::b {server_port} dev=p bind=fe80::a name=two\nlog-level INFO\n")
+    client = test.start(["mpclient", config], netns=a)
+    for name in ("one", "two"):
+        say(client.wait_for(f"bridge {name} is up"))
+    harness.check_clean(test.send(f"[fe80::a%{here}]:{port}", "--count", 50, "--rate", 100, netns=a).json(), "by link-local addresses")
+
+
+harness.run(addresses_that_come_later, link_local, by_link_local_addresses, together=True)

@@ -29,7 +29,7 @@ Environment with_encrypt(const char* value) {
 
 std::string listen_text(const ServerConfig& config) {
   std::string text;
-  for (const ListenAddress& address : config.listen) text += address.endpoint.to_string() + " ";
+  for (const ListenAddress& address : config.listen) text += to_string(address) + " ";
   return text;
 }
 

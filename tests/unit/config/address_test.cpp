@@ -133,7 +133,7 @@ std::string listen_text(const tl::expected<std::vector<ListenAddress>, std::stri
   std::string text;
   for (const ListenAddress& address : *parsed) {
     if (!text.empty()) text += " ";
-    text += address.endpoint.to_string();
+    text += to_string(address);
     if (address.may_be_missing) text += "?";
   }
   return text;
@@ -156,10 +156,16 @@ INSTANTIATE_TEST_SUITE_P(
         WordRow{"Name", "myhost:3000",
                 "'myhost' is not an address: write an IPv4 or IPv6 address of this host, 'localhost', or '*' "
                 "for all"},
-        WordRow{
-            "InterfaceName", "[fe80::1%eth0]:3000",
-            "'[fe80::1%eth0]' names its interface: write the interface's number after the '%', as 'ip link' "
-            "shows it"},
+        WordRow{"InterfaceName", "[fe80::1%eth0]:3000", "[fe80::1%eth0]:3000"},
+        WordRow{"InterfaceNameOfNoLink", "[2001:db8::1%eth0]:3000",
+                "'[2001:db8::1%eth0]' has an interface, which a link-local address alone needs: write "
+                "'2001:db8::1'"},
+        WordRow{"NoInterface", "[fe80::1]:3000",
+                "'[fe80::1]' is link-local, an address of each link: write its interface too, as in "
+                "'fe80::1%eth0'"},
+        WordRow{"WrongInterface", "[fe80::1%eth 0]:3000",
+                "'[fe80::1%eth 0]' is not an address: write an IPv4 or IPv6 address of this host, "
+                "'localhost', or '*' for all"},
         WordRow{"BareIpv6", "::1:3000",
                 "'::1:3000' has several colons: write an IPv6 address in brackets, as in [::1]:3000"},
         WordRow{"NoPort", "127.0.0.1", "'127.0.0.1' has no port: write ADDRESS:PORT"},
@@ -178,13 +184,18 @@ TEST(ParseListenDefault, MeansAllAddressesForTheServer) {
 TEST(ParseListenAddress, TakesIpv6WithAndWithoutBrackets) {
   EXPECT_EQ(listen_text(parse_listen_address("::1", 5)), "[::1]:5");
   EXPECT_EQ(listen_text(parse_listen_address("[::1]", 5)), "[::1]:5");
+  EXPECT_EQ(listen_text(parse_listen_address("fe80::1%eth0", 5)), "[fe80::1%eth0]:5");
+  EXPECT_EQ(listen_text(parse_listen_address("[fe80::1%eth0]", 5)), "[fe80::1%eth0]:5");
 }
 
 class ParseBind : public testing::TestWithParam<WordRow> {};
 
 TEST_P(ParseBind, GivesEndpointOrReason) {
   const auto parsed = parse_bind(GetParam().word);
-  EXPECT_EQ(parsed ? parsed->to_string() : parsed.error(), GetParam().result);
+  const auto text = [&] {
+    return parsed->endpoint.to_string() + (parsed->zone.empty() ? "" : " over " + parsed->zone);
+  };
+  EXPECT_EQ(parsed ? text() : parsed.error(), GetParam().result);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -194,6 +205,9 @@ INSTANTIATE_TEST_SUITE_P(
         WordRow{"Ipv6", "2001:db8::1", "[2001:db8::1]:0"}, WordRow{"Ipv6InBrackets", "[::1]", "[::1]:0"},
         WordRow{"Ipv6AndPort", "[::1]:5000", "[::1]:5000"},
         WordRow{"AnyAndPort", "0.0.0.0:5000", "0.0.0.0:5000"},
+        WordRow{"InterfaceName", "fe80::1%eth0", "[fe80::1]:0 over eth0"},
+        WordRow{"InterfaceNameAndPort", "[fe80::1%eth0]:5000", "[fe80::1]:5000 over eth0"},
+        WordRow{"InterfaceNumber", "fe80::1%2", "[fe80::1%2]:0"},
         WordRow{"Name", "eth0",
                 "'eth0' is not an address: write an IPv4 or IPv6 address of this host, and :PORT after it or "
                 "nothing"},
@@ -222,15 +236,25 @@ TEST(AddressOverlap, IsTheSameAddressOrOneThatCoversIt) {
   EXPECT_FALSE(overlap(at("127.0.0.1", 5), at("127.0.0.1", 6)));
   EXPECT_FALSE(overlap(at("127.0.0.1", 5), at("127.0.0.2", 5)));
   EXPECT_FALSE(overlap(at("0.0.0.0", 5), at("::", 5)));
+  const auto zoned = [&at](std::string zone) {
+    return ListenAddress{.endpoint = at("fe80::1", 5), .zone = std::move(zone)};
+  };
+  EXPECT_TRUE(overlap(zoned("eth0"), zoned("eth0")));
+  EXPECT_FALSE(overlap(zoned("eth0"), zoned("eth1")));
 }
 
 TEST(AddressLoop, IsSeenThroughSpellings) {
-  const auto at = [](std::string_view address) { return parse_numeric_endpoint(address, 3000).value(); };
+  const auto at = [](std::string_view address) {
+    return ListenAddress{.endpoint = parse_numeric_endpoint(address, 3000).value()};
+  };
   EXPECT_TRUE(leads_to({"127.0.0.1", 3000}, at("127.0.0.1")));
   EXPECT_TRUE(leads_to({"127.0.0.5", 3000}, at("0.0.0.0")));
   EXPECT_TRUE(leads_to({"0:0::1", 3000}, at("::1")));
   EXPECT_TRUE(leads_to({"Localhost", 3000}, at("::1")));
   EXPECT_TRUE(leads_to({"localhost", 3000}, at("0.0.0.0")));
+  const ListenAddress zoned{.endpoint = at("fe80::1").endpoint, .zone = "eth0"};
+  EXPECT_TRUE(leads_to({"fe80::1%eth0", 3000}, zoned));
+  EXPECT_FALSE(leads_to({"fe80::1%eth1", 3000}, zoned));
   EXPECT_FALSE(leads_to({"127.0.0.1", 3001}, at("127.0.0.1")));
   EXPECT_FALSE(leads_to({"10.0.0.1", 3000}, at("0.0.0.0")));
   EXPECT_FALSE(leads_to({"localhost", 3000}, at("10.0.0.1")));

@@ -702,9 +702,33 @@ TEST(ClientConfig, LinkLocalAddressNeedsItsInterface) {
             (std::vector<std::string>{
                 "c:1: 'fe80::1' is link-local, another host on each link: write its interface too, as in "
                 "'fe80::1%eth0', or dev=eth0",
-                "c:2: bind=fe80::2 is link-local, an address of each link: write dev= with its interface too",
-                "c:3: '[fe80::3]' is link-local, an address of each link: write the number of its interface "
-                "too, as 'ip link' shows it, as in 'fe80::3%2'"}));
+                "c:2: bind=fe80::2 is link-local, an address of each link: write its interface too, as in "
+                "'bind=fe80::2%eth0', or dev=eth0",
+                "c:3: '[fe80::3]' is link-local, an address of each link: write its interface too, as in "
+                "'fe80::3%eth0'"}));
+}
+
+TEST(ClientConfig, InterfaceOfALinkLocalBindIsThatOfTheBridge) {
+  const ClientConfig config = parsed(
+      "fe80::1%eth0 1 bind=fe80::2%eth0\nfe80::1 2 dev=eth1 bind=[fe80::2%eth1]:5\nh 3 bind=fe80::2%2\n");
+  EXPECT_EQ(config.bridges[0].devices, std::vector<std::string>{"eth0"});
+  EXPECT_EQ(config.bridges[0].name, "[fe80::1%eth0]:1@eth0@fe80::2");
+  EXPECT_EQ(config.bridges[1].bind->to_string(), "[fe80::2]:5");
+  EXPECT_TRUE(config.bridges[2].devices.empty());
+  EXPECT_EQ(errors_of("h 1 bind=fe80::2%eth0 dev=eth1\nlisten [fe80::2%eth0]:5\nh 2 bind=[fe80::2%eth0]:5\n"),
+            (std::vector<std::string>{
+                "c:1: bind= is an address of 'eth0', and dev= names another interface: leave one of the two "
+                "out",
+                "c:3: bind=[fe80::2]:5 is where this program listens for applications: take another port"}));
+}
+
+TEST(ClientConfig, LinkLocalListenAddressHasItsInterfaceByName) {
+  const ClientConfig config = parsed("listen [fe80::1%eth0]:5\nlisten [fe80::1%eth1]:5\nh 1\n");
+  ASSERT_EQ(config.listen.size(), 2U);
+  EXPECT_EQ(to_string(config.listen[1]), "[fe80::1%eth1]:5");
+  EXPECT_EQ(config.listen[1].zone, "eth1");
+  EXPECT_EQ(config.listen[1].endpoint.scope, 0U);
+  EXPECT_EQ(errors_of("listen [fe80::1%eth0]:5\nlisten [fe80::1%eth0]:5\nfe80::1%eth0 5\n").size(), 2U);
 }
 
 TEST(ClientConfig, DelayIsInMilliseconds) {

@@ -21,9 +21,9 @@ class ClientStatusTest : public testing::Test {
     bridges_.start();
   }
   [[nodiscard]] Status status() {
-    return collect_status(
-        {config_, engine_, bridges_, drops_, from_applications_, from_bridges_, true, true, started_},
-        ports_.clock.now());
+    return collect_status({config_, engine_, bridges_, listeners_, drops_, from_applications_, from_bridges_,
+                           true, true, started_},
+                          ports_.clock.now());
   }
 
   test::CapturedLog lines_;
@@ -34,6 +34,7 @@ class ClientStatusTest : public testing::Test {
   test::TestRandom random_{1};
   ClientEngine engine_{ClientSettings{}, random_};
   Bridges bridges_{config_, ClientIdentity{}, ports_.context, table_, events_};
+  ListenSockets listeners_{ports_.context, Steering{}, SocketUse::applications, [](DatagramSocket&) {}};
   DropCounters drops_;
   KernelDropWatch from_applications_{"from applications"};
   KernelDropWatch from_bridges_{"from bridges"};
@@ -47,6 +48,27 @@ TEST_F(ClientStatusTest, TellsOfAPathWhyItHasNoSocket) {
   EXPECT_EQ(status().paths[0].problem, "its name is being looked up");
   ports_.answer_failure("no such name");
   EXPECT_EQ(status().paths[0].problem, "no such name");
+}
+
+TEST_F(ClientStatusTest, TellsWhichAddressesToListenOnAreAwaited) {
+  config_.listen = {{.endpoint = parse_numeric_endpoint("10.0.0.9", 3000).value()},
+                    {.endpoint = parse_numeric_endpoint("fe80::1", 3000).value(), .zone = "nosuch0"}};
+  ports_.sockets.open_error = [](const SocketRequest& request) {
+    return request.free_bind ? 0 : EADDRNOTAVAIL;
+  };
+  ASSERT_TRUE(listeners_.open(config_.listen));
+  EXPECT_EQ(status().listen, (std::vector<std::string>{"10.0.0.9:3000", "[fe80::1%nosuch0]:3000"}));
+  ASSERT_EQ(status().awaited.size(), 2U);
+  EXPECT_EQ(status().awaited[0].address, "10.0.0.9:3000");
+  EXPECT_EQ(status().awaited[0].why, "it is not an address of this host");
+  EXPECT_EQ(status().awaited[1].address, "[fe80::1%nosuch0]:3000");
+  EXPECT_EQ(status().awaited[1].why, "there is no interface nosuch0");
+  EXPECT_FALSE(status().listens);
+  test::set_interface(table_, 2, "eth0");
+  test::add_address(table_, 2, "10.0.0.9");
+  listeners_.on_interfaces(table_);
+  EXPECT_EQ(status().awaited.size(), 1U);
+  EXPECT_TRUE(status().listens);
 }
 
 TEST_F(ClientStatusTest, TellsOfAPathWhereItLeads) {

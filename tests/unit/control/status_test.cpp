@@ -400,6 +400,27 @@ TEST(Health, NeedsASessionOrATarget) {
 }
 
 /// The names and kinds that --status --json promises; "?" after a kind: or null.
+TEST(Health, NeedsAnAddressToListenOn) {
+  for (Status status : {client_status(), server_status()}) {
+    status.target_problem.clear();
+    status.awaited = {{"10.0.0.9:3000", "it is not an address of this host"}};
+    EXPECT_EQ(illness_of(status), "") << "it listens on others";
+    status.listens = false;
+    EXPECT_EQ(illness_of(status), "it listens nowhere yet; 10.0.0.9:3000: it is not an address of this host");
+  }
+}
+
+TEST(RenderTable, SaysWhichAddressesAreAwaited) {
+  Status status = server_status();
+  status.listen = {"10.0.0.9:2000", "127.0.0.1:2000"};
+  status.awaited = {{"10.0.0.9:2000", "it is not an address of this host"}};
+  EXPECT_NE(render_table(status, TableWidth::terminal)
+                .find("\nlisten    10.0.0.9:2000, 127.0.0.1:2000\n"
+                      "awaited   10.0.0.9:2000: it is not an address of this host\n"),
+            std::string::npos);
+  EXPECT_EQ(json::parse(render_json(status))["listen_awaited"], json::parse(R"(["10.0.0.9:2000"])"));
+}
+
 const json kDirection = json::parse(R"({"packets":"n","bytes":"n","lost":"n","loss":"n?","loss_recent":"n?",
   "jitter_ms":"n?","first":"n","duplicates":"n","rate_bps":"n","repair_bytes":"n"})");
 const json kSession = json::parse(R"({"state":"s","age_s":"n?","cipher":"s","encrypted":"b","key":"s",
@@ -453,8 +474,8 @@ TEST(RenderJson, HasWhatIsPromisedOfAClient) {
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
   EXPECT_EQ(text.back(), '\n');
   EXPECT_EQ(names_in_order(text),
-            (std::vector<std::string>{"program", "version", "uptime_s", "config", "listen", "session",
-                                      "paths", "drops", "kernel_drops", "problems"}));
+            (std::vector<std::string>{"program", "version", "uptime_s", "config", "listen", "listen_awaited",
+                                      "session", "paths", "drops", "kernel_drops", "problems"}));
   const json object = json::parse(text);
   expect_kinds(object["session"], kSession, "session");
   ASSERT_EQ(object["paths"].size(), 3U);
@@ -498,9 +519,10 @@ TEST(RenderJson, CarriesEveryValue) {
 
 TEST(RenderJson, HasWhatIsPromisedOfAServer) {
   const std::string text = render_json(server_status());
-  EXPECT_EQ(names_in_order(text), (std::vector<std::string>{"program", "version", "uptime_s", "config",
-                                                            "listen", "target", "target_problem", "keyring",
-                                                            "clients", "drops", "kernel_drops", "problems"}));
+  EXPECT_EQ(names_in_order(text),
+            (std::vector<std::string>{"program", "version", "uptime_s", "config", "listen", "listen_awaited",
+                                      "target", "target_problem", "keyring", "clients", "drops",
+                                      "kernel_drops", "problems"}));
   const json object = json::parse(text);
   EXPECT_EQ(object["target"], "127.0.0.1:1194");
   EXPECT_EQ(object["target_problem"], "nothing listens there, for 3 min");

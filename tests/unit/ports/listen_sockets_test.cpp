@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 
@@ -76,11 +77,11 @@ TEST_F(ListenSocketsTest, AddressThatIsNotThereYetIsOpenedAndSaidOnce) {
   InterfaceTable table;
   test::set_interface(table, 2, "eth0");
   sockets_.on_interfaces(table);
-  EXPECT_TRUE(sockets_.is_waiting());
+  EXPECT_EQ(sockets_.awaited().size(), 1U);
   EXPECT_EQ(lines_.take(), "");
   test::add_address(table, 2, "10.0.0.9");
   sockets_.on_interfaces(table);
-  EXPECT_FALSE(sockets_.is_waiting());
+  EXPECT_TRUE(sockets_.awaited().empty());
   sockets_.on_interfaces(table);
   EXPECT_EQ(lines_.take(), "info: listening on 10.0.0.9:3000\n");
   EXPECT_EQ(factory_.sockets.size(), 2 * kSocketsPerAddress);
@@ -90,7 +91,7 @@ TEST_F(ListenSocketsTest, AddressOfAMissingInterfaceIsOpenedOnceThatIsThere) {
   int error = ENODEV;
   factory_.open_error = [&error](const SocketRequest&) { return error; };
   ASSERT_TRUE(sockets_.open({address("fe80::1%7", 3000)}));
-  EXPECT_TRUE(sockets_.is_waiting());
+  EXPECT_EQ(sockets_.awaited().size(), 1U);
   EXPECT_EQ(sockets_.find(from("fe80::2")), nullptr);
   const InterfaceTable table;
   sockets_.on_interfaces(table);
@@ -100,9 +101,65 @@ TEST_F(ListenSocketsTest, AddressOfAMissingInterfaceIsOpenedOnceThatIsThere) {
   EXPECT_EQ(lines_.take(), "warning: open 98; trying again when interfaces or addresses change\n");
   error = 0;
   sockets_.on_interfaces(table);
-  EXPECT_FALSE(sockets_.is_waiting());
+  EXPECT_TRUE(sockets_.awaited().empty());
   EXPECT_NE(sockets_.find(from("fe80::2")), nullptr);
   EXPECT_EQ(lines_.take(), "info: listening on [fe80::1%7]:3000\n");
+}
+
+TEST_F(ListenSocketsTest, InterfaceByNameIsFollowedThroughItsNumbers) {
+  ListenAddress missing = address("fe80::1", 3000);
+  missing.zone = "nosuch0";
+  ListenAddress there = address("fe80::1", 3001);
+  there.zone = "lo";
+  const std::uint32_t number = interface_number("lo");
+  ASSERT_NE(number, 0U);
+  ASSERT_TRUE(sockets_.open({missing, there}));
+  EXPECT_EQ(lines_.take(),
+            "info: listening on [fe80::1%lo]:3001\n"
+            "warning: fe80::1%nosuch0 is not an address of this host yet: waiting for it, to use port 3000 "
+            "there\n");
+  ASSERT_EQ(sockets_.awaited().size(), 1U);
+  EXPECT_EQ(sockets_.awaited()[0].text, "[fe80::1%nosuch0]:3000");
+  EXPECT_EQ(sockets_.awaited()[0].why, "there is no interface nosuch0");
+  EXPECT_EQ(factory_.requests.back().bind.scope, number);
+  InterfaceTable table;
+  test::set_interface(table, static_cast<int>(number), "lo");
+  test::add_address(table, number, "fe80::1");
+  sockets_.on_interfaces(table);
+  EXPECT_EQ(sockets_.closings(), 0U);
+  EXPECT_EQ(lines_.take(), "");
+  // It comes again as another; only the system knows, and here it is the same.
+  InterfaceTable other;
+  test::set_interface(other, static_cast<int>(number) + 1, "lo");
+  sockets_.on_interfaces(other);
+  EXPECT_EQ(sockets_.closings(), 1U);
+  EXPECT_EQ(factory_.sockets.size(), kSocketsPerAddress);
+  EXPECT_EQ(
+      lines_.take(),
+      "warning: fe80::1%lo is no longer an address of this host: waiting for it, to use port 3001 there\n"
+      "info: listening on [fe80::1%lo]:3001\n");
+}
+
+TEST_F(ListenSocketsTest, AddressThatGoesIsAwaitedAndOfOneThatKeepsGoingFewLinesAre) {
+  ASSERT_TRUE(sockets_.open({address("10.0.0.9", 3000), address("10.0.0.8", 3000)}));
+  lines_.take();
+  InterfaceTable with;
+  test::set_interface(with, 2, "eth0");
+  InterfaceTable without = with;
+  test::add_address(with, 2, "10.0.0.9");
+  sockets_.on_interfaces(with);
+  EXPECT_TRUE(sockets_.awaited().empty()) << "the table need not have all: what it never had has not gone";
+  sockets_.on_interfaces(without);
+  EXPECT_EQ(
+      lines_.take(),
+      "warning: 10.0.0.9 is no longer an address of this host: waiting for it, to use port 3000 there\n");
+  ASSERT_EQ(sockets_.awaited().size(), 1U);
+  EXPECT_TRUE(sockets_.is_listening());
+  sockets_.on_interfaces(with);
+  EXPECT_EQ(lines_.take(), "info: listening on 10.0.0.9:3000\n");
+  for (int i = 0; i < 100; ++i) sockets_.on_interfaces(i % 2 == 0 ? without : with);
+  const std::string text = lines_.take();
+  EXPECT_LE(std::count(text.begin(), text.end(), '\n'), kNewsBurst);
 }
 
 TEST_F(ListenSocketsTest, PortInUseIsAnErrorThoughTheAddressIsNotThereYet) {

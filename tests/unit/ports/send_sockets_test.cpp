@@ -6,6 +6,7 @@
 
 #include "unit/ports/captured_log.h"
 #include "unit/ports/fake_ports.h"
+#include "unit/ports/interfaces.h"
 
 namespace mptunnel {
 namespace {
@@ -90,6 +91,30 @@ TEST_F(SendSocketsTest, ReturnsOnceNothingHasStoodForAWhile) {
   EXPECT_FALSE(has_own(0));
   EXPECT_EQ(outlets_.own_sockets(), 0U);
   EXPECT_EQ(ports_.sockets.sockets.size(), kSocketsPerAddress);
+}
+
+TEST_F(SendSocketsTest, NothingIsKeptOfListenSocketsThatWereClosed) {
+  ListenAddress linked;
+  linked.endpoint = parse_numeric_endpoint("fe80::1", 2001).value();
+  linked.zone = "lo";
+  ASSERT_TRUE(listeners_.open({linked}));
+  const std::uint32_t number = interface_number("lo");
+  route_.remote = parse_numeric_endpoint("fe80::2", 4000).value();
+  route_.remote.scope = number;
+  route_.local = linked.endpoint;
+  route_.local.scope = number;
+  shared_ = listeners_.find(route_);
+  send(1, 50000, 50ms);
+  ASSERT_TRUE(has_own(0));
+  // The interface comes again as another: the system has no such one, and so it stays closed.
+  InterfaceTable table;
+  test::set_interface(table, static_cast<int>(number) + 1, "lo");
+  ports_.sockets.open_error = [](const SocketRequest&) { return ENODEV; };
+  listeners_.on_interfaces(table);
+  outlets_.settle(ports_.clock.now());
+  EXPECT_EQ(outlets_.own_sockets(), 0U);
+  EXPECT_EQ(outlets_.moved_paths(), 0U);
+  EXPECT_EQ(outlets_.find(SessionHandle{0}, PathId{0}, route_), nullptr);
 }
 
 TEST_F(SendSocketsTest, TheNumberOfOwnSocketsIsBounded) {
