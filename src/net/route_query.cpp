@@ -217,4 +217,11 @@ std::string why_not_routed(int error, const Endpoint& to) {
                      to.address_string());
 }
 
+std::string no_route_over(std::string_view interface, const Endpoint& to, std::string_view effect) {
+  const std::string address = to.address_string();
+  return fmt::format(
+      "no route over {} leads to {}{}: give the interface a route, 'ip route add {} via GATEWAY dev {}'",
+      interface, address, effect, address, interface);
+}
+
 }  // namespace mptunnel

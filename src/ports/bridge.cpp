@@ -300,7 +300,7 @@ bool Bridge::settle() {
     log_.answers_from(sent_to_, remote_, true);
   } else if (!from.is_set() || from == remote_) {
     socket_.hear_none();
-  } else if (may_go_elsewhere_ && leaves_alike(from)) {
+  } else if (may_go_elsewhere_ && route_.leaves_alike(remote_, from)) {
     if (socket_.use(from)) {
       go_elsewhere(from);
       return false;
@@ -313,12 +313,6 @@ bool Bridge::settle() {
     log_.answers_from(from, remote_, false);
   }
   return true;
-}
-
-bool Bridge::leaves_alike(const Endpoint& other) const {
-  const auto here = route_.choice(remote_);
-  const auto there = route_.choice(other);
-  return here && there && here->interface == there->interface;
 }
 
 void Bridge::go_elsewhere(const Endpoint& to) {
@@ -393,7 +387,11 @@ void Bridge::on_icmp(const IcmpReport& report) {
 }
 
 void Bridge::on_error(int error) {
-  if (auto problem = log_.meets_error(error, remote_)) problem_ = std::move(*problem);
+  const auto here = [&] {
+    return is_no_route(error) && socket_.is_open() ? route_.explain_here(remote_, socket_.local())
+                                                   : std::nullopt;
+  };
+  if (auto problem = log_.meets_error(error, remote_, here)) problem_ = std::move(*problem);
 }
 
 }  // namespace mptunnel

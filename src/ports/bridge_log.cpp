@@ -116,9 +116,14 @@ void BridgeLog::explains(const std::string& why) {
       fmt::format("bridge {}: {}; trying again until it works; other paths are not affected", name_, why));
 }
 
-std::optional<std::string> BridgeLog::meets_error(int error, const Endpoint& remote) {
+std::optional<std::string> BridgeLog::meets_error(
+    int error, const Endpoint& remote, const std::function<std::optional<std::string>()>& explanation) {
   if (error == EAGAIN || error == ENOBUFS || error == EMSGSIZE || !said_errors_.insert(error).second)
     return std::nullopt;
+  if (auto why = explanation ? explanation() : std::nullopt) {
+    explains(*why);
+    return why;
+  }
   std::string problem = words_of(error, remote);
   say(LogLevel::warning, fmt::format("bridge {}: {}", name_, problem));
   return problem;

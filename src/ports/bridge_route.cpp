@@ -69,6 +69,12 @@ bool BridgeRoute::look(const Endpoint& remote, const Endpoint& local) {
   return is_other;
 }
 
+bool BridgeRoute::leaves_alike(const Endpoint& one, const Endpoint& other) const {
+  const auto here = choice(one);
+  const auto there = choice(other);
+  return here && there && here->interface == there->interface;
+}
+
 const NetworkInterface* BridgeRoute::tunnel() const {
   if (!from_.device.empty()) return nullptr;
   const NetworkInterface* leaves_by = table_.find(interface());
@@ -96,16 +102,14 @@ std::optional<std::string> BridgeRoute::explain_here(const Endpoint& remote, con
   const auto hop = routing_.next_hop(question(remote, local));
   if (!hop) {
     if (hop.error() == EACCES || hop.error() == EINVAL) return why_not_routed(hop.error(), remote);
-    if (is_no_route(hop.error())) return fmt::format("there is no route to {}", remote.to_string());
-    return std::nullopt;
+    if (!is_no_route(hop.error())) return std::nullopt;
+    if (!from_.device.empty()) return no_route_over(from_.device, remote);
+    return fmt::format("there is no route to {}", remote.to_string());
   }
   const NetworkInterface* leaves_by = table_.find(hop->interface);
   if (leaves_by == nullptr || leaves_by->is_loopback) return std::nullopt;
   if (!from_.device.empty() && leaves_by->has_neighbours && !routing_.has_route(question(remote, local))) {
-    return fmt::format(
-        "no route over {} leads to {}, so the system looks for it on that link itself: give the interface a "
-        "route, 'ip route add {} via GATEWAY dev {}'",
-        from_.device, remote.address_string(), remote.address_string(), from_.device);
+    return no_route_over(from_.device, remote, ", so the system looks for it on that link itself");
   }
   if (auto why = explain_neighbour(hop->gateway.is_set() ? hop->gateway : remote,
                                    hop->gateway.is_set() ? "the gateway" : "the bridge", *leaves_by))

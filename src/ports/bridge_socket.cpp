@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "mptunnel/host/log.h"
+#include "mptunnel/net/route_query.h"
 #include "mptunnel/ports/socket_factory.h"
 
 namespace mptunnel {
@@ -48,8 +49,14 @@ tl::expected<void, std::string> BridgeSocket::use(const Endpoint& remote) {
   if (!is_same_family || !has_valid_device()) return open(remote);
   hear_none();
   if (const auto connected = socket_->connect(remote); !connected)
-    return tl::unexpected(connected.error().what);
+    return tl::unexpected(why_not(connected.error(), remote));
   return {};
+}
+
+std::string BridgeSocket::why_not(const SocketError& error, const Endpoint& remote) const {
+  // IPv6 says so at once; IPv4 looks for it on the link itself.
+  const bool has_no_route = error.error == ENETUNREACH || error.error == EHOSTUNREACH;
+  return has_no_route && !from_.device.empty() ? no_route_over(from_.device, remote) : error.what;
 }
 
 void BridgeSocket::close() {
@@ -94,7 +101,7 @@ tl::expected<void, std::string> BridgeSocket::open(const Endpoint& remote) {
   // The old socket has the port that the new one shall have.
   close();
   auto socket = open_on_a_port(request_to(remote));
-  if (!socket) return tl::unexpected(socket.error().what);
+  if (!socket) return tl::unexpected(why_not(socket.error(), remote));
   take(std::move(*socket));
   return {};
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 
 #include "mptunnel/base/endpoint.h"
@@ -32,6 +33,7 @@ struct NextHop {
 /// `blackhole` (EINVAL), or why the kernel could not be asked (ENOBUFS, EPROTO and the like).
 ///
 /// With an interface, IPv4 takes every address to be on that link even if no route says so: see has_route().
+/// IPv6 says ENETUNREACH.
 tl::expected<NextHop, int> next_hop_towards(const RouteQuestion& question);
 
 /// Whether a route in the tables leads there, and not only the guess that an interface without one allows.
@@ -50,5 +52,9 @@ NeighbourState neighbour_state(const Endpoint& address, std::uint32_t interface)
 /// What EACCES or EINVAL says of a send, a connect or a look for a route: a route or rule that lets nothing
 /// pass, and where to see it.
 std::string why_not_routed(int error, const Endpoint& to);
+
+/// That no route over the interface leads there, and the cure. `effect` is what the system does instead; it
+/// begins with a comma, or is empty.
+std::string no_route_over(std::string_view interface, const Endpoint& to, std::string_view effect = {});
 
 }  // namespace mptunnel

@@ -125,9 +125,6 @@ class Bridge {
   /// The path answers: goes on with the address that it answers from. False if that has to answer itself
   /// first.
   bool settle();
-  /// Whether packets to the other address leave by the same interface as those to remote_: what watches over
-  /// that one, tunnels above all, watches over it as well then.
-  [[nodiscard]] bool leaves_alike(const Endpoint& other) const;
   void go_elsewhere(const Endpoint& to);
   void stop_trying();
   /// Sends to remote() again, because what is sent to the address that answered instead is not answered.

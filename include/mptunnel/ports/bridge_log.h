@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -45,8 +46,11 @@ class BridgeLog {
   /// The problem has been logged already: has_problem() shall not do it again.
   void knows_problem(const std::string& problem) { said_problem_ = problem; }
   /// An errno that a send or receive met; returns it in words if it is the first of its kind since the
-  /// address answered.
-  std::optional<std::string> meets_error(int error, const Endpoint& remote);
+  /// address answered. Then `explanation` is asked: what this host knows itself is certain, and has a cure,
+  /// while such an error may come from ICMP.
+  std::optional<std::string> meets_error(
+      int error, const Endpoint& remote,
+      const std::function<std::optional<std::string>()>& explanation = nullptr);
   /// Data is held back, because packets leave over this tunnel now.
   void leads_over_tunnel(const std::string& interface, const Endpoint& remote);
   /// They no longer leave over a tunnel.

@@ -44,15 +44,19 @@ class BridgeRoute {
   /// The tunnel that they leave over, unless it is configured; null if it is none.
   [[nodiscard]] const NetworkInterface* tunnel() const;
 
+  /// Whether packets for both leave by the same interface: what watches over the one, tunnels above all,
+  /// watches over the other as well then.
+  [[nodiscard]] bool leaves_alike(const Endpoint& one, const Endpoint& other) const;
+
   /// Why nothing may come back, in words, with what to do; nullopt if nothing is found. Asks anew, which is
   /// no look.
   [[nodiscard]] std::optional<std::string> explain(const Endpoint& remote, const Endpoint& local,
                                                    TimePoint now) const;
+  /// The same, without what ICMP says.
+  [[nodiscard]] std::optional<std::string> explain_here(const Endpoint& remote, const Endpoint& local) const;
 
  private:
   [[nodiscard]] RouteQuestion question(const Endpoint& remote, const Endpoint& local) const;
-  /// The same, without what ICMP says.
-  [[nodiscard]] std::optional<std::string> explain_here(const Endpoint& remote, const Endpoint& local) const;
   [[nodiscard]] std::optional<std::string> explain_neighbour(const Endpoint& next, std::string_view role,
                                                              const NetworkInterface& interface) const;
   [[nodiscard]] std::optional<std::string> explain_filter(const Endpoint& remote, const Endpoint& local,

@@ -59,6 +59,8 @@ class BridgeSocket {
 
  private:
   tl::expected<void, std::string> open(const Endpoint& remote);
+  /// Why no socket could be had for `remote`, for people.
+  [[nodiscard]] std::string why_not(const SocketError& error, const Endpoint& remote) const;
   [[nodiscard]] SocketRequest request_to(const Endpoint& remote) const;
   void take(SocketFactory::Socket socket);
   tl::expected<SocketFactory::Socket, SocketError> open_on_a_port(const SocketRequest& request);

@@ -73,6 +73,20 @@ def device_without_route(test):
     net.check_up()
 
 
+def device_without_route_of_ipv6(test):
+    """The same with IPv6, where no socket can be had, and the route that the line asks for"""
+    net = Network(test)
+    remote = "fd97:9::2"
+    net.test.ip("-n", net.s, "address", "add", f"{remote}/64", "dev", "rs", "nodad")
+    net.test.ip("-n", net.r, "address", "add", "fd97:9::1/64", "dev", "rs", "nodad")
+    net.test.ip("-n", net.s, "route", "add", "default", "via", "fd97:9::1")
+    net.test.ip("netns", "exec", net.r, "sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
+    net.start(f"{remote} 2000 dev=l1")
+    net.check_said(f"no route over l1 leads to {remote}", f"ip route add {remote} via GATEWAY dev l1")
+    net.in_client("route", "add", remote, "via", "fd97:1::1", "dev", "l1")
+    net.check_up()
+
+
 def gateway_without_arp(test):
     """The gateway is not there, or is another one than was configured"""
     net = Network(test)
@@ -153,5 +167,5 @@ def blackhole(test):
 
 
 if __name__ == "__main__":
-    harness.run(device_without_route, gateway_without_arp, neighbour_of_ipv6, strict_filter, strict_filter_at_server, firewall_here, firewall_there,
-                prohibited, blackhole, together=True)
+    harness.run(device_without_route, device_without_route_of_ipv6, gateway_without_arp, neighbour_of_ipv6, strict_filter, strict_filter_at_server,
+                firewall_here, firewall_there, prohibited, blackhole, together=True)

@@ -367,6 +367,31 @@ TEST_F(BridgeTest, InterfaceWithoutARouteIsNamed) {
   EXPECT_NE(bridge->problem().find("ip route add 192.0.2.1 via GATEWAY dev eth0"), std::string::npos);
 }
 
+/// IPv6 takes no address to be on a link that has no route to it: connecting fails.
+TEST_F(BridgeTest, InterfaceWithoutARouteOfIpv6IsNamedWithTheSameCure) {
+  test::add_address(table_, 1, "2001:db8::1");
+  ports_.sockets.connect_error = [](const Endpoint&) { return ENETUNREACH; };
+  const auto bridge = started({"2001:db8:9::1"}, "eth0");
+  const std::string words =
+      "no route over eth0 leads to 2001:db8:9::1: give the interface a route, "
+      "'ip route add 2001:db8:9::1 via GATEWAY dev eth0'";
+  EXPECT_EQ(bridge->problem(), words);
+  EXPECT_NE(lines_.take().find(words), std::string::npos);
+  ports_.sockets.connect_error = [](const Endpoint&) { return 0; };
+  bridge->on_routes();
+  EXPECT_EQ(bridge->problem(), "");
+  bridge->on_up();
+  ports_.sockets.connect_error = [](const Endpoint&) { return ENETUNREACH; };
+  // The route goes: the next send fails, or nothing comes back.
+  ports_.routing.error = [](const RouteQuestion&) { return ENETUNREACH; };
+  bridge->on_error(ENETUNREACH);
+  EXPECT_EQ(bridge->problem(), words);
+  EXPECT_NE(lines_.take().find(words), std::string::npos);
+  bridge->on_error(ENETUNREACH);
+  bridge->on_down();
+  EXPECT_EQ(bridge->problem(), words);
+}
+
 TEST_F(BridgeTest, StrictReversePathFilterIsNamedIfItMatters) {
   ports_.routing.filter = {true, "net.ipv4.conf.all.rp_filter"};
   const auto bridge = started({"192.0.2.1"}, "eth1");
