@@ -5,15 +5,17 @@
 #include <iterator>
 #include <utility>
 
+#include "mptunnel/base/shortened.h"
 #include "mptunnel/control/render.h"
 #include "mptunnel/control/status_format.h"
+#include "mptunnel/wire/path_limits.h"
 
 namespace mptunnel {
 namespace {
 
 constexpr std::size_t kTerminalColumns = 80;
-/// In the wide table; in the other the names have what is left.
-constexpr std::size_t kLongestName = 40;
+/// In the wide table, as mpserver has them; in the other the names have what is left.
+constexpr std::size_t kLongestName = kMaxNameBytes;
 constexpr std::size_t kShortestName = 10;
 /// Behind the words that lines begin with, and of lines that belong to one above.
 constexpr std::size_t kLabelColumns = 10;
@@ -212,10 +214,10 @@ void add_program(Table& table, const Status& status) {
   for (const std::string& address : status.listen)
     listen += (listen.empty() ? "" : ", ") + printable(address);
   table.line("listen", "{}", listen);
-  if (status.is_server) {
-    table.line("target", "{}{}{}", printable(status.target), status.target_problem.empty() ? "" : ": ",
   for (const AwaitedStatus& awaited : status.awaited)
     table.line("awaited", "{}: {}", printable(awaited.address), printable(awaited.why));
+  if (status.is_server) {
+    table.line("target", "{}{}{}", printable(status.target), status.target_problem.empty() ? "" : ": ",
                printable(status.target_problem));
   }
   if (const auto& keyring = status.keyring)

@@ -190,7 +190,7 @@ void ClientHandshaking::send_hellos(Output& out, TimePoint now) {
   }
   const ClientHelloFrame hello{identity_, process_};
   for (const PathId path : state_.paths.available()) {
-    prober_.probe(*state_.link.next(), path, hello, out, now);
+    prober_.probe(*state_.link.next(), path, {hello}, out, now);
   }
   next_hello_ = now + kHelloRepeat;
 }

@@ -39,9 +39,10 @@ struct ClientInbound::ControlVisitor {
   }
   void operator()(const ChallengeFrame& challenge) const {
     if (!is_first(FrameType::challenge)) return;
-    // In front of the answer: the server tells of the path once it has that.
-    in.introducing_.introduce(epoch, arrival.path, arrival.out, arrival.now);
-    in.prober_.probe(epoch, arrival.path, EchoFrame{challenge.token}, arrival.out, arrival.now);
+    // In one packet: the server tells of the path once it has the answer, and has its name then.
+    std::vector<Frame> frames = in.introducing_.names_for_echo(epoch, arrival.path, arrival.now);
+    frames.emplace_back(EchoFrame{challenge.token});
+    in.prober_.probe(epoch, arrival.path, std::move(frames), arrival.out, arrival.now);
   }
   void operator()(const FlowOpenedFrame& opened) const { mark_flow(opened.flow, true); }
   void operator()(const FlowCloseFrame& closed) const { mark_flow(closed.flow, false); }
@@ -76,7 +77,7 @@ struct ClientInbound::ControlVisitor {
   void operator()(const HandshakeFrame& handshake) const {
     if (is_first(FrameType::handshake)) in.handshaking_.on_answer(handshake.packet, arrival.out, arrival.now);
   }
-  void operator()(const SeenFromFrame& seen) const { in.introducing_.on_seen(seen); }
+  void operator()(const SeenFromFrame& seen) const { in.introducing_.on_seen(epoch, seen); }
   template <typename Other>
   void operator()(const Other&) const {
     in.state_.context.drops.add(Drop::unexpected_frame);

@@ -1,28 +1,29 @@
 #include "mptunnel/engine/client_introducing.h"
 
-#include <string_view>
-#include <vector>
-
 namespace mptunnel {
-namespace {
-
-ConstBytes name_to_send(std::string_view name) {
-  return bytes_of(name.substr(0, kMaxNameBytes));
+bool ClientIntroducing::has_name(const LinkEpoch& epoch, PathId path) const {
+  return !state_.paths[path].name.empty() && epoch.keys().peer_knows(FrameType::name);
 }
 
-}  // namespace
+std::vector<Frame> ClientIntroducing::names_of(PathId path) const {
+  std::vector<Frame> frames;
+  if (!state_.name.empty()) frames.emplace_back(NameFrame{kClientItself, bytes_of(state_.name)});
+  frames.emplace_back(NameFrame{path, bytes_of(state_.paths[path].name)});
+  return frames;
+}
+
+std::vector<Frame> ClientIntroducing::names_for_echo(const LinkEpoch& epoch, PathId path, TimePoint now) {
+  Introduction& introduction = state_.paths[path].introduction;
+  if (!has_name(epoch, path) || introduction.is_answered(epoch.index())) return {};
+  introduction.on_echo(epoch.index(), now);
+  return names_of(path);
+}
 
 void ClientIntroducing::introduce(LinkEpoch& epoch, PathId path, Output& out, TimePoint now) {
-  ClientPath& own = state_.paths[path];
-  const KeyEpoch& keys = epoch.keys();
-  if (own.name.empty() || own.proof.is_held() || !keys.peer_knows(FrameType::name) ||
-      !own.introduction.is_due(epoch.index(), now))
-    return;
-  std::vector<Frame> frames;
-  if (!state_.name.empty()) frames.emplace_back(NameFrame{kClientItself, name_to_send(state_.name)});
-  frames.emplace_back(NameFrame{path, name_to_send(own.name)});
-  if (state_.sender.send_control(epoch, frames, PathSet::of(path), out, now))
-    own.introduction.on_sent(epoch.index(), now);
+  Introduction& introduction = state_.paths[path].introduction;
+  if (!has_name(epoch, path) || !introduction.is_due(epoch.index(), now)) return;
+  if (state_.sender.send_control(epoch, names_of(path), PathSet::of(path), out, now))
+    introduction.on_sent(epoch.index(), now);
 }
 
 void ClientIntroducing::run(Output& out, TimePoint now) {
@@ -33,9 +34,9 @@ void ClientIntroducing::run(Output& out, TimePoint now) {
   }
 }
 
-void ClientIntroducing::on_seen(const SeenFromFrame& seen) {
+void ClientIntroducing::on_seen(const LinkEpoch& epoch, const SeenFromFrame& seen) {
   if (state_.paths.contains(seen.path)) {
-    state_.paths[seen.path].introduction.on_answer(seen.address);
+    state_.paths[seen.path].introduction.on_answer(epoch.index(), seen.address);
   } else {
     state_.context.drops.add(Drop::path_limit);
   }

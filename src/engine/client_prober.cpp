@@ -23,7 +23,7 @@ std::optional<DelayFrame> delay_to_tell(const ClientState& state, const LinkEpoc
 
 }  // namespace
 
-void ClientProber::probe(LinkEpoch& epoch, PathId path, const std::optional<Frame>& first, Output& out,
+void ClientProber::probe(LinkEpoch& epoch, PathId path, std::vector<Frame> frames, Output& out,
                          TimePoint now) {
   ClientPath& own = state_.paths[path];
   const bool moving = state_.activity.is_busy();
@@ -38,8 +38,6 @@ void ClientProber::probe(LinkEpoch& epoch, PathId path, const std::optional<Fram
   if (asks_others) report.flags |= PathReport::kByAnyPath;
   if (own.probed.traits().metered) report.flags |= PathReport::kMetered;
   if (&epoch == state_.link.next()) report.flags |= PathReport::kUncounted;
-  std::vector<Frame> frames;
-  if (first) frames.push_back(*first);
   frames.emplace_back(PingFrame{report});
   if (const auto delay = delay_to_tell(state_, epoch, path)) frames.emplace_back(*delay);
   if (const auto repaired = state_.receiver.repair().report(epoch)) frames.emplace_back(*repaired);
@@ -66,8 +64,7 @@ void ClientProber::probe_by_proxy(LinkEpoch& epoch, PathId path, PathReport repo
 
 void ClientProber::tell_server(PathId path, Output& out, TimePoint now) {
   LinkEpoch* epoch = state_.link.current();
-  if (epoch != nullptr && state_.paths[path].probed.is_available())
-    probe(*epoch, path, std::nullopt, out, now);
+  if (epoch != nullptr && state_.paths[path].probed.is_available()) probe(*epoch, path, {}, out, now);
 }
 
 void ClientProber::tell_gone(PathId path, Output& out, TimePoint now) {
@@ -122,7 +119,7 @@ void ClientProber::run(Output& out, TimePoint now) {
       note_silence(id, was, out, now);
       changed = true;
     }
-    if (now >= path.next_probe(moving, sent)) probe(*state_.link.current(), id, std::nullopt, out, now);
+    if (now >= path.next_probe(moving, sent)) probe(*state_.link.current(), id, {}, out, now);
     if (now >= path.next_mtu_probe(moving)) {
       const auto patience = MtuSearch::Patience::of(path.probed.rtt(), path.probed.answer_share());
       state_.sender.send_mtu_probe(id, path.mtu, patience, moving, out, now);
@@ -146,7 +143,7 @@ TimePoint ClientProber::deadline() const {
 void ClientProber::update_standby(Output& out, TimePoint now) {
   for (const PathId path : state_.paths.update_standby(now)) {
     out.events.emplace_back(PathStandby{path, state_.paths[path].probed.is_standby()});
-    if (LinkEpoch* epoch = state_.link.current()) probe(*epoch, path, std::nullopt, out, now);
+    if (LinkEpoch* epoch = state_.link.current()) probe(*epoch, path, {}, out, now);
   }
 }
 

@@ -40,7 +40,4 @@ std::string format_dscp(std::uint8_t dscp);
 
 /// One letter for each byte: '?' for what is no printable ASCII.
 std::string printable(std::string_view text);
-/// `text`; if it is longer than `limit` (at least 5), its beginning and its end with "..." between.
-std::string shortened(std::string_view text, std::size_t limit);
-
 }  // namespace mptunnel

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
+#include "mptunnel/base/shortened.h"
 #include "mptunnel/engine/client_parts.h"
 #include "mptunnel/engine/client_state.h"
 #include "mptunnel/engine/output.h"
@@ -23,7 +25,13 @@ class ClientEngine {
     state_.sender.set_delay(path, traits.delay);
   }
   /// What the server is told that the path is called; it exists. Empty: nothing.
-  void set_path_name(PathId path, const std::string& name) { state_.paths[path].name = name; }
+  void set_path_name(PathId path, const std::string& name) {
+    ClientPath& own = state_.paths[path];
+    std::string told = shortened(name, kMaxNameBytes);
+    if (told == own.name) return;
+    own.name = std::move(told);
+    own.introduction.restart();
+  }
   /// The path has a socket and an address now, or has none any more.
   void set_path_available(PathId path, bool available, Output& out, TimePoint now);
   /// The path leads over a tunnel from now on, or no longer: while it does, and has not proved that it is not

@@ -19,8 +19,8 @@ class ClientProber {
  public:
   explicit ClientProber(ClientState& state) : state_(state) {}
 
-  /// Sends a PING under this key, behind `first` if there is one.
-  void probe(LinkEpoch& epoch, PathId path, const std::optional<Frame>& first, Output& out, TimePoint now);
+  /// Sends a PING under this key, behind `frames`.
+  void probe(LinkEpoch& epoch, PathId path, std::vector<Frame> frames, Output& out, TimePoint now);
   /// Sends a PING at once if there is a session, so that the server knows whether data may come this way.
   void tell_server(PathId path, Output& out, TimePoint now);
   /// The path has no socket any more: the server is told so by the others, unless it was often enough. Else

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "mptunnel/base/random.h"
+#include "mptunnel/base/shortened.h"
 #include "mptunnel/base/time.h"
 #include "mptunnel/engine/client_paths.h"
 #include "mptunnel/engine/link/link_context.h"
@@ -73,7 +74,7 @@ struct ClientSettings {
 struct ClientState {
   ClientState(const ClientSettings& settings, RandomSource& random)
       : context(random, settings.make_scheduler, settings.repair),
-        name(settings.name),
+        name(shortened(settings.name, kMaxNameBytes)),
         paths(settings.paths, settings.min_paths),
         flows(settings.max_flows) {}
   ClientState(const ClientState&) = delete;

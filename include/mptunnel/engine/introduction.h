@@ -12,12 +12,20 @@
 namespace mptunnel {
 
 /// NAME goes out once for each key, so that an address that has changed is seen, and again until SEEN_FROM
-/// comes.
+/// comes under that key. An ECHO that goes out before has it with it.
 class Introduction {
  public:
   /// Whether NAME is to be sent now; `key` is the index of the epoch that would carry it.
   [[nodiscard]] bool is_due(SessionIndex key, TimePoint now) const {
     return key_ != key || (!is_answered_ && now >= next_);
+  }
+  [[nodiscard]] bool is_answered(SessionIndex key) const { return key_ == key && is_answered_; }
+  /// NAME leaves with an ECHO, which is repeated at a pace of its own.
+  void on_echo(SessionIndex key, TimePoint now) {
+    key_ = key;
+    is_answered_ = false;
+    next_ = now + kNameRepeat;
+    pause_ = 2 * kNameRepeat;
   }
   void on_sent(SessionIndex key, TimePoint now) {
     if (key_ != key || is_answered_) pause_ = kNameRepeat;
@@ -26,8 +34,8 @@ class Introduction {
     next_ = now + pause_;
     pause_ = std::min<Duration>(2 * pause_, kNameRepeatMost);
   }
-  void on_answer(const Endpoint& address) {
-    is_answered_ = true;
+  void on_answer(SessionIndex key, const Endpoint& address) {
+    if (key_ == key) is_answered_ = true;
     seen_ = address;
   }
   /// The path has another address, or another server.

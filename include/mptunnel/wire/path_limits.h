@@ -78,7 +78,7 @@ inline constexpr unsigned kReturnsBelieved = 5;           ///< PINGs each of whi
 
 // What a path and its client are called: NAME and SEEN_FROM.
 
-inline constexpr std::size_t kMaxNameBytes = 40;  ///< of one name; what is longer is cut
+inline constexpr std::size_t kMaxNameBytes = 40;  ///< of one name; what is longer is shortened
 /// After a NAME without an answer; twice as long each time.
 inline constexpr Duration kNameRepeat = 1s;
 inline constexpr Duration kNameRepeatMost = 60s;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "mptunnel/base/shortened.h"
 #include "mptunnel/control/render.h"
 #include "mptunnel/control/status_format.h"
 
@@ -399,7 +400,6 @@ TEST(Health, NeedsASessionOrATarget) {
   EXPECT_EQ(illness_of(server), "") << "a server without clients is well";
 }
 
-/// The names and kinds that --status --json promises; "?" after a kind: or null.
 TEST(Health, NeedsAnAddressToListenOn) {
   for (Status status : {client_status(), server_status()}) {
     status.target_problem.clear();
@@ -421,6 +421,7 @@ TEST(RenderTable, SaysWhichAddressesAreAwaited) {
   EXPECT_EQ(json::parse(render_json(status))["listen_awaited"], json::parse(R"(["10.0.0.9:2000"])"));
 }
 
+/// The names and kinds that --status --json promises; "?" after a kind: or null.
 const json kDirection = json::parse(R"({"packets":"n","bytes":"n","lost":"n","loss":"n?","loss_recent":"n?",
   "jitter_ms":"n?","first":"n","duplicates":"n","rate_bps":"n","repair_bytes":"n"})");
 const json kSession = json::parse(R"({"state":"s","age_s":"n?","cipher":"s","encrypted":"b","key":"s",
