@@ -90,13 +90,15 @@ struct Row {
 
 using Options = ImpairmentOptions;
 
-const std::array<Row, 12> kRows{{
+const std::array<Row, 13> kRows{{
     {{"loss", "PCT", "lose datagrams, each independently"},
      set_number<kPercent, [](Options& o, double v) { o.loss_percent = v; }>},
     {{"burst-loss", "PCT", "lose this share in bursts (Gilbert-Elliott)"},
      set_number<kPercent, [](Options& o, double v) { o.burst_loss_percent = v; }>},
     {{"burst-length", "N", "mean length of a burst in datagrams (default 5)"},
      set_number<kLength, [](Options& o, double v) { o.burst_length = v; }>},
+    {{"shared-loss", "PCT", "lose this share of datagrams together with their copies on other bridges"},
+     set_number<kPercent, [](Options& o, double v) { o.shared_loss_percent = v; }>},
     {{"delay", "MS", "delay each datagram"},
      set_number<kMilliseconds, [](Options& o, double v) { o.delay = milliseconds_span(v); }>},
     {{"jitter", "MS", "delay by up to this more, at random; reorders"},

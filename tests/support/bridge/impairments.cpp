@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace mptunnel::test {
 namespace {
@@ -14,11 +15,25 @@ constexpr std::uint64_t kDuplicateStream = 3;
 constexpr std::uint64_t kFlipStream = 4;
 constexpr std::uint64_t kJitterStream = 5;
 
-constexpr std::array<const char*, kLossKinds> kLossNames{"random", "burst",  "blackout", "mtu",
-                                                         "queue",  "memory", "client",   "send"};
+constexpr std::array<const char*, kLossKinds> kLossNames{"random", "burst",  "shared", "blackout", "mtu",
+                                                         "queue",  "memory", "client", "send"};
 
 bool chance(Prng& random, double percent) {
   return random.uniform() < percent / 100;
+}
+
+/// The same answer for the same bytes; different datagrams are independent of one another.
+bool chance(ConstBytes datagram, double percent) {
+  if (percent <= 0) return false;
+  std::uint64_t hash = datagram.size();
+  for (std::size_t at = 0; at < datagram.size(); at += sizeof(std::uint64_t)) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, datagram.data() + at, std::min(sizeof(word), datagram.size() - at));
+    std::uint64_t state = hash ^ word;
+    hash = split_mix64(state);
+  }
+  Prng random(hash);
+  return chance(random, percent);
 }
 
 }  // namespace
@@ -95,7 +110,11 @@ bool Impairments::in_blackout(TimePoint now) const {
                      [&](const Blackout& one) { return one.begin <= age && age < one.end; });
 }
 
-Verdict Impairments::judge(std::size_t bytes, TimePoint now) {
+Verdict Impairments::judge(ConstBytes datagram, TimePoint now) {
+  return judge(datagram.size(), chance(datagram, options_.shared_loss_percent), now);
+}
+
+Verdict Impairments::judge(std::size_t bytes, bool lost_on_all, TimePoint now) {
   const bool lost = chance(loss_random_, options_.loss_percent);
   const bool lost_in_burst = burst_.lose();
   const bool duplicated = chance(duplicate_random_, options_.duplicate_percent);
@@ -113,6 +132,8 @@ Verdict Impairments::judge(std::size_t bytes, TimePoint now) {
     verdict.loss = Loss::blackout;
   } else if (bytes > options_.mtu_bytes) {
     verdict.loss = Loss::mtu;
+  } else if (lost_on_all) {
+    verdict.loss = Loss::shared;
   } else if (lost) {
     verdict.loss = Loss::random;
   } else if (lost_in_burst) {

@@ -11,6 +11,7 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "mptunnel/base/bytes.h"
 #include "mptunnel/base/time.h"
 #include "support/common/prng.h"
 
@@ -20,6 +21,7 @@ namespace mptunnel::test {
 enum class Loss : std::uint8_t {
   random,    ///< independent loss
   burst,     ///< the bad state of the Gilbert-Elliott model
+  shared,    ///< lost on all links that have such loss
   blackout,  ///< nothing passes
   mtu,       ///< larger than the link takes
   queue,     ///< a copy that found the queue before the rate limit full
@@ -27,7 +29,7 @@ enum class Loss : std::uint8_t {
   client,    ///< of a client that the bridge does not have: refused, or gone meanwhile
   send,      ///< a copy that the kernel did not take
 };
-inline constexpr std::size_t kLossKinds = 8;
+inline constexpr std::size_t kLossKinds = 9;
 /// "random", "burst" and so on.
 const char* name_of(Loss loss);
 
@@ -39,8 +41,9 @@ struct Blackout {
 
 struct ImpairmentOptions {
   double loss_percent = 0;
-  double burst_loss_percent = 0;  ///< of all datagrams, in the long run
-  double burst_length = 5;        ///< mean number of datagrams lost in a row, at least 1
+  double burst_loss_percent = 0;   ///< of all datagrams, in the long run
+  double burst_length = 5;         ///< mean number of datagrams lost in a row, at least 1
+  double shared_loss_percent = 0;  ///< of different datagrams, with all their copies on other links
   Duration delay{0};
   Duration jitter{0};       ///< added to the delay, uniform from 0 to this
   bool keep_order = false;  ///< jitter delays followers instead of reordering
@@ -109,11 +112,15 @@ class Impairments {
   [[nodiscard]] const ImpairmentOptions& options() const { return options_; }
   /// From the next datagram on. `options` must pass check().
   void set_options(const ImpairmentOptions& options);
-  /// Judges the next datagram, of `bytes` of UDP payload.
-  Verdict judge(std::size_t bytes, TimePoint now);
+  /// Judges the next datagram, of `bytes` of UDP payload, by all but shared loss.
+  Verdict judge(std::size_t bytes, TimePoint now) { return judge(bytes, false, now); }
+  /// Judges the next datagram. Whether it is lost with its copies on other links follows from its bytes
+  /// alone, so links need not know one another, nor share a seed.
+  Verdict judge(ConstBytes datagram, TimePoint now);
   [[nodiscard]] bool in_blackout(TimePoint now) const;
 
  private:
+  Verdict judge(std::size_t bytes, bool lost_on_all, TimePoint now);
   void judge_copy(Verdict& verdict, std::size_t bytes, double jitter, std::optional<std::uint32_t> flip,
                   TimePoint now);
 

@@ -118,7 +118,7 @@ void Relay::pass(Direction direction, Client& client, Bytes datagram, TimePoint 
   ++way.counters.received;
   way.counters.received_bytes += datagram.size();
   if (tap_) tap_(direction, datagram);
-  const Verdict verdict = way.impairments.judge(datagram.size(), now);
+  const Verdict verdict = way.impairments.judge(datagram, now);
   if (verdict.loss) lose(direction, *verdict.loss, datagram, false, now);
   if (verdict.duplicated) ++way.counters.duplicated;
   for (std::size_t i = 0; i < verdict.count; ++i) {

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 namespace mptunnel::test {
@@ -59,6 +61,48 @@ TEST(Impairments, LosesIndependently) {
     before = lost;
   }
   EXPECT_NEAR(pairs, 0.04 * kMany, 2 * tolerance(0.04));
+}
+
+/// A datagram of 20 bytes unlike all others.
+std::array<std::uint8_t, 20> numbered(int number) {
+  std::array<std::uint8_t, 20> bytes{};
+  std::memcpy(bytes.data() + 8, &number, sizeof(number));
+  return bytes;
+}
+
+TEST(Impairments, SharedLossTakesTheSameDatagramsOnAllLinks) {
+  Impairments first({.shared_loss_percent = 5}, 1, kStart);
+  Impairments second({.shared_loss_percent = 5}, 2, kStart);
+  // The copies of the second link come later, and behind others.
+  for (int i = 0; i < 100; ++i) second.judge(100, kStart);
+  int lost = 0;
+  int pairs = 0;
+  bool before = false;
+  for (int i = 0; i < kMany; ++i) {
+    const auto loss = first.judge(numbered(i), kStart).loss;
+    ASSERT_EQ(second.judge(numbered(i), kStart + milliseconds(7)).loss, loss) << i;
+    if (loss) ++lost;
+    if (loss && before) ++pairs;
+    before = loss.has_value();
+  }
+  EXPECT_NEAR(lost, 0.05 * kMany, tolerance(0.05));
+  EXPECT_NEAR(pairs, 0.0025 * kMany, 2 * tolerance(0.0025));
+}
+
+TEST(Impairments, SharedLossComesOnTopOfWhatALinkLosesAlone) {
+  Impairments first({.loss_percent = 20, .shared_loss_percent = 5}, 1, kStart);
+  Impairments second({.loss_percent = 20, .shared_loss_percent = 5}, 2, kStart);
+  int shared = 0;
+  int both = 0;
+  for (int i = 0; i < kMany; ++i) {
+    const auto one = first.judge(numbered(i), kStart).loss;
+    const auto two = second.judge(numbered(i), kStart).loss;
+    ASSERT_EQ(one == Loss::shared, two == Loss::shared) << i;
+    if (one == Loss::shared) ++shared;
+    if (one == Loss::random && two == Loss::random) ++both;
+  }
+  EXPECT_NEAR(shared, 0.05 * kMany, tolerance(0.05));
+  EXPECT_NEAR(both, 0.95 * 0.04 * kMany, tolerance(0.95 * 0.04));
 }
 
 TEST(Impairments, RepeatsItselfForTheSameSeed) {

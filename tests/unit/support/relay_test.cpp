@@ -163,6 +163,15 @@ TEST_F(RelayOverLoopback, LosesAllInABlackoutAndCountsIt) {
   EXPECT_EQ(take(target_.get())->first, "passes");
 }
 
+TEST_F(RelayOverLoopback, CountsSharedLoss) {
+  const Fd fd = client();
+  ImpairmentPair shared;
+  shared.up.shared_loss_percent = 100;
+  relay_->set_impairments(shared);
+  send_text(fd.get(), "lost");
+  ASSERT_TRUE(run_until([&] { return relay_->stats(monotonic_now())["up"]["lost_by"]["shared"] == 1; }));
+}
+
 TEST_F(RelayOverLoopback, InjectsTowardsTheLatestClientFromItsOwnAddress) {
   const std::string garbage = "garbage";
   EXPECT_FALSE(relay_->inject(Direction::down, bytes_of(garbage)));
