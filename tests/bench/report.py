@@ -1,11 +1,14 @@
 """The results as Markdown: for the terminal, and for docs/performance.md between two markers."""
 
+import pathlib
 import platform
+import tempfile
 
+import plots
 from cases import CASES, RELAY, TITLES
 from results import verdicts
 
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+DOCS = pathlib.Path(__file__).resolve().parent.parent.parent / "docs"
 
 
 def number(value, digits):
@@ -90,8 +93,12 @@ def processor():
     return f"{len(names)} x {names[0]}" if names else platform.processor() or platform.machine()
 
 
+def machine():
+    return f"{processor()}, Linux {platform.release()}"
+
+
 def origin(date, command, rounds):
-    return (f"Measured {date} on {processor()}, Linux {platform.release()}, by `{command}`; medians of {rounds} rounds. Base: 3 paths, "
+    return (f"Measured {date} on {machine()}, by `{command}`; medians of {rounds} rounds. Base: 3 paths, "
             "1400 bytes, 1 flow, 1 client, direct, sent with segmentation offload; each case differs in what it says.")
 
 
@@ -101,12 +108,24 @@ def document(results, date, command, rounds):
     return "\n\n".join([origin(date, command, rounds)] + [text for text in tables if not text.endswith("---|")])
 
 
-def write_docs(path, text, plots):
-    """Replaces what is between the markers."""
-    old = path.read_text(encoding="utf-8") if path.exists() else f"# Performance\n\n{BEGIN}\n{END}\n"
-    if BEGIN not in old or END not in old:
-        raise ValueError(f"{path} has no markers: {BEGIN} and {END}")
-    before, rest = old.split(BEGIN, 1)
-    after = rest.split(END, 1)[1]
-    images = "\n\n".join(f"![{title}]({name})" for name, title in plots)
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n{chr(10) + images + chr(10) if images else ''}{END}{after}", encoding="utf-8")
+def publish(script, text, figures, name="measured"):
+    """Puts the text, and what the script draws from the figures (JSON), between the markers of that name in docs/performance.md."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
+        file.write(figures)
+        file.flush()
+        drawn = plots.draw_apart(script, file.name, DOCS)
+    if drawn is None:
+        print("no drawings: python3-matplotlib is missing (apt-get install python3-matplotlib)")
+    write_docs(DOCS / "performance.md", text, drawn or [], name)
+
+
+def write_docs(path, text, drawn, name="measured"):
+    """Replaces what is between the markers of that name."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    old = path.read_text(encoding="utf-8")
+    if begin not in old or end not in old:
+        raise ValueError(f"{path} has no markers: {begin} and {end}")
+    before, rest = old.split(begin, 1)
+    after = rest.split(end, 1)[1]
+    images = "\n\n".join(f"![{title}]({file})" for file, title in drawn)
+    path.write_text(f"{before}{begin}\n\n{text}\n{chr(10) + images + chr(10) if images else ''}{end}{after}", encoding="utf-8")

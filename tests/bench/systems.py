@@ -6,7 +6,8 @@ import signal
 import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+# Behind this folder, which has a module `measure`, too.
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 import harness  # pylint: disable=wrong-import-position
 from cases import CHACHA, CIPHERS, NONE, RELAY
 

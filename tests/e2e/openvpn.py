@@ -105,9 +105,8 @@ class Vpn:
         """The share of the pings through the session that got no reply."""
         ping = self.ping("-q", "-c", PINGS, "-i", PING_INTERVAL, "-W", 2)
         ping.wait(60)
-        summary = ping.wait_for(r"packets transmitted")
-        sent, received = (int(number) for number in re.findall(r"(\d+) (?:packets transmitted|received)", summary))
-        check(sent == PINGS, f"{self.name}: {summary}")
+        sent, received = ping_counts(ping)
+        check(sent == PINGS, f"{self.name}: {sent} pings were sent, not {PINGS}")
         return (sent - received) / sent
 
     def transfer(self, payload, control, limit):
@@ -129,6 +128,13 @@ class Vpn:
                     shut(end)
                 sending.result()
         return arrived, took
+
+
+def ping_counts(ping):
+    """Echo requests that a ping which has ended sent, and replies that it received."""
+    summary = ping.wait_for(r"packets transmitted")
+    sent, received = (int(number) for number in re.findall(r"(\d+) (?:packets transmitted|received)", summary))
+    return sent, received
 
 
 def send_all(sender, payload):
