@@ -101,7 +101,8 @@ def load_text(figures):
     return (f"The processors were idle for {100 * min(idle):.0f} to {100 * max(idle):.0f} % of a trial (median "
             f"{100 * statistics.median(idle):.0f} %), and other programs took up to {100 * max(others):.0f} % of them (median "
             f"{100 * statistics.median(others):.0f} %); {busiest['busiest']} took up to {100 * busiest['busiest_share']:.0f} % of one. "
-            f"Bridges dropped {dropped:,} datagrams for which their receive buffers had no room.")
+            f"Bridges dropped {dropped:,} datagrams for which their receive buffers had no room. Of {len(figures.trials)} trials "
+            f"{sum(trial['mbit_s'] is None for trial in figures.trials)} have no goodput, because iperf3 gave no report.")
 
 
 def document(figures, date, command, runs):

@@ -15,6 +15,7 @@ START_UP_S = 2  # of the stream, not measured
 PING_INTERVAL = 0.02
 ENDING_S = 40  # so long after its time iperf3 may take to end, where nearly all is lost
 PORT = 5201
+CONTROL = "cubic"
 PING_TIME = re.compile(r" time=([0-9.]+) ms")
 
 
@@ -51,7 +52,7 @@ def _stream(session, direction, seconds):
     server = session.test.start(["iperf3", "-s", "-1", "--forceflush", "-p", PORT], "iperf3 server", netns=session.pair.b)
     server.wait_for("Server listening")
     client = session.test.start(
-        ["iperf3", "-c", session.far_address, "-p", PORT, "-t", seconds, "-O", START_UP_S, "-C", "cubic", "-J",
+        ["iperf3", "-c", session.far_address, "-p", PORT, "-t", seconds, "-O", START_UP_S, "-C", CONTROL, "-J",
          *(["-R"] if direction == "down" else [])], "iperf3", netns=session.pair.a)
     try:
         client.wait(seconds + START_UP_S + ENDING_S)
@@ -96,6 +97,10 @@ def run(session, direction, seconds):
     figures = load.figures() | _pings(ping) | _over_bridges(before, session.counts(), direction)
     figures |= _counted(session, direction)
     end = (report or {}).get("end", {})
-    figures["mbit_s"] = end.get("sum_received", {}).get("bits_per_second", 0) / 1e6
+    # None, not 0, without a report: what was not measured is no figure.
+    received = end.get("sum_received", {}).get("bits_per_second")
+    control = end.get("sender_tcp_congestion", CONTROL)
+    harness.check(control == CONTROL, f"iperf3 sent with {control}, not {CONTROL}")
+    figures["mbit_s"] = None if received is None else received / 1e6
     figures["retransmits"] = end.get("sum_sent", {}).get("retransmits")
     return figures
