@@ -55,9 +55,10 @@ struct ClientInbound::ControlVisitor {
     in.read_recovered(epoch, arrival);
   }
   void operator()(const RepairReportFrame& report) const {
+    if (!is_first(FrameType::repair_report)) return;
     epoch.on_repair_report(report);
     if (&epoch != in.state_.link.current()) return;
-    in.state_.sender.repair().on_report(epoch, report, in.state_.paths.carrying(arrival.now), *epoch.paths(),
+    in.state_.sender.repair().on_report(epoch, report, in.state_.paths.reported(*epoch.paths(), arrival.now),
                                         arrival.now);
   }
   void operator()(const MtuProbeFrame& probe) const {
@@ -219,7 +220,7 @@ void ClientInbound::on_pong(LinkEpoch& epoch, const PathReport& report, const Ar
     epoch.on_report(report, arrival.now);
   }
   if (&epoch == state_.link.current())
-    state_.sender.repair().on_report(epoch, state_.paths.carrying(arrival.now), *epoch.paths(), arrival.now);
+    state_.sender.repair().on_report(epoch, state_.paths.reported(*epoch.paths(), arrival.now), arrival.now);
   if ((report.flags & PathReport::kByProxy) != 0) return;
   const bool changed =
       is_elsewhere ? state_.paths[report.path].probed.passed_out(report.sequence, arrival.now)

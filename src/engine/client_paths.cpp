@@ -55,6 +55,14 @@ PathSet ClientPaths::carrying(TimePoint now) const {
   return set.empty() && is_outage_new ? available() - held() : set;
 }
 
+ReportedPaths ClientPaths::reported(const PathTable& traffic, TimePoint now) const {
+  ReportedPaths reported{carrying(now), {}, traffic};
+  for (const PathId path : reported.carrying) {
+    if ((*this)[path].probed.rtt().is_queued()) reported.queued.insert(path);
+  }
+  return reported;
+}
+
 PathViews ClientPaths::views(TimePoint now) const {
   PathViews views;
   for (const PathId path : carrying(now)) {

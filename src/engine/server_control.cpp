@@ -77,10 +77,11 @@ struct ServerControl::Visitor {
     control.read_recovered(epoch, arrival);
   }
   void operator()(const RepairReportFrame& report) const {
+    if (!is_first(FrameType::repair_report)) return;
     epoch.epoch->on_repair_report(report);
     if (epoch.epoch != epoch.session->link.current()) return;
-    epoch.session->sender.repair().on_report(*epoch.epoch, report, epoch.session->carrying(arrival.now),
-                                             *epoch.epoch->paths(), arrival.now);
+    epoch.session->sender.repair().on_report(*epoch.epoch, report,
+                                             epoch.session->reported(*epoch.epoch, arrival.now), arrival.now);
   }
   // A bridge may have two addresses that live: which one a packet comes from says nothing about its path.
   void operator()(const MtuProbeFrame& probe) const {

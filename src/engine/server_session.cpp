@@ -78,6 +78,14 @@ PathSet ServerSession::carrying(TimePoint now) const {
   return wanted.empty() ? possible : wanted;
 }
 
+ReportedPaths ServerSession::reported(const LinkEpoch& epoch, TimePoint now) const {
+  ReportedPaths reported{carrying(now), {}, *epoch.paths()};
+  for (const PathId id : reported.carrying) {
+    if (paths[id.value]->rtt().is_queued()) reported.queued.insert(id);
+  }
+  return reported;
+}
+
 PathSet ServerSession::usable(TimePoint now) const {
   PathSet set;
   for (const PathId id : all_paths()) {

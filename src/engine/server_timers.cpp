@@ -109,9 +109,13 @@ void ServerTimers::check_marks(Output& out, TimePoint now) {
 }
 
 void ServerTimers::send_later(Output& out, TimePoint now) {
-  TimePoint& next = state_.alarm.later;
-  next = kNever;
-  for (const auto& [handle, session] : state_.table.all()) {
+  ServerAlarm& alarm = state_.alarm;
+  alarm.later = kNever;
+  alarm.released = now;
+  for (const SessionHandle handle : std::exchange(alarm.awaited, {})) {
+    ServerSession* const session = state_.table.find(handle);
+    if (session == nullptr) continue;
+    session->is_awaited = false;
     Sender& sender = session->sender;
     if (now >= sender.next_delayed()) {
       // A path may have gone, or begun anew and proved nothing yet, or lead over a tunnel by now.
@@ -120,10 +124,8 @@ void ServerTimers::send_later(Output& out, TimePoint now) {
     }
     if (now >= sender.repair().deadline())
       outbound_.note_large(*session, sender.send_due_repairs(session->views(now), out, now), now);
-    next = std::min(next, sender.next_later());
+    alarm.wake_for_sender(*session);
   }
-  state_.alarm.released = now;
-  if (next != kNever) next = std::max(next, now + kDelayTick);
 }
 
 void ServerTimers::send_mtu_probes(Output& out, TimePoint now) {

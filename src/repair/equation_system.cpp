@@ -122,9 +122,7 @@ bool EquationSystem::make_room(std::span<const Term> terms, std::size_t sum_byte
   const auto is_new = [this](const Term& term) { return !find(term.number); };
   auto needed = static_cast<std::size_t>(std::count_if(terms.begin(), terms.end(), is_new));
   while (active_.size() + needed > limits_.unknowns) {
-    const Column lowest = *std::min_element(
-        active_.begin(), active_.end(),
-        [this](Column left, Column right) { return unknowns_[left].number < unknowns_[right].number; });
+    const Column lowest = active_.front();
     if (unknowns_[lowest].number >= terms.front().number) return false;
     give_up(lowest);
   }
@@ -156,9 +154,15 @@ bool EquationSystem::drop_lowest_equation() {
 }
 
 std::optional<EquationSystem::Column> EquationSystem::find(std::uint64_t number) const {
-  const auto found = std::find_if(active_.begin(), active_.end(),
-                                  [&](Column column) { return unknowns_[column].number == number; });
-  return found == active_.end() ? std::nullopt : std::optional(*found);
+  const auto found = place_of(number);
+  if (found == active_.end() || unknowns_[*found].number != number) return std::nullopt;
+  return *found;
+}
+
+std::vector<EquationSystem::Column>::const_iterator EquationSystem::place_of(std::uint64_t number) const {
+  return std::lower_bound(active_.begin(), active_.end(), number, [this](Column column, std::uint64_t than) {
+    return unknowns_[column].number < than;
+  });
 }
 
 EquationSystem::Column EquationSystem::column_of(std::uint64_t number, TimePoint now) {
@@ -170,7 +174,7 @@ EquationSystem::Column EquationSystem::column_of(std::uint64_t number, TimePoint
   }
   const Column column = free_.back();
   free_.pop_back();
-  active_.push_back(column);
+  active_.insert(place_of(number), column);
   unknowns_[column] = {number, now};
   oldest_ = std::min(oldest_, now);
   return column;
@@ -199,7 +203,7 @@ void EquationSystem::free_row(Row& row) {
 
 /// No row has it any more.
 void EquationSystem::free_column(Column column) {
-  active_.erase(std::find(active_.begin(), active_.end(), column));
+  active_.erase(place_of(unknowns_[column].number));
   free_.push_back(column);
 }
 

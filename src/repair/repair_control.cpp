@@ -60,7 +60,8 @@ const RepairPlan& RepairControl::observe(const LossReport& report, TimePoint now
   losses_.add(report.sent, report.lost, report.runs, now);
   const Basis basis =
       basis_of(settings_, believed(report), report.symbols_per_second, report.bits_per_second);
-  if (!(basis == basis_)) {
+  if (!(basis == basis_) && (!computed_ || now - *computed_ >= kComputeEach)) {
+    computed_ = now;
     basis_ = basis;
     wanted_ = compute(settings_, basis);
   }
@@ -111,7 +112,8 @@ RepairPlan RepairControl::compute(const RepairSettings& settings, const Basis& b
   plan.loss = plan.residual = basis.model.loss;
   if (settings.fixed) {
     plan.rate = fixed_rate(*settings.fixed);
-    plan.budget = std::max(plan.budget, *settings.fixed);
+    // Whatever it costs: sizes may differ.
+    plan.budget = kUnboundBudget;
     plan.residual = residual_loss(basis.model, plan.rate, basis.horizon);
     return plan;
   }

@@ -15,6 +15,20 @@ constexpr std::size_t kNeverYielded = 2;
 ReceivedSet::ReceivedSet(std::uint32_t quota)
     : max_blocks_(std::max<std::size_t>(2, (std::size_t{quota} + kBlockNumbers - 1) / kBlockNumbers)) {}
 
+std::uint64_t ReceivedSet::received_from(PacketNumber number) const {
+  std::uint64_t count = number.value < low_water_ ? low_water_ - number.value : 0;
+  const std::uint32_t first = std::max(number.value, low_water_);
+  for (auto block = blocks_.lower_bound(first >> kBlockShift); block != blocks_.end(); ++block) {
+    if (block->first > first >> kBlockShift) {
+      count += block->second.count;
+      continue;
+    }
+    for (std::uint32_t inside = first % kBlockNumbers; inside < kBlockNumbers; ++inside)
+      count += block->second.bits.at(inside / 64) >> inside % 64 & 1U;
+  }
+  return count;
+}
+
 void ReceivedSet::age(TimePoint now) {
   while (!blocks_.empty() && blocks_.begin()->second.passed != kNever &&
          now - blocks_.begin()->second.passed >= kReorderAge) {

@@ -12,6 +12,7 @@
 #include "mptunnel/base/path_set.h"
 #include "mptunnel/base/time.h"
 #include "mptunnel/engine/introduction.h"
+#include "mptunnel/engine/link/joint_loss.h"
 #include "mptunnel/engine/tunnel_proof.h"
 #include "mptunnel/path/loss_watch.h"
 #include "mptunnel/path/mtu_search.h"
@@ -108,6 +109,8 @@ class ClientPaths {
   /// Those that datagrams go to: neither down nor at rest nor held. If all are down, all for
   /// kAllDownCopiesFor.
   [[nodiscard]] PathSet carrying(TimePoint now) const;
+  /// What a report of the peer is seen beside; `traffic` is what is counted of the paths.
+  [[nodiscard]] ReportedPaths reported(const PathTable& traffic, TimePoint now) const;
   [[nodiscard]] PathViews views(TimePoint now) const;
   /// How many are up, and may carry data.
   [[nodiscard]] std::size_t up() const;

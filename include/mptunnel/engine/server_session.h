@@ -75,6 +75,7 @@ struct ServerSession {
   ~ServerSession() = default;
 
   SessionHandle handle;
+  bool is_awaited = false;  ///< in ServerAlarm::awaited
   KeyAccount& account;
   ClientIdentity identity{};
   ProcessId process = 0;
@@ -119,6 +120,8 @@ struct ServerSession {
   /// Those that datagrams go to: proved, heard of lately, neither down nor at rest. If there is none,
   /// whatever is proved and was heard of lately.
   [[nodiscard]] PathSet carrying(TimePoint now) const;
+  /// What a report under this key is seen beside.
+  [[nodiscard]] ReportedPaths reported(const LinkEpoch& epoch, TimePoint now) const;
   /// Those that are proved and were heard of lately, whatever their state.
   [[nodiscard]] PathSet usable(TimePoint now) const;
   [[nodiscard]] PathViews views(TimePoint now) const;

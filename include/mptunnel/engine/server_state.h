@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "mptunnel/base/random.h"
@@ -24,17 +25,21 @@ struct ServerSettings : SessionLimits {
 
 /// When the server has something to do because time passes.
 struct ServerAlarm {
-  TimePoint tick = kNever;   ///< all that is looked through about once a second
-  TimePoint mtu = kNever;    ///< the first MTU probe
-  TimePoint marks = kNever;  ///< what finds which DSCPs get through
-  TimePoint later = kNever;  ///< the first copy that leaves later than others, or REPAIR
-  TimePoint released{};      ///< when such left last: not sooner again than kDelayTick later
+  TimePoint tick = kNever;             ///< all that is looked through about once a second
+  TimePoint mtu = kNever;              ///< the first MTU probe
+  TimePoint marks = kNever;            ///< what finds which DSCPs get through
+  TimePoint later = kNever;            ///< the first copy that leaves later than others, or REPAIR
+  std::vector<SessionHandle> awaited;  ///< whose senders these are; each once
+  TimePoint released{};                ///< when such left last: not sooner again than kDelayTick later
 
   void wake_by(TimePoint time) { tick = std::min(tick, time); }
   /// What the session's sender has to do later.
-  void wake_for_sender(const ServerSession& session) {
+  void wake_for_sender(ServerSession& session) {
     marks = std::min(marks, session.sender.marks().deadline());
-    later = std::min(later, std::max(session.sender.next_later(), released + kDelayTick));
+    const TimePoint next = session.sender.next_later();
+    if (next == kNever) return;
+    later = std::min(later, std::max(next, released + kDelayTick));
+    if (!std::exchange(session.is_awaited, true)) awaited.push_back(session.handle);
   }
   /// Sees to it that the path's next MTU probe is sent in time. A path that can have none now is looked at
   /// again in the next tick.

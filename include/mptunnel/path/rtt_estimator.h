@@ -2,6 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <utility>
 
 #include "mptunnel/base/time.h"
 
@@ -19,7 +23,15 @@ class RttEstimator {
   /// waits before it sends a probe. There an early probe costs a packet; here it would condemn a path.
   [[nodiscard]] Duration late_after() const { return (smoothed_ + 4 * variation_) * 3 / 2; }
 
+  /// Whether packets waited somewhere on the path lately: one of the last answers took longer than the least
+  /// of some hundred, by more than jitter explains. What is lost then may have found a queue full.
+  [[nodiscard]] bool is_queued() const {
+    const Duration most = *std::max_element(recent_.begin(), recent_.end());
+    return has_sample_ && most > std::min(least_, least_before_) + kQueuedAtLeast + 3 * jitter_;
+  }
+
   void add(Duration sample) {
+    watch_queue(sample);
     latest_ = sample;
     if (!has_sample_) {
       has_sample_ = true;
@@ -39,6 +51,25 @@ class RttEstimator {
   }
 
  private:
+  static constexpr std::size_t kRecent = 4;
+  static constexpr std::size_t kLeastOf = 300;  ///< samples, and as many before
+  static constexpr Duration kQueuedAtLeast = std::chrono::milliseconds{10};
+
+  void watch_queue(Duration sample) {
+    if (has_sample_) jitter_ += ((sample > latest_ ? sample - latest_ : latest_ - sample) - jitter_) / 16;
+    recent_[count_ % kRecent] = sample;
+    if (count_++ % kLeastOf == 0) {
+      least_before_ = std::exchange(least_, sample);
+    } else {
+      least_ = std::min(least_, sample);
+    }
+  }
+
+  std::array<Duration, kRecent> recent_{};
+  std::size_t count_ = 0;  ///< of samples
+  Duration least_ = Duration::max() / 2;
+  Duration least_before_ = Duration::max() / 2;
+  Duration jitter_{};  ///< of neighbours, as in RFC 3550, section 6.4.1
   Duration latest_{};
   Duration smoothed_{};
   Duration variation_{};

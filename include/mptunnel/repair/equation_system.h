@@ -90,6 +90,8 @@ class EquationSystem {
   };
 
   [[nodiscard]] std::optional<Column> find(std::uint64_t number) const;
+  /// Where it is among active_, or would be.
+  [[nodiscard]] std::vector<Column>::const_iterator place_of(std::uint64_t number) const;
   bool make_room(std::span<const Term> terms, std::size_t sum_bytes);
   void drop_rows_for(std::size_t sum_bytes);
   Column column_of(std::uint64_t number, TimePoint now);
@@ -106,7 +108,7 @@ class EquationSystem {
   Limits limits_;
   std::vector<Row> rows_;
   std::vector<Unknown> unknowns_;
-  std::vector<Column> active_;  ///< those in use, in no order
+  std::vector<Column> active_;  ///< those in use, by number
   std::vector<Column> free_;    ///< the others
   std::size_t used_rows_ = 0;
   std::vector<Solution> solutions_;

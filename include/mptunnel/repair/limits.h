@@ -52,6 +52,10 @@ inline constexpr double kEvidenceDeviations = 1;
 
 // What it decides.
 
+/// A plan takes up to 1 ms to compute: whatever a peer reports, it is computed no more often.
+inline constexpr Duration kComputeEach = 20ms;
+/// Of a fixed rate, which is what the user wants to spend.
+inline constexpr double kUnboundBudget = 1e6;
 /// A flow below this may take kSparseBudget: a share of so few packets would be none.
 inline constexpr double kSparseBitsPerSecond = 100'000;
 inline constexpr double kSparseBudget = 3;

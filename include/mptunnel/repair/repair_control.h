@@ -77,6 +77,7 @@ class RepairControl {
   RepairSettings settings_;
   LossMemory losses_;
   Basis basis_;
+  std::optional<TimePoint> computed_;  ///< when wanted_ was
   RepairPlan wanted_;
   RepairPlan plan_;
   TimePoint next_fall_;

@@ -62,6 +62,8 @@ class ReceivedSet final : public BudgetHolder {
   [[nodiscard]] PacketNumber low_water() const { return PacketNumber{low_water_}; }
   /// Numbers inserted so far.
   [[nodiscard]] std::uint64_t received() const { return received_; }
+  /// Of these, those from `number` on; what is below the mark counts as inserted.
+  [[nodiscard]] std::uint64_t received_from(PacketNumber number) const;
   /// Numbers below the mark that never came: the residual loss.
   [[nodiscard]] std::uint64_t missing() const { return missing_; }
   /// Blocks given up early, or refused, because of the quota or the budget.

@@ -45,7 +45,7 @@ inline constexpr std::size_t kFragmentParts = 256;
 // Repair.
 
 inline constexpr std::size_t kRepairBytesOfAll = std::size_t{64} << 20U;  ///< of all sessions of an engine
-inline constexpr std::size_t kRepairedEpochs = 3;                         ///< of one session
+inline constexpr std::size_t kRepairedEpochs = 6;                         ///< of one session
 /// A receiver gives up what it keeps for it once no REPAIR came for so long.
 inline constexpr Duration kRepairForgottenAfter = 60s;
 

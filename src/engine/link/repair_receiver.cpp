@@ -24,7 +24,8 @@ RepairReceiver::Epoch& RepairReceiver::of(const LinkEpoch& epoch) {
 }
 
 void RepairReceiver::keep(const LinkEpoch& epoch, PacketNumber number, ConstBytes frames, TimePoint now) {
-  // New keys begin where the old ones end: whoever repaired under those will go on.
+  // New keys begin where the old ones end: whoever repaired under those will go on, if it still can.
+  if (epoch.keys().is_clear() || !epoch.keys().peer_knows(FrameType::repair)) return;
   of(epoch).decoder.on_source(number.value, frames, now);
 }
 
@@ -36,7 +37,7 @@ bool RepairReceiver::is_recovered(const LinkEpoch& epoch, PacketNumber number) c
 void RepairReceiver::withdraw(LinkEpoch& epoch, PacketNumber number) {
   Epoch& own = *find(epoch.index());
   own.last[number.value % own.last.size()] = 0;
-  own.runs -= static_cast<std::uint32_t>(own.joins(number.value));
+  own.change_runs(-own.joins(number.value));
   epoch.withdraw_recovered();
 }
 
@@ -68,7 +69,7 @@ const std::vector<ConstBytes>& RepairReceiver::take_recovered(LinkEpoch& epoch, 
     if (!epoch.keys().recover_data(number, now)) continue;
     frames_.emplace_back(out.keep({packet.bytes.begin(), packet.bytes.end()}));
     epoch.count_recovered();
-    own->runs += static_cast<std::uint32_t>(own->joins(number.value));
+    own->change_runs(own->joins(number.value));
     own->last[number.value % own->last.size()] = number.value + 1;
   }
   if (own->has_grown || own->decoder.symbol_memory() != own->symbol_memory) account(*own);
@@ -76,33 +77,33 @@ const std::vector<ConstBytes>& RepairReceiver::take_recovered(LinkEpoch& epoch, 
 }
 
 std::optional<RepairReportFrame> RepairReceiver::report(const LinkEpoch& epoch) const {
-  for (const auto& own : epochs_) {
-    if (own->index != epoch.index()) continue;
-    const RepairCounts& counts = own->decoder.counts();
-    RepairReportFrame report;
-    report.of = static_cast<std::uint32_t>(epoch.data_in().sent);
-    report.recovered = static_cast<std::uint32_t>(epoch.recovered_in());
-    report.lost = static_cast<std::uint32_t>(epoch.data_in().lost());
-    report.runs = own->runs;
-    report.useless =
-        static_cast<std::uint32_t>(counts[RepairVerdict::redundant] + counts[RepairVerdict::late]);
-    return report;
-  }
-  return std::nullopt;
+  const Epoch* own = find(epoch.index());
+  const Arrivals& data = epoch.settled_in();
+  if (!epoch.keys().peer_knows(FrameType::repair_report) || (own == nullptr && data.lost() == 0))
+    return std::nullopt;
+  RepairReportFrame report;
+  report.of = static_cast<std::uint32_t>(data.sent);
+  report.recovered = static_cast<std::uint32_t>(epoch.recovered_in());
+  report.lost = static_cast<std::uint32_t>(data.lost());
+  if (own == nullptr) return report;
+  const RepairCounts& counts = own->decoder.counts();
+  report.runs = std::min(own->runs, report.recovered);
+  report.useless = static_cast<std::uint32_t>(counts[RepairVerdict::redundant] + counts[RepairVerdict::late]);
+  return report;
 }
 
 void RepairReceiver::expire(TimePoint now) {
   if (!last_repair_ || now - *last_repair_ < kRepairForgottenAfter) return;
   last_repair_.reset();
-  while (yield()) {
-  }
+  give_back(bytes());
+  epochs_.clear();
 }
 
 void RepairReceiver::account(Epoch& epoch) {
-  const std::size_t wanted = epoch.decoder.memory();
+  const std::size_t wanted = sizeof(Epoch) + epoch.decoder.memory();
   // It may be this one that yields.
   if (wanted > epoch.memory) make_room(wanted - epoch.memory);
-  give_back(std::exchange(epoch.memory, epoch.decoder.memory()));
+  give_back(std::exchange(epoch.memory, sizeof(Epoch) + epoch.decoder.memory()));
   take(epoch.memory);
   epoch.symbol_memory = epoch.decoder.symbol_memory();
   epoch.has_grown = false;
@@ -110,10 +111,11 @@ void RepairReceiver::account(Epoch& epoch) {
 
 bool RepairReceiver::yield() {
   for (const auto& epoch : epochs_) {
-    if (epoch->memory == 0) continue;
+    if (epoch->memory <= sizeof(Epoch)) continue;
     epoch->decoder.restart();
-    give_back(epoch->memory);
-    epoch->memory = epoch->symbol_memory = 0;
+    give_back(epoch->memory - sizeof(Epoch));
+    epoch->memory = sizeof(Epoch);
+    epoch->symbol_memory = 0;
     return true;
   }
   return false;

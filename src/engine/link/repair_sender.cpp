@@ -7,11 +7,15 @@ namespace mptunnel {
 namespace {
 
 constexpr Duration kRateWindow = 100ms;
-/// For so long after a REPAIR_REPORT, what a PING or PONG says alone is not looked at: it counts as lost what
-/// was not recovered, only.
+/// A PING or PONG alone says that nothing was lost; though for so long after a REPAIR_REPORT, only that this
+/// one did not come with it.
 constexpr Duration kReportsFor = 15s;
 /// Of two paths, one that loses so much more is not taken for a symbol.
 constexpr double kMuchWorse = 0.1;
+
+bool can_repair(const LinkEpoch& epoch) {
+  return !epoch.keys().is_clear() && epoch.keys().peer_knows(FrameType::repair);
+}
 
 }  // namespace
 
@@ -25,6 +29,7 @@ RepairSender::RepairSender(const std::optional<RepairSettings>& settings, Repair
 
 void RepairSender::keep(const LinkEpoch& epoch, ConstBytes head, ConstBytes body, std::uint8_t dscp,
                         TimePoint now) {
+  if (!can_repair(epoch)) return stop();
   if (epoch.order() != order_) start(epoch);
   symbol_.assign(head.begin(), head.end());
   symbol_.insert(symbol_.end(), body.begin(), body.end());
@@ -65,51 +70,54 @@ PathId RepairSender::choose(const PathViews& paths, std::size_t bytes) {
   Duration fastest = Duration::max();
   for (const PathId path : paths.paths()) {
     least = std::min(least, losses_.of(path));
-    fastest = std::min(fastest, paths.of(path).rtt);
+    // Zero before the first sample.
+    if (paths.of(path).rtt > Duration::zero()) fastest = std::min(fastest, paths.of(path).rtt);
   }
   const PathSet small = paths.too_small_for(bytes, paths.paths());
   std::array<PathId, kMaxPaths> good{};
   std::size_t count = 0;
-  const auto collect = [&](bool is_strict) {
-    for (const PathId path : paths.paths()) {
-      const bool is_good = losses_.of(path) <= least + kMuchWorse &&
-                           paths.of(path).rtt <= fastest + settings_->delay && !small.contains(path);
+  const Duration slow = fastest == Duration::max() ? fastest : fastest + settings_->delay;
+  const auto collect = [&](PathSet among, bool is_strict) {
+    for (const PathId path : among) {
+      const bool is_good = losses_.of(path) <= least + kMuchWorse && paths.of(path).rtt <= slow;
       if (is_good || !is_strict) good.at(count++) = path;
     }
   };
-  collect(true);
-  if (count == 0) collect(false);
+  collect(paths.paths() - small, true);
+  if (count == 0) collect(paths.paths(), true);
+  if (count == 0) collect(paths.paths(), false);
   return good.at(turn_++ % count);
 }
 
-void RepairSender::on_report(const LinkEpoch& epoch, PathSet paths, const PathTable& traffic, TimePoint now) {
+void RepairSender::on_report(const LinkEpoch& epoch, const ReportedPaths& paths, TimePoint now) {
   if (!control_ || (reported_at_ && epoch.order() == order_ && now - *reported_at_ < kReportsFor)) return;
-  const Arrivals& out = epoch.data_out();
-  const auto lost = static_cast<std::uint32_t>(out.lost());
-  observe(epoch, {static_cast<std::uint32_t>(out.sent), lost, lost}, paths, traffic, now);
+  observe(epoch, {static_cast<std::uint32_t>(epoch.data_out().sent), 0, 0}, paths, now);
 }
 
-void RepairSender::on_report(const LinkEpoch& epoch, const RepairReportFrame& report, PathSet paths,
-                             const PathTable& traffic, TimePoint now) {
-  if (!control_) return;
+void RepairSender::on_report(const LinkEpoch& epoch, const RepairReportFrame& report,
+                             const ReportedPaths& paths, TimePoint now) {
+  if (!control_ || report.of > epoch.keys().data_sealed()) return;
   reported_ = report;
   reported_at_ = now;
   // Of what was not recovered it is not known how it lies: each may be a run of its own.
-  observe(epoch, {report.of, report.lost + report.recovered, report.lost + report.runs}, paths, traffic, now);
+  observe(epoch, {report.of, report.lost + report.recovered, report.lost + report.runs}, paths, now);
 }
 
-void RepairSender::observe(const LinkEpoch& epoch, const DataCounts& counts, PathSet paths,
-                           const PathTable& traffic, TimePoint now) {
-  if (epoch.keys().is_clear() || !epoch.keys().peer_knows(FrameType::repair)) return;
+void RepairSender::observe(const LinkEpoch& epoch, const DataCounts& counts, const ReportedPaths& paths,
+                           TimePoint now) {
+  if (!can_repair(epoch)) return stop();
   if (epoch.order() != order_) start(epoch);
   measure_rate(now);
   // The next report says all that this one does.
   if (symbols_per_second_ == 0) return;
-  LossReport report = losses_.on_report(counts, paths, traffic, now);
+  // So few packets fill no queue.
+  const bool is_sparse = bits_per_second_ < kSparseBitsPerSecond;
+  LossReport report =
+      losses_.on_report(counts, {paths.carrying, is_sparse ? PathSet{} : paths.queued, paths.traffic}, now);
   report.symbols_per_second = symbols_per_second_;
   report.bits_per_second = bits_per_second_;
   double worst = 0;
-  for (const PathId path : paths) worst = std::max(worst, losses_.of(path));
+  for (const PathId path : paths.carrying) worst = std::max(worst, losses_.of(path));
   report.repair_loss = worst;
   const RepairPlan& plan = control_->observe(report, now);
   if (plan.is_on() && !encoder_) {
@@ -146,21 +154,23 @@ void RepairSender::start(const LinkEpoch& epoch) {
 void RepairSender::stop() {
   give_back(bytes());
   encoder_.reset();
+  symbol_ = {};
   due_ = 0;
 }
 
 void RepairSender::account() {
-  const std::size_t wanted = encoder_->memory();
+  const std::size_t wanted = encoder_->memory() + symbol_.capacity();
   if (wanted == bytes()) return;
   // It may be this one that yields.
   if (wanted > bytes()) make_room(wanted - bytes());
   give_back(bytes());
-  take(encoder_->memory());
+  take(encoder_->memory() + symbol_.capacity());
 }
 
 bool RepairSender::yield() {
   if (bytes() == 0) return false;
   encoder_->restart();
+  symbol_ = {};
   give_back(bytes());
   return true;
 }

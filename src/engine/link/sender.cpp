@@ -54,21 +54,21 @@ void Sender::seal(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dsc
     return;
   }
   if (!is_control) repair_.on_data(*link_.current(), prefix, payload, dscp, now);
-  send_sealed(size, dscp, chosen, paths, out, now);
+  watch_.count(send_sealed(size, dscp, chosen, paths, out, now));
 }
 
-void Sender::send_sealed(std::size_t size, std::uint8_t dscp, PathSet chosen, const PathViews& paths,
+bool Sender::send_sealed(std::size_t size, std::uint8_t dscp, PathSet chosen, const PathViews& paths,
                          Output& out, TimePoint now) {
   MPT_ASSERT((chosen - paths.paths()).empty());
   const Leaving how{dscp, delayed_.empty() ? Duration{} : delayed_.least_of(chosen)};
   if (size > kBaseMtu) large_to_ |= chosen;
   const PathSet too_small = paths.too_small_for(size, chosen);
-  watch_.count(!too_small.empty());
   if (const PathSet in_parts = too_small | doubtful_for(size, chosen, paths); !in_parts.empty())
     large_.push_back({out.arena.size() - size, size, in_parts, paths.certain_mtu(in_parts), how});
   // If nobody gets it whole its bytes stay all the same, for the fragments.
   if (const PathSet whole = chosen - too_small; !whole.empty())
     leave(size, whole, how, link_.current()->index(), out, now);
+  return !too_small.empty();
 }
 
 PathSet Sender::doubtful_for(std::size_t size, PathSet chosen, const PathViews& paths) const {

@@ -6,6 +6,12 @@
 #include "mptunnel/base/assert.h"
 
 namespace mptunnel {
+namespace {
+
+/// Of two paths that take about as long, the slower one's copies have come by then.
+constexpr Duration kSettlesAfter = std::chrono::milliseconds{20};
+
+}  // namespace
 
 void LinkEpoch::join(std::shared_ptr<PathTable> session) {
   for (std::size_t i = 0; i < session->size(); ++i) (*session)[i].add_counts((*paths_)[i]);
@@ -25,7 +31,16 @@ PathReport LinkEpoch::make_report(PathId path, std::uint32_t sequence, TimePoint
 
 std::optional<Duration> LinkEpoch::on_report(const PathReport& report, TimePoint now) {
   count_data(report);
+  if (now - unsettled_since_ >= kSettlesAfter) settle(now);
   return path(report.path).on_report(report, now);
+}
+
+void LinkEpoch::settle(TimePoint now) {
+  const ReceivedSet& seen = keys_->data_received();
+  const std::uint64_t later = seen.received_from(PacketNumber{static_cast<std::uint32_t>(unsettled_)});
+  settled_in_ = {unsettled_, seen.received() - std::min(seen.received(), later)};
+  unsettled_ = data_in_.sent;
+  unsettled_since_ = now;
 }
 
 void LinkEpoch::on_report_elsewhere(const PathReport& report) {

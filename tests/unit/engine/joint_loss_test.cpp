@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 class JointLossTest : public testing::Test {
  protected:
   LossReport report(const DataCounts& counts) {
-    return losses_.on_report(counts, paths_, traffic_, now_ += 100ms);
+    return losses_.on_report(counts, {paths_, queued_, traffic_}, now_ += 100ms);
   }
   /// The peer has got this many of so many more packets on this path.
   void pass(PathId path, std::uint64_t sent, std::uint64_t received) {
@@ -20,6 +20,7 @@ class JointLossTest : public testing::Test {
   JointLoss losses_;
   PathTable traffic_;
   PathSet paths_ = PathSet::of(PathId{0}) | PathSet::of(PathId{1});
+  PathSet queued_;
   TimePoint now_{100s};
 };
 
@@ -117,10 +118,33 @@ TEST_F(JointLossTest, WhatAPathLostFadesOnceItLosesNothing) {
   EXPECT_LT(before, 0.001);
 }
 
+/// A full queue loses what is sent too much.
+TEST_F(JointLossTest, WhatIsLostWhilePacketsWaitOnAllPathsSaysNothing) {
+  report({1000, 0, 0});
+  queued_ = paths_;
+  pass(PathId{0}, 1000, 500);
+  pass(PathId{1}, 1000, 500);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(report({2000, 300, 10}).sent, 0U);
+  EXPECT_EQ(losses_.of(PathId{0}), 0);
+  queued_ = {};
+  std::uint64_t lost = 0;
+  for (std::uint32_t i = 1; i < 9; ++i) lost += report({2000 + 100 * i, 300, 10}).lost;
+  EXPECT_EQ(lost, 0U) << "nor later";
+}
+
+TEST_F(JointLossTest, WhatAPathWithoutAQueueLosesTooIsLost) {
+  queued_ = PathSet::of(PathId{0});
+  pass(PathId{0}, 1000, 500);
+  pass(PathId{1}, 1000, 900);
+  const LossReport news = report({1000, 50, 40});
+  EXPECT_EQ(news.lost, 50U);
+  EXPECT_EQ(losses_.of(PathId{0}), 0);
+  EXPECT_NEAR(losses_.of(PathId{1}), 0.1, 1e-9);
+}
+
 TEST_F(JointLossTest, NoPathsLoseNothingOfWhichIsKnown) {
   paths_ = {};
-  const LossReport news = report({100, 0, 0});
-  EXPECT_EQ(news.expected_loss, 0);
+  EXPECT_EQ(report({100, 0, 0}).expected_loss, 0);
 }
 
 }  // namespace

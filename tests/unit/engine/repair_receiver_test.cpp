@@ -163,6 +163,36 @@ TEST_F(RepairReceiverTest, ForgetsAllOnceThePeerRepairsNoMore) {
   EXPECT_EQ(budget_.bytes(), 0U);
 }
 
+/// As after the other end was replaced by an older one: it would drop what it does not know.
+TEST_F(RepairReceiverTest, APeerThatDoesNotKnowReportsGetsNone) {
+  begin();
+  LinkEpoch old(
+      test::make_epoch(SessionIndex{7}, kClientIndex, Role::server, Cipher::chacha20_poly1305,
+                       kKnownFrames & ~frame_bit(FrameType::repair) & ~frame_bit(FrameType::repair_report)),
+      1, std::make_shared<PathTable>());
+  receive(old, 1);
+  EXPECT_FALSE(receiver_.report(old));
+  EXPECT_TRUE(receiver_.report(epoch_));
+}
+
+/// 1,024 numbers are remembered: beyond, runs may be miscounted, but never below none.
+TEST_F(RepairReceiverTest, RunsAreNeverFewerThanNone) {
+  begin();
+  for (std::uint32_t number = 200; number < 1200; ++number) encoder_.add(number, frames_of(number), now_);
+  for (const std::uint32_t number : {1000U, 1001U, 1002U}) {
+    EXPECT_FALSE(repair(number, 1));
+    EXPECT_EQ(recovered().size(), 1U);
+  }
+  for (std::uint32_t number = 1200; number < 2100; ++number) encoder_.add(number, frames_of(number), now_);
+  EXPECT_FALSE(repair(1001 + 1024, 1));
+  EXPECT_EQ(recovered().size(), 1U);
+  for (const std::uint32_t number : {1000U, 1002U, 1001U + 1024}) {
+    ASSERT_TRUE(receiver_.is_recovered(epoch_, PacketNumber{number}));
+    receiver_.withdraw(epoch_, PacketNumber{number});
+  }
+  EXPECT_LE(receiver_.report(epoch_)->runs, 2U);
+}
+
 TEST_F(RepairReceiverTest, SaysWhatIsWrongWithARepair) {
   LinkEpoch clear = make_link_epoch(SessionIndex{7}, Cipher::none);
   EXPECT_EQ(repair(clear, 0, 1), Drop::unexpected_frame);

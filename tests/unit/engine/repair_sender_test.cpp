@@ -56,7 +56,7 @@ class RepairSenderTest : public testing::Test {
   }
   /// The peer says that of all that was sealed so many were lost, each alone.
   void report(LinkEpoch& epoch, std::uint32_t lost) {
-    sender_.on_report(epoch, {epoch.keys().data_sealed(), 0, lost, 0, 0}, kBoth, *epoch.paths(), now_);
+    sender_.on_report(epoch, {epoch.keys().data_sealed(), 0, lost, 0, 0}, {kBoth, {}, *epoch.paths()}, now_);
   }
   /// Sends while the peer reports such a loss, until that is believed.
   void lose_one_in(LinkEpoch& epoch, std::uint32_t part) {
@@ -165,6 +165,24 @@ TEST_F(RepairSenderTest, NoneGoesToAPeerThatDoesNotKnowItOrInTheClear) {
   EXPECT_FALSE(sender_.plan()->is_on());
 }
 
+/// As after the other end was replaced by an older one.
+TEST_F(RepairSenderTest, StopsWhenANewKeyIsOfAPeerThatDoesNotKnowIt) {
+  lose_one_in(epoch_, 10);
+  ASSERT_FALSE(send(epoch_, 100).empty());
+  LinkEpoch old = make_link_epoch(1, kKnownFrames & ~frame_bit(FrameType::repair));
+  EXPECT_TRUE(send(old, 200).empty());
+  EXPECT_EQ(budget_.bytes(), 0U);
+  EXPECT_EQ(sender_.deadline(), kNever);
+}
+
+TEST_F(RepairSenderTest, AReportOfMoreThanWasSentIsNotBelieved) {
+  send(epoch_, 300);
+  const std::uint32_t sealed = epoch_.keys().data_sealed();
+  sender_.on_report(epoch_, {sealed + 1, 0, sealed / 2, 0, 0}, {kBoth, {}, *epoch_.paths()}, now_);
+  EXPECT_FALSE(sender_.plan()->is_on());
+  EXPECT_EQ(sender_.reported().lost, 0U);
+}
+
 TEST_F(RepairSenderTest, AWindowNeverSpansTwoKeys) {
   lose_one_in(epoch_, 10);
   LinkEpoch next = make_link_epoch(1);
@@ -244,8 +262,8 @@ TEST_F(RepairSenderTest, WhatRepairBroughtBackCountsAsLostAllTheSame) {
     send(epoch_, 100);
     recovered += 10;
     const std::uint32_t of = epoch_.keys().data_sealed();
-    sender_.on_report(epoch_, {of, recovered, 0, recovered, 0}, kBoth, *epoch_.paths(), now_);
-    sender_.on_report(epoch_, kBoth, *epoch_.paths(), now_);
+    sender_.on_report(epoch_, {of, recovered, 0, recovered, 0}, {kBoth, {}, *epoch_.paths()}, now_);
+    sender_.on_report(epoch_, {kBoth, {}, *epoch_.paths()}, now_);
   }
   EXPECT_TRUE(sender_.plan()->is_on());
   EXPECT_NEAR(sender_.plan()->loss, loss, loss / 2);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <initializer_list>
+
 #include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
@@ -48,6 +50,43 @@ TEST(RttEstimator, SettlesOnASteadyTime) {
   EXPECT_LT(rtt.smoothed() - 40ms, 1us);
   EXPECT_LT(rtt.variation(), 1us);
   EXPECT_EQ(rtt.minimum(), 40ms);
+}
+
+RttEstimator estimator_of(std::initializer_list<Duration> samples) {
+  RttEstimator rtt;
+  for (const Duration sample : samples) rtt.add(sample);
+  return rtt;
+}
+
+TEST(RttEstimator, AQueueIsSeenInTheLastSamples) {
+  RttEstimator rtt = estimator_of({40ms, 40ms, 41ms, 40ms});
+  EXPECT_FALSE(rtt.is_queued());
+  rtt.add(61ms);
+  EXPECT_TRUE(rtt.is_queued());
+  for (int i = 0; i < 3; ++i) rtt.add(40ms);
+  EXPECT_TRUE(rtt.is_queued()) << "what is reported now was lost then";
+  rtt.add(40ms);
+  EXPECT_FALSE(rtt.is_queued());
+  EXPECT_FALSE(RttEstimator{}.is_queued());
+}
+
+TEST(RttEstimator, JitterIsNoQueue) {
+  RttEstimator rtt;
+  for (int i = 0; i < 200; ++i) rtt.add(i % 2 == 0 ? 40ms : 65ms);
+  EXPECT_FALSE(rtt.is_queued());
+  rtt.add(150ms);
+  EXPECT_TRUE(rtt.is_queued());
+}
+
+/// A path that leads another way takes longer from then on.
+TEST(RttEstimator, WhatPassesForAQueueAtFirstIsTheDelayAfterSomeHundredSamples) {
+  RttEstimator rtt;
+  for (int i = 0; i < 100; ++i) rtt.add(20ms);
+  for (int i = 0; i < 300; ++i) rtt.add(90ms);
+  EXPECT_TRUE(rtt.is_queued());
+  for (int i = 0; i < 400; ++i) rtt.add(90ms);
+  EXPECT_FALSE(rtt.is_queued());
+  EXPECT_EQ(rtt.minimum(), 20ms);
 }
 
 }  // namespace

@@ -21,14 +21,21 @@ struct DataCounts {
   std::uint32_t runs = 0;  ///< of neighbours among them, as far as is known
 };
 
+/// The paths that a report is about.
+struct ReportedPaths {
+  PathSet carrying;          ///< they carry data
+  PathSet queued;            ///< packets wait on them: what they lose now says nothing of what they lose else
+  const PathTable& traffic;  ///< what is counted of them
+};
+
 class JointLoss {
  public:
   /// The keys changed: counts begin anew. What is known of the paths stays.
   void restart();
-  /// A report came, by any of `paths`, which carry data. A packet that it misses may still be on its way, by
-  /// this path or a slower one: so of the last reports the one that misses least counts. Returns what is
-  /// news: `sent` is 0 if nothing is.
-  LossReport on_report(const DataCounts& counts, PathSet paths, const PathTable& traffic, TimePoint now);
+  /// A report came, by any path. A packet that it misses may still be on its way, by this path or a slower
+  /// one: so of the last reports the one that misses least counts. Returns what is news: `sent` is 0 if
+  /// nothing is, or if packets wait on all paths: to repair what a full queue loses would fill it more.
+  LossReport on_report(const DataCounts& counts, const ReportedPaths& paths, TimePoint now);
   /// The share of packets that this path lost lately; 0 if it is not known.
   [[nodiscard]] double of(PathId path) const { return paths_[path.value].loss(); }
 
@@ -41,7 +48,7 @@ class JointLoss {
     double sent = 0;
     double lost = 0;
     TimePoint time{};
-    void follow(const Arrivals& counts, TimePoint now);
+    void follow(const Arrivals& counts, bool is_queued, TimePoint now);
     [[nodiscard]] double loss() const;
   };
 

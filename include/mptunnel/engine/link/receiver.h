@@ -90,7 +90,8 @@ class Receiver {
   }
   /// REPAIR came under this key, by a path that counts here.
   void add_repair(LinkEpoch& epoch, const RepairFrame& repair, PathTraffic& traffic, TimePoint now) {
-    traffic.repair_received_bytes += KeyEpoch::kControlOverhead + kRepairPrefixBytes + repair.symbol.size();
+    if (!epoch.keys().is_clear())
+      traffic.repair_received_bytes += KeyEpoch::kControlOverhead + kRepairPrefixBytes + repair.symbol.size();
     if (const auto drop = repair_.on_repair(epoch, repair, now)) context_.drops.add(*drop);
   }
   /// To be called after each of these: the frames of DATA packets under the same key that it recovered, which

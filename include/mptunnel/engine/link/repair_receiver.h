@@ -5,6 +5,7 @@
 // No packets are kept before the peer repairs, nor kRepairForgottenAfter after it stopped.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -44,7 +45,7 @@ class RepairReceiver final : public BudgetHolder {
   /// The bytes are kept in `out`. Valid until the next call.
   const std::vector<ConstBytes>& take_recovered(LinkEpoch& epoch, Output& out, TimePoint now);
 
-  /// What the peer is to know of DATA under this key; nullopt if it never repaired under it.
+  /// What the peer is to know of DATA under this key; nullopt if nothing was lost and it never repaired.
   [[nodiscard]] std::optional<RepairReportFrame> report(const LinkEpoch& epoch) const;
   /// Forgets all packets if the peer does not repair any more.
   void expire(TimePoint now);
@@ -65,6 +66,10 @@ class RepairReceiver final : public BudgetHolder {
     /// How the count of runs changes with this number.
     [[nodiscard]] int joins(std::uint32_t number) const {
       return 1 - static_cast<int>(has(number - 1)) - static_cast<int>(has(number + 1));
+    }
+    /// What is as old as `last` reaches may be miscounted.
+    void change_runs(int change) {
+      runs = static_cast<std::uint32_t>(std::max<std::int64_t>(0, std::int64_t{runs} + change));
     }
   };
 

@@ -39,10 +39,10 @@ class RepairSender final : public BudgetHolder {
     if (encoder_) keep(epoch, head, body, dscp, now);
   }
   /// The peer has reported what came of DATA of the epoch that seals, in a PING or PONG alone, or in a
-  /// REPAIR_REPORT as well. `paths` carry data; `traffic` is what is counted of them.
-  void on_report(const LinkEpoch& epoch, PathSet paths, const PathTable& traffic, TimePoint now);
-  void on_report(const LinkEpoch& epoch, const RepairReportFrame& report, PathSet paths,
-                 const PathTable& traffic, TimePoint now);
+  /// REPAIR_REPORT as well.
+  void on_report(const LinkEpoch& epoch, const ReportedPaths& paths, TimePoint now);
+  void on_report(const LinkEpoch& epoch, const RepairReportFrame& report, const ReportedPaths& paths,
+                 TimePoint now);
   /// When on_deadline() is to be called; kNever: not at all.
   [[nodiscard]] TimePoint deadline() const { return encoder_ ? pacer_->deadline() : kNever; }
   void on_deadline(TimePoint now);
@@ -67,8 +67,7 @@ class RepairSender final : public BudgetHolder {
 
  private:
   void keep(const LinkEpoch& epoch, ConstBytes head, ConstBytes body, std::uint8_t dscp, TimePoint now);
-  void observe(const LinkEpoch& epoch, const DataCounts& counts, PathSet paths, const PathTable& traffic,
-               TimePoint now);
+  void observe(const LinkEpoch& epoch, const DataCounts& counts, const ReportedPaths& paths, TimePoint now);
   void measure_rate(TimePoint now);
   void start(const LinkEpoch& epoch);
   void stop();

@@ -162,7 +162,7 @@ class Sender {
   void seal(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dscp, PathSet chosen,
             const PathViews& paths, Output& out, TimePoint now);
   /// The last `size` bytes of the arena are a sealed packet that goes to the `chosen` paths.
-  void send_sealed(std::size_t size, std::uint8_t dscp, PathSet chosen, const PathViews& paths, Output& out,
+  bool send_sealed(std::size_t size, std::uint8_t dscp, PathSet chosen, const PathViews& paths, Output& out,
                    TimePoint now);
   /// The paths that get such a packet in fragments besides: all, if it may be too large for each by now.
   [[nodiscard]] PathSet doubtful_for(std::size_t size, PathSet chosen, const PathViews& paths) const;

@@ -49,6 +49,8 @@ class LinkEpoch {
   [[nodiscard]] const Arrivals& data_in() const { return data_in_; }
   /// How many of ours the peer reports to have got.
   [[nodiscard]] const Arrivals& data_out() const { return data_out_; }
+  /// The same of what had been made some time before: what was on its way then has come by now.
+  [[nodiscard]] const Arrivals& settled_in() const { return settled_in_; }
   /// One of the peer's DATA packets was recovered; or came after all, which makes one less.
   void count_recovered() { ++recovered_in_; }
   void withdraw_recovered() { --recovered_in_; }
@@ -66,12 +68,16 @@ class LinkEpoch {
 
  private:
   void count_data(const PathReport& report);
+  void settle(TimePoint now);
 
   std::unique_ptr<KeyEpoch> keys_;
   SessionIndex index_;  ///< that of keys_: each packet is compared with it
   std::uint32_t order_;
   std::shared_ptr<PathTable> paths_;
   Arrivals data_in_;
+  Arrivals settled_in_;
+  std::uint64_t unsettled_ = 0;  ///< settled_in().sent when it is counted anew
+  TimePoint unsettled_since_{};
   Arrivals data_out_;
   std::uint64_t recovered_in_ = 0;
 };
