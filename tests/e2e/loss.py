@@ -1,4 +1,5 @@
-"""Three paths that lose 20 % each: what the tunnel loses is what probability says, each way, and nothing else."""
+"""Paths that lose 20 % each. In the clear the tunnel loses what probability says, each way, and nothing else; encrypted, repair
+brings that back."""
 
 import math
 
@@ -7,6 +8,9 @@ from harness import check, check_range
 
 LOSS = 0.2
 SIGMAS = 4
+# Of what probability says is lost by all copies, repair leaves this at most: most of it in the first moments, before the loss is
+# known, and behind a program that had to wait for the processor.
+REPAIR_LEAVES = 0.1
 
 
 def bounds(count, probability):
@@ -30,14 +34,17 @@ def carry(test, encrypt, dead_paths, seed):
     check(back["sent"] == count, f"{name}: {back['sent']} of {count} sent")
     probability = LOSS ** (3 - dead_paths)
     arrived = forth["unique"]
-    check_range(count - arrived, *bounds(count, probability), f"{name}: lost on the way up")
-    check_range(back["lost"] - (count - arrived), *bounds(arrived, probability), f"{name}: lost on the way down")
+    for way, lost, sent in (("up", count - arrived, count), ("down", back["lost"] - (count - arrived), arrived)):
+        least, most = bounds(sent, probability)
+        if encrypt:
+            least, most = 0, math.ceil(REPAIR_LEAVES * least)
+        check_range(lost, least, most, f"{name}: lost on the way {way}")
     tunnel.client.stop()
     tunnel.server.stop()
 
 
 def three_paths(test):
-    """Three paths of 20 % loss, encrypted and in the clear"""
+    """Three paths of 20 % loss, encrypted and so repaired, and in the clear"""
     harness.in_parallel(lambda: carry(test, True, 0, 11), lambda: carry(test, False, 0, 12))
 
 

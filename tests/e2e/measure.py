@@ -91,7 +91,9 @@ class Measurement:
         self.test, self.jitter = test, jitter
         self.echo = test.echo()
         self.tunnel = paths.PathTunnel(test, target=self.echo.port)
-        self.tunnel.statements += [f"keepalive {KEEPALIVE}"]
+        # What repair brought before the first copy is nobody's first.
+        self.tunnel.statements += [f"keepalive {KEEPALIVE}", "repair no"]
+        self.tunnel.server_statements += ["repair no"]
         self.bridges = []
         for number, (loss, delay) in enumerate(zip(LOSSES, DELAYS_MS)):
             bridge = paths.traced_bridge(test, self.tunnel.server_port, "--seed", 100 + number, "--loss", loss, "--delay", delay,

@@ -12,7 +12,7 @@ import time
 import harness
 from harness import PORTS, Skip, check
 
-DIRECTION = {"packets", "bytes", "lost", "loss", "loss_recent", "jitter_ms", "first", "duplicates", "rate_bps"}
+DIRECTION = {"packets", "bytes", "lost", "loss", "loss_recent", "jitter_ms", "first", "duplicates", "rate_bps", "repair_bytes"}
 PATH = {"id", "name", "state", "problem", "standby", "held", "remote", "local", "public", "device", "rtt_ms", "mtu", "last_answer_s",
         "unsent", "out", "in"}
 SESSION = {"state", "age_s", "cipher", "encrypted", "key", "key_age_s", "flows", "datagrams_in", "datagrams_out",
