@@ -27,6 +27,8 @@ PORT_ATTEMPTS = 5
 START_DEADLINE = 15.0  # seconds
 # A true implementation is outside of six standard deviations once in 500 million runs.
 SIGMAS = 6.0
+# Of what all copies lose, repair leaves this at most: most of it in the first moments, before the loss is known.
+REPAIR_LEAVES = 0.2
 
 
 class Failure(Exception):
@@ -189,7 +191,8 @@ class Demo:
         direct = self.measure_direct(target_address)
         say(f"Now {RATE:,} datagrams of {SIZE:,} bytes a second for {SECONDS} seconds through the tunnel.",
             "mpclient sends a copy of each over every bridge, mpserver hands the first that",
-            "arrives to the target and drops the rest; the echoes come back the same way.")
+            "arrives to the target and drops the rest; the echoes come back the same way.",
+            "What all copies lost is repaired, as soon as it is known how much that is.")
         report, killed = self.send(client_port, bridges[VICTIM])
         statuses = {program.name: program.stop() for program in (client, server, target, *bridges.values())}
         show_paths(bridges, killed)
@@ -202,9 +205,10 @@ class Demo:
         for count in ("duplicates", "corrupted", "foreign"):
             if report[count] != 0:
                 wrong.append(f"{count}: {report[count]} instead of 0")
-        expected, deviation = expectation(report["sent"], killed)
-        if abs(report["lost"] - expected) > SIGMAS * deviation:
-            wrong.append(f"lost {report['lost']} datagrams, expected were {expected:.0f} +- {SIGMAS * deviation:.0f}")
+        by_copies, deviation = expectation(report["sent"], killed)
+        most = REPAIR_LEAVES * (by_copies - SIGMAS * deviation)
+        if report["lost"] > most:
+            wrong.append(f"lost {report['lost']} datagrams, though repair should leave {most:.0f} of {by_copies:.0f} at most")
         if report["sent"] < 0.9 * RATE * SECONDS:
             wrong.append(f"only {report['sent']} datagrams were sent")
         return wrong
@@ -284,7 +288,7 @@ def show_application(report, direct, killed):
     say("   application, there and back")
     print(f"   sent      {sent:>10,}")
     print(f"   lost      {report['lost']:>10,} {percent(report['lost'] / sent):>7}"
-          f"   expected: {expected:,.0f}; over a single bridge: {sent * there_and_back(1):,.0f}")
+          f"   without repair: {expected:,.0f}; over a single bridge: {sent * there_and_back(1):,.0f}")
     print(f"   duplicates{report['duplicates']:>10,}")
     print(f"   corrupted {report['corrupted']:>10,}")
     say("   round trip       median      99 %")
