@@ -21,20 +21,31 @@ BenchOptions repaired_bench(double loss_percent, std::size_t paths = 3, Duration
   return options;
 }
 
+/// Datagrams of one size, at this pace in each direction, none in answer to another.
+TrafficOptions steady(Duration interval, std::size_t bytes) {
+  return {
+      .interval = interval, .min_bytes = bytes, .max_bytes = bytes, .echo = false, .push_interval = interval};
+}
+
+/// Runs for so long until all has been learnt, and then for `time`. Returns when that began.
+TimePoint run_after(Bench& bench, Duration learning, Duration time) {
+  bench.begin();
+  bench.run(learning);
+  const TimePoint since = bench.world.now();
+  bench.run(time);
+  bench.settle();
+  return since;
+}
+
 double share(const Tally& tally) {
   return static_cast<double>(tally.lost()) / static_cast<double>(tally.offered);
 }
 
 TEST(Repair, OfABulkStreamOverThreePathsOfTwentyPercent) {
   BenchOptions options = repaired_bench(20);
-  options.traffic = {
-      .interval = 200us, .min_bytes = 1000, .max_bytes = 1000, .echo = false, .push_interval = 200us};
+  options.traffic = steady(200us, 1000);
   Bench bench(options);
-  bench.begin();
-  bench.run(2s);
-  const TimePoint since = bench.world.now();
-  bench.run(20s);
-  bench.settle();
+  const TimePoint since = run_after(bench, 2s, 20s);
   for (const bool replies : {false, true}) {
     const Tally tally = bench.tally(replies, since);
     EXPECT_NEAR(static_cast<double>(tally.offered), 100'000, 1000);
@@ -51,14 +62,9 @@ TEST(Repair, OfABulkStreamOverThreePathsOfTwentyPercent) {
 
 TEST(Repair, OfASparseFlowOverThreePathsOfTenPercent) {
   BenchOptions options = repaired_bench(10);
-  options.traffic = {
-      .interval = 20ms, .min_bytes = 160, .max_bytes = 160, .echo = false, .push_interval = 20ms};
+  options.traffic = steady(20ms, 160);
   Bench bench(options);
-  bench.begin();
-  bench.run(20s);
-  const TimePoint since = bench.world.now();
-  bench.run(1000s);
-  bench.settle();
+  const TimePoint since = run_after(bench, 20s, 1000s);
   for (const bool replies : {false, true}) {
     const Tally tally = bench.tally(replies, since);
     fmt::print("lost {} of {}\n", tally.lost(), tally.offered);
@@ -68,14 +74,9 @@ TEST(Repair, OfASparseFlowOverThreePathsOfTenPercent) {
 
 TEST(Repair, OfASparseFlowOverOnePathOfTenPercent) {
   BenchOptions options = repaired_bench(10, 1);
-  options.traffic = {
-      .interval = 20ms, .min_bytes = 160, .max_bytes = 160, .echo = false, .push_interval = 20ms};
+  options.traffic = steady(20ms, 160);
   Bench bench(options);
-  bench.begin();
-  bench.run(20s);
-  const TimePoint since = bench.world.now();
-  bench.run(1000s);
-  bench.settle();
+  const TimePoint since = run_after(bench, 20s, 1000s);
   for (const bool replies : {false, true}) {
     fmt::print("lost {} of {}\n", bench.tally(replies, since).lost(), bench.tally(replies, since).offered);
     EXPECT_LE(share(bench.tally(replies, since)), 1e-3);
@@ -84,8 +85,7 @@ TEST(Repair, OfASparseFlowOverOnePathOfTenPercent) {
 
 TEST(Repair, SendsNothingOnCleanPaths) {
   BenchOptions options = repaired_bench(0);
-  options.traffic = {
-      .interval = 1ms, .min_bytes = 1000, .max_bytes = 1000, .echo = false, .push_interval = 1ms};
+  options.traffic = steady(1ms, 1000);
   Bench bench(options);
   bench.begin();
   bench.run(30s);
@@ -98,8 +98,7 @@ TEST(Repair, SendsNothingOnCleanPaths) {
 double bulk_loss(BenchOptions options, std::size_t bytes, bool is_repaired, Duration interval = 500us,
                  const std::function<bool(const Copy&)>& filter = {}) {
   if (!is_repaired) options.client.repair = options.server.settings.repair = std::nullopt;
-  options.traffic = {
-      .interval = interval, .min_bytes = bytes, .max_bytes = bytes, .echo = false, .push_interval = interval};
+  options.traffic = steady(interval, bytes);
   Bench bench(options);
   if (filter) {
     for (std::size_t path = 0; path < options.client.paths; ++path) {
@@ -107,11 +106,7 @@ double bulk_loss(BenchOptions options, std::size_t bytes, bool is_repaired, Dura
       bench.client.lane(path).down->set_filter(filter);
     }
   }
-  bench.begin();
-  bench.run(3s);
-  const TimePoint since = bench.world.now();
-  bench.run(20s);
-  bench.settle();
+  const TimePoint since = run_after(bench, 3s, 20s);
   const RepairPlan* plan = bench.client.engine().state().sender.repair().plan();
   const double worse = std::max(share(bench.tally(false, since)), share(bench.tally(true, since)));
   if (plan != nullptr)
@@ -154,17 +149,12 @@ TEST(Repair, OfLossesThatAllPathsShare) {
 /// What only the slow path brings is not lost: repair costs as much as where all are fast.
 TEST(Repair, IsNotMisledByAPathOfLargerDelay) {
   BenchOptions options = repaired_bench(10, 2);
-  options.traffic = {
-      .interval = 1ms, .min_bytes = 1000, .max_bytes = 1000, .echo = false, .push_interval = 1ms};
+  options.traffic = steady(1ms, 1000);
   Bench bench(options);
   const test::ImpairmentOptions slow{.loss_percent = 10, .delay = 120ms, .jitter = 5ms};
   bench.client.lane(1).up->set_options(slow);
   bench.client.lane(1).down->set_options(slow);
-  bench.begin();
-  bench.run(3s);
-  const TimePoint since = bench.world.now();
-  bench.run(60s);
-  bench.settle();
+  const TimePoint since = run_after(bench, 3s, 60s);
   for (const bool replies : {false, true}) EXPECT_LE(share(bench.tally(replies, since)), 1e-4);
   const RepairSender& repair = bench.client.engine().state().sender.repair();
   EXPECT_LE(static_cast<double>(repair.repair_bytes()), 0.5 * static_cast<double>(repair.data_bytes()));
