@@ -25,7 +25,7 @@ RepairReceiver::Epoch& RepairReceiver::of(const LinkEpoch& epoch) {
 
 void RepairReceiver::keep(const LinkEpoch& epoch, PacketNumber number, ConstBytes frames, TimePoint now) {
   // New keys begin where the old ones end: whoever repaired under those will go on, if it still can.
-  if (epoch.keys().is_clear() || !epoch.keys().peer_knows(FrameType::repair)) return;
+  if (!epoch.can_repair()) return;
   of(epoch).decoder.on_source(number.value, frames, now);
 }
 
@@ -42,7 +42,6 @@ void RepairReceiver::withdraw(LinkEpoch& epoch, PacketNumber number) {
 }
 
 std::optional<Drop> RepairReceiver::on_repair(LinkEpoch& epoch, const RepairFrame& repair, TimePoint now) {
-  // What travels in the clear is authenticated in part: repaired, one forged payload would alter others.
   if (epoch.keys().is_clear()) return Drop::unexpected_frame;
   last_repair_ = now;
   Epoch& own = of(epoch);

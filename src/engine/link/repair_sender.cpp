@@ -13,10 +13,6 @@ constexpr Duration kReportsFor = 15s;
 /// Of two paths, one that loses so much more is not taken for a symbol.
 constexpr double kMuchWorse = 0.1;
 
-bool can_repair(const LinkEpoch& epoch) {
-  return !epoch.keys().is_clear() && epoch.keys().peer_knows(FrameType::repair);
-}
-
 }  // namespace
 
 RepairSender::RepairSender(const std::optional<RepairSettings>& settings, RepairBudget& budget)
@@ -29,7 +25,7 @@ RepairSender::RepairSender(const std::optional<RepairSettings>& settings, Repair
 
 void RepairSender::keep(const LinkEpoch& epoch, ConstBytes head, ConstBytes body, std::uint8_t dscp,
                         TimePoint now) {
-  if (!can_repair(epoch)) return stop();
+  if (!epoch.can_repair()) return stop();
   if (epoch.order() != order_) start(epoch);
   symbol_.assign(head.begin(), head.end());
   symbol_.insert(symbol_.end(), body.begin(), body.end());
@@ -105,7 +101,7 @@ void RepairSender::on_report(const LinkEpoch& epoch, const RepairReportFrame& re
 
 void RepairSender::observe(const LinkEpoch& epoch, const DataCounts& counts, const ReportedPaths& paths,
                            TimePoint now) {
-  if (!can_repair(epoch)) return stop();
+  if (!epoch.can_repair()) return stop();
   if (epoch.order() != order_) start(epoch);
   measure_rate(now);
   // The next report says all that this one does.

@@ -58,6 +58,10 @@ class LinkEpoch {
 
   /// What this end says of a path in a PING or PONG; the caller adds what only it knows.
   [[nodiscard]] PathReport make_report(PathId path, std::uint32_t sequence, TimePoint now) const;
+  /// Whether REPAIR may go either way under this key. What travels in the clear is authenticated in part:
+  /// repaired, one forged payload would alter others.
+  [[nodiscard]] bool can_repair() const { return !keys_->is_clear() && keys_->peer_knows(FrameType::repair); }
+
   /// The peer's report, whose path id is below kMaxPaths. Reports may overtake each other: the counts of the
   /// furthest one stay. Returns the round-trip time that it shows, nullopt if it echoes none of our reports.
   std::optional<Duration> on_report(const PathReport& report, TimePoint now);
