@@ -48,6 +48,24 @@ PathState Bench::state(std::size_t path) {
   return client.engine().path(PathId{static_cast<std::uint8_t>(path)}).state();
 }
 
+void Bench::pass(std::size_t path, bool out, bool in) {
+  client.lane(path).up->set_blackout(!out);
+  client.lane(path).down->set_blackout(!in);
+}
+
+void Bench::set_path(std::size_t path, const test::ImpairmentOptions& link) {
+  client.lane(path).up->set_options(link);
+  client.lane(path).down->set_options(link);
+}
+
+void Bench::filter_up(const std::function<bool(const Copy&)>& passes) {
+  for (std::size_t path = 0; path < client.paths(); ++path) client.lane(path).up->set_filter(passes);
+}
+
+void Bench::filter_down(const std::function<bool(const Copy&)>& passes) {
+  for (std::size_t path = 0; path < client.paths(); ++path) client.lane(path).down->set_filter(passes);
+}
+
 Duration resumed_after(const Application& application, TimePoint since) {
   const auto first = application.first_answer_to(since);
   return first ? *first - since : Duration{1min};

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
+#include <vector>
 
 #include "sim/world.h"
 
@@ -52,7 +54,24 @@ class Bench {
     return static_cast<std::size_t>(std::count_if(
         events.begin(), events.end(), [](const Event& e) { return std::holds_alternative<Kind>(e); }));
   }
+  /// All events of this kind.
+  template <typename Kind>
+  [[nodiscard]] static std::vector<Kind> all_of(const std::vector<Event>& events) {
+    std::vector<Kind> all;
+    for (const Event& event : events) {
+      if (const auto* one = std::get_if<Kind>(&event)) all.push_back(*one);
+    }
+    return all;
+  }
   [[nodiscard]] PathState state(std::size_t path);
+
+  /// What this path passes, outwards and inwards, from now on.
+  void pass(std::size_t path, bool out, bool in);
+  /// Both directions of this path are like that from now on.
+  void set_path(std::size_t path, const test::ImpairmentOptions& link);
+  /// All paths pass nothing else in this direction; null: everything.
+  void filter_up(const std::function<bool(const Copy&)>& passes);
+  void filter_down(const std::function<bool(const Copy&)>& passes);
 };
 
 /// How long after `since` the first answer came to what was asked after it; a minute if none came.

@@ -27,28 +27,19 @@ void expect_lost_for(const Tally& tally, Duration most) {
   EXPECT_GT(tally.lost(), 10U) << "nothing vanished";
 }
 
-template <typename Kind>
-std::vector<Kind> all_of(const std::vector<Event>& events) {
-  std::vector<Kind> all;
-  for (const Event& event : events) {
-    if (const auto* one = std::get_if<Kind>(&event)) all.push_back(*one);
-  }
-  return all;
-}
-
 TEST(Marks, ACallGoesOnUnmarkedWhereItsMarkVanishesOnTheWayOut) {
   Bench bench(call());
   bench.begin();
   bench.run(5s);
   const TimePoint since = bench.world.now();
-  for (std::size_t path = 0; path < 3; ++path) bench.client.lane(path).up->set_filter(drops_expedited);
+  bench.filter_up(drops_expedited);
   bench.run(20s);
   expect_lost_for(bench.tally(false, since), 2s);
   const TimePoint later = since + 3s;
   bench.settle();
   EXPECT_EQ(bench.tally(false, later).lost(), 0U);
   EXPECT_EQ(bench.tally(true, later).lost(), 0U);
-  const auto news = all_of<PathMark>(bench.client.events());
+  const auto news = Bench::all_of<PathMark>(bench.client.events());
   ASSERT_EQ(news.size(), 3U) << "one line a path";
   EXPECT_EQ(news[0].dscp, kExpedited);
   EXPECT_EQ(Bench::count<ClientPathMark>(bench.server().events()), 0U) << "the other way is fine";
@@ -59,7 +50,7 @@ TEST(Marks, ACallGoesOnUnmarkedWhereItsMarkVanishesOnTheWayBack) {
   bench.begin();
   bench.run(5s);
   const TimePoint since = bench.world.now();
-  for (std::size_t path = 0; path < 3; ++path) bench.client.lane(path).down->set_filter(drops_expedited);
+  bench.filter_down(drops_expedited);
   bench.run(20s);
   expect_lost_for(bench.tally(true, since), 2s);
   const TimePoint later = since + 3s;
@@ -95,7 +86,7 @@ TEST(Marks, PassAgainAfterMinutesAndThatIsSaidOnce) {
   bench.run(5s);
   bench.client.lane(1).up->set_filter({});
   bench.run(kMarkRetryAfter + 10s);
-  const auto news = all_of<PathMark>(bench.client.events());
+  const auto news = Bench::all_of<PathMark>(bench.client.events());
   ASSERT_EQ(news.size(), 2U);
   EXPECT_FALSE(news[0].passes);
   EXPECT_TRUE(news[1].passes);
@@ -121,13 +112,11 @@ BenchOptions half_dead_call() {
 
 /// The first path passes out alone, the second in alone; each way takes this long.
 void halve(Bench& bench, Duration out, Duration in) {
-  for (Link* link : {bench.client.lane(0).up.get(), bench.client.lane(0).down.get()})
-    link->set_options({.delay = out});
-  for (const auto& link : {bench.client.lane(1).up.get(), bench.client.lane(1).down.get()})
-    link->set_options({.delay = in});
+  bench.set_path(0, {.delay = out});
+  bench.set_path(1, {.delay = in});
   bench.run(10s);
-  bench.client.lane(0).down->set_blackout(true);
-  bench.client.lane(1).up->set_blackout(true);
+  bench.pass(0, true, false);
+  bench.pass(1, false, true);
   bench.run(10s);
 }
 

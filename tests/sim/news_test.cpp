@@ -15,15 +15,6 @@ BenchOptions steady(std::size_t paths, Duration interval = 20ms) {
   return options;
 }
 
-template <typename Kind>
-std::vector<Kind> all_of(const std::vector<Event>& events) {
-  std::vector<Kind> found;
-  for (const Event& event : events) {
-    if (const auto* kind = std::get_if<Kind>(&event)) found.push_back(*kind);
-  }
-  return found;
-}
-
 /// Whether it is worth more than a debug line: changes to and from suspect are not, nor are new keys.
 bool is_line(const Event& event) {
   if (const auto* started = std::get_if<SessionStarted>(&event)) return !started->resumed;
@@ -54,13 +45,13 @@ TEST(News, EndOfAnOutageIsSaidWithItsLengthAndThePathsThatAreUp) {
   bench.run(4s);
   bench.world.blackout_all(bench.client, false);
   bench.run(4s);
-  const auto resumed = all_of<TrafficResumed>(bench.client.events());
+  const auto resumed = Bench::all_of<TrafficResumed>(bench.client.events());
   ASSERT_EQ(resumed.size(), 1U);
   EXPECT_GE(resumed[0].after, 3900ms);
   EXPECT_LE(resumed[0].after, 4400ms);
   EXPECT_EQ(resumed[0].paths, 3U);
-  EXPECT_EQ(all_of<SessionLost>(bench.client.events()).size(), 1U);
-  EXPECT_EQ(all_of<NoAnswer>(bench.client.events()).size(), 0U) << "the session is there";
+  EXPECT_EQ(Bench::all_of<SessionLost>(bench.client.events()).size(), 1U);
+  EXPECT_EQ(Bench::all_of<NoAnswer>(bench.client.events()).size(), 0U) << "the session is there";
 }
 
 TEST(News, EndOfASessionIsAnOutageToo) {
@@ -71,11 +62,11 @@ TEST(News, EndOfASessionIsAnOutageToo) {
   bench.run(8s);
   bench.server().start();
   bench.run(4s);
-  const auto resumed = all_of<TrafficResumed>(bench.client.events());
+  const auto resumed = Bench::all_of<TrafficResumed>(bench.client.events());
   ASSERT_EQ(resumed.size(), 1U);
   EXPECT_GE(resumed[0].after, 7900ms);
   EXPECT_LE(resumed[0].after, 8600ms);
-  const auto no_answer = all_of<NoAnswer>(bench.client.events());
+  const auto no_answer = Bench::all_of<NoAnswer>(bench.client.events());
   ASSERT_EQ(no_answer.size(), 1U);
   EXPECT_TRUE(no_answer[0].had_session) << "so nobody is asked for a key";
 }
@@ -87,15 +78,16 @@ TEST(News, OutageThatLastsIsSaidAgainEverMoreSeldom) {
   bench.world.blackout_all(bench.client, true);
   bench.run(600s);
   // At once, after 30 s, 90 s, 210 s, 450 s.
-  const auto lost = all_of<SessionLost>(bench.client.events());
+  const auto lost = Bench::all_of<SessionLost>(bench.client.events());
   ASSERT_EQ(lost.size(), 5U);
   EXPECT_EQ(lost[0].lasts, Duration{});
   EXPECT_NEAR(milliseconds(lost[1].lasts), 31'000, 1'500);
   EXPECT_NEAR(milliseconds(lost[4].lasts), 451'000, 5'500);
   bench.world.blackout_all(bench.client, false);
   bench.run(10s);
-  EXPECT_EQ(all_of<TrafficResumed>(bench.client.events()).size(), 1U);
-  EXPECT_EQ(all_of<NoAnswer>(bench.client.events()).size(), 1U) << "the key of the session ended meanwhile";
+  EXPECT_EQ(Bench::all_of<TrafficResumed>(bench.client.events()).size(), 1U);
+  EXPECT_EQ(Bench::all_of<NoAnswer>(bench.client.events()).size(), 1U)
+      << "the key of the session ended meanwhile";
 }
 
 TEST(News, OnlySlowPathIsNoEndlessOutage) {
@@ -104,7 +96,7 @@ TEST(News, OnlySlowPathIsNoEndlessOutage) {
   Bench bench(options);
   bench.begin();
   bench.run(60s);
-  EXPECT_LE(all_of<SessionLost>(bench.client.events()).size(), 3U);
+  EXPECT_LE(Bench::all_of<SessionLost>(bench.client.events()).size(), 3U);
   EXPECT_LE(lines(bench.client.events()), 12U);
 }
 
@@ -155,23 +147,23 @@ TEST(News, PathThatLosesMoreThanHalfIsSaidOnceByBothEndsAndWhenItIsOver) {
     Link& link = up ? *bench.client.lane(1).up : *bench.client.lane(1).down;
     link.set_options({.loss_percent = 65, .delay = 10ms});
     bench.run(9s);
-    const auto at_client = all_of<PathLossy>(bench.client.events());
+    const auto at_client = Bench::all_of<PathLossy>(bench.client.events());
     ASSERT_EQ(at_client.size(), 1U);
     EXPECT_EQ(at_client[0].path, PathId{1});
     EXPECT_EQ(at_client[0].direction, up ? Direction::out : Direction::in);
     EXPECT_GT(at_client[0].share, 0.5);
     EXPECT_FALSE(at_client[0].over);
-    const auto at_server = all_of<ClientPathLossy>(bench.server().events());
+    const auto at_server = Bench::all_of<ClientPathLossy>(bench.server().events());
     ASSERT_EQ(at_server.size(), 1U);
     EXPECT_EQ(at_server[0].what.direction, up ? Direction::in : Direction::out);
     bench.run(20s);
-    EXPECT_EQ(all_of<PathLossy>(bench.client.events()).size(), 1U);
+    EXPECT_EQ(Bench::all_of<PathLossy>(bench.client.events()).size(), 1U);
     link.set_options({.delay = 10ms});
     bench.run(9s);
-    ASSERT_EQ(all_of<PathLossy>(bench.client.events()).size(), 2U);
-    EXPECT_TRUE(all_of<PathLossy>(bench.client.events())[1].over);
-    ASSERT_EQ(all_of<ClientPathLossy>(bench.server().events()).size(), 2U);
-    EXPECT_TRUE(all_of<ClientPathLossy>(bench.server().events())[1].what.over);
+    ASSERT_EQ(Bench::all_of<PathLossy>(bench.client.events()).size(), 2U);
+    EXPECT_TRUE(Bench::all_of<PathLossy>(bench.client.events())[1].over);
+    ASSERT_EQ(Bench::all_of<ClientPathLossy>(bench.server().events()).size(), 2U);
+    EXPECT_TRUE(Bench::all_of<ClientPathLossy>(bench.server().events())[1].what.over);
   }
 }
 
@@ -185,8 +177,8 @@ TEST(News, OutageOfAPathIsNoLossOnceItIsOver) {
     bench.world.blackout(bench.client, 1, false);
     bench.run(8s);
   }
-  EXPECT_EQ(all_of<PathLossy>(bench.client.events()).size(), 0U);
-  EXPECT_EQ(all_of<ClientPathLossy>(bench.server().events()).size(), 0U);
+  EXPECT_EQ(Bench::all_of<PathLossy>(bench.client.events()).size(), 0U);
+  EXPECT_EQ(Bench::all_of<ClientPathLossy>(bench.server().events()).size(), 0U);
 }
 
 TEST(News, HalfOfThePacketsIsSaidOfNoPathThatLosesAThird) {
@@ -195,8 +187,8 @@ TEST(News, HalfOfThePacketsIsSaidOfNoPathThatLosesAThird) {
   Bench bench(options);
   bench.begin();
   bench.run(120s);
-  EXPECT_EQ(all_of<PathLossy>(bench.client.events()).size(), 0U);
-  EXPECT_EQ(all_of<ClientPathLossy>(bench.server().events()).size(), 0U);
+  EXPECT_EQ(Bench::all_of<PathLossy>(bench.client.events()).size(), 0U);
+  EXPECT_EQ(Bench::all_of<ClientPathLossy>(bench.server().events()).size(), 0U);
 }
 
 }  // namespace

@@ -14,11 +14,6 @@ BenchOptions with_paths(std::size_t paths) {
   return options;
 }
 
-void pass(Bench& bench, std::size_t path, bool out, bool in) {
-  bench.client.lane(path).up->set_blackout(!out);
-  bench.client.lane(path).down->set_blackout(!in);
-}
-
 void expect_no_loss(Bench& bench) {
   bench.settle();
   EXPECT_GT(bench.tally(false).offered, 1000U);
@@ -31,8 +26,8 @@ TEST(OneWay, TwoHalfDeadPathsAreOneThatLives) {
   Bench bench(with_paths(2));
   bench.begin();
   bench.run(1s);
-  pass(bench, 0, true, false);
-  pass(bench, 1, false, true);
+  bench.pass(0, true, false);
+  bench.pass(1, false, true);
   // Longer than a path of the server lives unheard, and than a key.
   bench.run(300s);
   EXPECT_EQ(bench.state(0), PathState::suspect);
@@ -40,7 +35,7 @@ TEST(OneWay, TwoHalfDeadPathsAreOneThatLives) {
   EXPECT_EQ(bench.count<PathOneWay>(bench.client.events()), 2U);
   EXPECT_EQ(bench.count<SessionLost>(bench.client.events()), 0U);
   EXPECT_GE(bench.count<SessionStarted>(bench.client.events()), 3U) << "keys are renewed over both";
-  for (std::size_t path = 0; path < 2; ++path) pass(bench, path, true, true);
+  for (std::size_t path = 0; path < 2; ++path) bench.pass(path, true, true);
   bench.run(1s);
   EXPECT_EQ(bench.state(0), PathState::up);
   EXPECT_EQ(bench.state(1), PathState::up);
@@ -51,17 +46,17 @@ TEST(OneWay, TheOtherWayRoundAsWell) {
   Bench bench(with_paths(3));
   bench.begin();
   bench.run(1s);
-  pass(bench, 0, false, false);
-  pass(bench, 1, false, true);
-  pass(bench, 2, true, false);
+  bench.pass(0, false, false);
+  bench.pass(1, false, true);
+  bench.pass(2, true, false);
   bench.run(60s);
   EXPECT_EQ(bench.state(0), PathState::down);
   // The dead one comes back, and the two halves die.
-  pass(bench, 0, true, true);
+  bench.pass(0, true, true);
   bench.run(3s);
   EXPECT_EQ(bench.state(0), PathState::up);
-  pass(bench, 1, false, false);
-  pass(bench, 2, false, false);
+  bench.pass(1, false, false);
+  bench.pass(2, false, false);
   bench.run(10s);
   EXPECT_EQ(bench.state(1), PathState::down);
   EXPECT_EQ(bench.state(2), PathState::down);
@@ -72,11 +67,11 @@ TEST(OneWay, HalvesThatDieTenMinutesLaterAreDown) {
   Bench bench(with_paths(2));
   bench.begin();
   bench.run(1s);
-  pass(bench, 0, true, false);
+  bench.pass(0, true, false);
   bench.run(600s);
   EXPECT_EQ(bench.state(0), PathState::suspect);
   EXPECT_EQ(bench.count<PathOneWay>(bench.client.events()), 1U);
-  pass(bench, 0, false, false);
+  bench.pass(0, false, false);
   bench.run(3s);
   EXPECT_EQ(bench.state(0), PathState::down);
   expect_no_loss(bench);
@@ -89,16 +84,13 @@ TEST(OneWay, AnOutageIsOverOnceDataPassesEachWayBySomePath) {
   bench.world.blackout_all(bench.client, true);
   bench.run(8s);
   EXPECT_EQ(bench.count<SessionLost>(bench.client.events()), 1U);
-  pass(bench, 0, true, false);
-  pass(bench, 1, false, true);
+  bench.pass(0, true, false);
+  bench.pass(1, false, true);
   bench.run(10s);
   const TimePoint since = bench.world.now();
   bench.run(300s);
   EXPECT_EQ(bench.count<SessionLost>(bench.client.events()), 1U) << "data passes";
-  std::vector<TrafficResumed> resumed;
-  for (const Event& event : bench.client.events()) {
-    if (const auto* one = std::get_if<TrafficResumed>(&event)) resumed.push_back(*one);
-  }
+  const auto resumed = Bench::all_of<TrafficResumed>(bench.client.events());
   ASSERT_EQ(resumed.size(), 1U);
   EXPECT_EQ(resumed[0].paths, 0U);
   EXPECT_LE(resumed[0].after, 12s);
@@ -113,11 +105,11 @@ TEST(OneWay, NothingIsSentForLongWhereNoPathPassesOut) {
   Bench bench(with_paths(2));
   bench.begin();
   bench.run(1s);
-  for (std::size_t path = 0; path < 2; ++path) pass(bench, path, false, true);
+  for (std::size_t path = 0; path < 2; ++path) bench.pass(path, false, true);
   bench.run(20s);
   EXPECT_EQ(bench.count<SessionLost>(bench.client.events()), 1U);
   EXPECT_TRUE(bench.client.engine().snapshot(bench.world.now()).outage);
-  for (std::size_t path = 0; path < 2; ++path) pass(bench, path, true, true);
+  for (std::size_t path = 0; path < 2; ++path) bench.pass(path, true, true);
   const TimePoint healed = bench.world.now();
   bench.run(5s);
   EXPECT_LE(resumed_after(bench.application, healed), 1500ms);
@@ -125,11 +117,11 @@ TEST(OneWay, NothingIsSentForLongWhereNoPathPassesOut) {
 
 TEST(OneWay, APathThatNeverPassedInIsUsedOut) {
   Bench bench(with_paths(2));
-  pass(bench, 0, true, false);
+  bench.pass(0, true, false);
   bench.begin();
   bench.run(5s);
   EXPECT_EQ(bench.state(0), PathState::suspect);
-  pass(bench, 1, false, true);
+  bench.pass(1, false, true);
   bench.run(60s);
   expect_no_loss(bench);
 }
