@@ -101,12 +101,22 @@ void ClientEngine::run_housekeeping(Output& out, TimePoint now) {
     prober_.tell_gone(path, out, now);
   }
   introducing_.run(out, now);
+  tell_epoch_counts(out, now);
   if (const auto event = state_.outage.over(state_.paths.up(), now)) out.events.emplace_back(*event);
   if (state_.outage.is_due(now)) out.events.emplace_back(*outage(now));
   if (auto event = state_.sender.check_fragmenting(state_.paths.views(now), now))
     out.events.emplace_back(*event);
   state_.stream.sample(state_.link, state_.sender, now);
   handshaking_.check_key(now);
+}
+
+void ClientEngine::tell_epoch_counts(Output& out, TimePoint now) {
+  const PathSet paths = state_.paths.carrying(now);
+  LinkEpoch* epoch = state_.link.current();
+  if (paths.empty() || !state_.link.can_seal(now) || !epoch->keys().peer_knows(FrameType::epoch_counts))
+    return;
+  for (const EpochCountsFrame& counts : state_.link.take_counts_to_tell(now))
+    state_.sender.send_control(*epoch, {counts}, paths, out, now);
 }
 
 void ClientEngine::sample(PathId id, PathTraffic& traffic, Output& out, TimePoint now) {

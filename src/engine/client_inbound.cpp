@@ -29,7 +29,10 @@ struct ClientInbound::ControlVisitor {
   AnsweredOnce& answered;
   const Arrival& arrival;
 
-  void operator()(const PongFrame& pong) const { in.on_pong(epoch, pong.report, arrival); }
+  void operator()(const PongFrame& pong) const {
+    answered.take(FrameType::pong);
+    in.on_pong(epoch, pong.report, arrival);
+  }
   void operator()(const ServerHelloFrame& hello) const {
     if (&epoch != in.state_.link.next()) return;
     if (!in.handshaking_.on_confirmed(hello.resumed, arrival.out, arrival.now))
@@ -79,6 +82,7 @@ struct ClientInbound::ControlVisitor {
     if (is_first(FrameType::handshake)) in.handshaking_.on_answer(handshake.packet, arrival.out, arrival.now);
   }
   void operator()(const SeenFromFrame& seen) const { in.introducing_.on_seen(epoch, seen); }
+  void operator()(const EpochCountsFrame& counts) const { in.state_.link.on_counts(counts); }
   template <typename Other>
   void operator()(const Other&) const {
     in.state_.context.drops.add(Drop::unexpected_frame);
@@ -193,6 +197,8 @@ void ClientInbound::read_control(LinkEpoch& epoch, ConstBytes frames, const Arri
     // Nothing behind the end of a session is read.
     if (std::holds_alternative<CloseFrame>(*frame)) break;
   }
+  if (answered.has_only(FrameType::pong) && &epoch == state_.link.current())
+    state_.sender.repair().on_report(epoch, state_.paths.reported(*epoch.paths(), arrival.now), arrival.now);
 }
 
 void ClientInbound::on_fragment(LinkEpoch& epoch, const FragmentFrame& fragment, const Arrival& arrival) {
@@ -219,8 +225,6 @@ void ClientInbound::on_pong(LinkEpoch& epoch, const PathReport& report, const Ar
   } else {
     epoch.on_report(report, arrival.now);
   }
-  if (&epoch == state_.link.current())
-    state_.sender.repair().on_report(epoch, state_.paths.reported(*epoch.paths(), arrival.now), arrival.now);
   if ((report.flags & PathReport::kByProxy) != 0) return;
   const bool changed =
       is_elsewhere ? state_.paths[report.path].probed.passed_out(report.sequence, arrival.now)

@@ -21,6 +21,16 @@ std::optional<DelayFrame> delay_to_tell(const ClientState& state, const LinkEpoc
   return DelayFrame{path, milliseconds_in_report(delay)};
 }
 
+/// DATA that the path brought first shows that it passes inwards, if it is sealed. Returns whether that
+/// changed its state.
+bool note_data(ClientState& state, PathId id, TimePoint now) {
+  const PathTraffic* traffic = state.link.traffic(id);
+  ClientPath& path = state.paths[id];
+  const std::uint64_t first = traffic == nullptr ? 0 : traffic->first;
+  const bool is_news = std::exchange(path.first_seen, first) < first;
+  return is_news && !state.link.current()->keys().is_clear() && path.probed.passed_in(now);
+}
+
 }  // namespace
 
 void ClientProber::probe(LinkEpoch& epoch, PathId path, std::vector<Frame> frames, Output& out,
@@ -114,6 +124,7 @@ void ClientProber::run(Output& out, TimePoint now) {
   bool changed = now >= state_.paths.next_rest();
   for (const PathId id : state_.paths.all()) {
     ClientPath& path = state_.paths[id];
+    changed = note_data(state_, id, now) || changed;
     const PathState was = path.probed.state();
     if (path.probed.update(now)) {
       note_silence(id, was, out, now);

@@ -112,6 +112,10 @@ struct ServerControl::Visitor {
     }
   }
   void operator()(const NameFrame& name) const { control.on_name(epoch, name, reply, arrival); }
+  void operator()(const EpochCountsFrame& counts) const {
+    if (!is_first(FrameType::epoch_counts)) return;
+    if (const auto own = epoch.session->link.on_counts(counts)) reply.frames.emplace_back(*own);
+  }
   void operator()(const HandshakeFrame& handshake) const {
     if (is_first(FrameType::handshake)) control.on_handshake(*epoch.session, handshake, reply, arrival);
   }
@@ -150,6 +154,8 @@ void ServerControl::read(EpochRef epoch, ConstBytes frames, const ServerArrival&
     std::visit(Visitor{*this, epoch, reply, sent_by, arrival}, *frame);
     if (reply.is_over) return;
   }
+  if (reply.answered.has_only(FrameType::ping) && epoch.epoch == session.link.current())
+    session.sender.repair().on_report(*epoch.epoch, session.reported(*epoch.epoch, arrival.now), arrival.now);
   if (!reply.path && !reply.frames.empty()) state_.context.drops.add(Drop::no_path);
   send_reply(epoch, reply, arrival);
   outbound_.flush(session, arrival.out, arrival.now);

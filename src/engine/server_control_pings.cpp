@@ -26,8 +26,6 @@ void ServerControl::on_ping(EpochRef epoch, const PathReport& report, Reply& rep
   ServerPath& path = known != nullptr ? *known : make_path(session, report.path, arrival);
   const auto round_trip = epoch.epoch->on_report(report, arrival.now);
   if (path.is_newest(order_of(epoch, arrival))) path.on_report(report, round_trip);
-  if (epoch.epoch == session.link.current())
-    session.sender.repair().on_report(*epoch.epoch, session.reported(*epoch.epoch, arrival.now), arrival.now);
   answer_ping(epoch, path, report, false, reply, arrival);
 }
 

@@ -7,6 +7,7 @@ void ServerOutbound::on_target(FlowHandle flow, DatagramBatch batch, std::uint8_
   ServerSession* session = state_.table.owner_of(flow);
   if (session == nullptr || session->dormant) {
     state_.context.drops.add(session == nullptr ? Drop::flow_unknown : Drop::no_path, datagrams_in(batch));
+    if (session != nullptr) session->sender.note_untaken(datagrams_in(batch));
     return;
   }
   ServerFlow& own = *session->flows.find(flow);

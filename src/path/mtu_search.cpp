@@ -19,7 +19,9 @@ unsigned tries_for(double answer_share, double mistakes, unsigned least, unsigne
 MtuSearch::Patience MtuSearch::Patience::of(const RttEstimator& rtt, double answer_share) {
   const Duration answer = std::max<Duration>(kMtuAnswerAtLeast, rtt.late_after());
   return {answer, tries_for(answer_share, kMtuMistakes, kMtuLeastTries, kMtuMostTries),
-          tries_for(answer_share, kMtuConfirmMistakes, kMtuLeastConfirmTries, kMtuMostConfirmTries)};
+          tries_for(answer_share, kMtuConfirmMistakes, kMtuLeastConfirmTries, kMtuMostConfirmTries),
+          tries_for(answer_share, kMtuDoubtMistakes, 1, kMtuMostConfirmTries),
+          std::max<Duration>(kMtuDoubtAnswer, rtt.late_after())};
 }
 
 void MtuSearch::start(TimePoint now) {
@@ -34,7 +36,7 @@ void MtuSearch::stop() {
 }
 
 bool MtuSearch::is_large_moving(TimePoint now) const {
-  return last_large_ && now - *last_large_ < kMtuConfirmAfter;
+  return last_large_ && now - *last_large_ < kMtuLargeStopped;
 }
 
 TimePoint MtuSearch::next_probe(bool moving) const {
@@ -44,7 +46,7 @@ TimePoint MtuSearch::next_probe(bool moving) const {
   if (moving) due = rise_at_;
   // A confirmation is due this long after the last one, if a large packet was sent in between. If none was,
   // the next large packet makes it due.
-  if (last_large_ && *last_large_ > confirmed_) due = std::min(due, confirmed_ + kMtuConfirmAfter);
+  if (last_large_ && *last_large_ > confirmed_) due = std::min(due, confirmed_ + confirm_after());
   return due;
 }
 
@@ -68,6 +70,8 @@ std::optional<std::size_t> MtuSearch::probe(const Patience& patience, bool movin
   if (tries_ >= (phase_ == Phase::confirm ? patience.confirm_tries : patience.tries)) give_up(now);
   if (phase_ == Phase::done || now < next_) return std::nullopt;
   ++tries_;
+  if (phase_ == Phase::confirm && tries_ == patience.doubt_tries)
+    doubted_from_ = std::min(doubted_from_, now + patience.late);
   answer_ = patience.answer;
   next_ = now + answer_;
   return size_;
@@ -78,6 +82,7 @@ void MtuSearch::on_seen(std::size_t size, TimePoint now) {
   largest_seen_ = std::max(largest_seen_, size);
   if (size >= low_) {
     confirmed_ = now;
+    large_ = 0;
     doubted_from_ = now + kMtuConfirmAfter + slack();
   }
   if (size == low_ && phase_ == Phase::confirm) {

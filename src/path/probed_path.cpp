@@ -103,6 +103,7 @@ std::optional<PathState> ProbedPath::answered(std::uint32_t sequence, TimePoint 
   const PathState before = state_;
   state_ = PathState::up;
   one_way_ = OneWay::no;
+  judged_again_ = TimePoint::min();
   outage_since_.reset();
   if (before == PathState::down) first_timed_ = next_sequence_;
   return before;
@@ -131,6 +132,7 @@ bool ProbedPath::passed_out(std::uint32_t sequence, TimePoint now) {
   const Probe& probe = probes_[sequence % kRemembered];
   if (!available_ || !probe.open || probe.sequence != sequence) return false;
   last_out_ = now;
+  out_took_ = now - probe.sent;
   return revive(now);
 }
 
@@ -143,6 +145,7 @@ bool ProbedPath::passed_in(TimePoint now) {
 bool ProbedPath::revive(TimePoint now) {
   if (state_ != PathState::down) return false;
   state_ = PathState::suspect;
+  judged_again_ = TimePoint::min();
   if (!outage_since_) outage_since_ = silent_since_;
   silent_since_ = now;
   return true;
@@ -153,6 +156,10 @@ ProbedPath::OneWay ProbedPath::shown_one_way(TimePoint now) const {
   // What was under way when the path failed shows nothing.
   const bool came_since = last_in_ && silent_since_ && *last_in_ > *silent_since_ + suspect_after();
   return came_since && now - *last_in_ < one_way_lasts() ? OneWay::in : OneWay::no;
+}
+
+TimePoint ProbedPath::shown_until(OneWay way) const {
+  return *(way == OneWay::out ? last_out_ : last_in_) + one_way_lasts();
 }
 
 void ProbedPath::forgive_silence(TimePoint now) {
@@ -175,7 +182,9 @@ Duration ProbedPath::down_after_learnt() const {
 }
 
 Duration ProbedPath::down_after() const {
-  return std::max(down_after_learnt(), 2 * queue_patience());
+  const Duration patience = 2 * queue_patience();
+  const bool is_queue_filling = patience > Duration{} && rtt_.shows_queue(last_took_);
+  return std::max({down_after_learnt(), patience, is_queue_filling ? Duration{kDownAfterQueue} : Duration{}});
 }
 
 Duration ProbedPath::suspect_interval() const {
@@ -191,8 +200,8 @@ TimePoint ProbedPath::next_change() const {
       return unanswered_ < kDownAfterProbes ? kNever : *silent_since_ + down_after();
     case PathState::suspect:
       if (unanswered_ < kDownAfterProbes) return kNever;
-      if (one_way_ == OneWay::no) return *silent_since_ + down_after();
-      return *(one_way_ == OneWay::out ? last_out_ : last_in_) + one_way_lasts();
+      if (one_way_ == OneWay::no) return std::max(*silent_since_ + down_after(), judged_again_);
+      return shown_until(one_way_);
     case PathState::down:
       break;
   }
@@ -205,7 +214,15 @@ bool ProbedPath::update(TimePoint now) {
     state_ = state_ == PathState::up ? PathState::suspect : PathState::down;
     return true;
   }
-  const OneWay before = std::exchange(one_way_, shown_one_way(now));
+  const OneWay shown = shown_one_way(now);
+  // The way back may have a queue as long as the way out.
+  const Duration claimed_after =
+      std::max({Duration{kOneWayAfter}, down_after(), shown == OneWay::out ? 3 * out_took_ : Duration{}});
+  if (shown != OneWay::no && one_way_ == OneWay::no && silence(now) < claimed_after) {
+    judged_again_ = std::min(shown_until(shown), now + claimed_after - silence(now));
+    return false;
+  }
+  const OneWay before = std::exchange(one_way_, shown);
   if (one_way_ == OneWay::no) state_ = PathState::down;
   return one_way_ == OneWay::no || one_way_ != before;
 }

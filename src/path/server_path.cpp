@@ -32,7 +32,9 @@ PathState ServerPath::state(TimePoint now) const {
   if (unheard_) return PathState::down;
   const Duration silent = now - last_heard();
   if (silent <= std::max<Duration>(interval_ * 5 / 2, kServerSuspectAfter)) return PathState::up;
-  const Duration down_after = std::max({3 * interval_, Duration{kDownAfter}, 3 * rtt_.smoothed()});
+  // PINGs that wait in a queue which is filling are late, and nobody knows how late.
+  const Duration least = rtt_.shows_queue(rtt_.latest()) ? kDownAfterQueue : kDownAfter;
+  const Duration down_after = std::max({3 * interval_, least, 3 * rtt_.smoothed()});
   return silent < down_after ? PathState::suspect : PathState::down;
 }
 

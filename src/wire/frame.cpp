@@ -173,6 +173,8 @@ Frame read_frame(FrameType type, FieldReader& fields, const ByteReader& reader, 
       return read_repair(fields, reader, error);
     case FrameType::repair_report:
       return read_repair_report(fields);
+    case FrameType::epoch_counts:
+      return EpochCountsFrame{SessionIndex{fields.u32()}, fields.u32(), fields.u32(), fields.u32()};
     default:
       error = FrameError::unknown;
       return {};
@@ -292,6 +294,13 @@ struct FrameWriter {
   void operator()(const RepairReportFrame& frame) const {
     write_type(FrameType::repair_report, out);
     for (const std::uint32_t* count : counts_of(frame)) out.u32(*count);
+  }
+  void operator()(const EpochCountsFrame& frame) const {
+    write_type(FrameType::epoch_counts, out);
+    out.u32(frame.index.value);
+    out.u32(frame.sealed);
+    out.u32(frame.opened);
+    out.u32(frame.recovered);
   }
 };
 

@@ -64,7 +64,7 @@ Frame some_frame(Input& input) {
     return FlowId{id == 7 ? kMaxFlowId : id};
   };
   const auto path = [&] { return PathId{static_cast<std::uint8_t>(input.below(kMaxPaths))}; };
-  switch (type % 21U) {
+  switch (type % 22U) {
     case 0:
       return FlowOpenFrame{flow(), input.u8()};
     case 1:
@@ -114,6 +114,8 @@ Frame some_frame(Input& input) {
                          input.piece(kRepairLengthBytes + input.u8())};
     case 19:
       return RepairReportFrame{input.u16(), input.u8(), input.u8(), input.u8(), input.u8()};
+    case 20:
+      return EpochCountsFrame{SessionIndex{input.u8()}, input.u8(), input.u8(), input.u8()};
     case 14:
       return SeenFromFrame{path(), *parse_numeric_endpoint("203.0.113.7", input.u16())};
     default:

@@ -90,6 +90,10 @@ struct FrameText {
   std::string operator()(const MarkSeenFrame& f) const {
     return fmt::format("MARK_SEEN path {} #{}", f.path.value, f.sequence);
   }
+  std::string operator()(const EpochCountsFrame& f) const {
+    return fmt::format("EPOCH_COUNTS of {} sealed {} opened {} recovered {}", f.index.value, f.sealed,
+                       f.opened, f.recovered);
+  }
   std::string operator()(const DelayFrame& f) const {
     return fmt::format("DELAY path {} {} ms", f.path.value, f.milliseconds);
   }

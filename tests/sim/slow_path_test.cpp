@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <tuple>
+
 #include "sim/bench.h"
 
 namespace mptunnel::sim {
@@ -19,8 +22,7 @@ test::ImpairmentOptions slow_link() {
 
 /// Two paths, the second of which is slow each way from now on.
 void slow_down(Bench& bench) {
-  bench.client.lane(kSlow).up->set_options(slow_link());
-  bench.client.lane(kSlow).down->set_options(slow_link());
+  bench.set_path(kSlow, slow_link());
 }
 
 BenchOptions two_paths(Duration interval) {
@@ -79,14 +81,77 @@ TEST(SlowPath, IsLearntAndUsedForWhatItCan) {
   }
 }
 
+/// Whether each way is slow.
+struct Ways {
+  bool up = false;
+  bool down = false;
+};
+constexpr std::array kWays{Ways{true, true}, Ways{true, false}, Ways{false, true}};
+
+void slow_down(Bench& bench, std::size_t path, Ways ways, std::size_t queue_bytes) {
+  test::ImpairmentOptions link = slow_link();
+  link.queue_bytes = queue_bytes;
+  if (ways.up) bench.client.lane(path).up->set_options(link);
+  if (ways.down) bench.client.lane(path).down->set_options(link);
+}
+
+template <typename Change>
+std::size_t times_down(const std::vector<Event>& events) {
+  const auto changes = Bench::all_of<Change>(events);
+  return static_cast<std::size_t>(std::count_if(
+      changes.begin(), changes.end(), [](const Change& change) { return change.state == PathState::down; }));
+}
+
+TEST(SlowPath, WhoseQueueFillsIsNeitherOneWayNorDownTimeAndAgain) {
+  for (const Ways ways : kWays) {
+    for (const Duration start : {0s, 1s, 2s}) {
+      for (const auto& [interval, queue, downs] :
+           {std::tuple(20ms, kQueueBytes, 0U), std::tuple(5ms, kQueueBytes, 0U),
+            std::tuple(5ms, 3 * kQueueBytes, 0U), std::tuple(1ms, kQueueBytes, 1U)}) {
+        SCOPED_TRACE(std::to_string(start.count()) + " s, each " + std::to_string(interval.count()) + " ms");
+        Bench bench(two_paths(interval));
+        bench.begin();
+        bench.run(start);
+        slow_down(bench, kSlow, ways, queue);
+        const std::uint64_t before = bytes_by_slow_path(bench);
+        bench.run(60s);
+        EXPECT_EQ(Bench::count<PathOneWay>(bench.client.events()), 0U);
+        EXPECT_LE(times_down<PathChanged>(bench.client.events()), downs);
+        EXPECT_LE(times_down<ClientPathChanged>(bench.server().events()), downs);
+        // Once its queue is full at the latest it is used for what it can.
+        if (ways.up && interval < 20ms) {
+          EXPECT_GE(static_cast<double>(bytes_by_slow_path(bench) - before) * 8, 0.9 * kRateKbit * 60'000);
+        }
+      }
+    }
+  }
+}
+
+TEST(SlowPath, IsNoOutageIfTheOtherIsAsSlow) {
+  for (const Ways ways : kWays) {
+    for (const Duration interval : {20ms, 5ms, 1ms}) {
+      for (const std::size_t queue : {kQueueBytes, 2 * kQueueBytes}) {
+        SCOPED_TRACE(std::to_string(queue) + " bytes, each " + std::to_string(interval / 1ms) + " ms");
+        Bench bench(two_paths(interval));
+        bench.begin();
+        bench.run(1s);
+        for (std::size_t path = 0; path < 2; ++path) slow_down(bench, path, ways, queue);
+        bench.run(60s);
+        EXPECT_EQ(Bench::count<SessionLost>(bench.client.events()), 0U);
+        EXPECT_EQ(Bench::count<TrafficResumed>(bench.client.events()), 0U);
+        EXPECT_EQ(Bench::count<PathOneWay>(bench.client.events()), 0U);
+      }
+    }
+  }
+}
+
 TEST(SlowPath, IsFastAgainOnceItsQueueHasDrained) {
   Bench bench(two_paths(10ms));
   bench.begin();
   bench.run(2s);
   slow_down(bench);
   bench.run(20s);
-  bench.client.lane(kSlow).up->set_options({.delay = 10ms});
-  bench.client.lane(kSlow).down->set_options({.delay = 10ms});
+  bench.set_path(kSlow, {.delay = 10ms});
   const Changes changes = watch(bench, 5s);
   EXPECT_LE(changes.all, 2U);
   EXPECT_EQ(bench.state(kSlow), PathState::up);

@@ -66,6 +66,8 @@ class ClientEngine {
   [[nodiscard]] std::optional<SessionLost> outage(TimePoint now) const;
   /// Finds which DSCPs vanish on which paths.
   void check_marks(Output& out, TimePoint now);
+  /// Once a second: the server is told what came under keys that have ended, and answers.
+  void tell_epoch_counts(Output& out, TimePoint now);
   /// Once a second: what of the path is remembered, and whether it loses much.
   void sample(PathId id, PathTraffic& traffic, Output& out, TimePoint now);
 

@@ -32,6 +32,7 @@ struct ClientPath {
   TunnelProof proof;  ///< of a path that leads over a tunnel
   LossWatch losses;
   QueueWatch queue;
+  std::uint64_t first_seen = 0;            ///< PathTraffic::first, when it was last looked at
   bool is_told_down = false;               ///< it was said that it is down, and nothing else since
   TimePoint next_help = TimePoint::min();  ///< when the other paths may be asked to help its PINGs again
   unsigned gone_to_tell = 0;               ///< how often the server is still to be told that it has no socket

@@ -61,7 +61,9 @@ struct ServerState {
   /// Ends a session; an idle server has nothing to wake up for.
   void end_session(SessionHandle handle, std::optional<CloseReason> reason, Output& out) {
     table.end(handle, reason, out);
-    if (table.all().empty()) alarm.mtu = alarm.marks = alarm.later = kNever;
+    if (!table.all().empty()) return;
+    alarm.mtu = alarm.marks = alarm.later = kNever;
+    alarm.awaited.clear();
   }
 
   /// Whether a datagram of so many bytes is within the rate of the session's key. If not, it is counted as

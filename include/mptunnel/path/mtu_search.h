@@ -34,8 +34,8 @@ class MtuSearch {
   /// Whether it was seen to pass, and is not what is left because nothing was: a path that answers no probe
   /// says nothing of its size.
   [[nodiscard]] bool is_certain() const { return largest_seen_ >= low_; }
-  /// A size above kBaseMtu was not confirmed when it should have been, as after a time without large packets:
-  /// the path may carry less by now.
+  /// A size above kBaseMtu was not confirmed when it should have been, as after a time without large packets,
+  /// or by probes that should have been answered by now: the path may carry less.
   [[nodiscard]] bool is_doubted(TimePoint now) const {
     return now >= doubted_from_ && low_ > kBaseMtu && phase_ != Phase::search;
   }
@@ -47,6 +47,8 @@ class MtuSearch {
     Duration answer{};
     unsigned tries = 3;
     unsigned confirm_tries = 6;  ///< before a size that did pass is given up
+    unsigned doubt_tries = 2;    ///< before it is doubted, if the last of them is late, too:
+    Duration late{};             ///< after so long
     /// For a path with this round trip time, on which this share of probes is answered.
     static Patience of(const RttEstimator& rtt, double answer_share);
   };
@@ -56,8 +58,11 @@ class MtuSearch {
   void on_seen(std::size_t size, TimePoint now);
   /// The own host could not send a packet of this size.
   void on_refused(std::size_t size, TimePoint now);
-  /// A packet larger than kBaseMtu was sent.
-  void note_large(TimePoint now) { last_large_ = now; }
+  /// Packets larger than kBaseMtu were sent.
+  void note_large(TimePoint now) {
+    last_large_ = now;
+    ++large_;
+  }
 
  private:
   enum class Phase : std::uint8_t { off, base, search, done, confirm };
@@ -69,6 +74,10 @@ class MtuSearch {
   /// How late a confirmation may be before low_ is doubted.
   [[nodiscard]] Duration slack() const { return std::max<Duration>(kMtuDoubtAfter, 3 * answer_); }
   [[nodiscard]] bool is_large_moving(TimePoint now) const;
+  /// How long after a confirmation the next is due.
+  [[nodiscard]] Duration confirm_after() const {
+    return large_ >= kMtuConfirmLarge ? kMtuConfirmAtLeast : kMtuConfirmAfter;
+  }
 
   Phase phase_ = Phase::off;
   bool is_measured_ = false;
@@ -85,6 +94,7 @@ class MtuSearch {
   TimePoint rise_at_ = kNever;
   Duration base_again_ = kMtuBaseAgainAfter;  ///< how long after the next search that ends below kBaseMtu
   std::optional<TimePoint> last_large_;
+  unsigned large_ = 0;  ///< note_large() since the last confirmation
 };
 
 }  // namespace mptunnel

@@ -16,7 +16,8 @@
 // all go missing once in 100,000 times. On a slow path these are spread over the longer time that it has.
 //
 // A queue in front of a slow link makes answers late, and those of all PINGs in it. The last answer says how
-// long one takes now: the PINGs that were under way when it came may take one and a half times as long.
+// long one takes now: the PINGs that were under way when it came may take one and a half times as long. While
+// the queue fills, none is so late that the path is down, or passes in one direction alone, for seconds.
 #pragma once
 
 #include <array>
@@ -113,7 +114,7 @@ class ProbedPath {
   bool update(TimePoint now);
 
  private:
-  static constexpr std::size_t kRemembered = 128;
+  static constexpr std::size_t kRemembered = 512;
   struct Probe {
     std::uint32_t sequence = 0;
     TimePoint sent;
@@ -126,6 +127,8 @@ class ProbedPath {
   [[nodiscard]] Duration queue_patience() const;
   /// The direction in which alone it has passed lately.
   [[nodiscard]] OneWay shown_one_way(TimePoint now) const;
+  /// Until when what has shown that lasts, if nothing more comes.
+  [[nodiscard]] TimePoint shown_until(OneWay way) const;
   /// How long it counts that something passed in one direction.
   [[nodiscard]] Duration one_way_lasts() const { return std::max(down_after(), 3 * announced_); }
   /// A sign of life of a path that was down.
@@ -147,6 +150,8 @@ class ProbedPath {
   OneWay one_way_ = OneWay::no;
   std::optional<TimePoint> last_out_;  ///< as passed_out() and passed_in() said
   std::optional<TimePoint> last_in_;
+  Duration out_took_{};  ///< how long it took until last_out_ was known, the other path's way back included
+  TimePoint judged_again_ = TimePoint::min();  ///< no change before, of a suspect path that passes in one
   RttEstimator rtt_;
   double answer_share_ = 1;
   std::optional<TimePoint> last_probe_;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "mptunnel/base/time.h"
+#include "mptunnel/wire/path_limits.h"
 
 namespace mptunnel {
 
@@ -29,23 +30,27 @@ class RttEstimator {
     const Duration most = *std::max_element(recent_.begin(), recent_.end());
     return has_sample_ && most > std::min(least_, least_before_) + kQueuedAtLeast + 3 * jitter_;
   }
+  /// An answer that took so long waited in a queue that was filling.
+  [[nodiscard]] bool shows_queue(Duration took) const {
+    return has_sample_ && took > std::max<Duration>(2 * smoothed_, smoothed_ + kQueueShows);
+  }
 
   void add(Duration sample) {
+    if (!has_sample_) return start_over(sample);
     watch_queue(sample);
     latest_ = sample;
-    if (!has_sample_) {
-      has_sample_ = true;
-      minimum_ = sample;
-      start_over(sample);
-      return;
-    }
     minimum_ = std::min(minimum_, sample);
     const Duration deviation = smoothed_ > sample ? smoothed_ - sample : sample - smoothed_;
     variation_ = (3 * variation_ + deviation) / 4;
     smoothed_ = (7 * smoothed_ + sample) / 8;
   }
-  /// The path has changed: all samples before this one say nothing any more, but for the minimum.
+  /// The path has changed: all samples before this one say nothing any more, but for the minimum. The least
+  /// of the last ones stays as well: what became so slow at once is nearly always a path whose queue has
+  /// filled, and if it is not, some hundred samples forget it.
   void start_over(Duration sample) {
+    watch_queue(sample);
+    minimum_ = has_sample_ ? std::min(minimum_, sample) : sample;
+    has_sample_ = true;
     latest_ = smoothed_ = sample;
     variation_ = sample / 2;
   }

@@ -11,6 +11,7 @@
 #include "mptunnel/base/endpoint.h"
 #include "mptunnel/base/ids.h"
 #include "mptunnel/wire/close_reason.h"
+#include "mptunnel/wire/epoch_counts_frame.h"
 #include "mptunnel/wire/flow_limits.h"
 #include "mptunnel/wire/frame_type.h"
 #include "mptunnel/wire/header.h"
@@ -137,7 +138,7 @@ using Frame =
     std::variant<DatagramFrame, FlowOpenFrame, FlowOpenedFrame, FlowCloseFrame, PingFrame, PongFrame,
                  ChallengeFrame, EchoFrame, CloseFrame, ClientHelloFrame, ServerHelloFrame, FragmentFrame,
                  MtuProbeFrame, MtuSeenFrame, HandshakeFrame, NameFrame, SeenFromFrame, MarkProbeFrame,
-                 MarkSeenFrame, DelayFrame, RepairFrame, RepairReportFrame>;
+                 MarkSeenFrame, DelayFrame, RepairFrame, RepairReportFrame, EpochCountsFrame>;
 
 enum class FrameError : std::uint8_t { none, truncated, unknown, invalid };
 

@@ -1,5 +1,5 @@
 // Every limit of the protocol: sizes, counts and times that both ends hold each other to, or that a document
-// names. Those of sizes, paths, flows and news have files of their own; include this one.
+// names. Those of sizes, paths, MTUs, flows and news have files of their own; include this one.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +8,7 @@
 #include "mptunnel/base/path_set.h"
 #include "mptunnel/base/time.h"
 #include "mptunnel/wire/flow_limits.h"
+#include "mptunnel/wire/mtu_limits.h"
 #include "mptunnel/wire/news_limits.h"
 #include "mptunnel/wire/path_limits.h"
 #include "mptunnel/wire/size_limits.h"
@@ -65,6 +66,12 @@ inline constexpr Duration kOldKeyOpensFor = 30s;
 /// kOldKeyOpensFor happen when a client restarts its handshake; more are a peer's mistake.
 inline constexpr std::size_t kMaxOldEpochs = 4;
 inline constexpr std::size_t kMaxEpochs = 4;
+/// What is known of DATA under the keys before these, of so many, is kept until it is known for good.
+inline constexpr std::size_t kEndedEpochs = 8;
+/// After a key has ended, the client asks what came under it: most that was on its way has arrived by then.
+/// Again after twice as long each time, as long as something is missing, up to the last that is on its way.
+inline constexpr Duration kEpochCountsAfter = 1s;
+inline constexpr Duration kEpochCountsMostWait = 16s;
 
 // The received set.
 

@@ -1,5 +1,4 @@
-// Limits of paths: how they are probed and judged, how they move, and how their MTU is searched. Included by
-// limits.h.
+// Limits of paths: how they are probed and judged, and how they move. Included by limits.h.
 #pragma once
 
 #include <array>
@@ -51,6 +50,13 @@ inline constexpr Duration kServerSuspectAfter = 300ms;
 /// At the earliest: max(3 RTT, this), and at the client so many PINGs, at the server 3 intervals.
 inline constexpr Duration kDownAfter = 1s;
 inline constexpr std::uint32_t kDownAfterProbes = 3;
+/// The same if the last answer took so long, compared with what is usual, that a queue must be filling: max(2
+/// RTT, RTT + kQueueShows). What is in it comes late, and nobody knows how late.
+inline constexpr Duration kDownAfterQueue = 4s;
+inline constexpr Duration kQueueShows = 100ms;
+/// A path that shows that it passes in one direction is said to pass in no other after so long a silence:
+/// until then its answers may only be late.
+inline constexpr Duration kOneWayAfter = 5s;
 inline constexpr Duration kSilentAfter = 100ms;    ///< at the earliest: max(3 RTT, this), then a handshake
 inline constexpr Duration kAllDownCopiesFor = 5s;  ///< copies still go everywhere for this long
 inline constexpr Duration kServerPathLife = 30s;   ///< after the last authenticated CONTROL on it
@@ -157,44 +163,5 @@ inline constexpr Duration kDelayTick =
 
 /// Of one path: 2 s at 16 Mbit/s, or 335 ms at 100 Mbit/s.
 inline constexpr std::size_t kMaxDelayedBytes = std::size_t{4} << 20U;
-
-// The search for the MTU of a path (RFC 8899).
-
-/// UDP payloads over common links: MTU 1280 to 1500 and 9000, less 28 bytes of IPv4 or 48 of IPv6, some with
-/// PPPoE, WireGuard or a carrier's tunnel in between.
-inline constexpr std::array<std::size_t, 14> kMtuUsual{1232, 1252, 1352, 1372, 1392, 1412, 1432,
-                                                       1444, 1452, 1464, 1472, 8952, 8972, kMaxPacketBytes};
-inline constexpr std::size_t kMtuMostUsual = 1472;  ///< is probed first: Ethernet less 28 bytes
-/// A usual size is known well enough when this many bytes more do not pass; any other is found to the byte.
-inline constexpr std::size_t kMtuGrain = 16;
-/// How long an answer to a probe may take, at least.
-inline constexpr Duration kMtuAnswerAtLeast = 100ms;
-/// Probes of a size without an answer before it counts as too large: as many as make a mistake this rare on a
-/// path that loses as much as this one, within the bounds. RFC 8899, section 5.1.2, has MAX_PROBES = 3.
-inline constexpr double kMtuMistakes = 1e-3;
-inline constexpr unsigned kMtuLeastTries = 3;
-inline constexpr unsigned kMtuMostTries = 16;
-/// The same before a size that has passed is given up. It is confirmed again and again, so a mistake has to
-/// be rarer.
-inline constexpr double kMtuConfirmMistakes = 1e-6;
-inline constexpr unsigned kMtuLeastConfirmTries = 6;
-inline constexpr unsigned kMtuMostConfirmTries = 40;
-/// A size that large packets need is confirmed this often while they move.
-inline constexpr Duration kMtuConfirmAfter = 2s;
-/// How late its confirmation may be until the size is doubted: max(3 times as long as an answer takes, this).
-inline constexpr Duration kMtuDoubtAfter = 1s;
-/// When a larger size is searched for again: PMTU_RAISE_TIMER of RFC 8899, section 5.1.1.
-inline constexpr Duration kMtuRaiseAfter = 600s;
-/// The same after a size that had passed was given up: the probes may have been lost by chance.
-inline constexpr Duration kMtuRaiseAfterFall = 30s;
-/// When kBaseMtu, which nearly every path carries, is asked for again after it did not pass: its probes may
-/// have been lost by chance. Grows fourfold up to kMtuRaiseAfter.
-inline constexpr Duration kMtuBaseAgainAfter = 1s;
-/// The pause after an EMSGSIZE for a size that had passed: the interface may be about to change again.
-inline constexpr Duration kMtuAfterRefusal = 100ms;
-/// The pause after a probe that this host refuses itself.
-inline constexpr Duration kMtuAfterLocalAnswer = 2ms;
-/// The server sends probes that are due within this time of each other together.
-inline constexpr Duration kMtuTick = 20ms;
 
 }  // namespace mptunnel

@@ -29,10 +29,12 @@ void RepairSender::keep(const LinkEpoch& epoch, ConstBytes head, ConstBytes body
   if (epoch.order() != order_) start(epoch);
   symbol_.assign(head.begin(), head.end());
   symbol_.insert(symbol_.end(), body.begin(), body.end());
+  const std::size_t size = symbol_.size();
   encoder_->add(epoch.keys().data_sealed() - 1, symbol_, now);
+  // Whoever has to yield for it may be this one, which gives the symbol up then.
   account();
   dscp_ = dscp;
-  due_ += pacer_->on_source(symbol_.size(), now);
+  due_ += pacer_->on_source(size, now);
 }
 
 void RepairSender::on_deadline(TimePoint now) {
@@ -150,7 +152,7 @@ void RepairSender::start(const LinkEpoch& epoch) {
 void RepairSender::stop() {
   give_back(bytes());
   encoder_.reset();
-  symbol_ = {};
+  symbol_ = std::vector<std::uint8_t>();  // its memory, too
   due_ = 0;
 }
 
@@ -166,7 +168,7 @@ void RepairSender::account() {
 bool RepairSender::yield() {
   if (bytes() == 0) return false;
   encoder_->restart();
-  symbol_ = {};
+  symbol_ = std::vector<std::uint8_t>();  // its memory, too
   give_back(bytes());
   return true;
 }

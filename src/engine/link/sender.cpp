@@ -286,7 +286,12 @@ std::optional<PathId> smallest_of(const PathViews& paths) {
 std::optional<std::size_t> Sender::largest_whole(const PathViews& paths) const {
   const auto smallest = smallest_of(paths);
   if (link_.current() == nullptr || !smallest) return std::nullopt;
-  return paths.of(*smallest).mtu - link_.current()->keys().data_overhead() - datagram_prefix_bytes(FlowId{0});
+  const LinkEpoch& epoch = *link_.current();
+  std::size_t overhead = epoch.keys().data_overhead();
+  // A REPAIR packet is as long as the longest that it repairs, and this more: it is to go whole as well.
+  if (repair_.plan() != nullptr && epoch.can_repair())
+    overhead = KeyEpoch::kControlOverhead + kRepairPrefixBytes + kRepairLengthBytes;
+  return paths.of(*smallest).mtu - overhead - datagram_prefix_bytes(FlowId{0});
 }
 
 std::optional<Fragmenting> Sender::check_fragmenting(const PathViews& paths, TimePoint now) {

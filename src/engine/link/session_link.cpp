@@ -37,8 +37,11 @@ std::optional<Duration> LinkEpoch::on_report(const PathReport& report, TimePoint
 
 void LinkEpoch::settle(TimePoint now) {
   const ReceivedSet& seen = keys_->data_received();
-  const std::uint64_t later = seen.received_from(PacketNumber{static_cast<std::uint32_t>(unsettled_)});
-  settled_in_ = {unsettled_, seen.received() - std::min(seen.received(), later)};
+  // What is below the mark is settled, sooner than by time if it must be; which of it is missing is
+  // forgotten.
+  const std::uint64_t upto = std::max<std::uint64_t>(unsettled_, seen.low_water().value);
+  const std::uint64_t later = seen.received_from(PacketNumber{static_cast<std::uint32_t>(upto)});
+  settled_in_ = {upto, seen.received() - std::min(seen.received(), later)};
   unsettled_ = data_in_.sent;
   unsettled_since_ = now;
 }
@@ -79,8 +82,13 @@ std::optional<SessionIndex> SessionLink::confirm(bool resumed, TimePoint now) {
     current_->join(paths_);
   } else {
     paths_ = current_->paths();
-    retired_in_ = retired_out_ = Arrivals{};
+    ended_.clear();
+    earlier_in_ = earlier_out_ = Arrivals{};
     since_ = now;
+  }
+  // Of keys that ended while nothing could be asked.
+  for (EndedEpoch& ended : ended_) {
+    if (!ended.told) ended.begin_asking(now);
   }
   return given_up;
 }
@@ -92,13 +100,21 @@ std::optional<SessionIndex> SessionLink::retire_next(TimePoint now) {
 }
 
 std::optional<SessionIndex> SessionLink::retire_current(TimePoint now) {
-  retired_in_ = data_in();
-  retired_out_ = data_out();
   return retire(current_, now);
 }
 
 std::optional<SessionIndex> SessionLink::retire(std::shared_ptr<LinkEpoch>& epoch, TimePoint now) {
   if (!epoch) return std::nullopt;
+  if (ended_.size() >= kEndedEpochs) {
+    const EndedEpoch oldest = present(ended_.front());
+    earlier_in_ += oldest.data_in();
+    earlier_out_ += oldest.data_out();
+    ended_.erase(ended_.begin());
+  }
+  EndedEpoch& ended = ended_.emplace_back();
+  ended.local = epoch->index();
+  ended.remote = epoch->keys().remote_index();
+  ended.begin_asking(now);
   std::optional<SessionIndex> given_up;
   if (old_.size() >= max_old_) {
     given_up = forget(*old_.front().epoch);
@@ -110,15 +126,45 @@ std::optional<SessionIndex> SessionLink::retire(std::shared_ptr<LinkEpoch>& epoc
 
 std::vector<SessionIndex> SessionLink::expire(TimePoint now) {
   std::vector<SessionIndex> gone;
-  std::erase_if(old_, [&](const OldEpoch& old) {
-    if (now < old.until) return false;
-    gone.push_back(forget(*old.epoch));
-    return true;
-  });
+  for (; !old_.empty() && now >= old_.front().until; old_.erase(old_.begin()))
+    gone.push_back(forget(*old_.front().epoch));
   return gone;
 }
 
+EndedEpoch SessionLink::present(const EndedEpoch& ended) const {
+  EndedEpoch updated = ended;
+  if (const auto epoch = hold(ended.local)) {
+    updated.sealed = epoch->keys().data_sealed();
+    updated.received = epoch->keys().data_received().received();
+    updated.recovered = epoch->recovered_in();
+    updated.reported_in = epoch->data_in();
+    updated.reported_out = epoch->data_out();
+  }
+  return updated;
+}
+
+std::vector<EpochCountsFrame> SessionLink::take_counts_to_tell(TimePoint now) {
+  std::vector<EpochCountsFrame> counts;
+  for (EndedEpoch& ended : ended_) {
+    ended = present(ended);
+    if (ended.take_ask(now)) counts.push_back(ended.counts());
+  }
+  return counts;
+}
+
+std::optional<EpochCountsFrame> SessionLink::on_counts(const EpochCountsFrame& counts) {
+  const auto ended = std::find_if(ended_.rbegin(), ended_.rend(), [&](const EndedEpoch& candidate) {
+    return candidate.local == counts.index;
+  });
+  if (ended == ended_.rend()) return std::nullopt;
+  ended->on_counts(counts);
+  return present(*ended).counts();
+}
+
 SessionIndex SessionLink::forget(const LinkEpoch& epoch) {
+  for (EndedEpoch& ended : ended_) {
+    if (ended.local == epoch.index()) ended = present(ended);
+  }
   forgotten_closings_ += epoch.keys().forced_closings();
   return epoch.index();
 }
@@ -133,12 +179,14 @@ std::uint64_t SessionLink::forced_closings() const {
 }
 
 Arrivals SessionLink::data_in() const {
-  Arrivals all = retired_in_;
+  Arrivals all = earlier_in_;
+  for (const EndedEpoch& ended : ended_) all += present(ended).data_in();
   return current_ ? all += current_->data_in() : all;
 }
 
 Arrivals SessionLink::data_out() const {
-  Arrivals all = retired_out_;
+  Arrivals all = earlier_out_;
+  for (const EndedEpoch& ended : ended_) all += present(ended).data_out();
   return current_ ? all += current_->data_out() : all;
 }
 

@@ -68,6 +68,31 @@ TEST(LinkEpochReport, OvertakenReportsChangeNothing) {
   EXPECT_EQ(pair.client.data_out().received, 2U);
 }
 
+/// What had been made some time before, of which some was given up meanwhile: kReorderAge is over, or room
+/// was short.
+TEST(LinkEpochReport, WhatIsGivenUpLaterIsNotLostOfWhatIsSettled) {
+  LinkEpochPair pair;
+  const auto come = [&](std::uint32_t first, std::uint32_t end, TimePoint now) {
+    for (std::uint32_t number = first; number < end; ++number) {
+      data(pair.client);
+      // All that came was made before 600, or after 1000.
+      if (number < 600 || number >= 1000) pair.server.keys().recover_data(PacketNumber{number}, now);
+    }
+  };
+  come(0, 600, kEpochStart);
+  pair.server.on_report(report_of(pair.client), kEpochStart);
+  come(600, 1536, kEpochStart);
+  const TimePoint later = kEpochStart + kReorderAge;
+  come(1536, 1600, later);
+  ASSERT_EQ(pair.server.keys().data_received().low_water().value, 1536U);
+  pair.server.on_report(report_of(pair.client), later);
+  EXPECT_EQ(pair.server.settled_in().sent, 1536U);
+  EXPECT_EQ(pair.server.settled_in().lost(), 400U);
+  pair.server.on_report(report_of(pair.client), later + 20ms);
+  EXPECT_EQ(pair.server.settled_in().sent, 1600U);
+  EXPECT_EQ(pair.server.settled_in().lost(), 400U);
+}
+
 TEST(LinkEpochReport, ArrivalOfWhatWasNeverMadeIsNotBelieved) {
   LinkEpochPair pair(Cipher::aes_256_gcm);
   data(pair.client);

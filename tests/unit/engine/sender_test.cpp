@@ -339,6 +339,33 @@ TEST(Sender, LargestWholeIsTheLastThatNeedsNoFragments) {
   }
 }
 
+TEST(Sender, WhatRepairsTheLargestWholeGoesWholeAsWell) {
+  SenderSide side;
+  side.context.repair = RepairSettings{};
+  side.sender = std::make_unique<Sender>(test::kSession, side.link, side.context);
+  const PathViews paths = views_of({{0, 1300}, {1, 1300}});
+  const std::size_t largest = side.sender->largest_whole(paths).value();
+  EXPECT_EQ(largest, 1300 - side.keys().data_overhead() - 2 - 10);
+  const LinkEpoch& epoch = *side.link.current();
+  const OutgoingFlow flow{FlowHandle{1}, FlowId{0}, std::nullopt};
+  TimePoint now = kEpochStart;
+  for (std::uint32_t sent = 1; sent <= 2000; ++sent) {
+    now += 1ms;
+    side.sender->send(flow, Packet(largest), 0, paths, side.out, now);
+    side.sender->finish(paths, side.out, now);
+    if (sent % 100 != 0) continue;
+    const RepairReportFrame report{sent, 0, sent / 10, sent / 10, 0};
+    side.sender->repair().on_report(epoch, report, {paths.paths(), {}, *epoch.paths()}, now);
+  }
+  EXPECT_GT(side.sender->repair().repairs(), 0U);
+  std::uint64_t packets = 0;
+  for (const PacketRun& run : side.out.runs) {
+    packets += run.count;
+    EXPECT_LE(run.stride, 1300U);
+  }
+  EXPECT_EQ(packets, 2000 + side.sender->repair().repairs()) << "none in pieces";
+}
+
 TEST(Sender, LargestWholeNeedsASessionAndAPath) {
   SenderSide side;
   EXPECT_FALSE(side.sender->largest_whole({}));

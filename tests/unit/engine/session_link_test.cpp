@@ -135,6 +135,115 @@ TEST(SessionLink, DataOfAllKeysOfTheSessionIsAddedUp) {
   EXPECT_EQ(link.data_out().received, 3U);
 }
 
+/// As the peer would say that it made `sealed` DATA packets and got `opened`, under the key with this index.
+EpochCountsFrame counts_of(std::uint32_t index, std::uint32_t sealed, std::uint32_t opened) {
+  return {SessionIndex{index}, sealed, opened, 0};
+}
+
+TEST(SessionLink, PeerIsToldWhatCameUnderAKeyThatEndedUntilItAnswers) {
+  SessionLink link(4);
+  report(begin(link, 1), 5, 2);
+  begin(link, 2, true);
+  EXPECT_TRUE(link.take_counts_to_tell(kEpochStart + kEpochCountsAfter - 1ns).empty());
+  const auto told = link.take_counts_to_tell(kEpochStart + kEpochCountsAfter);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].index, SessionIndex{1001}) << "the peer's name for it";
+  EXPECT_EQ(told[0].sealed, 2U);
+  EXPECT_EQ(told[0].opened, 0U);
+  std::size_t again = 0;
+  for (int second = 2; second < 200; ++second)
+    again += link.take_counts_to_tell(kEpochStart + second * 1s).size();
+  EXPECT_EQ(again, 4U) << "after 2, 4, 8 and 16 s";
+  begin(link, 3, true, kEpochStart + 200s);
+  EXPECT_EQ(link.take_counts_to_tell(kEpochStart + 201s).size(), 2U) << "and under the next keys";
+  ASSERT_TRUE(link.on_counts(counts_of(1, 0, 2)));
+  ASSERT_TRUE(link.on_counts(counts_of(2, 0, 0)));
+  for (int second = 202; second < 300; ++second)
+    EXPECT_EQ(link.take_counts_to_tell(kEpochStart + second * 1s).size(), 0U) << "nothing is missing";
+}
+
+TEST(SessionLink, CountsOfAKeyThatEndedTakeThePlaceOfItsLastReport) {
+  SessionLink link(4);
+  LinkEpoch& epoch = begin(link, 1);
+  const auto far = test::make_epoch(SessionIndex{1001}, SessionIndex{1}, Role::server);
+  report(epoch, 5, 2);
+  std::vector<test::Packet> late;
+  for (int i = 0; i < 9; ++i) late.push_back(*test::seal(*far, Kind::data, "x"));
+  begin(link, 2, true);
+  EXPECT_FALSE(link.on_counts(counts_of(2, 9, 2))) << "that key seals";
+  EXPECT_FALSE(link.on_counts(counts_of(77, 9, 2)));
+  EXPECT_EQ(link.data_in().sent, 5U);
+  const auto own = link.on_counts(counts_of(1, 9, 1));
+  ASSERT_TRUE(own);
+  EXPECT_EQ(own->index, SessionIndex{1001});
+  EXPECT_EQ(own->sealed, 2U);
+  EXPECT_EQ(link.data_in().lost(), 9U);
+  EXPECT_EQ(link.data_out().lost(), 1U);
+  // What still comes is no loss.
+  for (std::size_t i = 0; i < 6; ++i) ASSERT_TRUE(test::open(link.find(SessionIndex{1})->keys(), late[i]));
+  EXPECT_EQ(link.data_in().lost(), 3U);
+  EXPECT_EQ(link.on_counts(counts_of(1, 9, 2))->opened, 6U);
+  EXPECT_EQ(link.data_out().lost(), 0U);
+  link.on_counts(counts_of(1, 7, 1));
+  EXPECT_EQ(link.data_in().sent, 9U) << "overtaken";
+  EXPECT_EQ(link.data_out().received, 2U);
+  // The key goes, and what is known stays.
+  link.expire(kEpochStart + kOldKeyOpensFor);
+  ASSERT_EQ(link.find(SessionIndex{1}), nullptr);
+  EXPECT_EQ(link.data_in().lost(), 3U);
+  EXPECT_EQ(link.on_counts(counts_of(1, 9, 2))->opened, 6U);
+  for (std::uint32_t index = 3; index < 3 + 2 * kEndedEpochs; ++index) begin(link, index, true);
+  EXPECT_FALSE(link.on_counts(counts_of(1, 9, 2))) << "known for good";
+  EXPECT_EQ(link.data_in().sent, 9U);
+  EXPECT_EQ(link.data_in().received, 6U);
+  EXPECT_EQ(link.data_out().sent, 2U);
+}
+
+TEST(SessionLink, WhatWasRecoveredUnderAKeyThatEndedStaysKnown) {
+  SessionLink link(4);
+  LinkEpoch& epoch = begin(link, 1);
+  report(epoch, 5, 2);
+  begin(link, 2, true);
+  LinkEpoch& old = *link.find(SessionIndex{1});
+  for (const std::uint32_t number : {0U, 1U, 2U})
+    ASSERT_TRUE(old.keys().recover_data(PacketNumber{number}, kEpochStart));
+  old.count_recovered();
+  old.count_recovered();
+  const auto own = link.on_counts({SessionIndex{1}, 5, 2, 1});
+  ASSERT_TRUE(own);
+  EXPECT_EQ(own->opened, 3U);
+  EXPECT_EQ(own->recovered, 2U);
+  EXPECT_EQ(link.data_in().recovered, 2U);
+  EXPECT_EQ(link.data_in().before_repair().lost(), 4U);
+  EXPECT_EQ(link.data_out().recovered, 1U);
+  EXPECT_EQ(link.data_out().before_repair().lost(), 1U);
+  // One of them comes late, and the peer says the same of its own; then it is overtaken.
+  old.withdraw_recovered();
+  link.on_counts({SessionIndex{1}, 5, 2, 0});
+  link.on_counts({SessionIndex{1}, 5, 1, 1});
+  link.expire(kEpochStart + kOldKeyOpensFor);
+  EXPECT_EQ(link.data_in().recovered, 1U);
+  EXPECT_EQ(link.data_out().recovered, 0U);
+}
+
+TEST(SessionLink, CountsThatCannotBeAreNotBelieved) {
+  SessionLink link(4);
+  report(begin(link, 1), 0, 2);
+  begin(link, 2, true);
+  link.on_counts(counts_of(1, 0, 100));
+  EXPECT_EQ(link.data_out().received, 2U);
+  EXPECT_EQ(link.data_in().received, 0U);
+}
+
+TEST(SessionLink, RetiredNextIsCountedToo) {
+  SessionLink link(4);
+  begin(link, 1);
+  link.propose(keys(2));
+  link.retire_next(kEpochStart);
+  link.on_counts(counts_of(2, 7, 0));
+  EXPECT_EQ(link.data_in().lost(), 7U) << "the peer may have sealed with it";
+}
+
 TEST(SessionLink, ResumedWithoutASessionBeginsOne) {
   // As the server does with each key: a session's first is no different.
   SessionLink link(4);

@@ -19,7 +19,7 @@ using test::Wire;
 TunnelSettings named() {
   TunnelSettings settings;
   settings.paths = 2;
-  settings.name = "garage";
+  settings.name = "boathouse";
   settings.path_names = {"fibre", "mobile"};
   return settings;
 }
@@ -55,10 +55,10 @@ class TunnelNames : public testing::Test {
     tunnel_.wires.clear();
     return static_cast<std::size_t>(count);
   }
-  /// By its size, which no other packet here has: "garage" and "fibre" or "mobile", alone or before an ECHO
-  /// and a PING.
+  /// By its size, which no other packet here has: "boathouse" and "fibre" or "mobile", alone or before an
+  /// ECHO and a PING.
   static bool is_name(const Wire& wire) {
-    const std::size_t names = KeyEpoch::kControlOverhead + 2 * 3 + 6;
+    const std::size_t names = KeyEpoch::kControlOverhead + 2 * 3 + 9;
     const std::size_t with_echo = names + 9 + 1 + kReportBytes;
     const std::size_t size = wire.bytes.size();
     return wire.to_server && wire.type() == PacketType::control &&
@@ -77,11 +77,11 @@ class TunnelNames : public testing::Test {
 TEST_F(TunnelNames, TheFirstLineOfASessionHasThem) {
   const auto* started = first_of<ClientSessionStarted>(tunnel_.server_events);
   ASSERT_NE(started, nullptr);
-  EXPECT_EQ(started->session.name, "garage");
+  EXPECT_EQ(started->session.name, "boathouse");
   const auto* path = first_of<ClientPathChanged>(tunnel_.server_events);
   ASSERT_NE(path, nullptr);
   EXPECT_EQ(path->session.path_name, path->path == PathId{0} ? "fibre" : "mobile");
-  EXPECT_EQ(peer().name, "garage");
+  EXPECT_EQ(peer().name, "boathouse");
   EXPECT_EQ(peer().paths.at(0).name, "fibre");
   EXPECT_EQ(peer().paths.at(1).name, "mobile");
 }
@@ -208,7 +208,7 @@ TEST_F(TunnelNames, TheEndOfASessionHasItsTotals) {
   EXPECT_EQ(ended->totals.from_client, 2U);
   EXPECT_EQ(ended->totals.to_client, 1U);
   EXPECT_NEAR(std::chrono::duration<double>(ended->totals.lasted).count(), 20, 0.5);
-  EXPECT_EQ(ended->session.name, "garage");
+  EXPECT_EQ(ended->session.name, "boathouse");
 }
 
 class TunnelLongNames : public TunnelNames {

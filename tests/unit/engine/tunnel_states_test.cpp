@@ -47,9 +47,9 @@ TEST(TunnelStates, LargeDatagramsOverTwoHalvesGoOnceAndWhole) {
     tunnel.forget();
     tunnel.move_data(3s, kLarge);
     EXPECT_GE(tunnel.mtu_in(1), kLarge) << "the answers to its probes come by the other path";
-    // Those of a probe for a larger size, at most.
-    EXPECT_LE(parts(tunnel, true), 10U);
-    EXPECT_LE(parts(tunnel, false), 10U);
+    // A probe each 250 ms, and those of a probe for a larger size, at most.
+    EXPECT_LE(parts(tunnel, true), 12U + 10U);
+    EXPECT_LE(parts(tunnel, false), 12U + 10U);
   }
 }
 
@@ -134,6 +134,38 @@ TEST(TunnelStates, APathThatAnswersNothingSaysNothingOfSizes) {
     ASSERT_GE(largest.value_or(kLarge), kLarge) << "after " << i << " datagrams";
   }
   EXPECT_EQ(count<ClientFragmenting>(tunnel.server_events), 0U);
+}
+
+TEST(TunnelStates, ThePingBesideAReportOfRepairDoesNotHideIt) {
+  TunnelSettings settings;
+  settings.limits.repair = RepairSettings{};
+  PathTunnel tunnel(settings);
+  tunnel.open_flow();
+  tunnel.move_data(20s);
+  const RepairSender& repair = tunnel.session().sender.repair();
+  ASSERT_FALSE(repair.plan()->is_on());
+  for (std::size_t i = 0; i < 200; ++i) tunnel.target_sends(tunnel.flow, test::payload_of(100, i));
+  // PINGs alone have said so far that all came; four reports say otherwise, one more than there are paths.
+  const std::uint32_t sealed = tunnel.session().current().keys().data_sealed();
+  PathReport report = tunnel.client->state().link.current()->make_report(PathId{0}, 1'000'000, tunnel.now);
+  report.data_of = sealed;
+  report.data_opened = sealed - 50;
+  const auto frames = test::frame_bytes({PingFrame{report}, RepairReportFrame{sealed, 0, 50, 50, 0}});
+  for (int i = 0; i < 4; ++i) tunnel.to_server(tunnel.seal_as_client(PacketType::control, frames));
+  EXPECT_TRUE(repair.plan()->is_on());
+}
+
+TEST(TunnelStates, WhoseSenderHasSomethingToDoLaterIsForgottenWithTheLastSession) {
+  PathTunnel tunnel(two_paths());
+  tunnel.open_flow();
+  tunnel.to_server(
+      tunnel.seal_as_client(PacketType::control, test::frame_bytes({DelayFrame{PathId{1}, 1000}})));
+  tunnel.target_sends(tunnel.flow, "later");
+  ASSERT_EQ(tunnel.server->state().alarm.awaited.size(), 1U);
+  tunnel.to_server(
+      tunnel.seal_as_client(PacketType::control, test::frame_bytes({CloseFrame{CloseReason::shutdown}})));
+  EXPECT_TRUE(tunnel.server->state().table.all().empty());
+  EXPECT_TRUE(tunnel.server->state().alarm.awaited.empty());
 }
 
 TEST(TunnelStates, AClientThatRestartsIsCalledAsBefore) {

@@ -34,7 +34,7 @@ class MtuPath {
       now = std::max(now, next);
       if (large && now >= next_large_) {
         search.note_large(now);
-        next_large_ = now + std::chrono::milliseconds(10);
+        next_large_ = now + large_each;
       }
       if (!answers_.empty() && answers_.front().due <= now) {
         const std::size_t size = answers_.front().size;
@@ -52,6 +52,7 @@ class MtuPath {
   double loss = 0;  ///< of probes, and of their answers
   bool moving = true;
   bool large = false;
+  Duration large_each = std::chrono::milliseconds(10);
   TimePoint now{std::chrono::seconds(100)};
   MtuSearch search;
   std::vector<std::size_t> probes;  ///< the sizes that were tried

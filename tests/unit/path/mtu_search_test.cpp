@@ -142,8 +142,9 @@ TEST(MtuSearch, LargePacketsHaveItsSizeConfirmed) {
   path.large = true;
   path.run(60s);
   EXPECT_EQ(path.search.mtu(), 1472U);
-  EXPECT_GE(path.probes.size(), 25U);
-  EXPECT_LE(path.probes.size(), 31U);
+  // Each 250 ms, and the time that the answer takes.
+  EXPECT_GE(path.probes.size(), 200U);
+  EXPECT_LE(path.probes.size(), 240U);
   for (const std::size_t size : path.probes) EXPECT_EQ(size, 1472U);
   path.large = false;
   path.probes.clear();
@@ -228,6 +229,57 @@ TEST(MtuSearch, SizeIsNotInDoubtWhileLargePacketsMove) {
       path.run(50ms);
       ASSERT_FALSE(path.search.is_doubted(path.now)) << i;
     }
+  }
+}
+
+TEST(MtuSearch, SizeIsInDoubtSoonAfterThePathShrankUnderManyLargePackets) {
+  for (const Duration round_trip : {1ms, 10ms, 50ms, 200ms}) {
+    for (int offset = 0; offset < 30; ++offset) {
+      MtuPath path(1472, round_trip);
+      path.run(10s);
+      path.large = true;
+      path.run(5s + offset * 10ms);
+      ASSERT_EQ(path.search.mtu(), 1472U);
+      path.mtu = 1300;
+      // The next confirmation, and what its probe may take: 1.5 x (RTT + 4 variations of a half).
+      path.run(kMtuConfirmAtLeast + 20ms + round_trip +
+               std::max<Duration>(kMtuDoubtAnswer, round_trip * 9 / 2));
+      EXPECT_TRUE(path.search.is_doubted(path.now) || path.search.mtu() <= 1300) << offset;
+    }
+  }
+}
+
+TEST(MtuSearch, ConfirmationsCostLittleOfWhatTheyProtect) {
+  for (const auto& [each, most] : {std::pair(1ms, 240U), std::pair(10ms, 240U), std::pair(50ms, 48U),
+                                   std::pair(200ms, 30U), std::pair(1900ms, 30U)}) {
+    MtuPath path = measured(1472);
+    path.large = true;
+    path.large_each = each;
+    path.run(10s);
+    path.probes.clear();
+    path.run(60s);
+    EXPECT_LE(path.probes.size(), most + 1) << each.count();
+    EXPECT_GE(path.probes.size(), most / 2) << each.count();
+  }
+}
+
+TEST(MtuSearch, LossesPutNoSizeThatPassesInDoubtForLong) {
+  for (const double loss : {0.02, 0.2, 0.4}) {
+    MtuPath path(1472);
+    path.loss = loss;
+    path.run(5min);
+    path.large = true;
+    path.run(1min);
+    int in_doubt = 0;
+    int in_all = 0;
+    for (int i = 0; i < 60'000; ++i) {
+      path.run(10ms);
+      if (path.search.mtu() < 1472) continue;
+      ++in_all;
+      in_doubt += path.search.is_doubted(path.now) ? 1 : 0;
+    }
+    EXPECT_GT(in_all, 50'000);
+    EXPECT_LT(in_doubt, in_all / 50) << loss;
   }
 }
 
@@ -316,13 +368,16 @@ TEST(MtuSearch, PatienceGrowsWithTheRoundTripAndWithLoss) {
   EXPECT_EQ(MtuSearch::Patience::of(slow, 1).answer, 1800ms);
   EXPECT_EQ(MtuSearch::Patience::of(fast, 1).tries, 3U);
   EXPECT_EQ(MtuSearch::Patience::of(fast, 0.95).tries, 3U);
-  // A half is lost: 0.5 to the 10th is below one in a thousand, to the 20th below one in a million.
+  // A half is lost: 0.5 to the 10th is below one in a thousand, to the 24th below one in ten million.
   EXPECT_EQ(MtuSearch::Patience::of(fast, 0.5).tries, 10U);
   EXPECT_EQ(MtuSearch::Patience::of(fast, 0.01).tries, 16U) << "there is an end to it";
   EXPECT_EQ(MtuSearch::Patience::of(fast, 0).tries, 16U);
   EXPECT_EQ(MtuSearch::Patience::of(fast, 1).confirm_tries, 6U);
-  EXPECT_EQ(MtuSearch::Patience::of(fast, 0.5).confirm_tries, 20U);
-  EXPECT_EQ(MtuSearch::Patience::of(fast, 0).confirm_tries, 40U);
+  EXPECT_EQ(MtuSearch::Patience::of(fast, 0.5).confirm_tries, 24U);
+  EXPECT_EQ(MtuSearch::Patience::of(fast, 0).confirm_tries, 48U);
+  EXPECT_EQ(MtuSearch::Patience::of(fast, 1).doubt_tries, 1U);
+  EXPECT_EQ(MtuSearch::Patience::of(fast, 0.64).doubt_tries, 5U) << "a fifth is lost each way";
+  EXPECT_EQ(MtuSearch::Patience::of(slow, 1).late, 1800ms);
 }
 
 TEST(MtuSearch, StopsAndStartsAfresh) {

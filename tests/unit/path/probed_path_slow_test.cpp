@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <utility>
@@ -107,6 +108,33 @@ TEST(SlowProbedPath, IsDownAfterThreeOfItsRoundTripsAndFastAgainOnceTheQueueHasD
   drained.is_lost = true;
   drained.run(kDownAfter + 150ms);
   EXPECT_EQ(drained.path.state(), PathState::down);
+}
+
+/// A queue that begins to fill after 5 s, by 4 s of it each second, up to 4 s.
+Duration filling(Duration age) {
+  return 20ms + std::clamp<Duration>(4 * (age - 5s), 0s, 4s);
+}
+
+TEST(SlowProbedPath, WhoseQueueFillsIsNotDown) {
+  QueuedPath p(filling);
+  p.run(5s);
+  const std::size_t before = p.changes;
+  for (int i = 0; i < 3000; ++i) {
+    p.run(10ms);
+    ASSERT_NE(p.path.state(), PathState::down) << i;
+  }
+  EXPECT_LE(p.changes - before, 6U) << "suspect and up again";
+  EXPECT_EQ(p.path.state(), PathState::up);
+  EXPECT_NEAR(milliseconds(p.path.rtt().smoothed()), 4020, 100);
+}
+
+TEST(SlowProbedPath, ThatDiesWhileItsQueueFillsIsDownAfterSeconds) {
+  QueuedPath p(filling);
+  p.run(5100ms);
+  p.is_lost = true;
+  // What was sent before comes within 600 ms.
+  p.run(600ms + kDownAfterQueue);
+  EXPECT_EQ(p.path.state(), PathState::down);
 }
 
 TEST(SlowProbedPath, RoundTripAfterAnOutageIsLearnt) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <string>
 
 #include "mptunnel/wire/limits.h"
@@ -222,17 +223,17 @@ TEST(ProbedPath, AnswerToNoPingIsIgnored) {
   Path p;
   EXPECT_FALSE(p.path.answered(0, p.now));
   const std::uint32_t sequence = p.path.probe(true, p.now);
-  for (const std::uint32_t wrong : {sequence + 1, sequence + 128, sequence - 128, 0xffffffffU}) {
+  for (const std::uint32_t wrong : {sequence + 1, sequence + 512, sequence - 512, 0xffffffffU}) {
     EXPECT_FALSE(p.path.answered(wrong, p.now)) << wrong;
   }
   EXPECT_EQ(p.path.state(), PathState::fresh);
   EXPECT_FALSE(p.path.rtt().has_sample());
 }
 
-TEST(ProbedPath, RemembersTheLast128Pings) {
+TEST(ProbedPath, RemembersTheLast512Pings) {
   Path p;
   std::vector<std::uint32_t> sequences;
-  for (int i = 0; i < 129; ++i) sequences.push_back(p.path.probe(true, p.now));
+  for (int i = 0; i < 513; ++i) sequences.push_back(p.path.probe(true, p.now));
   EXPECT_FALSE(p.path.answered(sequences[0], p.now + kRtt));
   EXPECT_TRUE(p.path.answered(sequences[1], p.now + kRtt));
 }
@@ -316,6 +317,59 @@ TEST(ProbedPath, OneThatPassesInAloneStaysSuspectAndCarriesNothing) {
   EXPECT_EQ(path.path.state(), PathState::up);
   EXPECT_EQ(path.path.one_way(), ProbedPath::OneWay::no);
   EXPECT_TRUE(path.path.carries_data());
+}
+
+TEST(ProbedPath, OneThatHasBeenSilentForALittleIsHeldForLateAndNotForOneWay) {
+  for (const bool out : {true, false}) {
+    Path path;
+    path.bring_to(PathState::suspect);
+    half_silence(path, out, kOneWayAfter - 600ms);
+    EXPECT_EQ(path.path.state(), PathState::suspect);
+    EXPECT_EQ(path.path.one_way(), ProbedPath::OneWay::no);
+    EXPECT_TRUE(path.path.carries_data());
+    EXPECT_GT(path.path.next_change(), path.now) << "nothing spins";
+    half_silence(path, out, 1s);
+    EXPECT_NE(path.path.one_way(), ProbedPath::OneWay::no);
+    EXPECT_EQ(path.path.state(), PathState::suspect);
+  }
+}
+
+TEST(ProbedPath, OneWhosePingsArriveLateIsWaitedForThreeTimesAsLong) {
+  Path path;
+  path.bring_to(PathState::suspect);
+  std::deque<std::uint32_t> under_way;
+  const auto run = [&](Duration time) {
+    for (const TimePoint end = path.now + time; path.now < end; path.now += 50ms) {
+      under_way.push_back(path.path.probe(true, path.now));
+      // They wait for 900 ms on the way out.
+      if (under_way.size() > 18) {
+        path.path.passed_out(under_way.front(), path.now);
+        under_way.pop_front();
+      }
+      path.path.update(path.now);
+    }
+  };
+  run(4s);
+  EXPECT_EQ(path.path.one_way(), ProbedPath::OneWay::no);
+  run(2s);
+  EXPECT_EQ(path.path.one_way(), ProbedPath::OneWay::out);
+
+  path.exchange();
+  under_way.clear();
+  const TimePoint since = path.now;
+  const auto late = [&](Duration time) {
+    for (const TimePoint end = path.now + time; path.now < end; path.now += 50ms) {
+      under_way.push_back(path.path.probe(true, path.now));
+      if (path.now - since < 3s) continue;
+      path.path.passed_out(under_way.front(), path.now);
+      if (under_way.size() > 60) under_way.pop_front();
+      path.path.update(path.now);
+    }
+  };
+  late(8500ms);
+  EXPECT_EQ(path.path.one_way(), ProbedPath::OneWay::no) << "3 s on the way out";
+  late(1500ms);
+  EXPECT_EQ(path.path.one_way(), ProbedPath::OneWay::out);
 }
 
 TEST(ProbedPath, WhatWasUnderWayWhenItFailedShowsNoOneWay) {

@@ -89,5 +89,19 @@ TEST(RttEstimator, WhatPassesForAQueueAtFirstIsTheDelayAfterSomeHundredSamples) 
   EXPECT_EQ(rtt.minimum(), 20ms);
 }
 
+/// Answers that are so late that they count only once they are believed.
+TEST(RttEstimator, WhatIsFarSlowerAtOnceIsAQueueAtFirst) {
+  RttEstimator rtt;
+  for (int i = 0; i < 100; ++i) rtt.add(40ms);
+  rtt.start_over(2s);
+  EXPECT_EQ(rtt.smoothed(), 2s);
+  EXPECT_TRUE(rtt.is_queued());
+  for (int i = 0; i < 200; ++i) rtt.add(2s);
+  EXPECT_TRUE(rtt.is_queued());
+  for (int i = 0; i < 500; ++i) rtt.add(2s);
+  EXPECT_FALSE(rtt.is_queued());
+  EXPECT_EQ(rtt.minimum(), 40ms);
+}
+
 }  // namespace
 }  // namespace mptunnel

@@ -48,6 +48,17 @@ struct StateRow {
   Duration down_at;
 };
 
+TEST_F(ServerPathState, OneWhoseQueueFillsIsNotDownForSeconds) {
+  ServerPath path = validated();
+  for (int i = 0; i < 20; ++i) ping(path, 100ms, kStart, 0, 20ms);
+  ping(path, 100ms, kStart, 0, 400ms);
+  EXPECT_EQ(path.state(kStart + kDownAfterQueue - 1ms), PathState::suspect);
+  EXPECT_EQ(path.state(kStart + kDownAfterQueue), PathState::down);
+  // Once that is usual there is no queue that fills.
+  for (int i = 0; i < 20; ++i) ping(path, 100ms, kStart, 0, 400ms);
+  EXPECT_EQ(path.state(kStart + 1300ms), PathState::down);
+}
+
 TEST_F(ServerPathState, FollowsTheIntervalThatTheClientPromised) {
   for (const StateRow& row :
        {StateRow{"moving", 100ms, 20ms, 300ms, 1s}, StateRow{"standby", 1s, 20ms, 2500ms, 3s},

@@ -113,6 +113,9 @@ std::vector<Row> rows() {
       {"REPAIR_REPORT",
        RepairReportFrame{0x01020304, 5, 6, 7, 0xf0f1f2f3},
        {0x1c, 1, 2, 3, 4, 0, 0, 0, 5, 0, 0, 0, 6, 0, 0, 0, 7, 0xf0, 0xf1, 0xf2, 0xf3}},
+      {"EPOCH_COUNTS",
+       EpochCountsFrame{SessionIndex{0x010203}, 4, 0x05060708, 9},
+       {0x1d, 0, 1, 2, 3, 0, 0, 0, 4, 5, 6, 7, 8, 0, 0, 0, 9}},
       {"MTU_SEEN", MtuSeenFrame{PathId{0xff}, 0xfffe}, {0x15, 0xff, 0xff, 0xfe}},
   };
 }
@@ -283,7 +286,7 @@ TEST(FrameReader, RefusesFlowIdsOfEightBytes) {
 
 TEST(FrameReader, StopsAtAnUnknownFrame) {
   for (unsigned type = 0x0e; type < 256; ++type) {
-    if (type >= 0x13 && type <= 0x1c) continue;
+    if (type >= 0x13 && type <= 0x1d) continue;
     Octets packet{5, 1, static_cast<std::uint8_t>(type), 5, 2};
     FrameReader reader(packet);
     EXPECT_TRUE(reader.next());

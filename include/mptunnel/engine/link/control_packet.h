@@ -32,6 +32,11 @@ class AnsweredOnce {
     seen_ |= bit;
     return first;
   }
+  [[nodiscard]] bool has(FrameType type) const { return (seen_ & frame_bit(type)) != 0; }
+  /// The packet's report says alone what came of DATA: no REPAIR_REPORT, which says more, is beside it.
+  [[nodiscard]] bool has_only(FrameType report) const {
+    return has(report) && !has(FrameType::repair_report);
+  }
 
  private:
   std::uint64_t seen_ = 0;

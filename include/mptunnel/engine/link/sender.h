@@ -73,6 +73,8 @@ class Sender {
   void drop_waiting() { lose(Drop::queue_expired, queue_.expire(kNever)); }
   /// Datagrams of this session that found no path, key or room in time.
   [[nodiscard]] std::uint64_t untaken() const { return untaken_; }
+  /// More of them, which did not come to this sender and are counted as dropped already.
+  void note_untaken(std::uint64_t datagrams) { untaken_ += datagrams; }
   /// When the first datagram expires, the scheduler wants flush() called, or a copy leaves later; kNever if
   /// nothing waits.
   [[nodiscard]] TimePoint deadline() const {
@@ -129,8 +131,8 @@ class Sender {
   static void count_sent(LinkEpoch* epoch, PathId path, const PacketRun& run, std::uint32_t accepted,
                          Drop drop, DropCounters& drops);
 
-  /// The largest payload that each of `paths` carries in one packet, as far as was seen; nullopt if there is
-  /// no session or path.
+  /// The largest payload that each of `paths` carries in one packet, and what repairs it, too, as far as was
+  /// seen; nullopt if there is no session or path.
   [[nodiscard]] std::optional<std::size_t> largest_whole(const PathViews& paths) const;
   /// To be called about once a second: the event to report if many datagrams need fragments.
   std::optional<Fragmenting> check_fragmenting(const PathViews& paths, TimePoint now);

@@ -14,6 +14,7 @@
 
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/time.h"
+#include "mptunnel/engine/link/ended_epoch.h"
 #include "mptunnel/path/path_traffic.h"
 #include "mptunnel/session/key_epoch.h"
 #include "mptunnel/wire/path_report.h"
@@ -130,6 +131,11 @@ class SessionLink {
   /// DATA packets of the session, as far as both ends know: what is missing is the residual loss.
   [[nodiscard]] Arrivals data_in() const;
   [[nodiscard]] Arrivals data_out() const;
+  /// Client: what the peer is to be told now of keys that seal no more, so that it says the same. To be
+  /// called about once a second while that can be sent.
+  std::vector<EpochCountsFrame> take_counts_to_tell(TimePoint now);
+  /// The peer's counts of a key that seals no more. Returns this end's; nullopt if there is no such key.
+  std::optional<EpochCountsFrame> on_counts(const EpochCountsFrame& counts);
   /// How often a received set had to close a block early, for lack of room: what was missing in it then
   /// passes for a copy.
   [[nodiscard]] std::uint64_t forced_closings() const;
@@ -144,6 +150,8 @@ class SessionLink {
 
   std::optional<SessionIndex> retire(std::shared_ptr<LinkEpoch>& epoch, TimePoint now);
   SessionIndex forget(const LinkEpoch& epoch);
+  /// What is known of it now; its key may still be there, and open.
+  [[nodiscard]] EndedEpoch present(const EndedEpoch& ended) const;
 
   std::shared_ptr<LinkEpoch> current_;
   std::shared_ptr<LinkEpoch> next_;
@@ -153,8 +161,9 @@ class SessionLink {
   std::uint32_t next_order_ = 0;
   std::shared_ptr<PathTable> paths_;
   std::optional<TimePoint> since_;
-  Arrivals retired_in_;  ///< DATA under the session's epochs before the current one
-  Arrivals retired_out_;
+  std::vector<EndedEpoch> ended_;  ///< of this session, by age; at most kEndedEpochs
+  Arrivals earlier_in_;            ///< DATA under the session's epochs before those
+  Arrivals earlier_out_;
   std::uint64_t forgotten_closings_ = 0;  ///< of epochs that are gone
 };
 
