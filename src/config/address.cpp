@@ -197,6 +197,11 @@ std::optional<std::string> zone_error(std::string_view host) {
                      quote_word(host), quote_word(fmt::format("{}%eth0", host)));
 }
 
+std::string zone_of(std::string_view host) {
+  auto named = parse_numeric_endpoint(host, 0) ? std::nullopt : parse_named_zone(host);
+  return named && named->address.is_link_local() ? std::move(named->zone) : std::string();
+}
+
 tl::expected<HostPort, std::string> parse_host_port(std::string_view word) {
   const SplitAddress split = split_address(word);
   if (!split.port) {

@@ -55,8 +55,8 @@ SessionStatus session_values(const SessionSnapshot& snapshot) {
   return session;
 }
 
-void add_listen(Status& status, const std::vector<ListenAddress>& wanted, const ListenSockets& listeners) {
-  for (const ListenAddress& address : wanted) status.listen.push_back(to_string(address));
+void add_listen(Status& status, const ListenSockets& listeners) {
+  status.listen = listeners.addresses();
   for (AwaitedAddress& awaited : listeners.awaited())
     status.awaited.push_back({std::move(awaited.text), std::move(awaited.why)});
   status.listens = listeners.is_listening();
@@ -271,7 +271,7 @@ Status collect_status(const ClientSources& client, TimePoint now) {
   const bool has_session = snapshot.session.key.has_value();
   Status status;
   status.uptime = now - client.started;
-  add_listen(status, client.config.listen, client.listeners);
+  add_listen(status, client.listeners);
   status.session = session_values(snapshot.session);
   status.session.encrypted = client.encrypts;
   status.session.has_key = client.has_key;
@@ -297,7 +297,7 @@ Status collect_status(const ServerSources& server, TimePoint now) {
   Status status;
   status.is_server = true;
   status.uptime = now - server.started;
-  add_listen(status, server.config.listen, server.listeners);
+  add_listen(status, server.listeners);
   status.target = to_string(server.config.target);
   if (const auto problem = server.target.problem())
     status.target_problem = fmt::format("{}, for {}", problem->text, format_span(problem->lasts));

@@ -33,6 +33,7 @@ Bridge::Bridge(PathId id, const BridgeConfig& config, const std::string& name, c
                const BridgeContext& context, LimitedLog& lines)
     : id_(id),
       config_(config),
+      zone_(zone_of(config.remote.host)),
       context_(context),
       log_(name, device, lines),
       names_(config.remote, context.ports, [this](const ResolveResult& result) { on_resolved(result); }),
@@ -53,7 +54,8 @@ void Bridge::start() {
 }
 
 void Bridge::use_known(const std::string& why) {
-  if (context_.known == nullptr || remote_.is_set()) return;
+  // An interface that comes again has another number.
+  if (context_.known == nullptr || remote_.is_set() || !zone_.empty()) return;
   candidates_.assign(context_.known->find(config_.remote),
                      config_.bind ? std::optional(config_.bind->family) : std::nullopt);
   if (candidates_.empty()) return;
@@ -65,6 +67,7 @@ void Bridge::use_known(const std::string& why) {
 
 void Bridge::on_resolved(const ResolveResult& result) {
   shut_on_ = 0;
+  if (is_link_missing()) return close(words_of_missing_interface(zone_));
   if (!result) {
     // An address that is in use stays in use: a name server that fails is no reason to give a path up.
     if (!socket_.is_open()) problem_ = result.error();
@@ -182,7 +185,7 @@ void Bridge::close(std::string problem) {
 
 void Bridge::on_interfaces() {
   if (names_.is_paused()) return;
-  if (!remote_.is_set()) {
+  if (!remote_.is_set() || !is_on_its_link()) {
     // A name that did not resolve without a network may do now.
     names_.ask_within(kResolveAfterChange);
     return;
@@ -203,7 +206,7 @@ void Bridge::on_routes() {
     return;
   }
   if (names_.is_paused()) return;
-  if (!remote_.is_set()) {
+  if (!remote_.is_set() || !is_on_its_link()) {
     names_.ask_within(kResolveAfterChange);
   } else if (socket_.is_open()) {
     follow_route();

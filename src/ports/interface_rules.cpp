@@ -18,12 +18,16 @@ bool has_usable_address(const BridgeConfig& line, const NetworkInterface& interf
 
 }  // namespace
 
+std::string words_of_missing_interface(const std::string& name) {
+  return fmt::format("there is no interface {}", name);
+}
+
 std::optional<std::string> interface_problem(const InterfaceTable& table, const SendFrom& from,
                                              const Endpoint& remote) {
   if (table.interfaces().empty()) return std::nullopt;
   if (!from.device.empty()) {
     const NetworkInterface* device = table.find(from.device);
-    if (device == nullptr) return fmt::format("there is no interface {}", from.device);
+    if (device == nullptr) return words_of_missing_interface(from.device);
     if (!device->is_up) return fmt::format("interface {} is down", from.device);
     if (!from.bind && !device->is_loopback && !device->has_address(remote.family)) {
       return fmt::format("interface {} has no {} address", from.device,

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "mptunnel/host/log.h"
+#include "mptunnel/ports/interface_rules.h"
 
 namespace mptunnel {
 namespace {
@@ -31,10 +32,6 @@ std::string words_of_listening(const ListenAddress& address) {
   return fmt::format("listening on {}", to_string(address));
 }
 
-std::string words_of_missing(const std::string& interface) {
-  return fmt::format("there is no interface {}", interface);
-}
-
 /// Logs a line if the system does not allow the buffers that are wanted, with what to do about it.
 void hint_small_buffer(const DatagramSocket& socket) {
   const std::size_t got = socket.receive_buffer_bytes();
@@ -48,11 +45,17 @@ void hint_small_buffer(const DatagramSocket& socket) {
 }  // namespace
 
 tl::expected<void, std::string> ListenSockets::open(const std::vector<ListenAddress>& addresses) {
+  std::vector<std::string> left_out;
   for (const ListenAddress& address : addresses) {
     Wanted& wanted =
         wanted_.emplace_back(Wanted{address, LimitedLog([this] { return context_.clock.now(); })});
     const auto opened = open_one(wanted, !address.may_be_missing);
-    if (opened || (address.may_be_missing && is_missing_family(opened.error().error))) continue;
+    if (opened) continue;
+    if (address.may_be_missing && is_missing_family(opened.error().error)) {
+      left_out.push_back(to_string(address));
+      wanted_.pop_back();
+      continue;
+    }
     if (!is_absent_yet(opened.error().error)) return tl::unexpected(opened.error().what);
     pending_.push_back({&wanted, opened.error().what});
   }
@@ -63,6 +66,7 @@ tl::expected<void, std::string> ListenSockets::open(const std::vector<ListenAddr
     listener.is_absent ? log_warning("{}", words_of_absent(address, true))
                        : log_info("{}", words_of_listening(address));
   }
+  for (const std::string& address : left_out) log_info("not listening on {}: this host has no IPv6", address);
   for (const Pending& pending : pending_) log_warning("{}", words_of_absent(pending.wanted->address, true));
   if (!listeners_.empty()) hint_small_buffer(*listeners_.front().sockets.front());
   return {};
@@ -72,7 +76,7 @@ tl::expected<void, SocketError> ListenSockets::open_one(Wanted& wanted, bool may
   Endpoint endpoint = wanted.address.endpoint;
   if (const std::string& zone = wanted.address.zone; !zone.empty()) {
     endpoint.scope = interface_number(zone);
-    if (endpoint.scope == 0) return tl::unexpected(SocketError{ENODEV, words_of_missing(zone)});
+    if (endpoint.scope == 0) return tl::unexpected(SocketError{ENODEV, words_of_missing_interface(zone)});
   }
   SocketRequest request{.use = use_, .bind = endpoint, .connect = {}, .device = {}};
   const std::size_t count = kSocketsPerAddress + (steering_.apart ? 1 : 0);
@@ -95,6 +99,12 @@ bool ListenSockets::follows_interfaces() const {
 bool ListenSockets::is_listening() const {
   return std::any_of(listeners_.begin(), listeners_.end(),
                      [](const Listener& listener) { return !listener.is_absent; });
+}
+
+std::vector<std::string> ListenSockets::addresses() const {
+  std::vector<std::string> all;
+  for (const Wanted& wanted : wanted_) all.push_back(to_string(wanted.address));
+  return all;
 }
 
 std::vector<AwaitedAddress> ListenSockets::awaited() const {
@@ -122,7 +132,7 @@ void ListenSockets::close_gone(const InterfaceTable& table) {
     const NetworkInterface* present = zone.empty() ? nullptr : table.find(zone);
     if (zone.empty() || (present != nullptr && present->index == listener.endpoint.scope)) return false;
     wanted.changes.say(LogLevel::warning, words_of_absent(wanted.address, false));
-    pending_.push_back({&wanted, words_of_missing(zone)});
+    pending_.push_back({&wanted, words_of_missing_interface(zone)});
     return true;
   });
 }

@@ -59,6 +59,9 @@ tl::expected<std::string, std::string> parse_host(std::string_view word);
 /// What is wrong with an IPv6 address that means another host on each link and names no link: "fe80::1"
 /// instead of "fe80::1%eth0". nullopt for all others, and for names.
 std::optional<std::string> zone_error(std::string_view host);
+/// The interface that a link-local address of parse_host() names, as in "fe80::1%eth0"; empty if none, and if
+/// it has a number.
+std::string zone_of(std::string_view host);
 
 /// "HOST:PORT" in one word, IPv6 in brackets; a link-local address names its interface.
 tl::expected<HostPort, std::string> parse_host_port(std::string_view word);

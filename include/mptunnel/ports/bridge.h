@@ -110,6 +110,14 @@ class Bridge {
   void on_resolved(const ResolveResult& result);
   /// The name has no address yet, for this reason: takes those at which it answered before, if there are any.
   void use_known(const std::string& why);
+  /// Whether remote_ is on the link that its name means now, as far as that names one.
+  [[nodiscard]] bool is_on_its_link() const {
+    return is_same_device(context_.interfaces, zone_, remote_.scope);
+  }
+  [[nodiscard]] bool is_link_missing() const {
+    const InterfaceTable& table = context_.interfaces;
+    return !zone_.empty() && !table.interfaces().empty() && table.find(zone_) == nullptr;
+  }
   /// Takes the first candidate, from this one on, that can be sent to. If there is none the path has no
   /// socket, for the reason that the first gave. `quietly`: one attempt of several.
   void turn_to(const Endpoint& remote, bool quietly = false);
@@ -143,6 +151,7 @@ class Bridge {
 
   PathId id_;
   BridgeConfig config_;
+  std::string zone_;  ///< the interface that a link-local address names; empty if none
   const BridgeContext& context_;
   BridgeLog log_;
   NameWatch names_;

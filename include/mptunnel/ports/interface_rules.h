@@ -20,6 +20,9 @@ struct SendFrom {
   std::optional<Endpoint> bind;  ///< nullopt: any address
 };
 
+/// Half a sentence.
+std::string words_of_missing_interface(const std::string& name);
+
 /// Why `remote` can't be sent to from there now, in words; nullopt if it can.
 std::optional<std::string> interface_problem(const InterfaceTable& table, const SendFrom& from,
                                              const Endpoint& remote);

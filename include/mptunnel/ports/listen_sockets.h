@@ -45,9 +45,9 @@ class ListenSockets {
   ListenSockets(const PortContext& context, const Steering& steering, SocketUse use, OnReadable on_readable)
       : context_(context), steering_(steering), use_(use), on_readable_(std::move(on_readable)) {}
 
-  /// Opens all of them and logs a line for each. An address that may be missing is left out if the system
-  /// has no such family; one that is no address of this host yet is waited for. Any other failure (a port in
-  /// use) is the error, for people.
+  /// Opens all of them and logs a line for each. An address that may be missing is left out for good if the
+  /// system has no such family; one that is no address of this host yet is waited for. Any other failure (a
+  /// port in use) is the error, for people.
   tl::expected<void, std::string> open(const std::vector<ListenAddress>& addresses);
   /// Whether on_interfaces() is to be called when interfaces or addresses change: there are addresses that
   /// may come or go.
@@ -56,6 +56,8 @@ class ListenSockets {
   void on_interfaces(const InterfaceTable& table);
   /// Whether anything can come in: an address is there.
   [[nodiscard]] bool is_listening() const;
+  /// Those that it listens on or waits for, as to_string(ListenAddress), in their order.
+  [[nodiscard]] std::vector<std::string> addresses() const;
   /// The addresses that are waited for.
   [[nodiscard]] std::vector<AwaitedAddress> awaited() const;
   /// How often sockets were closed: those that find() gave before are no more.

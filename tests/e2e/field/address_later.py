@@ -134,4 +134,24 @@ def by_link_local_addresses(test):
     harness.check_clean(test.send(f"[fe80::a%{here}]:{port}", "--count", 50, "--rate", 100, netns=a).json(), "by link-local addresses")
 
 
-harness.run(addresses_that_come_later, link_local, by_link_local_addresses, together=True)
+def bridge_of_a_late_interface(test):
+    """A bridge's link-local address names an interface that is not there yet, goes, and comes again with another number."""
+    namespaces.need("ip")
+    a, b = test.namespace("a"), test.namespace("b")
+    port, server_port = harness.PORTS.take(), harness.PORTS.take()
+    echo = test.echo(netns=b)
+    server = test.start(["mpserver", "--listen", "fe80::b%p", server_port, "127.0.0.1", echo.port], netns=b)
+    client = test.start(["mpclient", "--control", test.folder / "late", test.file(
+        "late.conf", f"listen 127.0.0.1:{port}\nfe80::b%p {server_port} name=one\n")], netns=a)
+    missing = "bridge one: there is no interface p; trying again until it works"
+    for times in (1, 2):
+        say(client.wait_for_count(missing, times, WITHIN))
+        check("there is no interface p" in status(test, client), "nor does the status say so")
+        namespaces.join(test, "p", (a, "fe80::a/64"), (b, "fe80::b/64"))
+        server.wait_for_count(rf"listening on \[fe80::b%p\]:{server_port}", times, WITHIN + 10)
+        say(client.wait_for_count("bridge one is up", times, WITHIN + 10))
+        harness.check_clean(test.send(port, "--count", 50, "--rate", 100, netns=a).json(), "by the late interface")
+        test.ip("-n", a, "link", "del", "p")
+
+
+harness.run(addresses_that_come_later, link_local, by_link_local_addresses, bridge_of_a_late_interface, together=True)

@@ -75,6 +75,12 @@ INSTANTIATE_TEST_SUITE_P(
         WordRow{"Empty", "", "'' is not a host: write a name, an IPv4 address or an IPv6 address"}),
     row_name<WordRow>);
 
+TEST(ZoneOf, IsTheInterfaceThatALinkLocalAddressNames) {
+  EXPECT_EQ(zone_of("fe80::1%eth0"), "eth0");
+  for (const char* host : {"fe80::1", "fe80::1%7", "2001:db8::1%eth0", "192.0.2.1", "bridge.example"})
+    EXPECT_EQ(zone_of(host), "") << host;
+}
+
 TEST(ParseHostLength, AllowsNamesOf253Bytes) {
   std::string name;
   while (name.size() < 250) name += "a.";

@@ -215,6 +215,68 @@ TEST_F(BridgeTest, InterfaceThatGoesAndComesTakesThePathAlong) {
   EXPECT_EQ(bridge->problem(), "");
 }
 
+class BridgeLinkTest : public BridgeTest {
+ protected:
+  BridgeLinkTest() {
+    config_.remote = {"fe80::1%late", 4000};
+    ports_.sockets.source = [](const Endpoint& to) {
+      return parse_numeric_endpoint("fe80::7%" + std::to_string(to.scope), 0).value();
+    };
+  }
+  void set_link(int index) {
+    test::set_interface(table_, index, "late");
+    test::add_address(table_, static_cast<std::uint32_t>(index), "fe80::7");
+  }
+};
+
+TEST_F(BridgeLinkTest, WaitsForTheInterfaceOfALinkLocalAddressAndFollowsIt) {
+  Bridge bridge(PathId{3}, config_, "bridge", "", context_, limited_);
+  bridge.start();
+  ports_.answer_failure("fe80::1%late does not resolve: Name or service not known");
+  EXPECT_EQ(bridge.problem(), "there is no interface late");
+  EXPECT_EQ(
+      lines_.take(),
+      "warning: bridge bridge: there is no interface late; trying again until it works; other paths are "
+      "not affected\n");
+  events_.take();
+  set_link(9);
+  bridge.on_interfaces();
+  ports_.clock.advance(100ms);
+  ports_.answer({"fe80::1%9"});
+  EXPECT_EQ(events_.take(), kAvailable);
+  EXPECT_EQ(bridge.problem(), "");
+  bridge.on_up();
+  // It goes, and comes again with another number.
+  test::remove_interface(table_, 9, "late");
+  lines_.take();
+  bridge.on_interfaces();
+  ports_.clock.advance(100ms);
+  ports_.answer_failure("fe80::1%late does not resolve: Name or service not known");
+  EXPECT_EQ(events_.take(), Texts{"unavailable 3"});
+  EXPECT_EQ(bridge.problem(), "there is no interface late");
+  EXPECT_NE(lines_.take().find("there is no interface late"), std::string::npos);
+  bridge.on_routes();
+  EXPECT_EQ(bridge.socket(), nullptr);
+  set_link(19);
+  bridge.on_interfaces();
+  ports_.clock.advance(100ms);
+  ports_.answer({"fe80::1%19"});
+  EXPECT_EQ(events_.take(), kAvailable);
+  EXPECT_EQ(bridge.remote().scope, 19U);
+}
+
+TEST_F(BridgeLinkTest, AnAddressOfAFormerRunIsNotUsedForIt) {
+  const test::TemporaryFolder folder;
+  KnownAddresses known(folder / "addresses", ports_.clock);
+  known.note(config_.remote, parse_numeric_endpoint("fe80::1%9", 0).value());
+  context_.known = &known;
+  Bridge bridge(PathId{3}, config_, "bridge", "", context_, limited_);
+  bridge.start();
+  ports_.clock.advance(2s);
+  ports_.answer_failure("fe80::1%late does not resolve: Name or service not known");
+  EXPECT_EQ(bridge.socket(), nullptr);
+}
+
 TEST_F(BridgeTest, FollowsRoutingToAnotherSource) {
   const auto bridge = started({"192.0.2.1"});
   bridge->on_up();

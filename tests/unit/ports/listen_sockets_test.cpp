@@ -55,6 +55,12 @@ TEST_F(ListenSocketsTest, AddressThatMayBeMissingIsLeftOut) {
   };
   ASSERT_TRUE(sockets_.open({address("127.0.0.1", 3000), address("::1", 3000, true)}));
   EXPECT_EQ(sockets_.find(from("::1")), nullptr);
+  EXPECT_EQ(lines_.take(),
+            "info: listening on 127.0.0.1:3000\ninfo: not listening on [::1]:3000: this host has no IPv6\n");
+  EXPECT_EQ(sockets_.addresses(), std::vector<std::string>{"127.0.0.1:3000"});
+  EXPECT_TRUE(sockets_.awaited().empty());
+  sockets_.on_interfaces({});
+  EXPECT_EQ(lines_.take(), "");
 }
 
 TEST_F(ListenSocketsTest, AnyOtherFailureIsAnError) {
