@@ -145,11 +145,12 @@ def bridge_of_a_late_interface(test):
         "late.conf", f"listen 127.0.0.1:{port}\nfe80::b%p {server_port} name=one\n")], netns=a)
     missing = "bridge one: there is no interface p; trying again until it works"
     for times in (1, 2):
-        say(client.wait_for_count(missing, times, WITHIN))
+        client.wait_for_count(missing, times, WITHIN)
         check("there is no interface p" in status(test, client), "nor does the status say so")
         namespaces.join(test, "p", (a, "fe80::a/64"), (b, "fe80::b/64"))
         server.wait_for_count(rf"listening on \[fe80::b%p\]:{server_port}", times, WITHIN + 10)
-        say(client.wait_for_count("bridge one is up", times, WITHIN + 10))
+        client.wait_for_count("bridge one is up", times, WITHIN + 10)
+        say(f"{times}: {missing}, and up")
         harness.check_clean(test.send(port, "--count", 50, "--rate", 100, netns=a).json(), "by the late interface")
         test.ip("-n", a, "link", "del", "p")
 
