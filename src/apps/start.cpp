@@ -207,6 +207,20 @@ std::optional<RepairSettings> repair_settings(const CommonConfig& config) {
   return settings;
 }
 
+OrderSettings order_settings(const CommonConfig& config) {
+  const OrderConfig& order = config.order;
+  switch (order.mode) {
+    case OrderConfig::Mode::none:
+      return {};
+    case OrderConfig::Mode::automatic:
+      // What repair brings is there within its delay.
+      return {OrderSettings::Mode::automatic, std::min(order.max_hold, config.repair.delay)};
+    case OrderConfig::Mode::always:
+      return {OrderSettings::Mode::always, order.max_hold};
+  }
+  return {};
+}
+
 std::string control_of(const CommandLine& line, const CommonConfig& config) {
   if (!line.control.empty()) return line.control;
   return config.has_control ? config.control_path : "none";
@@ -234,6 +248,7 @@ StartOptions merge_options(const CommandLine& line, const CommonConfig& config) 
   }
   options.cipher = config.cipher;
   options.repair = config.repair;
+  options.order = config.order;
   options.offload = line.offload.value_or(config.offload.value_or(true));
   options.offload_origin = line.offload     ? "--offload"
                            : config.offload ? in_file(config.offload_line)

@@ -39,6 +39,10 @@ tl::expected<Duration, std::string> parse_repair_delay(std::string_view word) {
   return parse_milliseconds(word, kShortestRepairDelay, kLongestRepairDelay);
 }
 
+tl::expected<Duration, std::string> parse_max_hold(std::string_view word) {
+  return parse_milliseconds(word, kShortestHold, kLongestHold);
+}
+
 tl::expected<std::string, std::string> parse_client_id(std::string_view word) {
   return parse_name_word(word, "client-id");
 }
@@ -68,6 +72,26 @@ void read_of_repair(StatementLine& line, CommonConfig& config) {
   auto value = Parse(*word);
   if (!value) return line.wrong(std::move(value.error()));
   config.repair.*Member = *value;
+}
+
+void read_order(StatementLine& line, CommonConfig& config) {
+  const auto word = line.word();
+  if (!word) return;
+  if (*word == "auto") {
+    config.order.mode = OrderConfig::Mode::automatic;
+  } else if (*word == "yes" || *word == "no") {
+    config.order.mode = *word == "yes" ? OrderConfig::Mode::always : OrderConfig::Mode::none;
+  } else {
+    line.wrong("'{}' is not 'yes', 'no' or 'auto'", *word);
+  }
+}
+
+void read_max_hold(StatementLine& line, CommonConfig& config) {
+  const auto word = line.word();
+  if (!word) return;
+  const auto value = parse_max_hold(*word);
+  if (!value) return line.wrong(value.error());
+  config.order.max_hold = *value;
 }
 
 // What --check prints of a value.
@@ -204,6 +228,23 @@ CheckLines show_repair_budget(const Settings& settings) {
                       percent_text(settings.repair.budget))};
 }
 
+CheckLines show_order(const Settings& settings) {
+  const OrderConfig::Mode mode = settings.order.mode;
+  if (mode == OrderConfig::Mode::none) return {"no"};
+  if (!settings.encrypt) return {"no: nothing is numbered in the clear"};
+  if (mode == OrderConfig::Mode::always) return {"yes, of flows above 100 kbit/s"};
+  if (!is_repaired(settings)) return {"what the other end repairs, of flows above 100 kbit/s"};
+  return {"while something is repaired, of flows above 100 kbit/s"};
+}
+
+CheckLines show_max_hold(const Settings& settings) {
+  const OrderConfig& order = settings.order;
+  if (order.mode == OrderConfig::Mode::none || !settings.encrypt) return {};
+  const bool is_always = order.mode == OrderConfig::Mode::always;
+  const Duration most = is_always ? order.max_hold : std::min(order.max_hold, settings.repair.delay);
+  return {fmt::format("a datagram waits at most {} for an earlier one", milliseconds_text(most))};
+}
+
 CheckLines show_dscp(const CommonConfig& config) {
   return {config.copy_dscp ? "copy" : "none"};
 }
@@ -295,6 +336,12 @@ constexpr Statement kStatements[] = {
     {"repair-budget", "N%", Programs::both, Times::once, "50%", "",
      "what repair may cost at most, in percent of the bytes of datagrams; 0.1% to 300%",
      read_of_repair<&RepairConfig::budget, parse_repair_share>, show_repair_budget, "repair"},
+    {"order", "auto|yes|no", Programs::both, Times::once, "auto", "",
+     "whether datagrams of a flow are delivered in their order; auto: while they are repaired", read_order,
+     show_order},
+    {"max-hold", "DURATION", Programs::both, Times::once, "20ms", "",
+     "how long a datagram waits for an earlier one at most; 1ms to 1000ms", read_max_hold, show_max_hold,
+     "order"},
     {"control", "FILE|none", Programs::both, Times::once, "", "below the runtime directory",
      "the UNIX socket for --status, at mpserver also for --reload; none: no socket", read_control,
      show_control},

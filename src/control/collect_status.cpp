@@ -52,6 +52,9 @@ SessionStatus session_values(const SessionSnapshot& snapshot) {
   session.stream.out = way_values(out, snapshot.recent.loss_out, snapshot.recent.before_repair_out);
   session.stream.in = way_values(snapshot.data_in, snapshot.recent.loss_in, snapshot.recent.before_repair_in);
   session.stream.untaken = snapshot.untaken;
+  const OrderCounts& order = snapshot.order;
+  session.stream.order = {
+      order.held, order.filled + order.repaired, order.late, order.lost, order.overflow, snapshot.hold_time};
   return session;
 }
 

@@ -92,9 +92,15 @@ Json json_of(const StreamWayStatus& way) {
           {"repair_overhead", or_null(way.repair_overhead)}};
 }
 
+Json json_of(const OrderStatus& order) {
+  return {{"held", order.held}, {"in_time", order.in_time},   {"late", order.late},
+          {"lost", order.lost}, {"overflow", order.overflow}, {"hold_ms", milliseconds(order.hold)}};
+}
+
 Json json_of(const StreamStatus& stream) {
   return {{"out", json_of(stream.out)},
           {"in", json_of(stream.in)},
+          {"order", json_of(stream.order)},
           {"untaken", stream.untaken},
           {"rtt_ms", in_units<std::chrono::milliseconds>(stream.rtt)},
           {"jitter_ms", in_units<std::chrono::milliseconds>(stream.jitter)}};

@@ -167,6 +167,15 @@ std::string repair_text(const StreamWayStatus& way) {
                      format_fraction(1 - left), format_fraction(way.repair_overhead));
 }
 
+/// "in: 12 datagrams waited for earlier ones, now up to 4 ms; 98 % of these came in time"
+std::string order_text(const OrderStatus& order) {
+  const auto missing = static_cast<double>(order.in_time + order.late + order.lost + order.overflow);
+  const double in_time = missing > 0 ? static_cast<double>(order.in_time) / missing : 0;
+  return fmt::format("in: {} datagram{} waited for earlier ones, now up to {}; {} of these came in time",
+                     order.held, order.held == 1 ? "" : "s", format_delay(order.hold),
+                     format_fraction(in_time));
+}
+
 void add_stream(Table& table, const StreamStatus& stream) {
   table.line("last 10 s", "{}",
              loss_text(stream, &StreamWayStatus::loss_recent, &StreamWayStatus::best_path_recent));
@@ -174,6 +183,7 @@ void add_stream(Table& table, const StreamStatus& stream) {
   const auto is_repaired = [](const StreamWayStatus& way) { return way.repair_overhead.value_or(0) > 0; };
   if (is_repaired(stream.out)) table.line("repair", "out: {}", repair_text(stream.out));
   if (is_repaired(stream.in)) table.line("repair", "in: {}", repair_text(stream.in));
+  if (stream.order.held > 0) table.line("order", "{}", order_text(stream.order));
   if (stream.rtt)
     table.line("delay", "RTT {}, jitter {} on the fastest path", format_delay(*stream.rtt),
                stream.jitter ? format_delay(*stream.jitter) : "-");

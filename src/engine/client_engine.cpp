@@ -64,13 +64,15 @@ void ClientEngine::on_path(PathId path, DatagramBatch batch, Output& out, TimePo
 }
 
 TimePoint ClientEngine::deadline() const {
-  TimePoint first = std::min({next_housekeeping_, state_.sender.deadline(), handshaking_.deadline()});
+  TimePoint first = std::min({next_housekeeping_, state_.sender.deadline(), handshaking_.deadline(),
+                              state_.receiver.order().deadline()});
   if (state_.link.current() != nullptr) first = std::min(first, prober_.deadline());
   return first;
 }
 
 void ClientEngine::on_deadline(Output& out, TimePoint now) {
   state_.activity.update(now);
+  state_.receiver.order().release_due(out, now);
   state_.sender.expire(now);
   if (state_.sender.is_due(now)) outbound_.flush(out, now);
   state_.sender.release_delayed(state_.paths.available() - state_.paths.held(), out, now);
@@ -141,6 +143,7 @@ void ClientEngine::on_sent(PathId path, const PacketRun& run, std::uint32_t acce
 }
 
 void ClientEngine::close(Output& out, TimePoint now) {
+  state_.receiver.order().restart(out);
   for (LinkEpoch* epoch : {state_.link.current(), state_.link.next()}) {
     if (epoch != nullptr)
       state_.sender.send_control(*epoch, {CloseFrame{CloseReason::shutdown}}, state_.paths.available(), out,
@@ -156,7 +159,8 @@ std::optional<SessionLost> ClientEngine::outage(TimePoint now) const {
 
 ClientSnapshot ClientEngine::snapshot(TimePoint now) const {
   ClientSnapshot snapshot;
-  snapshot.session = snapshot_of(state_.link, state_.sender, state_.stream, state_.paths.views(now), now);
+  snapshot.session =
+      snapshot_of(state_.link, state_.sender, state_.receiver, state_.stream, state_.paths.views(now), now);
   snapshot.session.flows = state_.flows.size();
   snapshot.session.into_tunnel = outbound_.datagrams();
   snapshot.session.out_of_tunnel = inbound_.datagrams();

@@ -22,6 +22,15 @@ bool is_test_of_address(ConstBytes frames) {
 
 }  // namespace
 
+struct ClientInbound::Arrival {
+  PacketHeader header;
+  Bytes packet;
+  PathId path;
+  Output& out;
+  TimePoint now;
+  bool is_recovered = false;  ///< what is read of it was lost, and repaired
+};
+
 /// Acts on the frames of one CONTROL packet, all of which are known to be readable.
 struct ClientInbound::ControlVisitor {
   ClientInbound& in;
@@ -35,8 +44,10 @@ struct ClientInbound::ControlVisitor {
   }
   void operator()(const ServerHelloFrame& hello) const {
     if (&epoch != in.state_.link.next()) return;
-    if (!in.handshaking_.on_confirmed(hello.resumed, arrival.out, arrival.now))
+    if (!in.handshaking_.on_confirmed(hello.resumed, arrival.out, arrival.now)) {
       in.state_.flows.forget_opened();
+      in.state_.receiver.order().restart(arrival.out);
+    }
     // Paths that were down are not up yet: the PONG that comes with SERVER_HELLO is still to be read.
     in.outbound_.flush(arrival.out, arrival.now);
   }
@@ -105,7 +116,10 @@ struct ClientInbound::ControlVisitor {
   /// What an older session says of a flow is no news of this one.
   void mark_flow(FlowId id, bool opened) const {
     ClientFlow* flow = in.state_.flows.find(id);
-    if (flow != nullptr && &epoch == in.state_.link.current()) flow->opened = opened;
+    if (flow == nullptr || &epoch != in.state_.link.current()) return;
+    flow->opened = opened;
+    // What the server sends once it knows the flow again is numbered anew.
+    if (!opened) in.state_.receiver.order().close(flow->handle, arrival.out);
   }
 };
 
@@ -143,8 +157,10 @@ void ClientInbound::on_data(LinkEpoch& epoch, const Arrival& arrival) {
 }
 
 void ClientInbound::read_recovered(LinkEpoch& epoch, const Arrival& arrival) {
+  Arrival recovered = arrival;
+  recovered.is_recovered = true;
   for (const ConstBytes frames : state_.receiver.take_recovered(epoch, arrival.out, arrival.now))
-    read_data(frames, arrival);
+    read_data(frames, recovered);
 }
 
 void ClientInbound::read_data(ConstBytes frames, const Arrival& arrival) {
@@ -163,7 +179,7 @@ void ClientInbound::deliver(const DatagramFrame& datagram, const Arrival& arriva
   flow->note_to_client(1);
   state_.activity.note_delivery(arrival.now);
   ++datagrams_;
-  arrival.out.deliver(flow->handle, datagram.payload);
+  state_.receiver.deliver(flow->handle, datagram, arrival.is_recovered, arrival.out, arrival.now);
 }
 
 void ClientInbound::on_control(const Arrival& arrival) {

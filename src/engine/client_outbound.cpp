@@ -69,7 +69,10 @@ void ClientOutbound::expire_flows(Output& out, TimePoint now) {
 }
 
 void ClientOutbound::end_flows(const std::vector<ClientFlows::Ended>& ended, Output& out, TimePoint now) {
-  for (const ClientFlows::Ended& flow : ended) out.flow_changes.push_back({flow.source, 0, false});
+  for (const ClientFlows::Ended& flow : ended) {
+    state_.receiver.order().close(flow.source, out);
+    out.flow_changes.push_back({flow.source, 0, false});
+  }
   LinkEpoch* epoch = state_.link.current();
   if (epoch == nullptr) return;
   std::vector<Frame> frames;

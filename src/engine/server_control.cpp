@@ -314,9 +314,11 @@ void ServerControl::on_fragment(EpochRef epoch, const FragmentFrame& fragment, c
 }
 
 void ServerControl::read_recovered(EpochRef epoch, const ServerArrival& arrival) {
+  ServerArrival recovered = arrival;
+  recovered.is_recovered = true;
   for (const ConstBytes frames :
        epoch.session->receiver.take_recovered(*epoch.epoch, arrival.out, arrival.now))
-    read_data(epoch, frames, arrival);
+    read_data(epoch, frames, recovered);
 }
 
 void ServerControl::read_data(EpochRef epoch, ConstBytes frames, const ServerArrival& arrival) {
@@ -371,9 +373,14 @@ void ServerControl::deliver(ServerSession& session, const DatagramFrame& datagra
   if (flow != nullptr) {
     flow->last_used = session.last_moved = arrival.now;
     flow->note_to_server(1);
-    if (!state_.take_rate(session, Way::to_target, datagram.payload.size(), arrival.now)) return;
+    if (!state_.take_rate(session, Way::to_target, datagram.payload.size(), arrival.now)) {
+      if (datagram.number)
+        session.receiver.order().skip(flow->handle, *datagram.number, arrival.out, arrival.now);
+      return;
+    }
     ++session.from_client;
-    arrival.out.deliver(flow->handle, datagram.payload);
+    session.receiver.deliver(flow->handle, datagram, arrival.is_recovered, arrival.out, arrival.now);
+    state_.alarm.wake_for_order(session);
     return;
   }
   if (refused == datagram.flow) {

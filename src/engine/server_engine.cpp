@@ -30,7 +30,8 @@ PeerSnapshot peer_snapshot(const ServerSession& session, TimePoint now) {
   peer.name = session.names.of(kClientItself);
   peer.first_route = session.first_route;
   peer.dormant = session.dormant;
-  peer.session = snapshot_of(session.link, session.sender, session.stream, session.views(now), now);
+  peer.session =
+      snapshot_of(session.link, session.sender, session.receiver, session.stream, session.views(now), now);
   peer.session.flows = session.flows.size();
   peer.session.into_tunnel = session.to_client;
   peer.session.lost_before = session.lost_before;
@@ -81,9 +82,11 @@ void ServerEngine::set_keys(const ServerKeys& keys, Output& out, TimePoint now) 
 }
 
 void ServerEngine::close(Output& out, TimePoint now) {
-  for (const auto& [handle, session] : state_.table.all())
+  for (const auto& [handle, session] : state_.table.all()) {
+    session->receiver.order().restart(out);
     session->sender.send_control(session->current(), {CloseFrame{CloseReason::shutdown}},
                                  session->carrying(now), out, now);
+  }
 }
 
 const Route* ServerEngine::route_of(SessionHandle session, PathId path) const {

@@ -122,9 +122,11 @@ void ServerTimers::send_later(Output& out, TimePoint now) {
       const PathSet live = session->superseded ? PathSet{} : session->open_to_data(now);
       sender.release_delayed(live, out, now);
     }
+    session->receiver.order().release_due(out, now);
     if (now >= sender.repair().deadline())
       outbound_.note_large(*session, sender.send_due_repairs(session->views(now), out, now), now);
     alarm.wake_for_sender(*session);
+    alarm.wake_for_order(*session);
   }
 }
 

@@ -71,11 +71,12 @@ tl::expected<SessionTable::Claim, Drop> SessionTable::claim(const Claimant& clai
            .first->second;
   // The former session may be the one that had to go.
   ServerSession* still_there = find(former_handle);
-  if (still_there != nullptr) take_over(*still_there, made, now);
+  if (still_there != nullptr) take_over(*still_there, made, out, now);
   return Claim{&made, false, true, still_there != nullptr};
 }
 
-void SessionTable::take_over(ServerSession& from, ServerSession& to, TimePoint now) {
+void SessionTable::take_over(ServerSession& from, ServerSession& to, Output& out, TimePoint now) {
+  from.receiver.order().restart(out);
   to.flows = std::exchange(from.flows, ServerFlows());
   to.flows.forget_ids();
   to.flow_openings = from.flow_openings;
@@ -186,6 +187,7 @@ void SessionTable::end(SessionHandle handle, std::optional<CloseReason> reason, 
   ServerSession& session = *found->second;
   session.sender.drop_waiting();
   session.receiver.expire(kNever);
+  session.receiver.order().restart(out);
   std::vector<FlowHandle> closed;
   session.flows.close_all(closed);
   close_flows(closed, out);
@@ -269,7 +271,10 @@ ServerSession* SessionTable::holder_to_yield(const ServerSession& wants, TimePoi
 
 void SessionTable::close_flows(const std::vector<FlowHandle>& closed, Output& out) {
   for (const FlowHandle flow : closed) {
-    if (const ServerSession* owner = owner_of(flow)) owner->account.count_flows(-1);
+    if (ServerSession* owner = owner_of(flow)) {
+      owner->account.count_flows(-1);
+      owner->receiver.order().close(flow, out);
+    }
     flows_.erase(flow);
     out.flow_changes.push_back({flow, 0, false});
   }

@@ -88,6 +88,12 @@ RepairReportFrame read_repair_report(FieldReader& fields) {
   return report;
 }
 
+DatagramFrame read_numbered(FieldReader& fields, const ByteReader& reader) {
+  const FlowId flow = fields.flow();
+  const std::uint16_t number = fields.u16();
+  return {flow, fields.bytes(reader.rest().size()), number};
+}
+
 ServerHelloFrame read_server_hello(FieldReader& fields, FrameError& error) {
   const std::uint8_t resumed = fields.u8();
   if (resumed > 1) error = FrameError::invalid;
@@ -131,6 +137,8 @@ Frame read_frame(FrameType type, FieldReader& fields, const ByteReader& reader, 
       return DatagramFrame{fields.flow(), fields.bytes(reader.rest().size())};
     case FrameType::datagram_len:
       return DatagramFrame{fields.flow(), fields.bytes(fields.varint())};
+    case FrameType::numbered:
+      return read_numbered(fields, reader);
     case FrameType::flow_open:
       return FlowOpenFrame{fields.flow(), fields.u64()};
     case FrameType::flow_opened:
@@ -221,6 +229,11 @@ struct FrameWriter {
   ByteWriter& out;
 
   void operator()(const DatagramFrame& frame) const {
+    if (frame.number) {
+      encode_numbered_prefix(frame.flow, *frame.number, out);
+      out.bytes(frame.payload);
+      return;
+    }
     write_flow(FrameType::datagram_len, frame.flow, out);
     MPT_ASSERT(frame.payload.size() <= kMaxVarint);
     out.varint(static_cast<std::uint16_t>(frame.payload.size()));
@@ -367,6 +380,11 @@ void encode_repair_prefix(const RepairFrame& repair, ByteWriter& out) {
 
 void encode_datagram_prefix(FlowId flow, ByteWriter& out) {
   write_flow(FrameType::datagram, flow, out);
+}
+
+void encode_numbered_prefix(FlowId flow, std::uint16_t number, ByteWriter& out) {
+  write_flow(FrameType::numbered, flow, out);
+  out.u16(number);
 }
 
 void encode_frame(const Frame& frame, ByteWriter& out) {

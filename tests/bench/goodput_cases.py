@@ -12,13 +12,16 @@ class Case:
     title: str
     paths: int
     repair: bool
+    order: str = "auto"
 
 
 ONE = Case("one", "one path", 1, False)
 COPIES = Case("copies", "copies", 3, False)
 REPAIR = Case("repair", "copies with repair", 3, True)
 ONE_REPAIR = Case("one-repair", "one path with repair", 1, True)
-CASES = (ONE, COPIES, REPAIR, ONE_REPAIR)
+UNORDERED = Case("unordered", "copies with repair, order no", 3, True, "no")
+ORDERED = Case("ordered", "copies with repair, order yes", 3, True, "yes")
+CASES = (ONE, COPIES, REPAIR, ONE_REPAIR, UNORDERED, ORDERED)
 DEFAULT_CASES = (ONE, COPIES, REPAIR)
 
 

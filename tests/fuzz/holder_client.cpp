@@ -31,6 +31,7 @@ ClientSettings settings_of(const HandshakeSettings& handshake) {
   settings.identity.fill(5);
   settings.paths = kPaths;
   settings.max_flows = kMaxFlowsOfClient;
+  settings.order.mode = OrderSettings::Mode::always;
   return settings;
 }
 

@@ -34,6 +34,7 @@ ServerSettings small_tables(Input& input) {
   settings.max_sessions = 2;
   settings.max_sessions_of_network = 2;
   settings.max_flows = 6;
+  settings.order.mode = OrderSettings::Mode::always;
   return settings;
 }
 

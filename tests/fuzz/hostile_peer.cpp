@@ -118,13 +118,18 @@ Frame some_frame(Input& input) {
       return EpochCountsFrame{SessionIndex{input.u8()}, input.u8(), input.u8(), input.u8()};
     case 14:
       return SeenFromFrame{path(), *parse_numeric_endpoint("203.0.113.7", input.u16())};
-    default:
-      return DatagramFrame{flow(), input.piece(input.u8())};
+    default: {
+      DatagramFrame datagram{flow(), input.piece(input.u8())};
+      if ((type & 0x80U) != 0) datagram.number = input.u16();
+      return datagram;
+    }
   }
 }
 
 bool goes_to_the_end(const Frame& frame) {
-  return std::holds_alternative<FragmentFrame>(frame) || std::holds_alternative<RepairFrame>(frame);
+  const auto* datagram = std::get_if<DatagramFrame>(&frame);
+  return std::holds_alternative<FragmentFrame>(frame) || std::holds_alternative<RepairFrame>(frame) ||
+         (datagram != nullptr && datagram->number);
 }
 
 Packet some_frames(Input& input) {

@@ -64,6 +64,7 @@ sim::WorldOptions Schedule::read_world(Input& input) {
   RepairSettings repair;
   if ((byte & 0x80U) != 0) repair.fixed = (byte & 0x40U) != 0 ? 3 : 0.25;
   if (byte >= 0x40) options.server.settings.repair = repair;
+  options.server.settings.order = {static_cast<OrderSettings::Mode>(options.seed % 3), kMaxHold};
   options.server.driver = some_driver(input);
   return options;
 }
@@ -71,6 +72,7 @@ sim::WorldOptions Schedule::read_world(Input& input) {
 Schedule::Schedule(ConstBytes input)
     : input_(input), world_(read_world(input_)), time_left_(kMaxTime), restarts_left_(kMaxRestarts) {
   const ServerSettings& server = world_.server().options().settings;
+  world_.context().oracle.allow_holding(kMaxHold + 30ms);
   const std::size_t clients = 1 + input_.below(2);
   for (std::size_t i = 0; i < clients; ++i) add_client();
   if (server.repair) world_.context().least_payload = sim::Ledger::kLabelBytes;
@@ -94,6 +96,7 @@ void Schedule::add_client() {
       options.traits.push_back({path % 2 == 1, (byte & 0x80U) != 0, 2s});
   }
   options.repair = world_.server().options().settings.repair;
+  options.order = world_.server().options().settings.order;
   options.driver = some_driver(input_);
   options.up = options.down = link_options(2ms);
   ClientHost& client = world_.add_client(options);

@@ -31,7 +31,7 @@ ClientHost::Program::Program(ClientHost& host, std::uint64_t seed)
     : number(host.context_.new_process()),
       random(seed),
       engine({host.options_.handshake, host.options_.identity, host.options_.paths, host.options_.min_paths,
-              host.options_.max_flows, make_copies, host.options_.repair},
+              host.options_.max_flows, make_copies, host.options_.repair, host.options_.order},
              random),
       alarm(
           {[this] { return engine.deadline(); },
@@ -214,7 +214,7 @@ void ClientHost::send_run(const PacketRun& run, Output& out) {
 }
 
 void ClientHost::deliver(const Output& out, std::uint64_t excuses) {
-  const auto packets = context_.oracle.delivered(out.pieces, excuses);
+  const auto packets = context_.oracle.delivered(program_->number, out.pieces, excuses);
   for (const Delivery& delivery : out.deliveries) {
     for (std::size_t i = delivery.first; i < delivery.first + delivery.count; ++i) {
       if (!packets[i]) continue;

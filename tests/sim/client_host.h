@@ -33,6 +33,7 @@ struct ClientOptions {
   std::size_t max_flows = kMaxFlows;
   std::size_t min_paths = 1;
   std::optional<RepairSettings> repair;
+  OrderSettings order;
   std::vector<PathTraits> traits;  ///< of the first paths; of the others the usual ones
   test::ImpairmentOptions up;
   test::ImpairmentOptions down;

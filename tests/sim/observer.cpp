@@ -34,7 +34,8 @@ std::size_t slot_of(Side side) {
 
 struct FrameText {
   std::string operator()(const DatagramFrame& f) const {
-    return fmt::format("DATAGRAM flow {} {} bytes", f.flow.value, f.payload.size());
+    const std::string number = f.number ? fmt::format(" number {}", *f.number) : "";
+    return fmt::format("DATAGRAM flow {}{} {} bytes", f.flow.value, number, f.payload.size());
   }
   std::string operator()(const FlowOpenFrame& f) const {
     return fmt::format("FLOW_OPEN {} {:016x}", f.flow.value, f.hash);

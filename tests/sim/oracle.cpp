@@ -12,8 +12,8 @@ namespace {
 constexpr Duration kCleanUp = 4s;
 /// Both ends keep few replaced epochs: a client that makes more within their lives loses the oldest.
 constexpr int kReplacedKept = 3;
-/// More than REPAIR covers, and than a receiver waits for.
-constexpr std::size_t kRecentData = 512;
+/// More than REPAIR covers, than a receiver waits for, and than are under way.
+constexpr std::size_t kRecentData = 4096;
 constexpr std::size_t kMostRecoverable = 4096;
 /// How long a client waits for the server to confirm a key, at most.
 constexpr Duration kUnconfirmedLife = 5s;
@@ -21,6 +21,13 @@ constexpr Duration kUnconfirmedLife = 5s;
 bool has_repair(const Packet& packet) {
   return std::any_of(packet.frames.begin(), packet.frames.end(),
                      [](const Frame& frame) { return std::holds_alternative<RepairFrame>(frame); });
+}
+
+bool is_numbered(const Packet& packet) {
+  return std::any_of(packet.frames.begin(), packet.frames.end(), [](const Frame& frame) {
+    const auto* datagram = std::get_if<DatagramFrame>(&frame);
+    return datagram != nullptr && datagram->number;
+  });
 }
 
 }  // namespace
@@ -249,6 +256,7 @@ void Oracle::note_repair(const Packet& packet) {
   for (const Frame& frame : whole.frames) {
     const auto* repair = std::get_if<RepairFrame>(&frame);
     if (repair == nullptr) continue;
+    // Those in fragments come behind others: the numbers do not ascend.
     for (const PacketPtr& covered : recent_[{packet.epoch.get(), packet.sender}]) {
       const bool is_covered =
           covered->number >= repair->first.value && covered->number - repair->first.value < repair->count;
@@ -268,23 +276,59 @@ PacketPtr Oracle::find_recovered(ConstBytes payload) {
   return nullptr;
 }
 
-std::vector<PacketPtr> Oracle::delivered(const std::vector<ConstBytes>& payloads, std::uint64_t excuses) {
+PacketPtr Oracle::find_expected(ConstBytes payload, std::vector<Expected>::iterator& next) {
+  const auto is_it = [&](const Expected& expected) {
+    return !expected.packet->delivered &&
+           std::equal(payload.begin(), payload.end(), expected.payload.begin(), expected.payload.end());
+  };
+  const auto waited = std::find_if(waiting_.begin(), waiting_.end(),
+                                   [&](const Waiting& waiting) { return is_it(waiting.expected); });
+  if (waited != waiting_.end()) return waited->expected.packet;
+  const auto in_turn = std::find_if(next, expected_.end(), is_it);
+  if (in_turn != expected_.end()) {
+    next = std::next(in_turn);
+    return in_turn->packet;
+  }
+  const auto found = std::find_if(expected_.begin(), next, [&](const Expected& expected) {
+    return is_it(expected) && is_numbered(*expected.packet);
+  });
+  return found == next ? nullptr : found->packet;
+}
+
+std::uint64_t Oracle::put_off(ProcessNumber process) {
+  std::uint64_t put_off = 0;
+  std::erase_if(waiting_, [](const Waiting& waiting) { return waiting.expected.packet->delivered; });
+  std::vector<Expected> owed;
+  std::erase_if(waiting_, [&](Waiting& waiting) {
+    if (waiting.process != process || events_.now() <= waiting.until) return false;
+    waiting.expected.has_waited = true;
+    owed.push_back(std::move(waiting.expected));
+    return true;
+  });
+  for (Expected& one : expected_) {
+    if (longest_hold_ && !one.packet->delivered && is_numbered(*one.packet)) {
+      waiting_.push_back({std::move(one), process, events_.now() + *longest_hold_});
+      ++put_off;
+    } else {
+      owed.push_back(std::move(one));
+    }
+  }
+  expected_ = std::move(owed);
+  return put_off;
+}
+
+std::vector<PacketPtr> Oracle::delivered(ProcessNumber process, const std::vector<ConstBytes>& payloads,
+                                         std::uint64_t excuses) {
   std::vector<PacketPtr> packets;
   // What came is delivered in the order in which it came, but for what may have been recovered before.
   auto next = expected_.begin();
   for (const ConstBytes payload : payloads) {
-    const auto is_it = [&](const Expected& expected) {
-      return !expected.packet->delivered &&
-             std::equal(payload.begin(), payload.end(), expected.payload.begin(), expected.payload.end());
-    };
-    const auto found = std::find_if(next, expected_.end(), is_it);
-    PacketPtr packet;
-    if (found == expected_.end() || found->packet->may_be_recovered) {
+    const auto before = next;
+    PacketPtr packet = find_expected(payload, next);
+    if (!packet || packet->may_be_recovered) {
+      next = before;
       packet = find_recovered(payload);
       if (packet && !packet->came) ++recovered_;
-    } else {
-      packet = found->packet;
-      next = std::next(found);
     }
     packets.push_back(packet);
     if (!packet) {
@@ -295,16 +339,21 @@ std::vector<PacketPtr> Oracle::delivered(const std::vector<ConstBytes>& payloads
     packet->delivered = true;
     ledger_[packet->datagram->record].delivered = true;
   }
+  const std::uint64_t put_off = this->put_off(process);
   const auto is_owed = [](const Expected& one) { return one.duty == Duty::must && !one.packet->delivered; };
-  // A recovered datagram may have been dropped, with a reason, before a copy of its packet came.
+  // A recovered datagram may have been dropped, with a reason, before a copy of its packet came; and one that
+  // might have waited when it came.
   for (const Expected& one : expected_) {
     if (excuses_before_ == 0) break;
-    if (!is_owed(one) || !one.packet->may_be_recovered) continue;
+    if (!is_owed(one) || !(one.packet->may_be_recovered || one.has_waited)) continue;
     one.packet->delivered = true;
     --excuses_before_;
   }
   const auto skipped = static_cast<std::uint64_t>(std::count_if(expected_.begin(), expected_.end(), is_owed));
-  if (!recoverable_.empty() && excuses > skipped) excuses_before_ += excuses - skipped;
+  if (excuses > skipped) {
+    const std::uint64_t spare = excuses - skipped;
+    excuses_before_ += recoverable_.empty() ? std::min(spare, put_off) : spare;
+  }
   if (skipped > excuses) {
     const auto one = std::find_if(expected_.begin(), expected_.end(), is_owed);
     journal_.fail("{} datagrams came and were not delivered, {} are accounted for; one is {}", skipped,
@@ -373,6 +422,17 @@ void Oracle::counted(Side side, ProcessNumber process, const DropCounters& befor
 }
 
 void Oracle::close_books(ProcessNumber process, std::size_t unknown) {
+  std::erase_if(waiting_, [&](const Waiting& waiting) {
+    const Expected& one = waiting.expected;
+    if (waiting.process != process) return false;
+    const bool is_owed = one.duty == Duty::must && !one.packet->delivered && events_.now() > waiting.until;
+    if (is_owed && excuses_before_ > 0) {
+      --excuses_before_;
+    } else if (is_owed) {
+      journal_.fail("a datagram was held to the end: {}", describe(*one.packet));
+    }
+    return true;
+  });
   const Account& account = accounts_[process];
   const std::uint64_t gone = account.offered - account.sealed;
   if (gone < account.dropped || gone > account.dropped + account.maybe_dropped + unknown) {

@@ -53,6 +53,9 @@ class Oracle {
   /// An engine made this packet.
   PacketPtr emitted(const Emitter& by, ConstBytes bytes);
 
+  /// Datagrams with numbers may wait for earlier ones for so long.
+  void allow_holding(Duration longest) { longest_hold_ = longest; }
+
   // What a call of an engine must deliver.
 
   /// This copy is given to the process in the present call. `has_session`: server only: whether the epoch's
@@ -60,7 +63,8 @@ class Oracle {
   void expect(const Copy& copy, Side side, ProcessNumber process, bool has_session);
   /// The call delivered these payloads, and counted `excuses` datagrams that came and could not be delivered.
   /// Returns the packet of each.
-  std::vector<PacketPtr> delivered(const std::vector<ConstBytes>& payloads, std::uint64_t excuses);
+  std::vector<PacketPtr> delivered(ProcessNumber process, const std::vector<ConstBytes>& payloads,
+                                   std::uint64_t excuses);
 
   // The lives of key epochs.
 
@@ -94,6 +98,13 @@ class Oracle {
     PacketPtr packet;
     std::vector<std::uint8_t> payload;
     Duty duty = Duty::none;
+    bool has_waited = false;
+  };
+  /// It came, and may wait for an earlier one of its flow.
+  struct Waiting {
+    Expected expected;
+    ProcessNumber process{};
+    TimePoint until;
   };
 
   void read_datagram(Packet& packet);
@@ -106,6 +117,11 @@ class Oracle {
   [[nodiscard]] Duty duty_of_client(const Epoch& epoch) const;
   static std::optional<ConstBytes> readable(const Copy& copy);
   void note_repair(const Packet& packet);
+  /// What came, or waited, and has this payload: not before `next` if it has no number.
+  PacketPtr find_expected(ConstBytes payload, std::vector<Expected>::iterator& next);
+  /// What waits for an earlier one is owed later, and what has waited for too long is owed now.
+  /// Returns how many are.
+  std::uint64_t put_off(ProcessNumber process);
   /// The packet whose datagram this is, if REPAIR that came covers it and it has not been delivered.
   PacketPtr find_recovered(ConstBytes payload);
 
@@ -124,13 +140,15 @@ class Oracle {
   std::map<std::string, PacketPtr> repeated_;  ///< datagrams' packets of an Emitter that repeats
   std::map<PacketName, std::shared_ptr<Fragmented>> fragmented_;  ///< of which parts are still to be emitted
   std::vector<Expected> expected_;
+  std::vector<Waiting> waiting_;
+  std::optional<Duration> longest_hold_;
   /// The datagrams' DATA packets that each end sealed last, and of these, those that REPAIR covers which
   /// came.
   std::map<std::pair<const Epoch*, Side>, std::deque<PacketPtr>> recent_;
   std::deque<PacketPtr> recoverable_;
   bool is_handshake1_forged_ = false;
   std::uint64_t excused_ = 0;
-  std::uint64_t excuses_before_ = 0;  ///< drops of datagrams that no copy had brought
+  std::uint64_t excuses_before_ = 0;  ///< drops of datagrams that no copy had brought, or that might wait
   std::uint64_t recovered_ = 0;
 };
 

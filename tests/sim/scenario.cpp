@@ -66,12 +66,20 @@ std::optional<RepairSettings> some_repair(test::Prng& random) {
   return settings;
 }
 
+OrderSettings some_order(test::Prng& random) {
+  OrderSettings settings;
+  settings.mode = static_cast<OrderSettings::Mode>(random.below(3));
+  settings.most = std::chrono::milliseconds(1 + random.below(50));
+  return settings;
+}
+
 ServerOptions Run::server_options(const ScenarioKind& kind, test::Prng& random, const SecretKey& key) {
   ServerOptions options;
   options.settings.handshake.encrypt = !kind.is_clear;
   options.settings.handshake.fast_aes = random.below(2) == 0;
   if (random.below(2) == 0) options.settings.handshake.key = key;
   options.settings.repair = some_repair(random);
+  options.settings.order = some_order(random);
   options.driver.coalesce = random.below(4) != 0;
   if (random.below(2) == 0)
     options.driver.lateness = Duration(static_cast<Duration::rep>(random.below(20'000'000)));
@@ -83,7 +91,10 @@ Run::Run(const ScenarioKind& kind, std::uint64_t seed, bool tracing)
     : kind_(kind),
       random_(seed, 99),
       key_(some_key(random_)),
-      world_({seed, tracing, server_options(kind, random_, key_)}) {}
+      world_({seed, tracing, server_options(kind, random_, key_)}) {
+  // The longest of some_order(), and what the drivers are late.
+  world_.context().oracle.allow_holding(50ms + 30ms);
+}
 
 DriverOptions Run::some_driver() {
   DriverOptions driver;
@@ -106,6 +117,7 @@ void Run::add_clients() {
     options.paths = 1 + random_.below(random_.below(4) == 0 ? 6 : 3);
     if (kind_.least_flows > 0) options.max_flows = kind_.least_flows + random_.below(8);
     options.repair = some_repair(random_);
+    options.order = some_order(random_);
     if (options.repair || world_.server().options().settings.repair)
       world_.context().least_payload = Ledger::kLabelBytes;
     options.driver = some_driver();

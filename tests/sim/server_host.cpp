@@ -238,7 +238,7 @@ void ServerHost::close_sockets(const Output& out) {
 }
 
 void ServerHost::deliver(const Output& out, std::uint64_t excuses) {
-  const auto packets = context_.oracle.delivered(out.pieces, excuses);
+  const auto packets = context_.oracle.delivered(program_->number, out.pieces, excuses);
   for (const Delivery& delivery : out.deliveries) {
     for (std::size_t i = delivery.first; i < delivery.first + delivery.count; ++i) {
       if (!packets[i]) continue;

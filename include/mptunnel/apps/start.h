@@ -18,6 +18,7 @@
 #include "mptunnel/config/config.h"
 #include "mptunnel/crypto/key.h"
 #include "mptunnel/repair/repair_control.h"
+#include "mptunnel/session/order_settings.h"
 #include "mptunnel/wire/frame.h"
 
 namespace mptunnel {
@@ -54,6 +55,8 @@ bool offers_aes(CipherChoice choice);
 
 /// What the engines are to repair; nullopt: nothing.
 std::optional<RepairSettings> repair_settings(const CommonConfig& config);
+/// What the engines are to deliver in order.
+OrderSettings order_settings(const CommonConfig& config);
 
 /// Joins the two without reading anything; the key is not loaded.
 StartOptions merge_options(const CommandLine& line, const CommonConfig& config);

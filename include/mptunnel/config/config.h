@@ -64,6 +64,13 @@ struct RepairConfig {
   double budget = 0.5;  ///< bytes of REPAIR for each of datagrams, at most
 };
 
+/// Whether the datagrams of a flow are delivered in their order.
+struct OrderConfig {
+  enum class Mode : std::uint8_t { automatic, none, always };
+  Mode mode = Mode::automatic;
+  Duration max_hold = std::chrono::milliseconds{20};  ///< one waits for an earlier one for so long at most
+};
+
 /// The statements that both programs know.
 struct CommonConfig {
   std::string key_file;  ///< relative to the same folder as the configuration's own name; empty: none
@@ -77,6 +84,7 @@ struct CommonConfig {
   Duration resolve_interval = std::chrono::minutes{5};  ///< 5 s to 24 h; names that work are looked up again
   bool copy_dscp = true;     ///< the DSCP of the application's datagrams stands in their copies too
   RepairConfig repair;       ///< of what this end sends
+  OrderConfig order;         ///< of what this end sends and delivers
   bool has_control = true;   ///< false: no socket for --status
   std::string control_path;  ///< relative as `key_file`; empty: the default under the runtime directory
 };
@@ -125,6 +133,7 @@ struct Settings {
   std::string encrypt_origin;  ///< for people: "default", "MPTUNNEL_ENCRYPT", "mpclient.conf:4"
   CipherChoice cipher = CipherChoice::automatic;
   RepairConfig repair;
+  OrderConfig order;
   bool offload = true;
   std::string offload_origin;  ///< as encrypt_origin
   LogLevel log_level = LogLevel::info;

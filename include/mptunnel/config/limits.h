@@ -48,6 +48,9 @@ inline constexpr double kLeastResidual = 1e-9;
 inline constexpr double kMostResidual = 0.1;
 inline constexpr Duration kShortestRepairDelay = std::chrono::milliseconds{2};
 inline constexpr Duration kLongestRepairDelay = std::chrono::milliseconds{1000};
+/// Of `max-hold`.
+inline constexpr Duration kShortestHold = std::chrono::milliseconds{1};
+inline constexpr Duration kLongestHold = std::chrono::milliseconds{1000};
 /// Of `keepalive`.
 inline constexpr Duration kShortestKeepalive = std::chrono::seconds{1};
 inline constexpr Duration kLongestKeepalive = std::chrono::seconds{60};

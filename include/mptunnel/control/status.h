@@ -71,9 +71,20 @@ struct StreamWayStatus {
   std::optional<double> repair_overhead;  ///< bytes of repair, of all other bytes on the paths
 };
 
+/// What was done so that datagrams that came are delivered in the order of their flows.
+struct OrderStatus {
+  std::uint64_t held = 0;      ///< datagrams that waited for earlier ones
+  std::uint64_t in_time = 0;   ///< missing ones that came, or were repaired, while others waited
+  std::uint64_t late = 0;      ///< those that came when later ones had been delivered
+  std::uint64_t lost = 0;      ///< those that never came
+  std::uint64_t overflow = 0;  ///< those that there was no room to wait for
+  Duration hold{};             ///< how long a datagram waits now, at most
+};
+
 struct StreamStatus {
   StreamWayStatus out;
   StreamWayStatus in;
+  OrderStatus order;
   std::uint64_t untaken = 0;    ///< datagrams that found no path or key in time; part of out.loss
   std::optional<Duration> rtt;  ///< of the fastest path in use
   std::optional<Duration> jitter;

@@ -172,13 +172,7 @@ class ClientInbound {
 
  private:
   struct ControlVisitor;
-  struct Arrival {
-    PacketHeader header;
-    Bytes packet;
-    PathId path;
-    Output& out;
-    TimePoint now;
-  };
+  struct Arrival;
 
   void on_data(LinkEpoch& epoch, const Arrival& arrival);
   void on_control(const Arrival& arrival);

@@ -68,12 +68,13 @@ struct ClientSettings {
   std::size_t max_flows = kMaxFlows;
   MakeScheduler make_scheduler = make_copies;  ///< for what is sent to the server
   std::optional<RepairSettings> repair{};      ///< of what is sent to the server; nullopt: nothing
+  OrderSettings order{};                       ///< of what is sent to the server, and of what comes
   std::string name{};                          ///< what the server calls this client; empty: by its address
 };
 
 struct ClientState {
   ClientState(const ClientSettings& settings, RandomSource& random)
-      : context(random, settings.make_scheduler, settings.repair),
+      : context(random, settings.make_scheduler, settings.repair, settings.order),
         name(shortened(settings.name, kMaxNameBytes)),
         paths(settings.paths, settings.min_paths),
         flows(settings.max_flows) {}

@@ -33,6 +33,7 @@ struct ServerArrival {
   const Route& route;
   Output& out;
   TimePoint now;
+  bool is_recovered = false;  ///< what is read of it was lost, and repaired
 };
 
 /// What the server does with the frames of CONTROL packets that opened.

@@ -21,36 +21,44 @@ struct ServerSettings : SessionLimits {
   std::size_t lanes = 1;                            ///< see EpochTable
   MakeScheduler make_scheduler = make_copies;       ///< for what is sent to each client
   std::optional<RepairSettings> repair;             ///< of what is sent to each client; nullopt: nothing
+  OrderSettings order;                              ///< of what is sent to each client, and of what comes
 };
 
 /// When the server has something to do because time passes.
-struct ServerAlarm {
+class ServerAlarm {
+ public:
   TimePoint tick = kNever;             ///< all that is looked through about once a second
   TimePoint mtu = kNever;              ///< the first MTU probe
   TimePoint marks = kNever;            ///< what finds which DSCPs get through
-  TimePoint later = kNever;            ///< the first copy that leaves later than others, or REPAIR
-  std::vector<SessionHandle> awaited;  ///< whose senders these are; each once
+  TimePoint later = kNever;            ///< a copy that leaves later than others, REPAIR, or what is held
+  std::vector<SessionHandle> awaited;  ///< whose these are; each once
   TimePoint released{};                ///< when such left last: not sooner again than kDelayTick later
 
   void wake_by(TimePoint time) { tick = std::min(tick, time); }
   /// What the session's sender has to do later.
   void wake_for_sender(ServerSession& session) {
     marks = std::min(marks, session.sender.marks().deadline());
-    const TimePoint next = session.sender.next_later();
-    if (next == kNever) return;
-    later = std::min(later, std::max(next, released + kDelayTick));
-    if (!std::exchange(session.is_awaited, true)) awaited.push_back(session.handle);
+    wake_later(session, session.sender.next_later());
   }
+  /// What waits in the session for what is missing.
+  void wake_for_order(ServerSession& session) { wake_later(session, session.receiver.order().deadline()); }
   /// Sees to it that the path's next MTU probe is sent in time. A path that can have none now is looked at
   /// again in the next tick.
   void wake_for_mtu(const ServerSession& session, const ServerPath& path, TimePoint now) {
     mtu = std::min(mtu, session.next_mtu_probe(path, now));
   }
+
+ private:
+  void wake_later(ServerSession& session, TimePoint next) {
+    if (next == kNever) return;
+    later = std::min(later, std::max(next, released + kDelayTick));
+    if (!std::exchange(session.is_awaited, true)) awaited.push_back(session.handle);
+  }
 };
 
 struct ServerState {
   ServerState(const ServerSettings& settings, RandomSource& random)
-      : context(random, settings.make_scheduler, settings.repair),
+      : context(random, settings.make_scheduler, settings.repair, settings.order),
         keyring({settings.handshake.key, settings.named_keys}),
         pending(settings.handshake, keyring, random),
         table(settings, settings.lanes, context) {}

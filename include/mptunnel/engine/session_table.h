@@ -160,7 +160,7 @@ class SessionTable {
   [[nodiscard]] ServerSession* idle_holder_of(ServerSession& wants, TimePoint now) const;
   /// Whose flow goes if all are taken and `wants`, which is settled, opens one; null if nobody's.
   [[nodiscard]] ServerSession* holder_to_yield(const ServerSession& wants, TimePoint now) const;
-  void take_over(ServerSession& from, ServerSession& to, TimePoint now);
+  void take_over(ServerSession& from, ServerSession& to, Output& out, TimePoint now);
 
   SessionLimits limits_;
   LinkContext& context_;

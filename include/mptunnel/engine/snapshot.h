@@ -79,6 +79,8 @@ struct SessionSnapshot {
   std::uint64_t out_of_tunnel = 0;           ///< datagrams for them
   std::uint64_t duplicates = 0;              ///< copies that came after the first
   std::uint64_t forced_closings = 0;         ///< see SessionLink::forced_closings()
+  OrderCounts order;                         ///< of what came for applications, or the target
+  Duration hold_time{};                      ///< how long a datagram waits for an earlier one now
   std::uint64_t fragmented = 0;              ///< datagrams that some path in use carried in fragments only
   double fragment_share = 0;                 ///< their share lately, a fraction
   std::optional<std::size_t> largest_whole;  ///< payload that every path in use carries in one packet
@@ -109,8 +111,8 @@ struct ServerSnapshot {
   DropCounters drops;
 };
 
-/// What link and sender know of a session; the rest is the engine's to fill in.
-SessionSnapshot snapshot_of(const SessionLink& link, const Sender& sender, const StreamHistory& history,
-                            const PathViews& paths, TimePoint now);
+/// What link, sender and receiver know of a session; the rest is the engine's to fill in.
+SessionSnapshot snapshot_of(const SessionLink& link, const Sender& sender, const Receiver& receiver,
+                            const StreamHistory& history, const PathViews& paths, TimePoint now);
 
 }  // namespace mptunnel

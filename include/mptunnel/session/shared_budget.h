@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "mptunnel/wire/limits.h"
+#include "mptunnel/wire/order_limits.h"
 
 namespace mptunnel {
 
@@ -50,6 +51,10 @@ struct ReceivedBudget : SharedBudget {
 struct RepairBudget : SharedBudget {
   explicit RepairBudget(std::size_t limit = kRepairBytesOfAll) : SharedBudget(limit) {}
 };
+/// Nobody yields: whoever finds no room does not hold.
+struct OrderBudget : SharedBudget {
+  explicit OrderBudget(std::size_t limit = kHeldBytesOfAll) : SharedBudget(limit) {}
+};
 
 struct QueueBudget : SharedBudget {
   explicit QueueBudget(std::size_t limit = kQueueBytesOfAll) : SharedBudget(limit) {}
@@ -78,6 +83,10 @@ class BudgetHolder {
   /// To be called before so many bytes are kept. The holder itself may have to yield().
   void make_room(std::size_t bytes) {
     if (budget_ != nullptr) budget_->make_room(bytes);
+  }
+  /// Whether they fit without.
+  [[nodiscard]] bool fits(std::size_t bytes) const {
+    return budget_ == nullptr || budget_->bytes_ + bytes <= budget_->limit_;
   }
   void take(std::size_t bytes) {
     bytes_ += bytes;

@@ -20,11 +20,13 @@
 
 namespace mptunnel {
 
-/// A datagram of the application, or for it. DATAGRAM and DATAGRAM_LEN decode to the same. A view.
+/// A datagram of the application, or for it. DATAGRAM, DATAGRAM_LEN and NUMBERED decode to the same. A view.
 struct DatagramFrame {
   FlowId flow;
   ConstBytes payload;
+  std::optional<std::uint16_t> number{};  ///< NUMBERED: in its flow, one more than the one before it
 };
+inline constexpr std::size_t kNumberBytes = 2;
 
 /// Client to server: this flow id is that of this application. The hash is of the application's address,
 /// keyed by the client's identity; the server knows the flow by it.
@@ -157,14 +159,18 @@ class FrameReader {
   FrameError error_ = FrameError::none;
 };
 
-/// The DATAGRAM frame that fills all of `frames`, which is what nearly every DATA packet has; nullopt if
-/// they start with anything else, or are malformed: FrameReader says which.
+/// The DATAGRAM or NUMBERED frame that fills all of `frames`, which is what nearly every DATA packet has;
+/// nullopt if they start with anything else, or are malformed: FrameReader says which.
 inline std::optional<DatagramFrame> whole_datagram(ConstBytes frames) {
   ByteReader reader(frames);
-  if (reader.u8() != static_cast<std::uint8_t>(FrameType::datagram)) return std::nullopt;
+  const auto type = reader.u8();
+  const bool is_numbered = type == static_cast<std::uint8_t>(FrameType::numbered);
+  if (!is_numbered && type != static_cast<std::uint8_t>(FrameType::datagram)) return std::nullopt;
   const auto flow = reader.wide_varint();
   if (!flow || *flow > kMaxFlowId) return std::nullopt;
-  return DatagramFrame{FlowId{*flow}, reader.rest()};
+  const auto number = is_numbered ? reader.u16() : std::nullopt;
+  if (is_numbered && !number) return std::nullopt;
+  return DatagramFrame{FlowId{*flow}, reader.rest(), number};
 }
 
 /// Bytes in front of the payload of a DATAGRAM frame: 2 while the flow id is below 64, 3 below 16384, else 5.
@@ -175,9 +181,11 @@ constexpr std::size_t datagram_prefix_bytes(FlowId flow) {
 /// Write all of a FRAGMENT or REPAIR frame but its bytes, which follow to the end of the packet.
 void encode_fragment_prefix(const FragmentFrame& fragment, ByteWriter& out);
 void encode_repair_prefix(const RepairFrame& repair, ByteWriter& out);
-/// Writes type and flow of a DATAGRAM frame; the payload follows, to the end of the packet.
+/// Write all of a DATAGRAM or NUMBERED frame but its payload, which follows to the end of the packet.
 void encode_datagram_prefix(FlowId flow, ByteWriter& out);
-/// Writes any other frame. A DatagramFrame is written as DATAGRAM_LEN.
+void encode_numbered_prefix(FlowId flow, std::uint16_t number, ByteWriter& out);
+/// Writes any other frame. A DatagramFrame is written as DATAGRAM_LEN, or, if it has a number, as NUMBERED,
+/// to the end of the packet.
 void encode_frame(const Frame& frame, ByteWriter& out);
 
 }  // namespace mptunnel

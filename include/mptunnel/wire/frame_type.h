@@ -27,6 +27,7 @@
 //     0x1b DELAY          | path 1 | milliseconds 2 |
 //     0x1c REPAIR_REPORT  | of 4 | recovered 4 | lost 4 | runs 4 | useless 4 |
 //     0x1d EPOCH_COUNTS   | index 4 | sealed 4 | opened 4 | recovered 4 |
+//     0x1e NUMBERED       | flow w | number 2 | payload to the end of the packet
 //
 // "v" is a variable-length integer of 1 or 2 bytes (RFC 9000, section 16), "w" one of 1, 2 or 4, a number its
 // size in bytes.
@@ -62,6 +63,7 @@ enum class FrameType : std::uint8_t {
   delay = 0x1b,
   repair_report = 0x1c,
   epoch_counts = 0x1d,
+  numbered = 0x1e,
 };
 
 constexpr std::uint64_t frame_bit(FrameType type) {
@@ -70,7 +72,7 @@ constexpr std::uint64_t frame_bit(FrameType type) {
 
 /// The frames that this implementation understands, as the handshake announces them: bit i is frame type i.
 inline constexpr std::uint64_t kKnownFrames =
-    ((frame_bit(FrameType::epoch_counts) << 1U) - frame_bit(FrameType::repair)) |
+    ((frame_bit(FrameType::numbered) << 1U) - frame_bit(FrameType::repair)) |
     ((frame_bit(FrameType::fragment) << 1U) - 1);
 
 }  // namespace mptunnel

@@ -18,6 +18,7 @@ tl::expected<std::unique_ptr<App>, std::string> make(const ServerStart& start) {
   settings.named_keys = start.options.named_keys;
   settings.max_sessions = config.max_clients;
   settings.repair = repair_settings(config.common);
+  settings.order = order_settings(config.common);
   settings.max_sessions_of_network = config.max_clients_per_network;
   // Each flow has a socket: what the system does not allow is refused here, with a word why.
   const std::uint64_t files = raise_open_file_limit();

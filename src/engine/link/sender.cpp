@@ -38,7 +38,13 @@ void Sender::seal(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dsc
   std::array<std::uint8_t, 20> head{};
   ByteWriter writer(head);
   if (flow.open) encode_frame(FlowOpenFrame{*flow.id, *flow.open}, writer);
-  encode_datagram_prefix(*flow.id, writer);
+  const auto number =
+      is_numbering() ? numbers_.next(flow.handle, payload.size(), now) : std::optional<std::uint16_t>{};
+  if (number) {
+    encode_numbered_prefix(*flow.id, *number, writer);
+  } else {
+    encode_datagram_prefix(*flow.id, writer);
+  }
   const ConstBytes prefix = ConstBytes(head).first(writer.written());
 
   // A clear packet can't open a flow: until the peer has acknowledged it, the datagram travels sealed.
@@ -55,6 +61,18 @@ void Sender::seal(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dsc
   }
   if (!is_control) repair_.on_data(*link_.current(), prefix, payload, dscp, now);
   watch_.count(send_sealed(size, dscp, chosen, paths, out, now));
+}
+
+bool Sender::is_numbering() const {
+  switch (context_.order.mode) {
+    case OrderSettings::Mode::none:
+      return false;
+    case OrderSettings::Mode::automatic:
+      return repair_.is_on() && link_.current()->can_number();
+    case OrderSettings::Mode::always:
+      return link_.current()->can_number();
+  }
+  return false;
 }
 
 bool Sender::send_sealed(std::size_t size, std::uint8_t dscp, PathSet chosen, const PathViews& paths,
@@ -291,6 +309,7 @@ std::optional<std::size_t> Sender::largest_whole(const PathViews& paths) const {
   // A REPAIR packet is as long as the longest that it repairs, and this more: it is to go whole as well.
   if (repair_.plan() != nullptr && epoch.can_repair())
     overhead = KeyEpoch::kControlOverhead + kRepairPrefixBytes + kRepairLengthBytes;
+  if (context_.order.mode != OrderSettings::Mode::none && epoch.can_number()) overhead += kNumberBytes;
   return paths.of(*smallest).mtu - overhead - datagram_prefix_bytes(FlowId{0});
 }
 

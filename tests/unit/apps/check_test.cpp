@@ -59,6 +59,7 @@ TEST(RenderCheck, SaysWhatMpclientUnderstood) {
                 "offload     yes (default)\n"
                 "log level   info\n"
                 "repair      no: nothing is repaired in the clear\n"
+                "order       no: nothing is numbered in the clear\n"
                 "daemon      yes\n"
                 "pid file    /run/p\n"
                 "control     /run/c\n");
@@ -87,20 +88,56 @@ TEST(RenderCheck, SaysWhatMpserverUnderstood) {
             "repair      at most 1e-05 of the datagrams may stay lost\n"
             "repair      a lost datagram is back at most 20ms later\n"
             "repair      at most 50% of the datagrams' bytes, 300% of a flow below 100 kbit/s\n"
+            "order       while something is repaired, of flows above 100 kbit/s\n"
+            "order       a datagram waits at most 20ms for an earlier one\n"
             "control     " +
                 *control_folder(current_user(), false) + "/mpserver-2000.sock\n");
 }
 
-std::string repair_lines(const std::string& statements) {
+std::string lines_of(const std::string& statements, const std::string& label) {
   const TemporaryFolder folder;
   const auto start = load_client_start(with_config(folder.write("c", "h 1\n" + statements)));
   if (!start) return "refused";
   std::string lines;
   std::istringstream check(render_check(*start));
   for (std::string line; std::getline(check, line);) {
-    if (line.starts_with("repair ")) lines += line.substr(12) + "\n";
+    if (line.starts_with(label + " ")) lines += line.substr(12) + "\n";
   }
   return lines;
+}
+
+std::string repair_lines(const std::string& statements) {
+  return lines_of(statements, "repair");
+}
+
+TEST(RenderCheck, SaysWhatOrderMeans) {
+  const auto order_lines = [](const std::string& statements) { return lines_of(statements, "order"); };
+  EXPECT_EQ(order_lines("order no\nmax-hold 5ms\n"), "no\n");
+  EXPECT_EQ(order_lines("order yes\nmax-hold 50ms\n"),
+            "yes, of flows above 100 kbit/s\na datagram waits at most 50ms for an earlier one\n");
+  EXPECT_EQ(order_lines("max-hold 50ms\nrepair-delay 30ms\n"),
+            "while something is repaired, of flows above 100 kbit/s\n"
+            "a datagram waits at most 30ms for an earlier one\n");
+  EXPECT_EQ(order_lines("repair no\n"),
+            "what the other end repairs, of flows above 100 kbit/s\n"
+            "a datagram waits at most 20ms for an earlier one\n");
+  EXPECT_EQ(order_lines("repair no\norder yes\n"),
+            "yes, of flows above 100 kbit/s\na datagram waits at most 20ms for an earlier one\n");
+}
+
+TEST(OrderSettings, AreWhatTheStatementsSay) {
+  using std::chrono::milliseconds;
+  CommonConfig config;
+  EXPECT_EQ(order_settings(config).mode, OrderSettings::Mode::automatic);
+  EXPECT_EQ(order_settings(config).most, milliseconds(20));
+  config.order.max_hold = milliseconds(40);
+  config.repair.delay = milliseconds(30);
+  EXPECT_EQ(order_settings(config).most, milliseconds(30));
+  config.order.mode = OrderConfig::Mode::always;
+  EXPECT_EQ(order_settings(config).mode, OrderSettings::Mode::always);
+  EXPECT_EQ(order_settings(config).most, milliseconds(40));
+  config.order.mode = OrderConfig::Mode::none;
+  EXPECT_EQ(order_settings(config).mode, OrderSettings::Mode::none);
 }
 
 TEST(RenderCheck, SaysWhatRepairMeans) {

@@ -105,6 +105,12 @@ TEST(ClientConfig, TakesTheEndsOfEachRange) {
   EXPECT_DOUBLE_EQ(repaired.repair.budget, 0.2);
   EXPECT_EQ(parsed("h 1\nrepair no\n").common.repair.mode, RepairConfig::Mode::none);
   EXPECT_EQ(parsed("h 1\n").common.repair.mode, RepairConfig::Mode::automatic);
+  EXPECT_EQ(parsed("h 1\norder auto\n").common.order.mode, OrderConfig::Mode::automatic);
+  EXPECT_EQ(parsed("h 1\norder yes\n").common.order.mode, OrderConfig::Mode::always);
+  EXPECT_EQ(parsed("h 1\norder no\n").common.order.mode, OrderConfig::Mode::none);
+  EXPECT_EQ(parsed("h 1\n").common.order.mode, OrderConfig::Mode::automatic);
+  EXPECT_EQ(parsed("h 1\nmax-hold 1000ms\n").common.order.max_hold, 1000ms);
+  EXPECT_EQ(parsed("h 1\n").common.order.max_hold, 20ms);
   const ClientConfig high = parsed("h 1\nmin-paths 32\nkeepalive 60s\nresolve-interval 24h\n");
   EXPECT_EQ(high.min_paths, 32U);
   EXPECT_EQ(high.keepalive, 60s);
@@ -586,6 +592,11 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorRow{"RepairBudgetOfTooMuch",
                  "h 1\nrepair-budget 400%\n",
                  {"c:2: '400%' is out of range: write a share from 0.1% to 300%"}},
+        ErrorRow{"OrderMaybe", "h 1\norder maybe\n", {"c:2: 'maybe' is not 'yes', 'no' or 'auto'"}},
+        ErrorRow{"OrderAlone", "h 1\norder\n", {"c:2: 'order' says nothing: write 'order auto|yes|no'"}},
+        ErrorRow{"HoldOfNothing",
+                 "h 1\nmax-hold 0ms\n",
+                 {"c:2: '0ms' is out of range: write a time from 1ms to 1000ms"}},
         ErrorRow{"DscpAlone", "h 1\ndscp\n", {"c:2: 'dscp' says nothing: write 'dscp copy' or 'dscp none'"}},
         ErrorRow{"DscpWord",
                  "h 1\ndscp 46\n",

@@ -169,13 +169,13 @@ INSTANTIATE_TEST_SUITE_P(
                  {"s:3: 'foo' is not a known statement: write one of listen, target, key-file, keys, "
                   "max-clients, max-clients-per-network, encrypt, "
                   "cipher, offload, log-level, resolve-interval, dscp, repair, residual-loss, repair-delay, "
-                  "repair-budget, control"}},
+                  "repair-budget, order, max-hold, control"}},
         ErrorRow{"CommandLineInAFile",
                  "2000 127.0.0.1 1194\n",
                  {"s:1: '2000' is not a known statement: write one of listen, target, key-file, keys, "
                   "max-clients, max-clients-per-network, encrypt, "
                   "cipher, offload, log-level, resolve-interval, dscp, repair, residual-loss, repair-delay, "
-                  "repair-budget, control",
+                  "repair-budget, order, max-hold, control",
                   "s:1: there is no 'listen': write 'listen PORT' or 'listen ADDRESS:PORT'",
                   "s:1: there is no 'target': write 'target HOST:PORT'"}}),
     error_row_name);

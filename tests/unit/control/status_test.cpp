@@ -179,6 +179,7 @@ SessionStatus some_session() {
   session.forced_closings = 2;
   session.stream.out = {0.0001, 0.001, 0.012, 0.09, 0.001, 0.002, 111, 0.04};
   session.stream.in = {0., std::nullopt, 0., std::nullopt, std::nullopt, std::nullopt, 0, std::nullopt};
+  session.stream.order = {1234, 970, 20, 10, 0, 4ms};
   session.stream.untaken = 2;
   session.stream.rtt = 41ms;
   session.stream.jitter = 5ms;
@@ -229,6 +230,8 @@ traffic   3 flows, 123456 datagrams in, 123400 out, 246000 duplicates dropped
 last 10 s lost 0.10 % out, - in (best path alone 9.0 %, -)
 in all    lost 0.01 % out, 0 % in (best path alone 1.2 %, 0 %)
 repair    out: all copies lost 0.10 %, repaired 90.0 %, overhead 4.0 %
+order     in: 1234 datagrams waited for earlier ones, now up to 4.00 ms; 97.0 %
+          of these came in time
 delay     RTT 41.0 ms, jitter 5.00 ms on the fastest path
 waited    2 datagrams found no path in time
 window    closed early 2 times, the paths' delays differ too much: later packets
@@ -258,6 +261,7 @@ traffic   3 flows, 123456 datagrams in, 123400 out, 246000 duplicates dropped
 last 10 s lost 0.10 % out, - in (best path alone 9.0 %, -)
 in all    lost 0.01 % out, 0 % in (best path alone 1.2 %, 0 %)
 repair    out: all copies lost 0.10 %, repaired 90.0 %, overhead 4.0 %
+order     in: 1234 datagrams waited for earlier ones, now up to 4.00 ms; 97.0 % of these came in time
 delay     RTT 41.0 ms, jitter 5.00 ms on the fastest path
 waited    2 datagrams found no path in time
 window    closed early 2 times, the paths' delays differ too much: later packets were dropped as copies
@@ -288,6 +292,8 @@ traffic   3 flows, 123456 datagrams in, 123400 out, 246000 duplicates dropped
 last 10 s lost 0.10 % out, - in (best path alone 9.0 %, -)
 in all    lost 0.01 % out, 0 % in (best path alone 1.2 %, 0 %)
 repair    out: all copies lost 0.10 %, repaired 90.0 %, overhead 4.0 %
+order     in: 1234 datagrams waited for earlier ones, now up to 4.00 ms; 97.0 %
+          of these came in time
 delay     RTT 41.0 ms, jitter 5.00 ms on the fastest path
 waited    2 datagrams found no path in time
 window    closed early 2 times, the paths' delays differ too much: later packets
@@ -433,6 +439,7 @@ const json kSession = json::parse(R"({"state":"s","age_s":"n?","cipher":"s","enc
             "in":{"loss":"n?","loss_recent":"n?","best_path_loss":"n?","best_path_loss_recent":"n?",
                   "loss_before_repair":"n?","loss_before_repair_recent":"n?","recovered":"n",
                   "repair_overhead":"n?"},
+            "order":{"held":"n","in_time":"n","late":"n","lost":"n","overflow":"n","hold_ms":"n"},
             "untaken":"n","rtt_ms":"n?","jitter_ms":"n?"},
   "fragmented":"n","largest_whole":"n?"})");
 
@@ -499,6 +506,7 @@ TEST(RenderJson, CarriesEveryValue) {
               "in":{"loss":0.0,"loss_recent":null,"best_path_loss":0.0,"best_path_loss_recent":null,
                     "loss_before_repair":null,"loss_before_repair_recent":null,"recovered":0,
                     "repair_overhead":null},
+              "order":{"held":1234,"in_time":970,"late":20,"lost":10,"overflow":0,"hold_ms":4.0},
               "untaken":2,"rtt_ms":41.0,"jitter_ms":5.0},
     "fragmented":12,
     "largest_whole":1446})"));

@@ -346,6 +346,25 @@ TEST_F(ServerKeyring, WhyAClientEndsItsSessionIsNotInItsWords) {
   EXPECT_EQ(std::get<ClientSessionEnded>(bob.events.back()).reason, CloseReason::shutdown);
 }
 
+/// It came, and what is behind it need not wait.
+TEST_F(ServerKeyring, NobodyWaitsForADatagramBeyondTheRate) {
+  NamedKey bob = named("bob", 2);
+  bob.quota.max_rate = 1000;
+  ServerSettings settings;
+  settings.order.mode = OrderSettings::Mode::always;
+  make_server({bob}, settings);
+  RawClient raw = joined(2, raw_route(1));
+  ASSERT_EQ(open(raw, 1), 1U);
+  const Packet large(1000);
+  std::uint16_t number = 0;
+  const auto send = [&](ConstBytes payload) {
+    return raw.send(raw.data({DatagramFrame{FlowId{1}, payload, number++}}, now_), now_).deliveries.size();
+  };
+  while (drops(Drop::key_rate) == 0) ASSERT_LE(send(large), 1U);
+  now_ += 100ms;
+  EXPECT_EQ(send(Packet(1)), 1U);
+}
+
 TEST_F(ServerKeyring, FlowBeyondItsRateIsInUse) {
   NamedKey bob = named("bob", 2);
   bob.quota.max_rate = 1000;

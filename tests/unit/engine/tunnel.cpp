@@ -19,11 +19,13 @@ ClientSettings client_settings(const TunnelSettings& settings) {
   result.max_flows = settings.max_flows;
   result.min_paths = settings.min_paths;
   result.name = settings.name;
+  result.order = settings.order;
   return result;
 }
 ServerSettings server_settings(const TunnelSettings& settings) {
   ServerSettings result = settings.limits;
   result.handshake = settings.server;
+  result.order = settings.order;
   return result;
 }
 

@@ -12,6 +12,7 @@
 
 #include "mptunnel/engine/client_engine.h"
 #include "mptunnel/engine/server_engine.h"
+#include "mptunnel/session/order_settings.h"
 #include "support/engine_access.h"
 #include "support/test_random.h"
 
@@ -48,7 +49,8 @@ struct TunnelSettings {
   std::size_t max_flows = kMaxFlows;
   std::string name{};                     ///< of the client
   std::vector<std::string> path_names{};  ///< of the first paths; the others have none
-  ServerSettings limits;                  ///< `handshake` is taken from `server`
+  ServerSettings limits;                  ///< `handshake` is taken from `server`, `order` from below
+  OrderSettings order{};                  ///< at both ends
 };
 
 class Tunnel {

@@ -12,6 +12,7 @@
 #include "mptunnel/base/random.h"
 #include "mptunnel/repair/repair_control.h"
 #include "mptunnel/schedule/copies.h"
+#include "mptunnel/session/order_settings.h"
 #include "mptunnel/session/shared_budget.h"
 #include "mptunnel/wire/limits.h"
 
@@ -53,8 +54,9 @@ class CopyCheck {
 struct LinkContext {
   /// `source` outlives the context.
   explicit LinkContext(RandomSource& source, MakeScheduler make = make_copies,
-                       const std::optional<RepairSettings>& what = std::nullopt)
-      : random(source), make_scheduler(std::move(make)), repair(what) {}
+                       const std::optional<RepairSettings>& what = std::nullopt,
+                       const OrderSettings& in_order = {})
+      : random(source), make_scheduler(std::move(make)), repair(what), order(in_order) {}
 
   RandomSource& random;
   DropCounters drops;
@@ -63,9 +65,11 @@ struct LinkContext {
   ReceivedBudget received;
   QueueBudget waiting;
   RepairBudget repaired;
+  OrderBudget held;
   MakeScheduler make_scheduler;
   /// What is repaired of what each session sends; nullopt: nothing.
   std::optional<RepairSettings> repair;
+  OrderSettings order;
 };
 
 }  // namespace mptunnel

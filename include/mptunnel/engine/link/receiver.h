@@ -8,6 +8,7 @@
 #include "mptunnel/base/bytes.h"
 #include "mptunnel/engine/link/control_packet.h"
 #include "mptunnel/engine/link/link_context.h"
+#include "mptunnel/engine/link/reorder_buffer.h"
 #include "mptunnel/engine/link/repair_receiver.h"
 #include "mptunnel/engine/link/session_link.h"
 #include "mptunnel/engine/output.h"
@@ -43,7 +44,10 @@ class Receiver {
  public:
   /// `context` outlives the receiver.
   explicit Receiver(LinkContext& context)
-      : context_(context), fragments_(context.fragments), repair_(context.repaired) {}
+      : context_(context),
+        fragments_(context.fragments),
+        repair_(context.repaired),
+        order_(context.order, context.held) {}
 
   struct Opened {
     ConstBytes frames;     ///< a view into the packet
@@ -100,10 +104,23 @@ class Receiver {
     return repair_.take_recovered(epoch, out, now);
   }
   [[nodiscard]] const RepairReceiver& repair() const { return repair_; }
-  /// Forgets fragments that are too old, and what is not repaired any more; kNever: all.
+  /// Delivers the datagram to its flow: now, or when earlier ones have come. `is_recovered`: by repair.
+  void deliver(FlowHandle flow, const DatagramFrame& datagram, bool is_recovered, Output& out,
+               TimePoint now) {
+    if (datagram.number) {
+      order_.on_datagram({flow, *datagram.number, datagram.payload, is_recovered}, out, now);
+    } else {
+      order_.on_unnumbered(flow, out, now);
+      out.deliver(flow, datagram.payload);
+    }
+  }
+  [[nodiscard]] ReorderBuffer& order() { return order_; }
+  [[nodiscard]] const ReorderBuffer& order() const { return order_; }
+  /// Forgets fragments that are too old, what is not repaired any more, and what did not come; kNever: all.
   void expire(TimePoint now) {
     context_.drops.add(Drop::fragment_expired, fragments_.expire(now));
     repair_.expire(now);
+    order_.expire(now);
   }
   [[nodiscard]] const FragmentAssembler& fragments() const { return fragments_; }
 
@@ -113,6 +130,7 @@ class Receiver {
   LinkContext& context_;
   FragmentAssembler fragments_;
   RepairReceiver repair_;
+  ReorderBuffer order_;
 };
 
 }  // namespace mptunnel

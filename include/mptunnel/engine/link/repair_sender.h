@@ -43,6 +43,8 @@ class RepairSender final : public BudgetHolder {
   void on_report(const LinkEpoch& epoch, const ReportedPaths& paths, TimePoint now);
   void on_report(const LinkEpoch& epoch, const RepairReportFrame& report, const ReportedPaths& paths,
                  TimePoint now);
+  /// Whether something is to be repaired, at this time.
+  [[nodiscard]] bool is_on() const { return encoder_ != nullptr; }
   /// When on_deadline() is to be called; kNever: not at all.
   [[nodiscard]] TimePoint deadline() const { return encoder_ ? pacer_->deadline() : kNever; }
   void on_deadline(TimePoint now);

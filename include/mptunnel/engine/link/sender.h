@@ -21,6 +21,7 @@
 #include "mptunnel/engine/output.h"
 #include "mptunnel/path/mtu_search.h"
 #include "mptunnel/session/datagram_queue.h"
+#include "mptunnel/session/flow_numbers.h"
 #include "mptunnel/session/fragment_watch.h"
 #include "mptunnel/wire/frame.h"
 
@@ -87,14 +88,13 @@ class Sender {
   /// Sends what finds that out, if it is due, and returns what was found.
   std::vector<MarkWatch::News> check_marks(const PathViews& paths, Duration slowest, Output& out,
                                            TimePoint now);
-  /// What is repaired of what is sent: to be told of what the peer reports.
+  /// To be told of what the peer reports.
   [[nodiscard]] RepairSender& repair() { return repair_; }
   [[nodiscard]] const RepairSender& repair() const { return repair_; }
   /// Sends the REPAIR whose time has come. Returns as finish().
   PathSet send_due_repairs(const PathViews& paths, Output& out, TimePoint now);
   /// Copies for this path leave so much later than those for others.
   void set_delay(PathId path, Duration delay) { delayed_.set(path, delay); }
-  /// The client may have another address now: see KeptPackets.
   void keep_sent() { kept_.start(); }
   [[nodiscard]] bool has_kept() const { return !kept_.empty(); }
   /// The path has moved: what was sent meanwhile goes there as well.
@@ -110,8 +110,8 @@ class Sender {
   /// Whether the scheduler wants flush() called now.
   [[nodiscard]] bool is_due(TimePoint now) const { return has_waiting() && now >= resume_; }
 
-  /// Sends one CONTROL packet with these frames, padded to `at_least` bytes of frames, to each of `paths`.
-  /// False if there is none, or the key is spent; the latter is counted.
+  /// Sends one CONTROL packet with these frames, padded to `at_least` bytes of frames, to each of `paths`:
+  /// false if there is none, or the key is spent, which is counted.
   bool send_control(LinkEpoch& epoch, const std::vector<Frame>& frames, PathSet paths, Output& out,
                     TimePoint now, std::size_t at_least = 0, std::uint8_t dscp = 0);
   /// The same, to an address that is no path's yet.
@@ -120,7 +120,6 @@ class Sender {
   /// The same, but only if it is no larger than `at_most` bytes: otherwise it is counted as `no_path`.
   void send_answer(LinkEpoch& epoch, const std::vector<Frame>& frames, PathId path, std::size_t at_most,
                    Output& out, TimePoint now);
-  /// The same, to an address that is no path's yet.
   void send_answer_to(const Route& route, LinkEpoch& epoch, const std::vector<Frame>& frames,
                       std::size_t at_most, Output& out, TimePoint now);
   /// Sends the MTU probe that is due on this path under the current key, if one is.
@@ -131,8 +130,7 @@ class Sender {
   static void count_sent(LinkEpoch* epoch, PathId path, const PacketRun& run, std::uint32_t accepted,
                          Drop drop, DropCounters& drops);
 
-  /// The largest payload that each of `paths` carries in one packet, and what repairs it, too, as far as was
-  /// seen; nullopt if there is no session or path.
+  /// The largest payload that each of `paths` carries in one packet, as does what repairs it.
   [[nodiscard]] std::optional<std::size_t> largest_whole(const PathViews& paths) const;
   /// To be called about once a second: the event to report if many datagrams need fragments.
   std::optional<Fragmenting> check_fragmenting(const PathViews& paths, TimePoint now);
@@ -174,6 +172,7 @@ class Sender {
              TimePoint now);
   /// Says of the runs from `first` on where their DSCP vanishes.
   void leave_marks_out(Output& out, std::size_t first) const;
+  [[nodiscard]] bool is_numbering() const;
   void send_repairs(const PathViews& paths, Output& out, TimePoint now);
   tl::expected<void, Drop> send_fragments(const LargePacket& packet, Output& out, TimePoint now);
   std::optional<std::size_t> seal_control(LinkEpoch& epoch, const std::vector<Frame>& frames,
@@ -190,6 +189,7 @@ class Sender {
   DelayLine delayed_;
   MarkWatch marks_;
   RepairSender repair_;
+  FlowNumbers numbers_;
   TimePoint resume_ = kNever;       ///< the earliest Decision::when of what waits
   std::vector<LargePacket> large_;  ///< wait for finish()
   PathSet large_to_;                ///< where packets larger than kBaseMtu went since the last finish()

@@ -62,6 +62,10 @@ class LinkEpoch {
   /// Whether REPAIR may go either way under this key. What travels in the clear is authenticated in part:
   /// repaired, one forged payload would alter others.
   [[nodiscard]] bool can_repair() const { return !keys_->is_clear() && keys_->peer_knows(FrameType::repair); }
+  /// Whether datagrams may have numbers. In the clear they are not worth it: anybody may give them others.
+  [[nodiscard]] bool can_number() const {
+    return !keys_->is_clear() && keys_->peer_knows(FrameType::numbered);
+  }
 
   /// The peer's report, whose path id is below kMaxPaths. Reports may overtake each other: the counts of the
   /// furthest one stay. Returns the round-trip time that it shows, nullopt if it echoes none of our reports.
