@@ -24,6 +24,7 @@ struct Layer {
 };
 const std::vector<Layer> kLayers{
     {"base", {}},
+    {"ip", {"base"}},
     {"wire", {"base"}},
     {"crypto", {"base", "wire"}},
     {"repair", {"base", "wire"}},
@@ -219,6 +220,8 @@ INSTANTIATE_TEST_SUITE_P(
         BreachRow{"PathUsesCrypto", "src/path/a.cpp", R"(#include "mptunnel/crypto/a.h")", false},
         BreachRow{"SessionUsesPath", "src/session/a.cpp", R"(#include "mptunnel/path/a.h")", true},
         BreachRow{"SessionUsesEngine", "src/session/a.cpp", R"(#include "mptunnel/engine/a.h")", true},
+        BreachRow{"IpUsesBase", "src/ip/a.cpp", R"(#include "mptunnel/base/a.h")", false},
+        BreachRow{"IpUsesWire", "include/mptunnel/ip/a.h", R"(#include "mptunnel/wire/a.h")", true},
         BreachRow{"RepairUsesWire", "src/repair/a.cpp", R"(#include "mptunnel/wire/a.h")", false},
         BreachRow{"RepairUsesCrypto", "src/repair/a.cpp", R"(#include "mptunnel/crypto/a.h")", true},
         BreachRow{"IsalInRepair", "src/repair/a.cpp", "#include <isa-l/erasure_code.h>", false},
