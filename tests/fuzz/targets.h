@@ -16,6 +16,7 @@
   X(handshake)              \
   X(header)                 \
   X(holder)                 \
+  X(ip)                     \
   X(key_file)               \
   X(received_set)           \
   X(repair)
