@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <vector>
 
 #include "sim/bench.h"
 #include "sim/tcp_stream.h"
@@ -60,27 +61,61 @@ TEST(Repair, OfABulkStreamOverThreePathsOfTwentyPercent) {
       repair.plan()->rate.repairs, repair.plan()->rate.sources, repair.plan()->loss);
 }
 
+/// How long the datagrams of the application took that the target got, and of what was repaired.
+class Delays {
+ public:
+  explicit Delays(Bench& bench) : bench_(bench) {
+    bench.application.on_request = [&](std::uint32_t record) {
+      delays_.push_back(bench_.world.now() - bench_.world.context().oracle.ledger()[record].offered);
+    };
+  }
+  Delays(const Delays&) = delete;
+  Delays& operator=(const Delays&) = delete;
+  ~Delays() { bench_.application.on_request = {}; }
+
+  Duration quantile(double share) {
+    const auto place = static_cast<std::ptrdiff_t>(share * static_cast<double>(delays_.size() - 1));
+    std::nth_element(delays_.begin(), delays_.begin() + place, delays_.end());
+    return delays_[static_cast<std::size_t>(place)];
+  }
+
+ private:
+  Bench& bench_;
+  std::vector<Duration> delays_;
+};
+
 TEST(Repair, OfASparseFlowOverThreePathsOfTenPercent) {
   BenchOptions options = repaired_bench(10);
   options.traffic = steady(20ms, 160);
   Bench bench(options);
+  Delays delays(bench);
   const TimePoint since = run_after(bench, 20s, 1000s);
   for (const bool replies : {false, true}) {
     const Tally tally = bench.tally(replies, since);
     fmt::print("lost {} of {}\n", tally.lost(), tally.offered);
     EXPECT_LE(tally.lost(), 1U);
   }
+  // The paths' own is 20 to 21 ms.
+  fmt::print("delay {:.1f} ms, p99.9 {:.1f} ms\n", milliseconds(delays.quantile(0.5)),
+             milliseconds(delays.quantile(0.999)));
+  EXPECT_LE(delays.quantile(0.999), 20ms + 25ms);
 }
 
 TEST(Repair, OfASparseFlowOverOnePathOfTenPercent) {
   BenchOptions options = repaired_bench(10, 1);
   options.traffic = steady(20ms, 160);
   Bench bench(options);
+  Delays delays(bench);
   const TimePoint since = run_after(bench, 20s, 1000s);
   for (const bool replies : {false, true}) {
     fmt::print("lost {} of {}\n", bench.tally(replies, since).lost(), bench.tally(replies, since).offered);
     EXPECT_LE(share(bench.tally(replies, since)), 1e-3);
   }
+  // A tenth is repaired.
+  fmt::print("delay {:.1f} ms, p90 {:.1f} ms, p99 {:.1f} ms, p99.9 {:.1f} ms\n",
+             milliseconds(delays.quantile(0.5)), milliseconds(delays.quantile(0.9)),
+             milliseconds(delays.quantile(0.99)), milliseconds(delays.quantile(0.999)));
+  EXPECT_LE(delays.quantile(0.999), 20ms + 25ms);
 }
 
 TEST(Repair, SendsNothingOnCleanPaths) {
