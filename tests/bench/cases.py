@@ -24,12 +24,14 @@ class Case:
     cost_rates: tuple = (50_000,)
     first_guess: int = 1_000_000
     has_rtt: bool = False
+    statements: tuple = ()  # of the tunnel, at both ends
 
 
 BASE = Case("base", "base", ALL, cost_rates=(5_000, 20_000, 50_000, 200_000), first_guess=1_100_000, has_rtt=True)
 CASES = (
     BASE,
     Case("single", "sent one by one", ALL, offload=False, cost_rates=(), first_guess=300_000),
+    Case("repair", "repair at 5 %", MAIN, statements=("repair 5%",)),
     Case("size-64", "64 bytes", size=64, first_guess=2_500_000),
     Case("size-512", "512 bytes", size=512, first_guess=1_600_000),
     Case("paths-1", "1 path", paths=1, first_guess=1_500_000),

@@ -67,11 +67,10 @@ class System:
 
     def _start_tunnel(self):
         env = {"MPTUNNEL_ENCRYPT": "0"} if self.kind == NONE else {}
-        listen = [word for i in range(self.case.paths) for word in ("--listen", address(i))]
-        server = self.test.start(["mpserver", *listen, self.server_port, "127.0.0.1", self.target], env=env)
+        server = self._start_server(env)
         server.wait_for("listening on", 20)
         self.servers.append(server)
-        statements = ["cipher chacha20-poly1305"] if self.kind == CHACHA else []
+        statements = [*self.case.statements, *(["cipher chacha20-poly1305"] if self.kind == CHACHA else [])]
         for _ in range(self.case.clients):
             port = harness.PORTS.take()
             bridges = [f"{host} {port_of_path} name=b{i}" for i, (host, port_of_path) in enumerate(self.entries)]
@@ -84,6 +83,14 @@ class System:
             while client.count(r"bridge \S+ is up") < self.case.paths:
                 harness.check(time.monotonic() < deadline, "the paths are not all up after 20 s")
                 time.sleep(0.02)
+
+    def _start_server(self, env):
+        if not self.case.statements:
+            listen = [word for i in range(self.case.paths) for word in ("--listen", address(i))]
+            return self.test.start(["mpserver", *listen, self.server_port, "127.0.0.1", self.target], env=env)
+        lines = [f"listen {address(i)}:{self.server_port}" for i in range(self.case.paths)]
+        lines += [f"target 127.0.0.1:{self.target}", *self.case.statements]
+        return self.test.start(["mpserver", self.test.file(f"server-{self.server_port}.conf", "\n".join(lines))], env=env)
 
     def stop(self):
         for socat in self.socats:
