@@ -49,7 +49,8 @@ std::optional<std::string> interface_problem(const InterfaceTable& table, const 
 bool is_same_device(const InterfaceTable& table, const std::string& device, std::uint32_t index) {
   if (device.empty() || table.interfaces().empty()) return true;
   const NetworkInterface* present = table.find(device);
-  return present != nullptr && present->index == index;
+  // Other names of it, and what the table had no room for, the kernel alone knows.
+  return index != 0 && (present != nullptr ? present->index : interface_number(device)) == index;
 }
 
 bool is_valid_source(const InterfaceTable& table, const Endpoint& local) {

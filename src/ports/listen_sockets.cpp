@@ -129,8 +129,7 @@ void ListenSockets::close_gone(const InterfaceTable& table) {
   closings_ += std::erase_if(listeners_, [&](const Listener& listener) {
     Wanted& wanted = listener.wanted;
     const std::string& zone = wanted.address.zone;
-    const NetworkInterface* present = zone.empty() ? nullptr : table.find(zone);
-    if (zone.empty() || (present != nullptr && present->index == listener.endpoint.scope)) return false;
+    if (is_same_device(table, zone, listener.endpoint.scope)) return false;
     wanted.changes.say(LogLevel::warning, words_of_absent(wanted.address, false));
     pending_.push_back({&wanted, words_of_missing_interface(zone)});
     return true;

@@ -116,7 +116,8 @@ class Bridge {
   }
   [[nodiscard]] bool is_link_missing() const {
     const InterfaceTable& table = context_.interfaces;
-    return !zone_.empty() && !table.interfaces().empty() && table.find(zone_) == nullptr;
+    return !zone_.empty() && !table.interfaces().empty() && table.find(zone_) == nullptr &&
+           interface_number(zone_) == 0;
   }
   /// Takes the first candidate, from this one on, that can be sent to. If there is none the path has no
   /// socket, for the reason that the first gave. `quietly`: one attempt of several.
