@@ -15,6 +15,7 @@
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/time.h"
 #include "mptunnel/engine/client_event.h"
+#include "mptunnel/engine/link/receiver.h"
 #include "mptunnel/engine/link/stream_history.h"
 #include "mptunnel/path/path_history.h"
 #include "mptunnel/path/path_state.h"
