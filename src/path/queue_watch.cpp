@@ -18,7 +18,9 @@ std::optional<QueueWatch::News> QueueWatch::update(bool is_up, const PathTraffic
     return std::nullopt;
   }
   const bool is_first = samples_.taken() == 0;
-  const bool is_another = !is_first && traffic.sent < samples_.newest().sent;
+  const bool is_another = !is_first && (traffic.sent < samples_.newest().sent ||
+                                        traffic.sent_bytes < samples_.newest().sent_bytes ||
+                                        traffic.held_back < samples_.newest().held_back);
   // The counts are of another session.
   if (is_another) samples_ = {};
   const bool is_full = !is_first && !is_another && traffic.held_back > samples_.newest().held_back;
