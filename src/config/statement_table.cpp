@@ -64,14 +64,14 @@ void read_repair(StatementLine& line, CommonConfig& config) {
   repair.share = *share;
 }
 
-/// The only argument, as `Parse` understands it, is the value of `Member`.
-template <auto Member, auto Parse>
-void read_of_repair(StatementLine& line, CommonConfig& config) {
+/// The only argument, as `Parse` understands it, is the value of `Member` of `Group`.
+template <auto Group, auto Member, auto Parse>
+void read_of(StatementLine& line, CommonConfig& config) {
   const auto word = line.word();
   if (!word) return;
   auto value = Parse(*word);
   if (!value) return line.wrong(std::move(value.error()));
-  config.repair.*Member = *value;
+  config.*Group.*Member = *value;
 }
 
 void read_order(StatementLine& line, CommonConfig& config) {
@@ -84,14 +84,6 @@ void read_order(StatementLine& line, CommonConfig& config) {
   } else {
     line.wrong("'{}' is not 'yes', 'no' or 'auto'", *word);
   }
-}
-
-void read_max_hold(StatementLine& line, CommonConfig& config) {
-  const auto word = line.word();
-  if (!word) return;
-  const auto value = parse_max_hold(*word);
-  if (!value) return line.wrong(value.error());
-  config.order.max_hold = *value;
 }
 
 // What --check prints of a value.
@@ -329,19 +321,19 @@ constexpr Statement kStatements[] = {
      "brings back datagrams that all copies lost, of those that this end sends", read_repair, show_repair},
     {"residual-loss", "FRACTION", Programs::both, Times::once, "1e-5", "",
      "share of datagrams that may stay lost; 1e-9 to 0.1",
-     read_of_repair<&RepairConfig::residual, parse_residual>, show_residual, "repair"},
+     read_of<&CommonConfig::repair, &RepairConfig::residual, parse_residual>, show_residual, "repair"},
     {"repair-delay", "DURATION", Programs::both, Times::once, "20ms", "",
      "within this a lost datagram is back; 2ms to 1000ms",
-     read_of_repair<&RepairConfig::delay, parse_repair_delay>, show_repair_delay, "repair"},
+     read_of<&CommonConfig::repair, &RepairConfig::delay, parse_repair_delay>, show_repair_delay, "repair"},
     {"repair-budget", "N%", Programs::both, Times::once, "50%", "",
      "what repair may cost at most, in percent of the bytes of datagrams; 0.1% to 300%",
-     read_of_repair<&RepairConfig::budget, parse_repair_share>, show_repair_budget, "repair"},
+     read_of<&CommonConfig::repair, &RepairConfig::budget, parse_repair_share>, show_repair_budget, "repair"},
     {"order", "auto|yes|no", Programs::both, Times::once, "auto", "",
      "whether datagrams of a flow are delivered in their order; auto: while they are repaired", read_order,
      show_order},
     {"max-hold", "DURATION", Programs::both, Times::once, "20ms", "",
-     "how long a datagram waits for an earlier one at most; 1ms to 1000ms", read_max_hold, show_max_hold,
-     "order"},
+     "how long a datagram waits for an earlier one at most; 1ms to 1000ms",
+     read_of<&CommonConfig::order, &OrderConfig::max_hold, parse_max_hold>, show_max_hold, "order"},
     {"control", "FILE|none", Programs::both, Times::once, "", "below the runtime directory",
      "the UNIX socket for --status, at mpserver also for --reload; none: no socket", read_control,
      show_control},

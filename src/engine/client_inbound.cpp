@@ -157,10 +157,11 @@ void ClientInbound::on_data(LinkEpoch& epoch, const Arrival& arrival) {
 }
 
 void ClientInbound::read_recovered(LinkEpoch& epoch, const Arrival& arrival) {
+  const std::vector<ConstBytes>& all = state_.receiver.take_recovered(epoch, arrival.out, arrival.now);
+  if (all.empty()) return;
   Arrival recovered = arrival;
   recovered.is_recovered = true;
-  for (const ConstBytes frames : state_.receiver.take_recovered(epoch, arrival.out, arrival.now))
-    read_data(frames, recovered);
+  for (const ConstBytes frames : all) read_data(frames, recovered);
 }
 
 void ClientInbound::read_data(ConstBytes frames, const Arrival& arrival) {

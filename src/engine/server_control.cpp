@@ -314,11 +314,11 @@ void ServerControl::on_fragment(EpochRef epoch, const FragmentFrame& fragment, c
 }
 
 void ServerControl::read_recovered(EpochRef epoch, const ServerArrival& arrival) {
+  const auto& all = epoch.session->receiver.take_recovered(*epoch.epoch, arrival.out, arrival.now);
+  if (all.empty()) return;
   ServerArrival recovered = arrival;
   recovered.is_recovered = true;
-  for (const ConstBytes frames :
-       epoch.session->receiver.take_recovered(*epoch.epoch, arrival.out, arrival.now))
-    read_data(epoch, frames, recovered);
+  for (const ConstBytes frames : all) read_data(epoch, frames, recovered);
 }
 
 void ServerControl::read_data(EpochRef epoch, ConstBytes frames, const ServerArrival& arrival) {

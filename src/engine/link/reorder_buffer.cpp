@@ -100,7 +100,7 @@ ReorderBuffer::Place ReorderBuffer::note_odd(Flow& flow, FlowHandle handle, std:
   if (flow.odd < kOddUntilAnew) return Place::odd;
   // What is behind may be many that came very late, beside those that come in turn.
   if (distance(flow.next, number) < 0 && now - flow.in_turn < kMissingFor) return Place::odd;
-  begin_anew(flow, handle, number, out);
+  begin_anew(flow, handle, out);
   flow.in_turn = now;
   flow.next = plus(number, 1);
   return Place::in_turn;
@@ -150,11 +150,10 @@ void ReorderBuffer::give_up_oldest(Flow& flow, TimePoint now) {
   flow.missing.erase(flow.missing.begin());
 }
 
-void ReorderBuffer::begin_anew(Flow& flow, FlowHandle handle, std::uint16_t next, Output& out) {
+void ReorderBuffer::begin_anew(Flow& flow, FlowHandle handle, Output& out) {
   release_first(flow, handle, flow.held.size(), out);
   for (const Missing& missing : flow.missing) counts_.lost += missing.count;
   flow.missing.clear();
-  flow.next = next;
   flow.odd = 0;
 }
 
@@ -215,24 +214,14 @@ void ReorderBuffer::release_ready(Flow& flow, FlowHandle handle, Output& out, Ti
 
 void ReorderBuffer::release_due(Output& out, TimePoint now) {
   if (now < deadline_) return;
-  for (auto& [handle, flow] : flows_) {
-    if (flow.held.empty()) continue;
-    const Missing* first = awaited(flow, now);
-    release(flow, handle, first != nullptr ? first->first : flow.next, out);
-  }
-  look_for_deadline(now);
-}
-
-void ReorderBuffer::look_for_deadline(TimePoint now) {
   deadline_ = kNever;
-  for (const auto& [handle, flow] : flows_) {
-    const Missing* first = flow.held.empty() ? nullptr : awaited(flow, now);
-    if (first != nullptr) deadline_ = std::min(deadline_, first->until);
+  for (auto& [handle, flow] : flows_) {
+    if (!flow.held.empty()) release_ready(flow, handle, out, now);
   }
 }
 
 void ReorderBuffer::restart(Output& out) {
-  for (auto& [handle, flow] : flows_) begin_anew(flow, handle, flow.next, out);
+  for (auto& [handle, flow] : flows_) begin_anew(flow, handle, out);
   flows_.clear();
   deadline_ = kNever;
 }
@@ -240,7 +229,7 @@ void ReorderBuffer::restart(Output& out) {
 void ReorderBuffer::close(FlowHandle handle, Output& out) {
   const auto found = flows_.find(handle);
   if (found == flows_.end()) return;
-  begin_anew(found->second, handle, found->second.next, out);
+  begin_anew(found->second, handle, out);
   flows_.erase(found);
 }
 

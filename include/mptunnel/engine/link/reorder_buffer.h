@@ -97,7 +97,7 @@ class ReorderBuffer final : public BudgetHolder {
   bool fill(Flow& flow, std::uint16_t number, bool is_recovered, TimePoint now);
   void advance(Flow& flow, std::uint16_t number, TimePoint now);
   void give_up_oldest(Flow& flow, TimePoint now);
-  void begin_anew(Flow& flow, FlowHandle handle, std::uint16_t next, Output& out);
+  void begin_anew(Flow& flow, FlowHandle handle, Output& out);
   void give_up_waiting(FlowHandle handle, Output& out, TimePoint now);
   /// The first numbers that others wait for; null if there are none.
   static const Missing* awaited(const Flow& flow, TimePoint now);
@@ -108,7 +108,6 @@ class ReorderBuffer final : public BudgetHolder {
   void release_first(Flow& flow, FlowHandle handle, std::size_t count, Output& out);
   /// Delivers what is held and waits for nothing.
   void release_ready(Flow& flow, FlowHandle handle, Output& out, TimePoint now);
-  void look_for_deadline(TimePoint now);
   bool yield() override { return false; }
 
   bool is_on_;
