@@ -6,8 +6,6 @@
 //     1 byte: odd | steps: 1 byte: which | its arguments
 #include <algorithm>
 #include <array>
-#include <map>
-#include <tuple>
 #include <vector>
 
 #include "fuzz/input.h"
@@ -18,6 +16,7 @@
 #include "mptunnel/ip/marks.h"
 #include "mptunnel/ip/mss_clamp.h"
 #include "mptunnel/ip/segmenter.h"
+#include "support/ip_flows.h"
 #include "support/ip_packets.h"
 
 namespace mptunnel::fuzz {
@@ -103,9 +102,6 @@ void read_one(Input& input) {
   check_segments(header, bytes);
 }
 
-/// What by_flow() keeps apart.
-using Flow = std::tuple<IpAddress, IpAddress, unsigned, unsigned, unsigned>;
-
 class Batch {
  public:
   explicit Batch(Input& input) {
@@ -136,24 +132,10 @@ class Batch {
         test::append(out.back(), segment->payload);
       }
     }
-    MPT_ASSERT(by_flow(out) == by_flow(packets_));
+    MPT_ASSERT(test::by_flow(out) == test::by_flow(packets_));
   }
 
  private:
-  static std::map<Flow, std::vector<PacketBytes>> by_flow(const std::vector<PacketBytes>& packets) {
-    std::map<Flow, std::vector<PacketBytes>> flows;
-    for (const PacketBytes& bytes : packets) {
-      Flow flow;
-      const auto packet = parse_ip_packet(bytes);
-      if (packet && packet->ports) {
-        flow = {packet->source, packet->destination, packet->protocol, packet->ports->source,
-                packet->ports->destination};
-      }
-      flows[flow].push_back(bytes);
-    }
-    return flows;
-  }
-
   void step(Input& input) {
     const std::uint8_t what = input.u8();
     if (what % 16U == 15) {

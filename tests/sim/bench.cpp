@@ -11,6 +11,16 @@ BenchOptions clean_bench(Duration delay) {
   return options;
 }
 
+BenchOptions repaired_bench(double loss_percent, std::size_t paths, Duration delay) {
+  BenchOptions options = clean_bench(delay);
+  options.client.paths = paths;
+  options.client.up.loss_percent = options.client.down.loss_percent = loss_percent;
+  options.client.up.jitter = options.client.down.jitter = 1ms;
+  options.client.repair = options.server.settings.repair = RepairSettings{};
+  options.traffic.echo = false;
+  return options;
+}
+
 Bench::Bench(const BenchOptions& options)
     : world({options.seed, false, options.server}),
       client(world.add_client(options.client)),

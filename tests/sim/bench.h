@@ -20,6 +20,8 @@ struct BenchOptions {
 
 /// Paths that lose nothing and take this long each way.
 BenchOptions clean_bench(Duration delay = 10ms);
+/// Paths that lose so much each way, with 1 ms of jitter; both ends repair. The target does not answer.
+BenchOptions repaired_bench(double loss_percent, std::size_t paths = 3, Duration delay = 20ms);
 
 /// What was offered in a span of time and what came of it.
 struct Tally {

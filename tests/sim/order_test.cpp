@@ -2,9 +2,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <vector>
-
+#include "sim/at_target.h"
 #include "sim/bench.h"
 #include "sim/tcp_stream.h"
 
@@ -12,61 +10,20 @@ namespace mptunnel::sim {
 namespace {
 
 constexpr Duration kMost = 20ms;
+constexpr Duration kLongest = kMost + 5ms;  ///< and what a driver is late
 
 BenchOptions ordered_bench(double loss_percent, OrderSettings::Mode mode, std::size_t paths = 3) {
-  BenchOptions options = clean_bench(20ms);
-  options.client.paths = paths;
-  options.client.up.loss_percent = options.client.down.loss_percent = loss_percent;
-  options.client.up.jitter = options.client.down.jitter = 1ms;
-  options.client.repair = options.server.settings.repair = RepairSettings{};
+  BenchOptions options = repaired_bench(loss_percent, paths);
   options.client.order = options.server.settings.order = {mode, kMost};
   options.traffic = {.interval = 500us, .min_bytes = 500, .max_bytes = 500, .echo = false};
   return options;
 }
 
-/// The datagrams that the target gets, in the order in which it gets them.
-class AtTarget {
- public:
-  explicit AtTarget(Bench& bench) : bench_(bench) {
-    bench.world.context().oracle.allow_holding(kMost + 5ms);
-    bench.application.on_request = [this](std::uint32_t record) { got(record); };
-  }
-  AtTarget(const AtTarget&) = delete;
-  AtTarget& operator=(const AtTarget&) = delete;
-  ~AtTarget() { bench_.application.on_request = {}; }
-
-  /// Forgets what came so far.
-  void restart() {
-    out_of_order_ = 0;
-    delays_.clear();
-  }
-  [[nodiscard]] std::size_t count() const { return delays_.size(); }
-  /// Those that came after a later one.
-  [[nodiscard]] std::size_t out_of_order() const { return out_of_order_; }
-  Duration delay(double quantile) {
-    const auto place =
-        delays_.begin() + static_cast<std::ptrdiff_t>(quantile * static_cast<double>(delays_.size() - 1));
-    std::nth_element(delays_.begin(), place, delays_.end());
-    return *place;
-  }
-
- private:
-  void got(std::uint32_t record) {
-    if (record < highest_) ++out_of_order_;
-    highest_ = std::max(highest_, record);
-    delays_.push_back(bench_.world.now() - bench_.world.context().oracle.ledger()[record].offered);
-  }
-
-  Bench& bench_;
-  std::uint32_t highest_ = 0;
-  std::size_t out_of_order_ = 0;
-  std::vector<Duration> delays_;
-};
-
 TEST(Order, OfWhatIsRepairedIsNearlyPerfect) {
   for (const OrderSettings::Mode mode : {OrderSettings::Mode::none, OrderSettings::Mode::automatic}) {
     Bench bench(ordered_bench(10, mode));
-    AtTarget target(bench);
+    bench.world.context().oracle.allow_holding(kLongest);
+    AtTarget target(bench.world, bench.application);
     bench.begin();
     bench.run(3s);
     target.restart();
@@ -89,7 +46,7 @@ TEST(Order, IsNotKeptWhereNothingIsRepaired) {
   BenchOptions options = ordered_bench(0, OrderSettings::Mode::automatic);
   options.client.up.jitter = options.client.down.jitter = 3ms;
   Bench bench(options);
-  AtTarget target(bench);
+  AtTarget target(bench.world, bench.application);
   bench.begin();
   bench.run(5s);
   EXPECT_GT(target.out_of_order(), 100U);
@@ -105,7 +62,8 @@ TEST(Order, WaitsForNoSlowPath) {
     options.client.up.loss_percent = 5;
     Bench bench(options);
     bench.client.lane(1).up->set_options({.delay = 150ms, .jitter = 1ms});
-    AtTarget target(bench);
+    bench.world.context().oracle.allow_holding(kLongest);
+    AtTarget target(bench.world, bench.application);
     bench.begin();
     bench.run(5s);
     target.restart();
@@ -121,22 +79,18 @@ TEST(Order, WaitsForNoSlowPath) {
 /// A call beside a bulk flow, on one line that loses a tenth, waits for nobody.
 TEST(Order, OfOneFlowDelaysNoOther) {
   Bench bench(ordered_bench(10, OrderSettings::Mode::always));
-  bench.world.context().oracle.allow_holding(kMost + 5ms);
+  bench.world.context().oracle.allow_holding(kLongest);
   Application& call =
       bench.client.add_application({.interval = 20ms, .min_bytes = 400, .max_bytes = 400, .echo = false});
-  std::vector<Duration> delays;
-  call.on_request = [&](std::uint32_t record) {
-    delays.push_back(bench.world.now() - bench.world.context().oracle.ledger()[record].offered);
-  };
+  AtTarget target(bench.world, call);
   bench.begin();
   bench.world.traffic().start(call);
   bench.run(3s);
-  delays.clear();
+  target.restart();
   bench.run(60s);
-  std::sort(delays.begin(), delays.end());
-  ASSERT_GT(delays.size(), 2000U);
+  ASSERT_GT(target.count(), 2000U);
   // Of three copies the first; 1 in 1,000 is repaired.
-  EXPECT_LE(delays[delays.size() * 99 / 100], 22ms);
+  EXPECT_LE(target.delay(0.99), 22ms);
   bench.settle();
 }
 
@@ -146,19 +100,11 @@ double ordered_goodput(OrderSettings::Mode mode, std::unique_ptr<Congestion> con
   options.client.up.rate_kbit_s = options.client.down.rate_kbit_s = 50'000;
   options.client.up.queue_bytes = options.client.down.queue_bytes = 128 << 10U;
   Bench bench(options);
-  bench.world.context().oracle.allow_holding(kMost + 5ms);
+  bench.world.context().oracle.allow_holding(kLongest);
   bench.server().start();
   bench.client.start();
   bench.run(1s);
-  TcpStream stream(bench.world, bench.application, StreamWay::upload, std::move(control));
-  stream.start();
-  bench.run(10s);
-  stream.take_goodput_mbit_s();
-  bench.run(10s);
-  const double goodput = stream.take_goodput_mbit_s();
-  stream.stop();
-  bench.run(2s);
-  return goodput;
+  return steady_goodput_mbit_s(bench.world, bench.application, StreamWay::upload, std::move(control));
 }
 
 TEST(Order, HarmsNoTcp) {

@@ -4,23 +4,13 @@
 
 #include <algorithm>
 #include <functional>
-#include <vector>
 
+#include "sim/at_target.h"
 #include "sim/bench.h"
 #include "sim/tcp_stream.h"
 
 namespace mptunnel::sim {
 namespace {
-
-BenchOptions repaired_bench(double loss_percent, std::size_t paths = 3, Duration delay = 20ms) {
-  BenchOptions options = clean_bench(delay);
-  options.client.paths = paths;
-  options.client.up.loss_percent = options.client.down.loss_percent = loss_percent;
-  options.client.up.jitter = options.client.down.jitter = 1ms;
-  options.client.repair = options.server.settings.repair = RepairSettings{};
-  options.traffic.echo = false;
-  return options;
-}
 
 /// Datagrams of one size, at this pace in each direction, none in answer to another.
 TrafficOptions steady(Duration interval, std::size_t bytes) {
@@ -61,34 +51,11 @@ TEST(Repair, OfABulkStreamOverThreePathsOfTwentyPercent) {
       repair.plan()->rate.repairs, repair.plan()->rate.sources, repair.plan()->loss);
 }
 
-/// How long the datagrams of the application took that the target got, and of what was repaired.
-class Delays {
- public:
-  explicit Delays(Bench& bench) : bench_(bench) {
-    bench.application.on_request = [&](std::uint32_t record) {
-      delays_.push_back(bench_.world.now() - bench_.world.context().oracle.ledger()[record].offered);
-    };
-  }
-  Delays(const Delays&) = delete;
-  Delays& operator=(const Delays&) = delete;
-  ~Delays() { bench_.application.on_request = {}; }
-
-  Duration quantile(double share) {
-    const auto place = static_cast<std::ptrdiff_t>(share * static_cast<double>(delays_.size() - 1));
-    std::nth_element(delays_.begin(), delays_.begin() + place, delays_.end());
-    return delays_[static_cast<std::size_t>(place)];
-  }
-
- private:
-  Bench& bench_;
-  std::vector<Duration> delays_;
-};
-
 TEST(Repair, OfASparseFlowOverThreePathsOfTenPercent) {
   BenchOptions options = repaired_bench(10);
   options.traffic = steady(20ms, 160);
   Bench bench(options);
-  Delays delays(bench);
+  AtTarget target(bench.world, bench.application);
   const TimePoint since = run_after(bench, 20s, 1000s);
   for (const bool replies : {false, true}) {
     const Tally tally = bench.tally(replies, since);
@@ -96,16 +63,16 @@ TEST(Repair, OfASparseFlowOverThreePathsOfTenPercent) {
     EXPECT_LE(tally.lost(), 1U);
   }
   // The paths' own is 20 to 21 ms.
-  fmt::print("delay {:.1f} ms, p99.9 {:.1f} ms\n", milliseconds(delays.quantile(0.5)),
-             milliseconds(delays.quantile(0.999)));
-  EXPECT_LE(delays.quantile(0.999), 20ms + 25ms);
+  fmt::print("delay {:.1f} ms, p99.9 {:.1f} ms\n", milliseconds(target.delay(0.5)),
+             milliseconds(target.delay(0.999)));
+  EXPECT_LE(target.delay(0.999), 20ms + 25ms);
 }
 
 TEST(Repair, OfASparseFlowOverOnePathOfTenPercent) {
   BenchOptions options = repaired_bench(10, 1);
   options.traffic = steady(20ms, 160);
   Bench bench(options);
-  Delays delays(bench);
+  AtTarget target(bench.world, bench.application);
   const TimePoint since = run_after(bench, 20s, 1000s);
   for (const bool replies : {false, true}) {
     fmt::print("lost {} of {}\n", bench.tally(replies, since).lost(), bench.tally(replies, since).offered);
@@ -113,9 +80,9 @@ TEST(Repair, OfASparseFlowOverOnePathOfTenPercent) {
   }
   // A tenth is repaired.
   fmt::print("delay {:.1f} ms, p90 {:.1f} ms, p99 {:.1f} ms, p99.9 {:.1f} ms\n",
-             milliseconds(delays.quantile(0.5)), milliseconds(delays.quantile(0.9)),
-             milliseconds(delays.quantile(0.99)), milliseconds(delays.quantile(0.999)));
-  EXPECT_LE(delays.quantile(0.999), 20ms + 25ms);
+             milliseconds(target.delay(0.5)), milliseconds(target.delay(0.9)),
+             milliseconds(target.delay(0.99)), milliseconds(target.delay(0.999)));
+  EXPECT_LE(target.delay(0.999), 20ms + 25ms);
 }
 
 TEST(Repair, SendsNothingOnCleanPaths) {
@@ -205,15 +172,7 @@ double tcp_goodput(double loss_percent, bool is_repaired, StreamWay way,
   bench.server().start();
   bench.client.start();
   bench.run(1s);
-  TcpStream stream(bench.world, bench.application, way, std::move(control));
-  stream.start();
-  bench.run(10s);
-  stream.take_goodput_mbit_s();
-  bench.run(10s);
-  const double goodput = stream.take_goodput_mbit_s();
-  stream.stop();
-  bench.run(2s);
-  return goodput;
+  return steady_goodput_mbit_s(bench.world, bench.application, way, std::move(control));
 }
 
 class RepairedTcp : public testing::TestWithParam<StreamWay> {};

@@ -256,4 +256,17 @@ std::optional<std::uint32_t> TcpStream::send(bool from_application, std::size_t 
   return static_cast<std::uint32_t>(before);
 }
 
+double steady_goodput_mbit_s(World& world, Application& application, StreamWay way,
+                             std::unique_ptr<Congestion> congestion) {
+  TcpStream stream(world, application, way, std::move(congestion));
+  stream.start();
+  world.run_for(10s);
+  stream.take_goodput_mbit_s();
+  world.run_for(10s);
+  const double goodput = stream.take_goodput_mbit_s();
+  stream.stop();
+  world.run_for(2s);
+  return goodput;
+}
+
 }  // namespace mptunnel::sim

@@ -122,4 +122,8 @@ class TcpStream {
   TimePoint measured_at_;
 };
 
+/// Mbit/s of one connection of this application in the steady state: after 10 s, for 10 s.
+double steady_goodput_mbit_s(World& world, Application& application, StreamWay way,
+                             std::unique_ptr<Congestion> congestion);
+
 }  // namespace mptunnel::sim

@@ -3,12 +3,10 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
-#include <tuple>
-
 #include "../session/allocation_counter.h"
 #include "super_packets.h"
 #include "support/common/prng.h"
+#include "support/ip_flows.h"
 
 namespace mptunnel {
 namespace {
@@ -554,22 +552,6 @@ class FlowSourceOfPackets {
   bool is_tcp_;
   std::uint32_t seed_ = 0;
 };
-
-/// By flow, in order; those of none under a name of their own.
-using Flow = std::tuple<IpAddress, IpAddress, unsigned, unsigned, unsigned>;
-std::map<Flow, std::vector<PacketBytes>> by_flow(const std::vector<PacketBytes>& packets) {
-  std::map<Flow, std::vector<PacketBytes>> flows;
-  for (const PacketBytes& bytes : packets) {
-    Flow flow;
-    const auto packet = parse_ip_packet(bytes);
-    if (packet && packet->ports) {
-      flow = {packet->source, packet->destination, packet->protocol, packet->ports->source,
-              packet->ports->destination};
-    }
-    flows[flow].push_back(bytes);
-  }
-  return flows;
-}
 
 TEST(Joiner, WhatIsJoinedAndCutAgainIsWhatCameAndInOrder) {
   std::size_t joined = 0;
