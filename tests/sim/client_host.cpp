@@ -81,7 +81,9 @@ void ClientHost::end() {
 }
 
 void ClientHost::stall(Duration time) {
-  if (program_) program_->alarm.stall_until(context_.now() + time);
+  if (!program_) return;
+  program_->alarm.stall_until(context_.now() + time);
+  context_.oracle.stalled(program_->number, context_.now() + time);
 }
 
 void ClientHost::pretend_sealed(std::uint32_t packets, std::uint64_t blocks) {
@@ -107,6 +109,11 @@ Application& ClientHost::add_application(const TrafficOptions& traffic) {
 
 void ClientHost::set_path_available(std::size_t path, bool available) {
   if (!program_) return;
+  if (context_.now() < program_->alarm.stalled_until()) {
+    context_.events.at(program_->alarm.stalled_until(),
+                       [this, path, available] { set_path_available(path, available); });
+    return;
+  }
   const PathId id{static_cast<std::uint8_t>(path)};
   call(false, [&] { program_->engine.set_path_available(id, available, out_, context_.now()); });
 }

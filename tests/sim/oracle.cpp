@@ -317,6 +317,12 @@ std::uint64_t Oracle::put_off(ProcessNumber process) {
   return put_off;
 }
 
+void Oracle::stalled(ProcessNumber process, TimePoint until) {
+  for (Waiting& waiting : waiting_) {
+    if (waiting.process == process) waiting.until = std::max(waiting.until, until + *longest_hold_);
+  }
+}
+
 std::vector<PacketPtr> Oracle::delivered(ProcessNumber process, const std::vector<ConstBytes>& payloads,
                                          std::uint64_t excuses) {
   std::vector<PacketPtr> packets;

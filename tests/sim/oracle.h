@@ -66,6 +66,9 @@ class Oracle {
   std::vector<PacketPtr> delivered(ProcessNumber process, const std::vector<ConstBytes>& payloads,
                                    std::uint64_t excuses);
 
+  /// The process is not scheduled until then: what waits in it leaves later.
+  void stalled(ProcessNumber process, TimePoint until);
+
   // The lives of key epochs.
 
   /// The epoch that the client seals with now, after a call.

@@ -57,7 +57,9 @@ void ServerHost::end() {
 }
 
 void ServerHost::stall(Duration time) {
-  if (program_) program_->alarm.stall_until(context_.now() + time);
+  if (!program_) return;
+  program_->alarm.stall_until(context_.now() + time);
+  context_.oracle.stalled(program_->number, context_.now() + time);
 }
 
 void ServerHost::pretend_sealed(std::uint32_t packets, std::uint64_t blocks) {
