@@ -1,6 +1,7 @@
 #include "mptunnel/path/mtu_search.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace mptunnel {
 namespace {
@@ -20,7 +21,7 @@ MtuSearch::Patience MtuSearch::Patience::of(const RttEstimator& rtt, double answ
   const Duration answer = std::max<Duration>(kMtuAnswerAtLeast, rtt.late_after());
   return {answer, tries_for(answer_share, kMtuMistakes, kMtuLeastTries, kMtuMostTries),
           tries_for(answer_share, kMtuConfirmMistakes, kMtuLeastConfirmTries, kMtuMostConfirmTries),
-          tries_for(answer_share, kMtuDoubtMistakes, 1, kMtuMostConfirmTries),
+          tries_for(answer_share, kMtuDoubtMistakes, kMtuLeastDoubtTries, kMtuMostConfirmTries),
           std::max<Duration>(kMtuDoubtAnswer, rtt.late_after())};
 }
 
@@ -67,13 +68,23 @@ std::optional<std::size_t> MtuSearch::probe(const Patience& patience, bool movin
       return std::nullopt;
     }
   }
-  if (tries_ >= (phase_ == Phase::confirm ? patience.confirm_tries : patience.tries)) give_up(now);
+  if (tries_ >= (phase_ == Phase::confirm ? patience.confirm_tries : patience.tries)) {
+    // The second probe of a confirmation left early: nothing is given up the sooner for that.
+    next_ = now + std::exchange(early_, Duration{});
+    if (now < next_) return std::nullopt;
+    give_up(now);
+  }
   if (phase_ == Phase::done || now < next_) return std::nullopt;
   ++tries_;
-  if (phase_ == Phase::confirm && tries_ == patience.doubt_tries)
+  if (phase_ == Phase::confirm && tries_ >= patience.doubt_tries)
     doubted_from_ = std::min(doubted_from_, now + patience.late);
   answer_ = patience.answer;
   next_ = now + answer_;
+  if (phase_ == Phase::confirm && tries_ == 1) {
+    // One lost probe is no reason for doubt. Whether it was the only one is asked as soon as it is late.
+    early_ = answer_ - patience.late;
+    next_ -= early_;
+  }
   return size_;
 }
 
@@ -135,6 +146,7 @@ void MtuSearch::give_up(TimePoint now) {
 
 void MtuSearch::aim(TimePoint now) {
   tries_ = 0;
+  early_ = {};
   next_ = now;
   const bool is_usual = std::find(kMtuUsual.begin(), kMtuUsual.end(), low_) != kMtuUsual.end();
   if (high_ - low_ <= (is_usual ? kMtuGrain : 1)) {

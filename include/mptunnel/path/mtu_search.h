@@ -48,7 +48,7 @@ class MtuSearch {
     unsigned tries = 3;
     unsigned confirm_tries = 6;  ///< before a size that did pass is given up
     unsigned doubt_tries = 2;    ///< before it is doubted, if the last of them is late, too:
-    Duration late{};             ///< after so long
+    Duration late{};             ///< after so long; `answer` at most. Then a second probe asks again
     /// For a path with this round trip time, on which this share of probes is answered.
     static Patience of(const RttEstimator& rtt, double answer_share);
   };
@@ -91,6 +91,7 @@ class MtuSearch {
   TimePoint confirmed_{};  ///< when a probe of low_ was last answered
   TimePoint doubted_from_{};
   Duration answer_{};  ///< how long the last probe may have taken
+  Duration early_{};   ///< how much sooner than after answer_ a confirmation sends its second probe
   TimePoint rise_at_ = kNever;
   Duration base_again_ = kMtuBaseAgainAfter;  ///< how long after the next search that ends below kBaseMtu
   std::optional<TimePoint> last_large_;

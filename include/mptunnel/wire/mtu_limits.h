@@ -41,9 +41,11 @@ inline constexpr Duration kMtuConfirmAtLeast = 250ms;
 inline constexpr Duration kMtuLargeStopped = 500ms;
 /// How late its confirmation may be until the size is doubted: max(3 times as long as an answer takes, this).
 inline constexpr Duration kMtuDoubtAfter = 1s;
-/// Sooner if its probes are not answered: as many as are all lost by chance this rarely, each within
-/// max(1.5 x (RTT + 4 variations), this). What is sent in pieces meanwhile costs little.
+/// Sooner if its probes are not answered: as many as are all lost by chance this rarely, and more than one,
+/// which any path may lose. An answer may take max(1.5 x (RTT + 4 variations), kMtuDoubtAnswer); the second
+/// probe leaves after so long. What is sent in pieces meanwhile costs little.
 inline constexpr double kMtuDoubtMistakes = 1e-2;
+inline constexpr unsigned kMtuLeastDoubtTries = 2;
 inline constexpr Duration kMtuDoubtAnswer = 20ms;
 /// When a larger size is searched for again: PMTU_RAISE_TIMER of RFC 8899, section 5.1.1.
 inline constexpr Duration kMtuRaiseAfter = 600s;

@@ -56,6 +56,7 @@ class MtuPath {
   TimePoint now{std::chrono::seconds(100)};
   MtuSearch search;
   std::vector<std::size_t> probes;  ///< the sizes that were tried
+  std::vector<TimePoint> tried;     ///< when
 
  private:
   struct Answer {
@@ -71,6 +72,7 @@ class MtuPath {
     ASSERT_GE(*size, kLeastMtu);
     ASSERT_LE(*size, kMaxPacketBytes);
     probes.push_back(*size);
+    tried.push_back(now);
     if (*size > local) {
       search.on_refused(*size, now);
       return;

@@ -34,6 +34,28 @@ TEST(MtuSearch, AssumesWhatEveryPathOfTodayCarriesUntilItKnows) {
   EXPECT_EQ(search.mtu(), kBaseMtu) << "nothing was asked";
 }
 
+/// A measured path of 1472 bytes under steady large packets, which carries only `mtu` from a confirmation on
+/// whose first probe was sent just now, the only one that is noted.
+MtuPath shrunk(std::size_t mtu, Duration round_trip) {
+  MtuPath path(1472, round_trip);
+  path.run(30s);
+  path.large = true;
+  path.run(5s);
+  EXPECT_EQ(path.search.mtu(), 1472U);
+  path.mtu = mtu;
+  const auto start = static_cast<std::ptrdiff_t>(path.probes.size());
+  while (static_cast<std::ptrdiff_t>(path.probes.size()) == start) path.run(1ms);
+  path.probes.erase(path.probes.begin(), path.probes.begin() + start);
+  path.tried.erase(path.tried.begin(), path.tried.begin() + start);
+  return path;
+}
+
+MtuSearch::Patience patience_of(Duration round_trip, double answer_share = 1) {
+  RttEstimator estimator;
+  estimator.add(round_trip);
+  return MtuSearch::Patience::of(estimator, answer_share);
+}
+
 /// UDP payloads over usual links: what a path carries ends there, or lies well above.
 constexpr std::array<std::size_t, 13> kUsual{1232, 1252, 1352, 1372, 1392, 1412, 1432,
                                              1444, 1452, 1464, 1472, 8952, 8972};
@@ -241,12 +263,63 @@ TEST(MtuSearch, SizeIsInDoubtSoonAfterThePathShrankUnderManyLargePackets) {
       path.run(5s + offset * 10ms);
       ASSERT_EQ(path.search.mtu(), 1472U);
       path.mtu = 1300;
-      // The next confirmation, and what its probe may take: 1.5 x (RTT + 4 variations of a half).
+      // The next confirmation, and what two probes may take: 1.5 x (RTT + 4 variations of a half) each.
       path.run(kMtuConfirmAtLeast + 20ms + round_trip +
-               std::max<Duration>(kMtuDoubtAnswer, round_trip * 9 / 2));
+               2 * std::max<Duration>(kMtuDoubtAnswer, round_trip * 9 / 2));
       EXPECT_TRUE(path.search.is_doubted(path.now) || path.search.mtu() <= 1300) << offset;
     }
   }
+}
+
+TEST(MtuSearch, OneLostProbeOfAPathThatLosesNothingPutsNoSizeInDoubt) {
+  for (const Duration round_trip : {1ms, 10ms, 50ms, 200ms, 2000ms}) {
+    MtuPath path = shrunk(1300, round_trip);
+    path.mtu = 1472;
+    for (Duration time{}; time < 2 * round_trip + 4s; time += 1ms) {
+      ASSERT_FALSE(path.search.is_doubted(path.now)) << round_trip.count() << " after " << time.count();
+      path.run(1ms);
+    }
+  }
+}
+
+TEST(MtuSearch, SizeIsAskedForAgainOnceItsProbeIsLateAndNotGivenUpTheSooner) {
+  for (const Duration round_trip : {1ms, 10ms, 15ms, 50ms, 200ms}) {
+    const MtuSearch::Patience patience = patience_of(round_trip);
+    MtuPath path = shrunk(1300, round_trip);
+    const TimePoint first = path.tried.at(0);
+    path.run(first + 6 * patience.answer - 1ms - path.now);
+    ASSERT_EQ(path.probes, std::vector<std::size_t>(6, 1472)) << round_trip.count();
+    for (int i = 0; i < 5; ++i) {
+      const auto later = static_cast<std::size_t>(i) + 1;
+      EXPECT_EQ(path.tried.at(later) - first, patience.late + i * patience.answer) << round_trip.count();
+    }
+    EXPECT_EQ(path.search.mtu(), 1472U);
+    path.run(2ms);
+    EXPECT_EQ(path.search.mtu(), kBaseMtu) << round_trip.count();
+  }
+}
+
+TEST(MtuSearch, SearchAfterARefusedConfirmationWaitsForNoSizeLonger) {
+  MtuPath path = shrunk(1200, 1ms);
+  path.local = 1300;
+  path.search.on_refused(1472, path.now);
+  path.run(5s);
+  ASSERT_EQ(path.search.mtu(), 1200U);
+  ASSERT_GE(path.tried.size(), 8U);
+  for (std::size_t i = 1; i < path.tried.size() && path.probes[i] > kBaseMtu; ++i)
+    EXPECT_LE(path.tried[i] - path.tried[i - 1], 101ms) << path.probes[i];
+}
+
+TEST(MtuSearch, SizeIsInDoubtByTheLossThatIsKnownWhenTheProbeLeaves) {
+  MtuPath path = shrunk(1300, 1ms);
+  path.loss = 0.2;
+  path.run(150ms);
+  ASSERT_EQ(path.probes.size(), 3U);
+  EXPECT_FALSE(path.search.is_doubted(path.now)) << "five probes, as a fifth is lost each way";
+  path.loss = 0;
+  path.run(100ms);
+  ASSERT_EQ(path.probes.size(), 4U);
+  EXPECT_TRUE(path.search.is_doubted(path.now)) << "two are enough, and more were sent";
 }
 
 TEST(MtuSearch, ConfirmationsCostLittleOfWhatTheyProtect) {
@@ -375,7 +448,8 @@ TEST(MtuSearch, PatienceGrowsWithTheRoundTripAndWithLoss) {
   EXPECT_EQ(MtuSearch::Patience::of(fast, 1).confirm_tries, 6U);
   EXPECT_EQ(MtuSearch::Patience::of(fast, 0.5).confirm_tries, 24U);
   EXPECT_EQ(MtuSearch::Patience::of(fast, 0).confirm_tries, 48U);
-  EXPECT_EQ(MtuSearch::Patience::of(fast, 1).doubt_tries, 1U);
+  EXPECT_EQ(MtuSearch::Patience::of(fast, 1).doubt_tries, 2U) << "one is lost on any path";
+  EXPECT_EQ(MtuSearch::Patience::of(fast, 0.95).doubt_tries, 2U);
   EXPECT_EQ(MtuSearch::Patience::of(fast, 0.64).doubt_tries, 5U) << "a fifth is lost each way";
   EXPECT_EQ(MtuSearch::Patience::of(slow, 1).late, 1800ms);
 }
