@@ -91,6 +91,40 @@ TEST(Mtu, LittleIsLostWhereEachPathBecomesNarrowUnderSteadyLargeTraffic) {
   }
 }
 
+TEST(Mtu, NoPiecesLeaveWhereAPathLosesSingleProbesAlone) {
+  for (const Duration delay : {5ms, 25ms, 100ms}) {
+    BenchOptions options = large_traffic(1);
+    options.client.up.delay = options.client.down.delay = delay;
+    Bench bench(options);
+    set_mtu(bench, 1472);
+    bench.begin();
+    bench.run(10s);
+    unsigned probes = 0;
+    unsigned lost = 0;
+    unsigned pieces = 0;
+    // Never two of one end in a row.
+    const auto passes = [&](unsigned& sent) {
+      return [&](const Copy& copy) {
+        for (const Frame& frame : copy.packet->frames)
+          pieces += std::holds_alternative<FragmentFrame>(frame) ? 1U : 0U;
+        if (copy.packet->bytes.size() != 1472) return true;
+        ++probes;
+        const bool is_lost = sent++ % 3 == 1;
+        lost += is_lost ? 1U : 0U;
+        return !is_lost;
+      };
+    };
+    unsigned out = 0;
+    unsigned in = 0;
+    bench.filter_up(passes(out));
+    bench.filter_down(passes(in));
+    bench.run(30s);
+    EXPECT_GE(lost, 40U);
+    EXPECT_LE(probes, 2U * 120 + lost);
+    EXPECT_EQ(pieces, 0U) << lost << " probes of " << probes << " were lost";
+  }
+}
+
 TEST(Mtu, NoPiecesLeaveWherePathsLoseAndCarryAll) {
   for (const auto& [loss, share] : {std::pair(0.0, 0.0), std::pair(20.0, 0.001)}) {
     BenchOptions options = large_traffic(3);
