@@ -2,7 +2,10 @@
 // value: how it is to be cut, and which checksum is still to be computed.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace mptunnel {
 
@@ -31,5 +34,13 @@ struct VnetHeader {
 
   friend bool operator==(const VnetHeader&, const VnetHeader&) = default;
 };
+
+/// flags 1 | gso 1 | header bytes 2 | gso size 2 | checksum start 2 | checksum offset 2, in the byte order of
+/// the host (TUNSETVNETLE is for others).
+inline constexpr std::size_t kVnetHeaderBytes = 10;
+
+/// Whatever the bytes are. That a checksum is known to be right (VIRTIO_NET_HDR_F_DATA_VALID) is not kept.
+VnetHeader read_vnet_header(std::span<const std::uint8_t, kVnetHeaderBytes> bytes);
+std::array<std::uint8_t, kVnetHeaderBytes> bytes_of(const VnetHeader& header);
 
 }  // namespace mptunnel
