@@ -15,6 +15,7 @@
 
 #include "mptunnel/base/file.h"
 #include "mptunnel/net/socket_address.h"
+#include "netlink_reading.h"
 
 namespace mptunnel {
 namespace {
@@ -38,59 +39,13 @@ bool is_tunnel_type(unsigned short type) {
          type == ARPHRD_IP6GRE;
 }
 
-template <typename Visit>
-int visit_attribute(const nlattr* attribute, void* visit) {
-  (*static_cast<Visit*>(visit))(*attribute);
-  return MNL_CB_OK;
-}
-
-/// The attributes behind a header of `header_bytes`; the first broken one ends them.
-template <typename Visit>
-void for_each_attribute(const nlmsghdr& message, std::size_t header_bytes, Visit visit) {
-  // libmnl takes the message to be filled up to a multiple of 4 bytes, which one that was cut off is not.
-  const auto* end = reinterpret_cast<const std::uint8_t*>(&message) + message.nlmsg_len;
-  const auto visit_whole = [&](const nlattr& attribute) {
-    if (reinterpret_cast<const std::uint8_t*>(&attribute) + attribute.nla_len <= end) visit(attribute);
-  };
-  mnl_attr_parse(&message, static_cast<unsigned int>(header_bytes), visit_attribute<decltype(visit_whole)>,
-                 const_cast<void*>(static_cast<const void*>(&visit_whole)));
-}
-
-/// The header before the attributes; nullopt if the message is too short.
-template <typename Header>
-std::optional<Header> header_of(const nlmsghdr& message) {
-  if (mnl_nlmsg_get_payload_len(&message) < sizeof(Header)) return std::nullopt;
-  Header header{};
-  std::memcpy(&header, mnl_nlmsg_get_payload(&message), sizeof header);
-  return header;
-}
-
-/// 1 to `longest` characters of printable ASCII, which log lines can show; with or without a final zero.
-std::optional<std::string> text_of(const nlattr& attribute, std::size_t longest) {
-  std::string_view text(static_cast<const char*>(mnl_attr_get_payload(&attribute)),
-                        mnl_attr_get_payload_len(&attribute));
-  text = text.substr(0, text.find('\0'));
-  const auto printable = [](char letter) { return letter > ' ' && letter <= '~'; };
-  if (text.empty() || text.size() > longest || !std::all_of(text.begin(), text.end(), printable))
-    return std::nullopt;
-  return std::string(text);
-}
-
-template <typename Number>
-std::optional<Number> number_of(const nlattr& attribute) {
-  if (mnl_attr_get_payload_len(&attribute) != sizeof(Number)) return std::nullopt;
-  Number number{};
-  std::memcpy(&number, mnl_attr_get_payload(&attribute), sizeof number);
-  return number;
-}
-
 /// Unset if the attribute's size is not that of an address of the family.
 Endpoint address_of(const nlattr& attribute, int family, std::uint32_t index) {
   if (family == AF_INET) {
-    const auto address = number_of<in_addr>(attribute);
+    const auto address = number_in<in_addr>(attribute);
     return address ? from_address(*address) : Endpoint{};
   }
-  const auto address = number_of<in6_addr>(attribute);
+  const auto address = number_in<in6_addr>(attribute);
   return address ? from_address(*address, index) : Endpoint{};
 }
 
@@ -105,10 +60,10 @@ LinkAttributes read_link(const nlmsghdr& message) {
   for_each_attribute(message, sizeof(ifinfomsg), [&link](const nlattr& attribute) {
     if (mnl_attr_get_type(&attribute) == IFLA_IFNAME) {
       link.has_name = true;
-      link.name = text_of(attribute, kMaxNameBytes);
+      link.name = text_in(attribute, kMaxNameBytes);
     } else if (mnl_attr_get_type(&attribute) == IFLA_LINKINFO) {
       auto read_info = [&link](const nlattr& info) {
-        if (mnl_attr_get_type(&info) == IFLA_INFO_KIND) link.kind = text_of(info, kMaxKindBytes);
+        if (mnl_attr_get_type(&info) == IFLA_INFO_KIND) link.kind = text_in(info, kMaxKindBytes);
       };
       mnl_attr_parse_nested(&attribute, visit_attribute<decltype(read_info)>, &read_info);
     }
@@ -135,7 +90,7 @@ AddressAttributes read_address(const nlmsghdr& message, const ifaddrmsg& header)
         break;
       case IFA_FLAGS:
         // All of them; the header has room for the first eight.
-        result.flags = number_of<std::uint32_t>(attribute).value_or(result.flags);
+        result.flags = number_in<std::uint32_t>(attribute).value_or(result.flags);
         break;
       default:
         break;
