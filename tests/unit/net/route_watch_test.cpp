@@ -7,10 +7,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <fstream>
 #include <vector>
 
+#include "ip_command.h"
 #include "mptunnel/net/interface_watch.h"
 #include "mptunnel/net/route_query.h"
 #include "namespace_support.h"
@@ -20,10 +20,7 @@ namespace mptunnel {
 namespace {
 
 using namespace std::chrono_literals;
-
-bool run_ip(const std::string& arguments) {
-  return std::system(("ip " + arguments + " 2>/dev/null").c_str()) == 0;  // NOLINT(concurrency-mt-unsafe)
-}
+using test::run_ip;
 
 /// ra has 10.1.1.1/24 and fd01::1/64, and is joined to rb.
 bool make_routed_pair() {
