@@ -161,6 +161,35 @@ TEST(FullTunnelRoutes, CleanUpAfterOneThatWasKilled) {
   });
 }
 
+TEST(FullTunnelRoutes, CleanUpAfterOneThatTookItsDeviceAlong) {
+  on_a_host([] {
+    ASSERT_TRUE(run_ip("link del tunnel0"));
+    const std::string without = state();
+    const pid_t child = fork();
+    if (child == 0) {
+      const auto device = TunDevice::open({"tunnel0"});
+      const bool is_up = device && is_quiet("tunnel0") && run_ip("link set tunnel0 up");
+      FullTunnelRoutes routes(settings());
+      kill(getpid(), is_up && routes.start() ? SIGKILL : SIGTERM);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    EXPECT_NE(state(), without);
+    // The rules that are left lead nowhere, so nothing is cut off meanwhile.
+    EXPECT_EQ(way_to("1.1.1.1"), "up0");
+    const auto device = TunDevice::open({"tunnel0"});
+    ASSERT_TRUE(device && is_quiet("tunnel0") && run_ip("link set tunnel0 up"));
+    {
+      FullTunnelRoutes routes(settings());
+      ASSERT_TRUE(routes.start());
+      expect_all_in_the_tunnel();
+    }
+    ASSERT_TRUE(run_ip("link del tunnel0"));
+    EXPECT_EQ(state(), without);
+  });
+}
+
 TEST(FullTunnelRoutes, CleanUpThoughTheMarkAndTheFamiliesWereOthers) {
   on_a_host([] {
     const std::string before = state();

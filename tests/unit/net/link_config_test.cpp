@@ -70,8 +70,6 @@ TEST(LinkConfig, AddsAndRemovesAddresses) {
       }
       EXPECT_TRUE(shows(std::string(" ") + text + " ")) << text;
     }
-    // Usable at once.
-    EXPECT_FALSE(shows("tentative"));
     auto listed = link.addresses();
     ASSERT_TRUE(listed) << listed.error();
     std::sort(listed->begin(), listed->end());
@@ -85,6 +83,19 @@ TEST(LinkConfig, AddsAndRemovesAddresses) {
     }
     EXPECT_TRUE(link.addresses()->empty());
     EXPECT_FALSE(shows("inet"));
+  });
+}
+
+TEST(LinkConfig, AsksNobodyWhetherAnAddressIsTaken) {
+  in_device_namespace([] {
+    // On a TUN device there is nobody to ask.
+    if (!run_ip("link add va type veth peer name vb") || !run_ip("link set vb up")) test::skip_in_namespace();
+    const LinkConfig link(interface_number("va"), "va");
+    ASSERT_TRUE(link.set_up(true));
+    ASSERT_TRUE(link.add_address(prefix("fd78::1/64")));
+    const std::string shown = ask_ip("-6 addr show dev va to fd78::/64");
+    EXPECT_NE(shown.find("fd78::1/64"), std::string::npos) << shown;
+    EXPECT_EQ(shown.find("tentative"), std::string::npos) << shown;
   });
 }
 
