@@ -1,27 +1,14 @@
 #include "mptunnel/wire/frame.h"
 
 #include <algorithm>
-#include <array>
+#include <type_traits>
 
+#include "frame_fields.h"
+#include "inner_entries.h"
 #include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
 namespace {
-
-/// The fields of 4 bytes, in the order of the layout.
-template <typename Report>
-auto fields_of(Report& report) {
-  return std::array{&report.sequence,   &report.time,     &report.echo,        &report.held,
-                    &report.sent,       &report.received, &report.of,          &report.first,
-                    &report.duplicates, &report.jitter,   &report.data_sealed, &report.data_opened,
-                    &report.data_of};
-}
-
-/// The same of REPAIR_REPORT.
-template <typename Report>
-auto counts_of(Report& report) {
-  return std::array{&report.of, &report.recovered, &report.lost, &report.runs, &report.useless};
-}
 
 /// Gathers the optional results of several reads, so that a decoder reads like the layout.
 class FieldReader {
@@ -115,9 +102,6 @@ NameFrame read_name(FieldReader& fields, FrameError& error) {
   return {path, fields.bytes(length)};
 }
 
-constexpr std::uint8_t kFamilyIpv4 = 4;
-constexpr std::uint8_t kFamilyIpv6 = 6;
-
 SeenFromFrame read_seen_from(FieldReader& fields, FrameError& error) {
   SeenFromFrame seen{PathId{fields.u8()}, {}};
   const std::uint8_t family = fields.u8();
@@ -127,6 +111,39 @@ SeenFromFrame read_seen_from(FieldReader& fields, FrameError& error) {
   seen.address.family = family == kFamilyIpv4 ? Family::ipv4 : Family::ipv6;
   if (family != kFamilyIpv4 && family != kFamilyIpv6 && fields.complete()) error = FrameError::invalid;
   return seen;
+}
+
+IpFrame read_ip_numbered(FieldReader& fields, const ByteReader& reader) {
+  const InnerNumber number{fields.u16(), fields.u16()};
+  return {fields.bytes(reader.rest().size()), number};
+}
+
+template <typename Addresses>
+Addresses read_addresses(FieldReader& fields, const ByteReader& reader, FrameError& error) {
+  Addresses frame{fields.u8(), fields.u8(), {}};
+  constexpr bool kHasVerdicts = std::is_same_v<Addresses, AddressesGivenFrame>;
+  const InnerEntriesSize size = measure_inner_entries(reader.rest(), frame.count, kHasVerdicts);
+  if (!size.is_possible) error = FrameError::invalid;
+  // Past the end if they are cut short.
+  frame.entries = fields.bytes(size.is_complete ? size.bytes : reader.rest().size() + 1);
+  return frame;
+}
+
+/// Those of TUN devices.
+Frame read_inner_frame(FrameType type, FieldReader& fields, const ByteReader& reader, FrameError& error) {
+  switch (type) {
+    case FrameType::ip:
+      return IpFrame{fields.bytes(reader.rest().size())};
+    case FrameType::ip_numbered:
+      return read_ip_numbered(fields, reader);
+    case FrameType::addresses_wanted:
+      return read_addresses<AddressesWantedFrame>(fields, reader, error);
+    case FrameType::addresses_given:
+      return read_addresses<AddressesGivenFrame>(fields, reader, error);
+    default:
+      error = FrameError::unknown;
+      return {};
+  }
 }
 
 /// `error` is set if the type is unknown or its fields contradict each other.
@@ -184,156 +201,9 @@ Frame read_frame(FrameType type, FieldReader& fields, const ByteReader& reader, 
     case FrameType::epoch_counts:
       return EpochCountsFrame{SessionIndex{fields.u32()}, fields.u32(), fields.u32(), fields.u32()};
     default:
-      error = FrameError::unknown;
-      return {};
+      return read_inner_frame(type, fields, reader, error);
   }
 }
-
-void write_type(FrameType type, ByteWriter& out) {
-  out.u8(static_cast<std::uint8_t>(type));
-}
-
-void write_flow(FrameType type, FlowId flow, ByteWriter& out) {
-  write_type(type, out);
-  MPT_ASSERT(flow.value <= kMaxFlowId);
-  out.wide_varint(flow.value);
-}
-
-void write_report(FrameType type, const PathReport& report, ByteWriter& out) {
-  write_type(type, out);
-  out.u8(report.path.value);
-  out.u8(report.flags);
-  out.u16(report.interval);
-  out.u16(report.mtu);
-  for (const std::uint32_t* field : fields_of(report)) out.u32(*field);
-}
-
-void write_number(FrameType type, PathId path, std::uint16_t number, ByteWriter& out) {
-  write_type(type, out);
-  out.u8(path.value);
-  out.u16(number);
-}
-
-void write_sequence(FrameType type, PathId path, std::uint32_t sequence, ByteWriter& out) {
-  write_type(type, out);
-  out.u8(path.value);
-  out.u32(sequence);
-}
-
-void write_token(FrameType type, std::uint64_t token, ByteWriter& out) {
-  write_type(type, out);
-  out.u64(token);
-}
-
-struct FrameWriter {
-  ByteWriter& out;
-
-  void operator()(const DatagramFrame& frame) const {
-    if (frame.number) {
-      encode_numbered_prefix(frame.flow, *frame.number, out);
-      out.bytes(frame.payload);
-      return;
-    }
-    write_flow(FrameType::datagram_len, frame.flow, out);
-    MPT_ASSERT(frame.payload.size() <= kMaxVarint);
-    out.varint(static_cast<std::uint16_t>(frame.payload.size()));
-    out.bytes(frame.payload);
-  }
-  void operator()(const FlowOpenFrame& frame) const {
-    write_flow(FrameType::flow_open, frame.flow, out);
-    out.u64(frame.hash);
-  }
-  void operator()(const FlowOpenedFrame& frame) const { write_flow(FrameType::flow_opened, frame.flow, out); }
-  void operator()(const FlowCloseFrame& frame) const { write_flow(FrameType::flow_close, frame.flow, out); }
-  void operator()(const PingFrame& frame) const { write_report(FrameType::ping, frame.report, out); }
-  void operator()(const PongFrame& frame) const { write_report(FrameType::pong, frame.report, out); }
-  void operator()(const ChallengeFrame& frame) const { write_token(FrameType::challenge, frame.token, out); }
-  void operator()(const EchoFrame& frame) const { write_token(FrameType::echo, frame.token, out); }
-  void operator()(const CloseFrame& frame) const {
-    write_type(FrameType::close, out);
-    out.u8(static_cast<std::uint8_t>(frame.reason));
-  }
-  void operator()(const ClientHelloFrame& frame) const {
-    write_type(FrameType::client_hello, out);
-    out.bytes(frame.identity);
-    out.u64(frame.process);
-  }
-  void operator()(const ServerHelloFrame& frame) const {
-    write_type(FrameType::server_hello, out);
-    out.u8(frame.resumed ? 1 : 0);
-  }
-  void operator()(const FragmentFrame& frame) const {
-    encode_fragment_prefix(frame, out);
-    out.bytes(frame.bytes);
-  }
-  void operator()(const MtuProbeFrame& frame) const {
-    write_number(FrameType::mtu_probe, frame.path, frame.size, out);
-  }
-  void operator()(const MtuSeenFrame& frame) const {
-    write_number(FrameType::mtu_seen, frame.path, frame.size, out);
-  }
-  void operator()(const HandshakeFrame& frame) const {
-    write_type(FrameType::handshake, out);
-    out.varint(static_cast<std::uint16_t>(frame.packet.size()));
-    out.bytes(frame.packet);
-  }
-  void operator()(const NameFrame& frame) const {
-    write_type(FrameType::name, out);
-    MPT_ASSERT(frame.text.size() <= kMaxNameBytes);
-    out.u8(frame.path.value);
-    out.u8(static_cast<std::uint8_t>(frame.text.size()));
-    out.bytes(frame.text);
-  }
-  void operator()(const SeenFromFrame& frame) const {
-    write_type(FrameType::seen_from, out);
-    out.u8(frame.path.value);
-    out.u8(frame.address.family == Family::ipv4 ? kFamilyIpv4 : kFamilyIpv6);
-    out.bytes(frame.address.address);
-    out.u16(frame.address.port);
-  }
-  void operator()(const MarkProbeFrame& frame) const {
-    write_sequence(FrameType::mark_probe, frame.path, frame.sequence, out);
-  }
-  void operator()(const MarkSeenFrame& frame) const {
-    write_sequence(FrameType::mark_seen, frame.path, frame.sequence, out);
-  }
-  void operator()(const DelayFrame& frame) const {
-    write_number(FrameType::delay, frame.path, frame.milliseconds, out);
-  }
-  void operator()(const RepairFrame& frame) const {
-    encode_repair_prefix(frame, out);
-    out.bytes(frame.symbol);
-  }
-  void operator()(const RepairReportFrame& frame) const {
-    write_type(FrameType::repair_report, out);
-    for (const std::uint32_t* count : counts_of(frame)) out.u32(*count);
-  }
-  void operator()(const EpochCountsFrame& frame) const {
-    write_type(FrameType::epoch_counts, out);
-    out.u32(frame.index.value);
-    out.u32(frame.sealed);
-    out.u32(frame.opened);
-    out.u32(frame.recovered);
-  }
-};
-
-}  // namespace
-
-const char* name_of(CloseReason reason) {
-  switch (reason) {
-    case CloseReason::shutdown:
-      return "the program ended";
-    case CloseReason::no_room:
-      return "no room for another session";
-    case CloseReason::key_withdrawn:
-      return "its key is not accepted any more";
-    case CloseReason::key_sessions:
-      return "its key has as many sessions as it may";
-  }
-  return "unknown reason";
-}
-
-namespace {
 
 bool is_possible_flow(const Frame& frame) {
   return std::visit(
@@ -361,34 +231,6 @@ std::optional<Frame> FrameReader::next() {
   if (error_ == FrameError::none && !is_possible_flow(frame)) error_ = FrameError::invalid;
   if (error_ != FrameError::none) return std::nullopt;
   return frame;
-}
-
-void encode_fragment_prefix(const FragmentFrame& fragment, ByteWriter& out) {
-  write_type(FrameType::fragment, out);
-  out.u8(static_cast<std::uint8_t>(fragment.type));
-  out.u32(fragment.number.value);
-  out.u32(fragment.total);
-  out.u32(fragment.offset);
-}
-
-void encode_repair_prefix(const RepairFrame& repair, ByteWriter& out) {
-  write_type(FrameType::repair, out);
-  out.u32(repair.first.value);
-  out.u8(repair.count);
-  out.u16(repair.seed);
-}
-
-void encode_datagram_prefix(FlowId flow, ByteWriter& out) {
-  write_flow(FrameType::datagram, flow, out);
-}
-
-void encode_numbered_prefix(FlowId flow, std::uint16_t number, ByteWriter& out) {
-  write_flow(FrameType::numbered, flow, out);
-  out.u16(number);
-}
-
-void encode_frame(const Frame& frame, ByteWriter& out) {
-  std::visit(FrameWriter{out}, frame);
 }
 
 }  // namespace mptunnel

@@ -17,6 +17,9 @@ ConstBytes payload_of(const Frame& frame) {
   if (const auto* handshake = std::get_if<HandshakeFrame>(&frame)) return handshake->packet;
   if (const auto* repair = std::get_if<RepairFrame>(&frame)) return repair->symbol;
   if (const auto* name = std::get_if<NameFrame>(&frame)) return name->text;
+  if (const auto* ip = std::get_if<IpFrame>(&frame)) return ip->packet;
+  if (const auto* wanted = std::get_if<AddressesWantedFrame>(&frame)) return wanted->entries;
+  if (const auto* given = std::get_if<AddressesGivenFrame>(&frame)) return given->entries;
   return {};
 }
 
@@ -27,6 +30,18 @@ std::vector<std::uint8_t> encoded(const Frame& frame) {
   encode_frame(frame, writer);
   bytes.resize(writer.written());
   return bytes;
+}
+
+/// Those that the frame says are all there, and are what their bytes say.
+void check_entries(const Frame& frame) {
+  const auto check_all = [](const auto& list, bool with_verdicts) {
+    const std::vector<InnerEntry> entries = entries_of(list);
+    const auto bytes = inner_entry_bytes(entries, with_verdicts);
+    MPT_ASSERT(entries.size() == list.count &&
+               std::equal(bytes.begin(), bytes.end(), list.entries.begin(), list.entries.end()));
+  };
+  if (const auto* wanted = std::get_if<AddressesWantedFrame>(&frame)) check_all(*wanted, false);
+  if (const auto* given = std::get_if<AddressesGivenFrame>(&frame)) check_all(*given, true);
 }
 
 void check(const Frame& frame, ConstBytes packet) {
@@ -41,6 +56,7 @@ void check(const Frame& frame, ConstBytes packet) {
   FrameReader again(bytes);
   const auto same = again.next();
   MPT_ASSERT(same && same->index() == frame.index() && encoded(*same) == bytes && !again.next());
+  check_entries(frame);
 }
 
 }  // namespace

@@ -38,6 +38,13 @@ FragmentFrame some_fragment(Input& input) {
   return fragment;
 }
 
+IpFrame some_ip(bool is_numbered, Input& input) {
+  IpFrame frame;
+  if (is_numbered) frame.number = InnerNumber{input.u8(), input.u8()};
+  frame.packet = input.piece(input.u8());
+  return frame;
+}
+
 }  // namespace
 
 HandshakeSettings read_settings(Input& input) {
@@ -119,6 +126,10 @@ Frame some_frame(Input& input) {
     case 14:
       return SeenFromFrame{path(), *parse_numeric_endpoint("203.0.113.7", input.u16())};
     default: {
+      // Of the numbers that lead here, those that the corpus has little of.
+      if (type == 87 || type == 219) return some_ip(type == 219, input);
+      if (type == 109) return AddressesWantedFrame{input.u8(), input.u8(), input.piece(input.u8())};
+      if (type == 241) return AddressesGivenFrame{input.u8(), input.u8(), input.piece(input.u8())};
       DatagramFrame datagram{flow(), input.piece(input.u8())};
       if ((type & 0x80U) != 0) datagram.number = input.u16();
       return datagram;
@@ -129,7 +140,7 @@ Frame some_frame(Input& input) {
 bool goes_to_the_end(const Frame& frame) {
   const auto* datagram = std::get_if<DatagramFrame>(&frame);
   return std::holds_alternative<FragmentFrame>(frame) || std::holds_alternative<RepairFrame>(frame) ||
-         (datagram != nullptr && datagram->number);
+         std::holds_alternative<IpFrame>(frame) || (datagram != nullptr && datagram->number);
 }
 
 Packet some_frames(Input& input) {

@@ -99,6 +99,18 @@ struct FrameText {
     return fmt::format("DELAY path {} {} ms", f.path.value, f.milliseconds);
   }
 
+  std::string operator()(const IpFrame& f) const {
+    const std::string number =
+        f.number ? fmt::format(" bucket {} number {}", f.number->bucket, f.number->number) : "";
+    return fmt::format("IP{} {} bytes", number, f.packet.size());
+  }
+  std::string operator()(const AddressesWantedFrame& f) const {
+    return fmt::format("ADDRESSES_WANTED #{}: {}", f.sequence, f.count);
+  }
+  std::string operator()(const AddressesGivenFrame& f) const {
+    return fmt::format("ADDRESSES_GIVEN #{}: {}", f.sequence, f.count);
+  }
+
   static std::string report(const PathReport& r) {
     return fmt::format(" path {} #{} flags {} interval {} mtu {} sent {} received {} of {} data {}",
                        r.path.value, r.sequence, r.flags, r.interval, r.mtu, r.sent, r.received, r.of,

@@ -15,6 +15,7 @@
 #include "mptunnel/wire/flow_limits.h"
 #include "mptunnel/wire/frame_type.h"
 #include "mptunnel/wire/header.h"
+#include "mptunnel/wire/inner_frames.h"
 #include "mptunnel/wire/path_report.h"
 #include "mptunnel/wire/repair_frame.h"
 
@@ -140,7 +141,8 @@ using Frame =
     std::variant<DatagramFrame, FlowOpenFrame, FlowOpenedFrame, FlowCloseFrame, PingFrame, PongFrame,
                  ChallengeFrame, EchoFrame, CloseFrame, ClientHelloFrame, ServerHelloFrame, FragmentFrame,
                  MtuProbeFrame, MtuSeenFrame, HandshakeFrame, NameFrame, SeenFromFrame, MarkProbeFrame,
-                 MarkSeenFrame, DelayFrame, RepairFrame, RepairReportFrame, EpochCountsFrame>;
+                 MarkSeenFrame, DelayFrame, RepairFrame, RepairReportFrame, EpochCountsFrame, IpFrame,
+                 AddressesWantedFrame, AddressesGivenFrame>;
 
 enum class FrameError : std::uint8_t { none, truncated, unknown, invalid };
 

@@ -62,7 +62,27 @@ Octets report_bytes(std::uint8_t type) {
   return bytes;
 }
 
-/// Each kind of frame that has an end of its own, that is all but DATAGRAM, NUMBERED, FRAGMENT and REPAIR.
+const std::vector<InnerEntry> kWanted{
+    {InnerKind::address, {Family::ipv4, 32, {10, 42, 42, 7}}, {}},
+    {InnerKind::automatic, {Family::ipv6, 128, {}}, {}},
+    {InnerKind::network, {Family::ipv4, 24, {192, 168, 7, 0}}, {}},
+};
+const Octets kWantedEntries{1, 4, 32, 10, 42, 42, 7, 2, 6, 128, 0, 0,  0,   0,   0, 0, 0,
+                            0, 0, 0,  0,  0,  0,  0, 0, 0, 3,   4, 24, 192, 168, 7, 0};
+const std::vector<InnerEntry> kGiven{
+    {InnerKind::address, {Family::ipv4, 24, {10, 42, 42, 7}}, InnerVerdict::taken},
+    {InnerKind::server, {Family::ipv6, 64, {0xfd, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}}, {}},
+};
+const Octets kGivenEntries{1, 4, 24, 10, 42, 42, 7, 1, 4, 6, 64, 0xfd, 0x42, 0,
+                           0, 0, 0,  0,  0,  0,  0, 0, 0, 0, 0,  0,    1,    0};
+
+Octets with_head(Octets head, const Octets& rest) {
+  head.insert(head.end(), rest.begin(), rest.end());
+  return head;
+}
+
+/// Each kind of frame that has an end of its own, that is all but DATAGRAM, NUMBERED, FRAGMENT, REPAIR, IP
+/// and IP_NUMBERED.
 std::vector<Row> rows() {
   ClientHelloFrame hello;
   for (std::size_t i = 0; i < hello.identity.size(); ++i)
@@ -116,6 +136,10 @@ std::vector<Row> rows() {
       {"EPOCH_COUNTS",
        EpochCountsFrame{SessionIndex{0x010203}, 4, 0x05060708, 9},
        {0x1d, 0, 1, 2, 3, 0, 0, 0, 4, 5, 6, 7, 8, 0, 0, 0, 9}},
+      {"ADDRESSES_WANTED", AddressesWantedFrame{9, 3, kWantedEntries},
+       with_head({0x1f, 9, 3}, kWantedEntries)},
+      {"ADDRESSES_WANTED of nothing", AddressesWantedFrame{0xff, 0, {}}, {0x1f, 0xff, 0}},
+      {"ADDRESSES_GIVEN", AddressesGivenFrame{9, 2, kGivenEntries}, with_head({0x20, 9, 2}, kGivenEntries)},
       {"MTU_SEEN", MtuSeenFrame{PathId{0xff}, 0xfffe}, {0x15, 0xff, 0xff, 0xfe}},
   };
 }
@@ -166,7 +190,7 @@ TEST(Frame, AnnouncedSizesAreTheWrittenOnes) {
 TEST(Frame, KnownFramesAreTheBitsOfTheTypes) {
   std::uint64_t types = 1;  // PADDING
   types |= frame_bit(FrameType::datagram) | frame_bit(FrameType::fragment) | frame_bit(FrameType::repair) |
-           frame_bit(FrameType::numbered);
+           frame_bit(FrameType::numbered) | frame_bit(FrameType::ip) | frame_bit(FrameType::ip_numbered);
   for (const Row& row : rows()) types |= std::uint64_t{1} << row.bytes.front();
   EXPECT_EQ(types, kKnownFrames);
 }
@@ -287,7 +311,7 @@ TEST(FrameReader, RefusesFlowIdsOfEightBytes) {
 
 TEST(FrameReader, StopsAtAnUnknownFrame) {
   for (unsigned type = 0x0e; type < 256; ++type) {
-    if (type >= 0x13 && type <= 0x1e) continue;
+    if ((type >= 0x13 && type <= 0x20) || type == 0x0f || type == 0x10) continue;
     Octets packet{5, 1, static_cast<std::uint8_t>(type), 5, 2};
     FrameReader reader(packet);
     EXPECT_TRUE(reader.next());
@@ -376,7 +400,7 @@ TEST(FrameReader, ReadsRandomBytesWithoutHarm) {
     random.fill(packet);
     // Mostly small numbers, as types are: else nearly all would be unknown at once.
     for (std::uint8_t& byte : packet) {
-      if (random.below(3) != 0) byte %= 0x1f;
+      if (random.below(3) != 0) byte %= 0x21;
     }
     const ReadAll all = read_all(packet);
     ++errors.at(static_cast<std::size_t>(all.error));
