@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "inner_words.h"
 #include "mptunnel/control/status_format.h"
 #include "mptunnel/host/log.h"
 
@@ -75,6 +76,11 @@ LogLine line_of_fragments(const Fragmenting& event, const std::string& path) {
       "{:.0f} % of the datagrams are larger than {} bytes and need two or more packets on {}, which doubles "
       "what is sent and what is lost: {}",
       event.share * 100, event.largest, path, size_advice(event.largest));
+}
+
+LogLine line_of_addresses(const std::string& who, const std::vector<InnerEntry>& entries) {
+  const LogLevel level = is_any_refused(entries) ? LogLevel::warning : LogLevel::info;
+  return {level, fmt::format("{} {}", who, text_of(entries))};
 }
 
 LogLine line_of_losses(const PathLossy& event, const std::string& path, std::string_view what) {
@@ -308,6 +314,20 @@ struct Wording {
     return line_of_fragments(
         event.what,
         fmt::format("{} of client {}", path_name(event.session, event.what.path), name_of(event.session)));
+  }
+  Line operator()(const InnerAddresses& event) const {
+    return line_of_addresses("inner addresses: this client has", event.entries);
+  }
+  Line operator()(const InnerUnsupported& event) const {
+    if (event.is_clear)
+      return warning("the TUN device has no address: inner packets are carried encrypted alone; {}",
+                     kSetBothEnds);
+    return warning(
+        "the TUN device has no address: mpserver is older and carries no inner packets; update it");
+  }
+  Line operator()(const ClientInnerAddresses& event) const {
+    return line_of_addresses(fmt::format("inner addresses: client {} has", name_of(event.session)),
+                             event.entries);
   }
   Line operator()(const EventsLeftOut& event) const {
     std::string kinds;

@@ -50,7 +50,17 @@ void ClientEngine::on_application(DatagramBatch batch, const FlowSource& source,
                                   std::uint8_t dscp) {
   state_.activity.note_application(now, datagrams_in(batch));
   state_.activity.update(now);
-  for (const PathId path : outbound_.on_application(batch, source, dscp, out, now)) {
+  shut(outbound_.on_application(batch, source, dscp, out, now), out, now);
+}
+
+void ClientEngine::on_tun(DatagramBatch packets, const InnerFlow& flow, Output& out, TimePoint now) {
+  state_.activity.note_application(now, datagrams_in(packets));
+  state_.activity.update(now);
+  shut(outbound_.on_tun(packets, flow, out, now), out, now);
+}
+
+void ClientEngine::shut(PathSet looped, Output& out, TimePoint now) {
+  for (const PathId path : looped) {
     if (!state_.paths[path].probed.is_available()) continue;
     out.events.emplace_back(PathLooped{path});
     set_path_available(path, false, out, now);
@@ -65,7 +75,7 @@ void ClientEngine::on_path(PathId path, DatagramBatch batch, Output& out, TimePo
 
 TimePoint ClientEngine::deadline() const {
   TimePoint first = std::min({next_housekeeping_, state_.sender.deadline(), handshaking_.deadline(),
-                              state_.receiver.order().deadline()});
+                              state_.receiver.order().deadline(), addressing_.deadline()});
   if (state_.link.current() != nullptr) first = std::min(first, prober_.deadline());
   return first;
 }
@@ -84,6 +94,7 @@ void ClientEngine::on_deadline(Output& out, TimePoint now) {
   }
   if (now >= state_.sender.marks().deadline()) check_marks(out, now);
   handshaking_.run(out, now);
+  addressing_.run(out, now);
   if (now >= next_housekeeping_) run_housekeeping(out, now);
 }
 
@@ -165,6 +176,10 @@ ClientSnapshot ClientEngine::snapshot(TimePoint now) const {
   snapshot.session.into_tunnel = outbound_.datagrams();
   snapshot.session.out_of_tunnel = inbound_.datagrams();
   snapshot.session.duplicates = state_.context.drops[Drop::copy];
+  if (state_.inner) {
+    snapshot.session.inner = InnerSnapshot{state_.inner->given, state_.inner->counts,
+                                           state_.sender.largest_inner(state_.paths.views(now))};
+  }
   snapshot.no_answer = handshaking_.no_answer(now);
   if (snapshot.session.key) snapshot.outage = outage(now);
   snapshot.drops = state_.context.drops;

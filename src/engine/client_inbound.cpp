@@ -1,4 +1,5 @@
 #include "mptunnel/engine/client_parts.h"
+#include "mptunnel/ip/ip_packet.h"
 
 namespace mptunnel {
 namespace {
@@ -46,6 +47,7 @@ struct ClientInbound::ControlVisitor {
     if (&epoch != in.state_.link.next()) return;
     if (!in.handshaking_.on_confirmed(hello.resumed, arrival.out, arrival.now)) {
       in.state_.flows.forget_opened();
+      in.addressing_.on_session(arrival.now);
       in.state_.receiver.order().restart(arrival.out);
     }
     // Paths that were down are not up yet: the PONG that comes with SERVER_HELLO is still to be read.
@@ -94,6 +96,10 @@ struct ClientInbound::ControlVisitor {
   }
   void operator()(const SeenFromFrame& seen) const { in.introducing_.on_seen(epoch, seen); }
   void operator()(const EpochCountsFrame& counts) const { in.state_.link.on_counts(counts); }
+  void operator()(const AddressesGivenFrame& given) const {
+    if (in.addressing_.on_given(epoch, given, arrival.out, arrival.now))
+      in.outbound_.flush(arrival.out, arrival.now);
+  }
   template <typename Other>
   void operator()(const Other&) const {
     in.state_.context.drops.add(Drop::unexpected_frame);
@@ -152,7 +158,7 @@ void ClientInbound::on_data(LinkEpoch& epoch, const Arrival& arrival) {
   const auto opened = state_.receiver.open_data(epoch, arrival.header, arrival.packet, origin, arrival.now);
   if (!opened) return;
   if (opened->is_news) handshaking_.on_heard(epoch, arrival.now);
-  read_data(opened->frames, arrival);
+  read_data(epoch, opened->frames, arrival);
   read_recovered(epoch, arrival);
 }
 
@@ -161,13 +167,29 @@ void ClientInbound::read_recovered(LinkEpoch& epoch, const Arrival& arrival) {
   if (all.empty()) return;
   Arrival recovered = arrival;
   recovered.is_recovered = true;
-  for (const ConstBytes frames : all) read_data(frames, recovered);
+  for (const ConstBytes frames : all) read_data(epoch, frames, recovered);
 }
 
-void ClientInbound::read_data(ConstBytes frames, const Arrival& arrival) {
+void ClientInbound::read_data(const LinkEpoch& epoch, ConstBytes frames, const Arrival& arrival) {
   state_.receiver.read_data(
       frames, [&](const DatagramFrame& datagram) { deliver(datagram, arrival); },
-      [](const Frame&) { return false; });
+      [&](const Frame& frame) {
+        const auto* inner = std::get_if<IpFrame>(&frame);
+        return inner != nullptr && deliver_inner(epoch, *inner, arrival);
+      });
+}
+
+bool ClientInbound::deliver_inner(const LinkEpoch& epoch, const IpFrame& frame, const Arrival& arrival) {
+  if (!state_.inner || !epoch.can_carry_inner()) return false;
+  if (!parse_ip_packet(frame.packet)) {
+    state_.context.drops.add(Drop::inner_malformed);
+    state_.receiver.skip_inner(frame, arrival.out, arrival.now);
+    return true;
+  }
+  state_.activity.note_delivery(arrival.now);
+  state_.inner->counts.count_out(frame.packet.size());
+  state_.receiver.deliver_inner(frame, arrival.is_recovered, arrival.out, arrival.now);
+  return true;
 }
 
 void ClientInbound::deliver(const DatagramFrame& datagram, const Arrival& arrival) {
@@ -226,7 +248,7 @@ void ClientInbound::on_fragment(LinkEpoch& epoch, const FragmentFrame& fragment,
     return;
   }
   ++epoch.path(arrival.path).first;
-  read_data(*frames, arrival);
+  read_data(epoch, *frames, arrival);
   read_recovered(epoch, arrival);
 }
 

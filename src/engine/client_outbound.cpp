@@ -26,14 +26,35 @@ PathSet ClientOutbound::on_application(DatagramBatch batch, const FlowSource& so
     return {};
   }
   (*flow)->note_to_server(datagrams_in(batch));
-  const OutgoingFlow to = outgoing(**flow);
+  return send_all(batch, outgoing(**flow), dscp, paths, out, now);
+}
+
+PathSet ClientOutbound::on_tun(DatagramBatch packets, const InnerFlow& flow, Output& out, TimePoint now) {
+  const std::size_t count = datagrams_in(packets);
+  ClientInner* const inner = state_.inner ? &*state_.inner : nullptr;
+  if (inner == nullptr || inner->phase == ClientInner::Phase::unsupported) {
+    state_.context.drops.add(Drop::inner_unsupported, count);
+    state_.sender.note_untaken(count);
+    return {};
+  }
+  const PathViews paths = state_.paths.views(now);
+  if (!state_.sender.can_send(paths, now)) handshaking_.hurry();
+  for_each_datagram(packets, [&](ConstBytes packet) { inner->counts.count_into(packet.size()); });
+  if (state_.is_proving) note_sizes(packets);
+  return send_all(packets, OutgoingFlow::inner(tun_flow(flow.bucket), inner->may_leave()), flow.dscp, paths,
+                  out, now);
+}
+
+PathSet ClientOutbound::send_all(DatagramBatch batch, const OutgoingFlow& flow, std::uint8_t dscp,
+                                 const PathViews& paths, Output& out, TimePoint now) {
   PathSet looped;
   for_each_datagram(batch, [&](ConstBytes payload) {
+    // An inner packet with one of ours in it is one behind what a tunnel device puts there.
     if (const auto hit = state_.loops.find(payload, now)) {
       state_.context.drops.add(Drop::own_packet);
       if (hit->is_certain) looped.insert(hit->path);
     } else {
-      state_.sender.send(to, payload, dscp, paths, out, now);
+      state_.sender.send(flow, payload, dscp, paths, out, now);
     }
   });
   state_.paths.note_large(state_.sender.finish(paths, out, now), now);
@@ -56,6 +77,7 @@ void ClientOutbound::flush(Output& out, TimePoint now) {
   if (!state_.sender.has_waiting()) return;
   const PathViews paths = state_.paths.views(now);
   const auto find = [this](FlowHandle source) -> std::optional<OutgoingFlow> {
+    if (is_tun(source)) return OutgoingFlow::inner(source, state_.inner && state_.inner->may_leave());
     const ClientFlow* flow = state_.flows.find(source);
     return flow == nullptr ? std::nullopt : std::optional(outgoing(*flow));
   };

@@ -39,6 +39,7 @@ constexpr std::array<Rule, static_cast<std::size_t>(EventKind::count_)> kRules{{
     {"lines that take less than they are given", {1.0 / 30, 4}, {0.1, 20}, kThenHourly},
     {"marks that vanish or pass again", {1.0 / 30, 4}, {0.1, 20}, kThenHourly},
     {"warnings of fragments", {kOnceAMinute, 4}, {0.1, 20}},
+    {"answers about inner addresses", {1.0 / 30, 8}, {0.5, 100}},
     {"starts and ends of the session", {1.0 / 30, 20}, kUnlimited, {1.0 / 3600, 60}},
     {"times that no path answered", {1.0 / 30, 2}, kUnlimited, kThenHourly},
     {"changes of bridges", kEachHalfMinute, {0.5, 100}, kThenHourly},
@@ -136,6 +137,9 @@ struct EventLimiter::SubjectOf {
   Found operator()(const ClientFragmenting& event) const {
     return about(EventKind::fragmenting, event.session, event.session.from);
   }
+  Found operator()(const ClientInnerAddresses& event) const {
+    return about(EventKind::addresses, event.session, event.session.from);
+  }
   Found operator()(const EventsLeftOut&) const { return std::nullopt; }
   // Of mpclient.
   Found operator()(const SessionStarted& event) const {
@@ -161,6 +165,8 @@ struct EventLimiter::SubjectOf {
   Found operator()(const PathLooped& event) const { return about(EventKind::bridge, event.path); }
   Found operator()(const PathProved& event) const { return about(EventKind::bridge, event.path); }
   Found operator()(const PathReturns& event) const { return about(EventKind::bridge, event.path); }
+  Found operator()(const InnerAddresses&) const { return about_all(EventKind::addresses); }
+  Found operator()(const InnerUnsupported&) const { return about_all(EventKind::addresses); }
   Found operator()(const Fragmenting& event) const { return about(EventKind::fragmenting, event.path); }
 };
 

@@ -22,7 +22,7 @@ PathSnapshot path_snapshot(const ServerSession& session, PathId id, TimePoint no
   return snapshot;
 }
 
-PeerSnapshot peer_snapshot(const ServerSession& session, TimePoint now) {
+PeerSnapshot peer_snapshot(const ServerSession& session, const InnerRoutes* inner, TimePoint now) {
   PeerSnapshot peer;
   peer.handle = session.handle;
   peer.identity = session.identity;
@@ -36,6 +36,10 @@ PeerSnapshot peer_snapshot(const ServerSession& session, TimePoint now) {
   peer.session.into_tunnel = session.to_client;
   peer.session.lost_before = session.lost_before;
   peer.session.out_of_tunnel = session.from_client;
+  if (inner != nullptr) {
+    peer.session.inner = InnerSnapshot{inner->entries_of(session.handle), session.inner,
+                                       session.sender.largest_inner(session.views(now))};
+  }
   for (const PathId id : PathSet::all()) peer.session.duplicates += session.link.traffic(id)->duplicates;
   for (const PathId id : session.all_paths()) peer.paths.push_back(path_snapshot(session, id, now));
   return peer;
@@ -98,7 +102,7 @@ const Route* ServerEngine::route_of(SessionHandle session, PathId path) const {
 ServerSnapshot ServerEngine::snapshot(TimePoint now) const {
   ServerSnapshot snapshot;
   for (const auto& [handle, session] : state_.table.all())
-    snapshot.peers.push_back(peer_snapshot(*session, now));
+    snapshot.peers.push_back(peer_snapshot(*session, state_.inner ? &*state_.inner : nullptr, now));
   snapshot.drops = state_.context.drops;
   return snapshot;
 }

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "mptunnel/engine/server_parts.h"
 
 namespace mptunnel {
@@ -20,15 +22,56 @@ void ServerOutbound::on_target(FlowHandle flow, DatagramBatch batch, std::uint8_
     ++session->to_client;
     session->sender.send(to, payload, dscp, paths, out, now);
   });
-  note_large(*session, session->sender.finish(paths, out, now), now);
-  state_.alarm.wake_for_sender(*session);
-  if (session->sender.has_waiting()) state_.alarm.wake_by(session->sender.wake_by(now));
+  finish(*session, paths, out, now);
+}
+
+void ServerOutbound::on_tun(DatagramBatch packets, const InnerFlow& flow, Output& out, TimePoint now) {
+  const std::size_t count = datagrams_in(packets);
+  const std::size_t first_bytes = std::min(packets.bytes.size(), packets.stride);
+  const auto first = parse_ip_packet(packets.bytes.first(first_bytes));
+  if (!first || !state_.inner) {
+    state_.context.drops.add(state_.inner ? Drop::inner_malformed : Drop::inner_unsupported, count);
+    return;
+  }
+  const InnerRoutes::Destination to = state_.inner->find(first->destination);
+  if (to.place != InnerRoutes::Place::client) {
+    state_.context.drops.add(Drop::inner_unowned, count);
+    return;
+  }
+  send_inner(to.session, packets, flow, out, now);
+}
+
+void ServerOutbound::send_inner(SessionHandle to, DatagramBatch packets, const InnerFlow& flow, Output& out,
+                                TimePoint now) {
+  // Who has an address has a session.
+  ServerSession& session = *state_.table.find(to);
+  if (session.dormant) {
+    state_.context.drops.add(Drop::no_path, datagrams_in(packets));
+    session.sender.note_untaken(datagrams_in(packets));
+    return;
+  }
+  session.last_moved = now;
+  const PathViews paths = session.views(now);
+  const OutgoingFlow outgoing = OutgoingFlow::inner(tun_flow(flow.bucket), true);
+  for_each_datagram(packets, [&](ConstBytes packet) {
+    if (!state_.take_rate(session, Way::to_client, packet.size(), now)) return;
+    session.inner.count_into(packet.size());
+    session.sender.send(outgoing, packet, flow.dscp, paths, out, now);
+  });
+  finish(session, paths, out, now);
+}
+
+void ServerOutbound::finish(ServerSession& session, const PathViews& paths, Output& out, TimePoint now) {
+  note_large(session, session.sender.finish(paths, out, now), now);
+  state_.alarm.wake_for_sender(session);
+  if (session.sender.has_waiting()) state_.alarm.wake_by(session.sender.wake_by(now));
 }
 
 void ServerOutbound::flush(ServerSession& session, Output& out, TimePoint now) {
   if (!session.sender.has_waiting()) return;
   const PathViews paths = session.views(now);
   const auto find = [&](FlowHandle flow) -> std::optional<OutgoingFlow> {
+    if (is_tun(flow)) return OutgoingFlow::inner(flow, true);
     const ServerFlow* found = session.flows.find(flow);
     return found == nullptr ? std::nullopt : std::optional(OutgoingFlow{flow, found->id, std::nullopt});
   };

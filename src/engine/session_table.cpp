@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "mptunnel/base/assert.h"
+#include "mptunnel/session/inner_routes.h"
 
 namespace mptunnel {
 
@@ -33,8 +34,9 @@ std::size_t EpochTable::next_lane() {
   return best;
 }
 
-SessionTable::SessionTable(const SessionLimits& limits, std::size_t lanes, LinkContext& context)
-    : limits_(limits), context_(context), epochs_(lanes) {}
+SessionTable::SessionTable(const SessionLimits& limits, std::size_t lanes, LinkContext& context,
+                           InnerRoutes* inner)
+    : limits_(limits), context_(context), inner_(inner), epochs_(lanes) {}
 
 ServerSession* SessionTable::find(SessionHandle handle) const {
   const auto found = sessions_.find(handle);
@@ -83,6 +85,7 @@ void SessionTable::take_over(ServerSession& from, ServerSession& to, Output& out
   for (auto& [flow, owner] : flows_) {
     if (owner == from.handle) owner = to.handle;
   }
+  if (inner_ != nullptr) inner_->hand_over(from.handle, to.handle);
   to.is_settled = std::exchange(from.is_settled, false);
   to.network = from.network;
   // Until the new process says what it is called, it is called as it was.
@@ -192,6 +195,7 @@ void SessionTable::end(SessionHandle handle, std::optional<CloseReason> reason, 
   session.flows.close_all(closed);
   close_flows(closed, out);
   for (const SessionIndex index : session.link.indices()) epochs_.erase(index);
+  if (inner_ != nullptr) inner_->leave(handle, session.last_heard);
   if (session.is_settled) {
     if (reason) {
       out.events.emplace_back(ClientSessionEnded{session.ref(), *reason, session.totals()});
@@ -208,7 +212,8 @@ tl::expected<ServerFlow*, Drop> SessionTable::open_flow(ServerSession& session, 
     if (!session.flow_openings.take(now)) return tl::unexpected(Drop::flow_rate);
     if (const auto room = make_room_for_flow(session, out, now); !room) return tl::unexpected(room.error());
   }
-  while (flows_.contains(FlowHandle{next_flow_})) ++next_flow_;
+  while (next_flow_ == 0 || is_tun(FlowHandle{next_flow_}) || flows_.contains(FlowHandle{next_flow_}))
+    ++next_flow_;
   const FlowHandle handle{next_flow_};
   std::vector<FlowHandle> closed;
   const auto opened = session.flows.open(open.flow, open.hash, handle, closed, now);

@@ -1,6 +1,7 @@
 #include "mptunnel/ports/application_table.h"
 
 #include "mptunnel/crypto/kdf.h"
+#include "mptunnel/engine/inner_flow.h"
 
 namespace mptunnel {
 
@@ -10,7 +11,7 @@ FlowSource ApplicationTable::use(const Route& application) {
     known->second.route.local = application.local;
     return known->second.source;
   }
-  while (by_handle_.contains(FlowHandle{next_handle_})) ++next_handle_;
+  while (is_tun(FlowHandle{next_handle_}) || by_handle_.contains(FlowHandle{next_handle_})) ++next_handle_;
   const FlowSource source{FlowHandle{next_handle_++}, derive_flow_hash(identity_, application.remote)};
   const auto made = by_address_.emplace(application.remote, Application{source, application}).first;
   by_handle_.emplace(source.handle, &made->second);

@@ -25,6 +25,15 @@ std::string overload(const PathOverloaded& e) {
   return fmt::format("path {} holds {:.0f} % back{}", e.path.value, e.share * 100, e.over ? " no more" : "");
 }
 
+std::string addresses(const std::vector<InnerEntry>& entries) {
+  std::string text = "inner addresses";
+  for (const InnerEntry& entry : entries) {
+    const Endpoint address{.address = entry.prefix.octets, .family = entry.prefix.family};
+    text += fmt::format(" {}/{} {}", address.address_string(), entry.prefix.length, name_of(entry.verdict));
+  }
+  return text;
+}
+
 std::string mark(const PathMark& e) {
   return fmt::format("path {} {} DSCP {}", e.path.value, e.passes ? "passes" : "loses", e.dscp);
 }
@@ -112,6 +121,13 @@ std::string describe(const Event& event) {
             return fmt::format("path {} stays at {}", e.path.value, e.route.remote.to_string());
           },
           [](const ClientFragmenting& e) { return fragments(e.what); },
+          [](const InnerAddresses& e) { return addresses(e.entries); },
+          [](const InnerUnsupported& e) {
+            return std::string(e.is_clear ? "no inner packets in the clear" : "no inner packets at all");
+          },
+          [](const ClientInnerAddresses& e) {
+            return fmt::format("session {}: {}", e.session.handle.value, addresses(e.entries));
+          },
           [](const EventsLeftOut& e) { return fmt::format("events of {} kinds left out", e.kinds.size()); },
       },
       event);

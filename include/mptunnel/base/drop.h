@@ -46,6 +46,15 @@ namespace mptunnel {
   X(key_rate)           /* a client's datagrams are more than its key may send or get */             \
   X(path_limit)         /* a path id past the limit */                                               \
   X(superseded)         /* from a process whose session another one took over */                     \
+  X(inner_rate)         /* a client asks for inner addresses more often than it may */               \
+  /* What inner packets meet, those of TUN devices. */                                               \
+  X(inner_malformed)    /* no IP packet, or its lengths contradict each other */                     \
+  X(inner_unsupported)  /* the other end carries none, or cipher none would have to */               \
+  X(inner_source)       /* from an inner address that its sender does not have */                    \
+  X(inner_multicast)    /* of a client, for many: multicast or broadcast */                          \
+  X(inner_unowned)      /* for an inner address that no session has, or that its sender has */       \
+  X(inner_hops)         /* for another client, and its hop limit is spent */                         \
+  X(client_to_client)   /* for another client, and that is not wanted */                             \
   /* What the application's or target's datagrams meet. */                                           \
   X(too_large)          /* more than one UDP datagram can carry */                                   \
   X(own_packet)         /* carries a packet of our own: the tunnel would carry itself */             \

@@ -42,6 +42,10 @@ class ClientEngine {
   /// Datagrams of one source, and the DSCP that they came with, which their packets get.
   void on_application(DatagramBatch batch, const FlowSource& source, Output& out, TimePoint now,
                       std::uint8_t dscp = 0);
+  /// Packets of the TUN device, all of one flow. Until the server has said which addresses the client has,
+  /// they wait like datagrams that wait for a session. What is delivered to a flow that is_tun() is for the
+  /// device.
+  void on_tun(DatagramBatch packets, const InnerFlow& flow, Output& out, TimePoint now);
   /// What arrived on a path's socket. Decrypted in place: deliveries point into `batch`.
   void on_path(PathId path, DatagramBatch batch, Output& out, TimePoint now);
   /// To be called at deadline() or later; more often does no harm.
@@ -62,6 +66,8 @@ class ClientEngine {
 
  private:
   void run_housekeeping(Output& out, TimePoint now);
+  /// These lead back to us.
+  void shut(PathSet looped, Output& out, TimePoint now);
   /// Of a session, that no path carries data; nullopt if one does.
   [[nodiscard]] std::optional<SessionLost> outage(TimePoint now) const;
   /// Finds which DSCPs vanish on which paths.
@@ -74,9 +80,10 @@ class ClientEngine {
   ClientState state_;
   ClientProber prober_{state_};
   ClientIntroducing introducing_{state_};
+  ClientAddressing addressing_{state_};
   ClientHandshaking handshaking_;
   ClientOutbound outbound_{state_, handshaking_};
-  ClientInbound inbound_{state_, prober_, introducing_, handshaking_, outbound_};
+  ClientInbound inbound_{state_, prober_, introducing_, addressing_, handshaking_, outbound_};
   TimePoint next_housekeeping_ = kNever;
 };
 

@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <optional>
 #include <variant>
+#include <vector>
 
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/time.h"
 #include "mptunnel/path/path_state.h"
 #include "mptunnel/wire/close_reason.h"
 #include "mptunnel/wire/handshake.h"
+#include "mptunnel/wire/inner_frames.h"
 
 namespace mptunnel {
 
@@ -124,6 +126,17 @@ struct Fragmenting {
   PathId path;              ///< the one that carries the least
   double share = 0;         ///< of the datagrams lately, 0 to 1
   std::size_t largest = 0;  ///< payload that fits, in bytes
+};
+
+/// What the server says of the inner addresses and networks that the client wants, if it is other than what
+/// it said last. The driver gives the device what is given; it has nothing else.
+struct InnerAddresses {
+  std::vector<InnerEntry> entries;  ///< those that it wants, in their order, then the server's own
+};
+
+/// The client has a TUN device, and the other end carries no inner packets. Once a session.
+struct InnerUnsupported {
+  bool is_clear = false;  ///< because nothing is encrypted; else mpserver is older
 };
 
 }  // namespace mptunnel

@@ -5,7 +5,9 @@
 #include <optional>
 #include <vector>
 
+#include "mptunnel/engine/client_addressing.h"
 #include "mptunnel/engine/client_introducing.h"
+#include "mptunnel/engine/client_outbound.h"
 #include "mptunnel/engine/client_state.h"
 #include "mptunnel/engine/output.h"
 #include "mptunnel/session/flows.h"
@@ -127,41 +129,15 @@ class ClientHandshaking {
   bool had_session_ = false;
 };
 
-/// From applications to the server: datagrams find their flow, and go to the sender.
-class ClientOutbound {
- public:
-  ClientOutbound(ClientState& state, ClientHandshaking& handshaking)
-      : state_(state), handshaking_(handshaking) {}
-
-  /// Datagrams of one source, and the DSCP that they came with. Returns the paths that these show to lead
-  /// back to us.
-  PathSet on_application(DatagramBatch batch, const FlowSource& source, std::uint8_t dscp, Output& out,
-                         TimePoint now);
-  /// Sends what waited for a session or a path.
-  void flush(Output& out, TimePoint now);
-  /// Ends flows that were idle for long.
-  void expire_flows(Output& out, TimePoint now);
-  [[nodiscard]] std::uint64_t datagrams() const { return datagrams_; }
-
- private:
-  /// While a path is to prove that its tunnel is not ours.
-  void note_sizes(DatagramBatch batch);
-  void refuse(const FlowSource& source, Drop drop, std::size_t datagrams, Output& out);
-  void end_flows(const std::vector<ClientFlows::Ended>& ended, Output& out, TimePoint now);
-
-  ClientState& state_;
-  ClientHandshaking& handshaking_;
-  std::uint64_t datagrams_ = 0;
-};
-
 /// From the server to applications: packets are opened, CONTROL frames acted on, datagrams delivered.
 class ClientInbound {
  public:
   ClientInbound(ClientState& state, ClientProber& prober, ClientIntroducing& introducing,
-                ClientHandshaking& handshaking, ClientOutbound& outbound)
+                ClientAddressing& addressing, ClientHandshaking& handshaking, ClientOutbound& outbound)
       : state_(state),
         prober_(prober),
         introducing_(introducing),
+        addressing_(addressing),
         handshaking_(handshaking),
         outbound_(outbound) {}
 
@@ -176,16 +152,20 @@ class ClientInbound {
 
   void on_data(LinkEpoch& epoch, const Arrival& arrival);
   void on_control(const Arrival& arrival);
-  void read_data(ConstBytes frames, const Arrival& arrival);
+  void read_data(const LinkEpoch& epoch, ConstBytes frames, const Arrival& arrival);
   void read_recovered(LinkEpoch& epoch, const Arrival& arrival);
   void read_control(LinkEpoch& epoch, ConstBytes frames, const Arrival& arrival);
   void on_fragment(LinkEpoch& epoch, const FragmentFrame& fragment, const Arrival& arrival);
   void on_pong(LinkEpoch& epoch, const PathReport& report, const Arrival& arrival);
   void on_paths_changed(const Arrival& arrival);
   void deliver(const DatagramFrame& datagram, const Arrival& arrival);
+  /// False if there may be no inner packets.
+  bool deliver_inner(const LinkEpoch& epoch, const IpFrame& frame, const Arrival& arrival);
+
   ClientState& state_;
   ClientProber& prober_;
   ClientIntroducing& introducing_;
+  ClientAddressing& addressing_;
   ClientHandshaking& handshaking_;
   ClientOutbound& outbound_;
   std::uint64_t datagrams_ = 0;

@@ -8,6 +8,7 @@
 #include "mptunnel/base/random.h"
 #include "mptunnel/base/shortened.h"
 #include "mptunnel/base/time.h"
+#include "mptunnel/engine/client_addressing.h"
 #include "mptunnel/engine/client_paths.h"
 #include "mptunnel/engine/link/link_context.h"
 #include "mptunnel/engine/link/receiver.h"
@@ -70,6 +71,8 @@ struct ClientSettings {
   std::optional<RepairSettings> repair{};      ///< of what is sent to the server; nullopt: nothing
   OrderSettings order{};                       ///< of what is sent to the server, and of what comes
   std::string name{};                          ///< what the server calls this client; empty: by its address
+  /// What the client's TUN device is to have, at most kMaxInnerWanted; nullopt: there is no device.
+  std::optional<std::vector<InnerEntry>> inner{};
 };
 
 struct ClientState {
@@ -77,7 +80,9 @@ struct ClientState {
       : context(random, settings.make_scheduler, settings.repair, settings.order),
         name(shortened(settings.name, kMaxNameBytes)),
         paths(settings.paths, settings.min_paths),
-        flows(settings.max_flows) {}
+        flows(settings.max_flows) {
+    if (settings.inner) inner.emplace(*settings.inner);
+  }
   ClientState(const ClientState&) = delete;
   ClientState& operator=(const ClientState&) = delete;
   ~ClientState() = default;
@@ -94,6 +99,7 @@ struct ClientState {
   bool is_proving = false;  ///< some path is held: see TunnelProof
   Activity activity;
   OutageWatch outage;
+  std::optional<ClientInner> inner;  ///< if there is a device
 };
 
 }  // namespace mptunnel

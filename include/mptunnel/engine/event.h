@@ -35,7 +35,7 @@ using Event =
                  ClientSessionEnded, ClientSessionSilent, IdentitiesClash, HandshakeRefused,
                  HandshakeOtherKey, HandshakeDisabled, NetworkFull, ClientQuotaReached, ClientPathChanged,
                  ClientPathLossy, ClientPathOverloaded, ClientPathMark, ClientPathMoved, ClientPathStayed,
-                 ClientFragmenting, EventsLeftOut>;
+                 ClientFragmenting, InnerAddresses, InnerUnsupported, ClientInnerAddresses, EventsLeftOut>;
 
 /// The path that an event has as its subject; nullopt if it has none. ClientFragmenting is about a client.
 inline std::optional<PathId> path_of(const Event& event) {

@@ -32,6 +32,7 @@ enum class EventKind : std::uint8_t {
   overload,
   mark,
   fragmenting,
+  addresses,
   // Of mpclient.
   own_session,  ///< it starts, ends, is refused
   outage,       ///< a source is its begin; its end is said if the begin was

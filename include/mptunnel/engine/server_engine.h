@@ -33,6 +33,11 @@ class ServerEngine {
   void on_target(FlowHandle flow, DatagramBatch batch, Output& out, TimePoint now, std::uint8_t dscp = 0) {
     outbound_.on_target(flow, batch, dscp, out, now);
   }
+  /// Packets of the TUN device, all of one flow: they go to the client that has the destination of the first.
+  /// What is delivered to a flow that is_tun() is for the device.
+  void on_tun(DatagramBatch packets, const InnerFlow& flow, Output& out, TimePoint now) {
+    outbound_.on_tun(packets, flow, out, now);
+  }
   /// So many datagrams for the flow were lost in this machine before they came here.
   void on_target_lost(FlowHandle flow, std::uint64_t datagrams) {
     if (datagrams == 0) return;

@@ -151,6 +151,12 @@ struct ClientFragmenting {
   Fragmenting what;
 };
 
+/// What a client has of the inner addresses and networks that it wants, if that is other than before.
+struct ClientInnerAddresses {
+  SessionRef session;
+  std::vector<InnerEntry> entries;  ///< as InnerAddresses, without the server's own
+};
+
 /// What EventLimiter left out lately.
 struct EventsLeftOut {
   struct Kind {

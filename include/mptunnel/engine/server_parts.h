@@ -17,12 +17,19 @@ class ServerOutbound {
   explicit ServerOutbound(ServerState& state) : state_(state) {}
 
   void on_target(FlowHandle flow, DatagramBatch batch, std::uint8_t dscp, Output& out, TimePoint now);
+  /// Packets of the TUN device, all of one flow: they go where the first one is to go.
+  void on_tun(DatagramBatch packets, const InnerFlow& flow, Output& out, TimePoint now);
+  /// The same, to this session.
+  void send_inner(SessionHandle to, DatagramBatch packets, const InnerFlow& flow, Output& out, TimePoint now);
   /// Sends what waited for a path, or for its flow to be opened.
   void flush(ServerSession& session, Output& out, TimePoint now);
   /// Packets larger than kBaseMtu went to these paths.
   void note_large(ServerSession& session, PathSet paths, TimePoint now);
 
  private:
+  /// Once all of one call have been sent.
+  void finish(ServerSession& session, const PathViews& paths, Output& out, TimePoint now);
+
   ServerState& state_;
 };
 
@@ -58,6 +65,7 @@ class ServerControl {
   /// What a packet is answered with, and on which path.
   struct Reply {
     std::vector<Frame> frames;
+    std::vector<std::uint8_t> answer;  ///< what ADDRESSES_GIVEN views
     std::optional<PathId> path;
     bool is_by_any = false;  ///< the client hears nothing on it: by all others, too
     bool is_direct = false;  ///< to where the packet came from, which may turn out to be the path's address
@@ -97,11 +105,18 @@ class ServerControl {
   /// The first datagram of a flow that this packet's FLOW_OPEN was `refused` for is counted with that.
   void deliver(ServerSession& session, const DatagramFrame& datagram, std::optional<FlowId>& refused,
                const ServerArrival& arrival);
+  void on_addresses_wanted(ServerSession& session, const AddressesWantedFrame& wanted, Reply& reply,
+                           const ServerArrival& arrival);
+  /// False if there may be no inner packets.
+  bool on_inner(ServerSession& session, const IpFrame& frame, const ServerArrival& arrival);
+  /// Delivers it, or passes it on; or says why it goes no further.
+  std::optional<Drop> take_inner(ServerSession& session, const IpFrame& frame, const ServerArrival& arrival);
   void start_mtu_search(EpochRef epoch, ServerPath& path, TimePoint now);
 
   ServerState& state_;
   ServerOutbound& outbound_;
   std::optional<NetworkBudget> copies_;  ///< made for the first copy that is looked at
+  std::vector<std::uint8_t> passed_on_;  ///< an inner packet from one client to another
 };
 
 /// From the network to the target: packets find their session and are opened; handshakes are answered.

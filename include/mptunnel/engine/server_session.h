@@ -9,6 +9,7 @@
 #include "mptunnel/base/endpoint.h"
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/path_set.h"
+#include "mptunnel/engine/inner_flow.h"
 #include "mptunnel/engine/link/receiver.h"
 #include "mptunnel/engine/link/sender.h"
 #include "mptunnel/engine/link/session_link.h"
@@ -105,6 +106,9 @@ struct ServerSession {
   bool is_over_rate = false;      ///< a datagram was beyond the rate of its key, and that is not said yet
   std::uint64_t from_client = 0;  ///< datagrams
   std::uint64_t to_client = 0;
+  TokenBucket inner_questions{kInnerAskedPerSecond, kInnerAskedBurst};
+  std::vector<InnerEntry> inner_told;  ///< what was last said of its inner addresses
+  InnerCounts inner;
   std::uint64_t lost_before = 0;  ///< datagrams for it that never came to the engine
 
   [[nodiscard]] SessionRef ref() const;

@@ -10,6 +10,8 @@
 #include "mptunnel/base/random.h"
 #include "mptunnel/engine/link/link_context.h"
 #include "mptunnel/engine/session_table.h"
+#include "mptunnel/ip/ip_packet.h"
+#include "mptunnel/session/inner_routes.h"
 #include "mptunnel/session/keyring.h"
 #include "mptunnel/session/pending_handshakes.h"
 
@@ -22,6 +24,7 @@ struct ServerSettings : SessionLimits {
   MakeScheduler make_scheduler = make_copies;       ///< for what is sent to each client
   std::optional<RepairSettings> repair;             ///< of what is sent to each client; nullopt: nothing
   OrderSettings order;                              ///< of what is sent to each client, and of what comes
+  std::optional<InnerSettings> inner;               ///< of the TUN device; nullopt: there is none
 };
 
 /// When the server has something to do because time passes.
@@ -61,7 +64,10 @@ struct ServerState {
       : context(random, settings.make_scheduler, settings.repair, settings.order),
         keyring({settings.handshake.key, settings.named_keys}),
         pending(settings.handshake, keyring, random),
-        table(settings, settings.lanes, context) {}
+        inner(make_inner(settings)),
+        table(settings, settings.lanes, context, inner ? &*inner : nullptr) {
+    if (inner) inner_seed = random.u64();
+  }
   ServerState(const ServerState&) = delete;
   ServerState& operator=(const ServerState&) = delete;
   ~ServerState() = default;
@@ -77,17 +83,36 @@ struct ServerState {
   /// Whether a datagram of so many bytes is within the rate of the session's key. If not, it is counted as
   /// dropped, and ServerTimers says so.
   bool take_rate(ServerSession& session, Way way, std::size_t bytes, TimePoint now) {
-    if (session.account.take_rate(way, bytes, now)) return true;
+    if (account_for(session, way, bytes, now)) return true;
     context.drops.add(Drop::key_rate);
+    return false;
+  }
+  /// The same, but the caller counts what is dropped.
+  static bool account_for(ServerSession& session, Way way, std::size_t bytes, TimePoint now) {
+    if (session.account.take_rate(way, bytes, now)) return true;
     session.is_over_rate = true;
     return false;
+  }
+  /// Of a packet that goes from one client to another.
+  [[nodiscard]] std::uint16_t bucket_of(const IpPacket& packet) const {
+    return InnerFlow::bucket_of(flow_hash(packet, inner_seed));
   }
 
   LinkContext context;
   Keyring keyring;
   PendingHandshakes pending;
+  std::optional<InnerRoutes> inner;  ///< if there is a TUN device
+  std::uint64_t inner_seed = 0;
   SessionTable table;
   ServerAlarm alarm;
+
+ private:
+  /// What live sessions may have, and as much again that is kept for clients without one.
+  static std::optional<InnerRoutes> make_inner(const ServerSettings& settings) {
+    if (!settings.inner) return std::nullopt;
+    const std::size_t most = 2 * kMaxInnerWanted * settings.max_sessions;
+    return std::optional<InnerRoutes>(std::in_place, *settings.inner, most);
+  }
 };
 
 }  // namespace mptunnel

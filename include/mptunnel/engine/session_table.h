@@ -18,6 +18,7 @@
 
 namespace mptunnel {
 
+class InnerRoutes;
 struct ServerSession;
 
 struct EpochRef {
@@ -87,8 +88,10 @@ class SessionTable {
  public:
   using Sessions = std::map<SessionHandle, std::unique_ptr<ServerSession>>;
 
-  /// `context` outlives the table. `lanes` as EpochTable.
-  SessionTable(const SessionLimits& limits, std::size_t lanes, LinkContext& context);
+  /// `context` outlives the table, and so does `inner`, which is told when a session ends or takes another
+  /// one over; null: there is no TUN device. `lanes` as EpochTable.
+  SessionTable(const SessionLimits& limits, std::size_t lanes, LinkContext& context,
+               InnerRoutes* inner = nullptr);
 
   [[nodiscard]] const Sessions& all() const { return sessions_; }
   /// Null if it has ended.
@@ -164,6 +167,7 @@ class SessionTable {
 
   SessionLimits limits_;
   LinkContext& context_;
+  InnerRoutes* inner_;
   Sessions sessions_;
   EpochTable epochs_;
   std::unordered_map<FlowHandle, SessionHandle> flows_;

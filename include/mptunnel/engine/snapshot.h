@@ -15,6 +15,7 @@
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/time.h"
 #include "mptunnel/engine/client_event.h"
+#include "mptunnel/engine/inner_flow.h"
 #include "mptunnel/engine/link/receiver.h"
 #include "mptunnel/engine/link/stream_history.h"
 #include "mptunnel/path/path_history.h"
@@ -61,6 +62,14 @@ struct PathSnapshot {
                    TimePoint now);
 };
 
+/// Of inner packets.
+struct InnerSnapshot {
+  std::vector<InnerEntry> entries;  ///< client: the server's last answer; server: what the client has
+  InnerCounts counts;
+  /// The largest inner packet that every path in use carries in one; nullopt while there are none.
+  std::optional<std::size_t> largest_whole;
+};
+
 struct SessionSnapshot {
   /// The key that seals; nullopt while there is no session.
   struct Key {
@@ -85,6 +94,7 @@ struct SessionSnapshot {
   std::uint64_t fragmented = 0;              ///< datagrams that some path in use carried in fragments only
   double fragment_share = 0;                 ///< their share lately, a fraction
   std::optional<std::size_t> largest_whole;  ///< payload that every path in use carries in one packet
+  std::optional<InnerSnapshot> inner;        ///< if there is a TUN device
 };
 
 struct ClientSnapshot {

@@ -12,7 +12,7 @@ namespace mptunnel {
 
 void Sender::send(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dscp, const PathViews& paths,
                   Output& out, TimePoint now) {
-  if (flow.id && can_send(paths, now) && leaves(flow, payload, dscp, paths, out, now)) return;
+  if (flow.may_leave() && can_send(paths, now) && leaves(flow, payload, dscp, paths, out, now)) return;
   if (!queue_.push(flow.handle, payload, now, dscp)) lose(Drop::queue_full, 1);
   context_.drops.add(Drop::queue_full, context_.waiting.take_dropped());
 }
@@ -35,16 +35,13 @@ void Sender::seal(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dsc
     return;
   }
   KeyEpoch& keys = link_.current()->keys();
+  if (flow.is_inner && !link_.current()->can_carry_inner()) {
+    lose(Drop::inner_unsupported, 1);
+    return;
+  }
   std::array<std::uint8_t, 20> head{};
   ByteWriter writer(head);
-  if (flow.open) encode_frame(FlowOpenFrame{*flow.id, *flow.open}, writer);
-  const auto number =
-      is_numbering() ? numbers_.next(flow.handle, payload.size(), now) : std::optional<std::uint16_t>{};
-  if (number) {
-    encode_numbered_prefix(*flow.id, *number, writer);
-  } else {
-    encode_datagram_prefix(*flow.id, writer);
-  }
+  write_prefix(flow, payload.size(), writer, now);
   const ConstBytes prefix = ConstBytes(head).first(writer.written());
 
   // A clear packet can't open a flow: until the peer has acknowledged it, the datagram travels sealed.
@@ -63,14 +60,28 @@ void Sender::seal(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dsc
   watch_.count(send_sealed(size, dscp, chosen, paths, out, now));
 }
 
-bool Sender::is_numbering() const {
+void Sender::write_prefix(const OutgoingFlow& flow, std::size_t payload, ByteWriter& out, TimePoint now) {
+  if (flow.open) encode_frame(FlowOpenFrame{*flow.id, *flow.open}, out);
+  const bool is_numbered = is_numbering(flow.is_inner ? FrameType::ip_numbered : FrameType::numbered);
+  const auto number = is_numbered ? numbers_.next(flow.handle, payload, now) : std::optional<std::uint16_t>{};
+  if (flow.is_inner) {
+    encode_ip_prefix(number ? std::optional(InnerNumber{bucket_of(flow.handle), *number}) : std::nullopt,
+                     out);
+  } else if (number) {
+    encode_numbered_prefix(*flow.id, *number, out);
+  } else {
+    encode_datagram_prefix(*flow.id, out);
+  }
+}
+
+bool Sender::is_numbering(FrameType numbered) const {
   switch (context_.order.mode) {
     case OrderSettings::Mode::none:
       return false;
     case OrderSettings::Mode::automatic:
-      return repair_.is_on() && link_.current()->can_number();
+      return repair_.is_on() && link_.current()->can_number(numbered);
     case OrderSettings::Mode::always:
-      return link_.current()->can_number();
+      return link_.current()->can_number(numbered);
   }
   return false;
 }
@@ -217,7 +228,7 @@ PathSet Sender::flush(const PathViews& paths, const FindFlow& find, Output& out,
       context_.drops.add(Drop::flow_unknown);
       return true;
     }
-    return flow->id && leaves(*flow, item.payload, item.dscp, paths, out, now);
+    return flow->may_leave() && leaves(*flow, item.payload, item.dscp, paths, out, now);
   });
   return finish(paths, out, now);
 }
@@ -301,7 +312,7 @@ std::optional<PathId> smallest_of(const PathViews& paths) {
 
 }  // namespace
 
-std::optional<std::size_t> Sender::largest_whole(const PathViews& paths) const {
+std::optional<std::size_t> Sender::largest_frames(const PathViews& paths) const {
   const auto smallest = smallest_of(paths);
   if (link_.current() == nullptr || !smallest) return std::nullopt;
   const LinkEpoch& epoch = *link_.current();
@@ -309,8 +320,23 @@ std::optional<std::size_t> Sender::largest_whole(const PathViews& paths) const {
   // A REPAIR packet is as long as the longest that it repairs, and this more: it is to go whole as well.
   if (repair_.plan() != nullptr && epoch.can_repair())
     overhead = KeyEpoch::kControlOverhead + kRepairPrefixBytes + kRepairLengthBytes;
-  if (context_.order.mode != OrderSettings::Mode::none && epoch.can_number()) overhead += kNumberBytes;
-  return paths.of(*smallest).mtu - overhead - datagram_prefix_bytes(FlowId{0});
+  return paths.of(*smallest).mtu - overhead;
+}
+
+std::optional<std::size_t> Sender::largest_whole(const PathViews& paths) const {
+  const auto largest = largest_frames(paths);
+  if (!largest) return std::nullopt;
+  const bool may_number =
+      context_.order.mode != OrderSettings::Mode::none && link_.current()->can_number(FrameType::numbered);
+  return *largest - datagram_prefix_bytes(FlowId{0}) - (may_number ? kNumberBytes : 0);
+}
+
+std::optional<std::size_t> Sender::largest_inner(const PathViews& paths) const {
+  const auto largest = largest_frames(paths);
+  if (!largest || !link_.current()->can_carry_inner()) return std::nullopt;
+  const bool may_number =
+      context_.order.mode != OrderSettings::Mode::none && link_.current()->can_number(FrameType::ip_numbered);
+  return *largest - kIpPrefixBytes - (may_number ? kInnerNumberBytes : 0);
 }
 
 std::optional<Fragmenting> Sender::check_fragmenting(const PathViews& paths, TimePoint now) {

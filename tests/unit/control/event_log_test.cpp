@@ -18,6 +18,15 @@ const SessionRef kWord{SessionHandle{3}, {0xab}, "", *parse_numeric_endpoint("19
                        "garage",         "fibre"};
 const SessionRef kAddress{SessionHandle{3}, {0xab}, "", *parse_numeric_endpoint("192.0.2.1", 4000)};
 
+const InnerEntry kAddress4{InnerKind::address, {Family::ipv4, 24, {10, 42, 42, 7}}, {}};
+const InnerEntry kNetwork{InnerKind::network, {Family::ipv4, 24, {192, 168, 7, 0}}, {}};
+const InnerEntry kAutomatic6{InnerKind::automatic, {Family::ipv6, 128, {}}, {}};
+const InnerEntry kOfServer{InnerKind::server, {Family::ipv4, 24, {10, 42, 42, 1}}, {}};
+InnerEntry refused(InnerEntry entry, InnerVerdict verdict) {
+  entry.verdict = verdict;
+  return entry;
+}
+
 Route route(std::uint16_t port) {
   return {*parse_numeric_endpoint("192.0.2.1", port), {}};
 }
@@ -264,6 +273,24 @@ std::vector<Row> rows() {
        "client ab01ff20: path 2 moved from 192.0.2.1:4001 to 192.0.2.1:5001"},
       {"ClientPathStayed", ClientPathStayed{kClient, path, route(4001)}, info,
        "client ab01ff20: path 2 stays at 192.0.2.1:4001: it still answers there"},
+      {"InnerAddresses", InnerAddresses{{kAddress4, kNetwork, kOfServer}}, info,
+       "inner addresses: this client has 10.42.42.7/24, network 192.168.7.0/24"},
+      {"InnerAddressesRefused",
+       InnerAddresses{{kAddress4, refused(kNetwork, InnerVerdict::not_allowed),
+                       refused(kAutomatic6, InnerVerdict::no_device), kOfServer}},
+       warning,
+       "inner addresses: this client has 10.42.42.7/24; refused: network 192.168.7.0/24 (not allowed), an "
+       "IPv6 "
+       "address (mpserver has no device for it)"},
+      {"InnerAddressesAllRefused", InnerAddresses{{refused(kAddress4, InnerVerdict::taken), kOfServer}},
+       warning, "inner addresses: this client has nothing; refused: 10.42.42.7/24 (taken by another client)"},
+      {"InnerUnsupported", InnerUnsupported{}, warning,
+       "the TUN device has no address: mpserver is older and carries no inner packets; update it"},
+      {"InnerUnsupportedInTheClear", InnerUnsupported{true}, warning,
+       std::string("the TUN device has no address: inner packets are carried encrypted alone; ") +
+           kSetBothEnds},
+      {"ClientInnerAddresses", ClientInnerAddresses{kNamed, {kAddress4}}, info,
+       "inner addresses: client alice/ab01ff20 has 10.42.42.7/24"},
       {"ClientFragmenting", ClientFragmenting{kClient, {path, 1, 20}}, warning,
        "100 % of the datagrams are larger than 20 bytes and need two or more packets on path 2 of client "
        "ab01ff20, which doubles what is sent and what is lost: set 'mssfix 20' in OpenVPN, or an MTU of 0 in "

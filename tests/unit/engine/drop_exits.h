@@ -145,5 +145,7 @@ std::vector<ExitRow> packet_exits();
 std::vector<ExitRow> handshake_exits();
 /// Of datagrams of applications and of the target.
 std::vector<ExitRow> datagram_exits();
+/// Of packets of TUN devices.
+std::vector<ExitRow> inner_exits();
 
 }  // namespace mptunnel::test

@@ -41,10 +41,11 @@ std::string name_of_row(const testing::TestParamInfo<ExitRow>& row) {
 INSTANTIATE_TEST_SUITE_P(Packet, DropExit, testing::ValuesIn(packet_exits()), name_of_row);
 INSTANTIATE_TEST_SUITE_P(Handshake, DropExit, testing::ValuesIn(handshake_exits()), name_of_row);
 INSTANTIATE_TEST_SUITE_P(Datagram, DropExit, testing::ValuesIn(datagram_exits()), name_of_row);
+INSTANTIATE_TEST_SUITE_P(Inner, DropExit, testing::ValuesIn(inner_exits()), name_of_row);
 
 TEST(DropExits, EachReasonHasARowOrIsOfSockets) {
   std::set<Drop> with_row;
-  for (const auto& rows : {packet_exits(), handshake_exits(), datagram_exits()}) {
+  for (const auto& rows : {packet_exits(), handshake_exits(), datagram_exits(), inner_exits()}) {
     for (const ExitRow& row : rows) with_row.insert(row.drop);
   }
   for (std::size_t i = 0; i < kDropReasons; ++i) {

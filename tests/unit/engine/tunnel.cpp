@@ -20,6 +20,7 @@ ClientSettings client_settings(const TunnelSettings& settings) {
   result.min_paths = settings.min_paths;
   result.name = settings.name;
   result.order = settings.order;
+  result.inner = settings.inner;
   return result;
 }
 ServerSettings server_settings(const TunnelSettings& settings) {
@@ -89,6 +90,18 @@ void Tunnel::application_sends(std::uint16_t port, std::string_view payload, std
 void Tunnel::target_sends(FlowHandle flow, std::string_view payload, std::uint8_t dscp) {
   Packet bytes(payload.begin(), payload.end());
   server->on_target(flow, {bytes, std::max<std::size_t>(1, bytes.size())}, server_out, now, dscp);
+  carry_server();
+}
+
+void Tunnel::client_device_sends(const Packet& packet, const InnerFlow& flow) {
+  Packet bytes = packet;
+  client->on_tun({bytes, std::max<std::size_t>(1, bytes.size())}, flow, out, now);
+  carry();
+}
+
+void Tunnel::server_device_sends(const Packet& packet, const InnerFlow& flow) {
+  Packet bytes = packet;
+  server->on_tun({bytes, std::max<std::size_t>(1, bytes.size())}, flow, server_out, now);
   carry_server();
 }
 
@@ -209,6 +222,10 @@ void Tunnel::collect_client() {
   for (const Delivery& delivery : out.deliveries) {
     for (std::size_t i = 0; i < delivery.count; ++i) {
       const ConstBytes piece = out.pieces[delivery.first + i];
+      if (is_tun(delivery.flow)) {
+        at_client_device.emplace_back(piece.begin(), piece.end());
+        continue;
+      }
       at_application.push_back({delivery.flow, static_cast<std::uint16_t>(delivery.flow.value),
                                 std::string(piece.begin(), piece.end())});
     }
@@ -235,6 +252,10 @@ void Tunnel::collect_server() {
   for (const Delivery& delivery : server_out.deliveries) {
     for (std::size_t i = 0; i < delivery.count; ++i) {
       const ConstBytes piece = server_out.pieces[delivery.first + i];
+      if (is_tun(delivery.flow)) {
+        at_server_device.emplace_back(piece.begin(), piece.end());
+        continue;
+      }
       at_target.push_back({delivery.flow, 0, std::string(piece.begin(), piece.end())});
     }
   }

@@ -47,10 +47,11 @@ struct TunnelSettings {
   std::size_t min_paths = 1;
   std::vector<PathTraits> traits;  ///< of the first paths; the others have none
   std::size_t max_flows = kMaxFlows;
-  std::string name{};                     ///< of the client
-  std::vector<std::string> path_names{};  ///< of the first paths; the others have none
-  ServerSettings limits;                  ///< `handshake` is taken from `server`, `order` from below
-  OrderSettings order{};                  ///< at both ends
+  std::string name{};                              ///< of the client
+  std::vector<std::string> path_names{};           ///< of the first paths; the others have none
+  ServerSettings limits;                           ///< `handshake` is taken from `server`, `order` from below
+  OrderSettings order{};                           ///< at both ends
+  std::optional<std::vector<InnerEntry>> inner{};  ///< what the client's TUN device is to have
 };
 
 class Tunnel {
@@ -67,6 +68,9 @@ class Tunnel {
   void application_sends(std::uint16_t port, std::string_view payload, std::uint8_t dscp = 0);
   /// A datagram of the target to the socket of this flow.
   void target_sends(FlowHandle flow, std::string_view payload, std::uint8_t dscp = 0);
+  /// A packet of a TUN device, of this flow.
+  void client_device_sends(const Packet& packet, const InnerFlow& flow = {});
+  void server_device_sends(const Packet& packet, const InnerFlow& flow = {});
   /// Puts a packet before the server or the client, as if it came by this path.
   void to_server(const Packet& packet, const Route& route);
   void to_server(const Packet& packet, PathId path = PathId{0}) { to_server(packet, route(path)); }
@@ -111,6 +115,8 @@ class Tunnel {
   std::vector<Wire> wires;  ///< all that was sent, in order
   std::vector<Delivered> at_target;
   std::vector<Delivered> at_application;
+  std::vector<Packet> at_client_device;  ///< what was delivered to the TUN devices
+  std::vector<Packet> at_server_device;
   std::vector<FlowHandle> ended_sources;  ///< whose flows the client has ended
   std::vector<FlowChange> flow_changes;
   std::vector<Event> client_events;

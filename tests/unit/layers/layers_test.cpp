@@ -33,7 +33,7 @@ const std::vector<Layer> kLayers{
     {"schedule", {"base", "wire", "path"}},
     {"engine", {"base", "ip", "wire", "crypto", "repair", "path", "session", "schedule"}},
     {"net", {"base", "ip"}},
-    {"config", {"base"}},
+    {"config", {"base", "ip"}},
     {"host", {"base", "crypto"}},
     {"ports",
      {"base", "ip", "wire", "crypto", "repair", "path", "session", "schedule", "engine", "net", "config",

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mptunnel/base/bytes.h"
+#include "mptunnel/engine/inner_flow.h"
 #include "mptunnel/engine/link/control_packet.h"
 #include "mptunnel/engine/link/link_context.h"
 #include "mptunnel/engine/link/reorder_buffer.h"
@@ -78,6 +79,10 @@ class Receiver {
       on_datagram(*datagram);
       return;
     }
+    if (const auto inner = whole_ip(frames)) {
+      if (!on_other(Frame{*inner})) context_.drops.add(Drop::unexpected_frame);
+      return;
+    }
     if (const auto error = check_frames(frames)) {
       context_.drops.add(*error);
       return;
@@ -113,6 +118,19 @@ class Receiver {
       order_.on_unnumbered(flow, out, now);
       out.deliver(flow, datagram.payload);
     }
+  }
+  /// The same of an inner packet, to the device. Whatever has no number waits for nothing.
+  void deliver_inner(const IpFrame& frame, bool is_recovered, Output& out, TimePoint now) {
+    if (frame.number) {
+      order_.on_datagram({tun_flow(frame.number->bucket), frame.number->number, frame.packet, is_recovered},
+                         out, now);
+    } else {
+      out.deliver(tun_flow(0), frame.packet);
+    }
+  }
+  /// An inner packet came and does not go to the device: nothing waits for it.
+  void skip_inner(const IpFrame& frame, Output& out, TimePoint now) {
+    if (frame.number) order_.skip(tun_flow(frame.number->bucket), frame.number->number, out, now);
   }
   [[nodiscard]] ReorderBuffer& order() { return order_; }
   [[nodiscard]] const ReorderBuffer& order() const { return order_; }

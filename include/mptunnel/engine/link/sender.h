@@ -16,6 +16,7 @@
 #include "mptunnel/engine/link/kept_packets.h"
 #include "mptunnel/engine/link/link_context.h"
 #include "mptunnel/engine/link/mark_watch.h"
+#include "mptunnel/engine/link/outgoing_flow.h"
 #include "mptunnel/engine/link/repair_sender.h"
 #include "mptunnel/engine/link/session_link.h"
 #include "mptunnel/engine/output.h"
@@ -26,13 +27,6 @@
 #include "mptunnel/wire/frame.h"
 
 namespace mptunnel {
-
-/// A flow as its datagrams are sent.
-struct OutgoingFlow {
-  FlowHandle handle;
-  std::optional<FlowId> id;           ///< nullopt: the peer does not know the flow; its datagrams wait
-  std::optional<std::uint64_t> open;  ///< the hash for a FLOW_OPEN that rides along
-};
 
 class Sender {
  public:
@@ -132,6 +126,8 @@ class Sender {
 
   /// The largest payload that each of `paths` carries in one packet, as does what repairs it.
   [[nodiscard]] std::optional<std::size_t> largest_whole(const PathViews& paths) const;
+  /// The same of inner packets.
+  [[nodiscard]] std::optional<std::size_t> largest_inner(const PathViews& paths) const;
   /// To be called about once a second: the event to report if many datagrams need fragments.
   std::optional<Fragmenting> check_fragmenting(const PathViews& paths, TimePoint now);
   [[nodiscard]] const FragmentWatch& watch() const { return watch_; }
@@ -172,7 +168,11 @@ class Sender {
              TimePoint now);
   /// Says of the runs from `first` on where their DSCP vanishes.
   void leave_marks_out(Output& out, std::size_t first) const;
-  [[nodiscard]] bool is_numbering() const;
+  /// Writes what stands before the payload in its packet.
+  void write_prefix(const OutgoingFlow& flow, std::size_t payload, ByteWriter& out, TimePoint now);
+  [[nodiscard]] bool is_numbering(FrameType numbered) const;
+  /// Of a packet's size, what is there besides frames, so that each of `paths` carries it whole.
+  [[nodiscard]] std::optional<std::size_t> largest_frames(const PathViews& paths) const;
   void send_repairs(const PathViews& paths, Output& out, TimePoint now);
   tl::expected<void, Drop> send_fragments(const LargePacket& packet, Output& out, TimePoint now);
   std::optional<std::size_t> seal_control(LinkEpoch& epoch, const std::vector<Frame>& frames,

@@ -63,8 +63,13 @@ class LinkEpoch {
   /// repaired, one forged payload would alter others.
   [[nodiscard]] bool can_repair() const { return !keys_->is_clear() && keys_->peer_knows(FrameType::repair); }
   /// Whether datagrams may have numbers. In the clear they are not worth it: anybody may give them others.
-  [[nodiscard]] bool can_number() const {
-    return !keys_->is_clear() && keys_->peer_knows(FrameType::numbered);
+  [[nodiscard]] bool can_number(FrameType numbered) const {
+    return !keys_->is_clear() && keys_->peer_knows(numbered);
+  }
+  /// Whether inner packets may go either way. In the clear they may not: whoever can change a packet would
+  /// speak for every address of the client.
+  [[nodiscard]] bool can_carry_inner() const {
+    return !keys_->is_clear() && keys_->peer_knows(FrameType::ip);
   }
 
   /// The peer's report, whose path id is below kMaxPaths. Reports may overtake each other: the counts of the
