@@ -30,8 +30,16 @@ Taken take_run(const PacketRun& run, const DriverOptions& driver, Context& conte
 ClientHost::Program::Program(ClientHost& host, std::uint64_t seed)
     : number(host.context_.new_process()),
       random(seed),
-      engine({host.options_.handshake, host.options_.identity, host.options_.paths, host.options_.min_paths,
-              host.options_.max_flows, make_copies, host.options_.repair, host.options_.order},
+      engine({host.options_.handshake,
+              host.options_.identity,
+              host.options_.paths,
+              host.options_.min_paths,
+              host.options_.max_flows,
+              make_copies,
+              host.options_.repair,
+              host.options_.order,
+              {},
+              host.options_.inner},
              random),
       alarm(
           {[this] { return engine.deadline(); },
@@ -66,14 +74,14 @@ void ClientHost::end_program(std::size_t unknown) {
 void ClientHost::kill() {
   if (!program_) return;
   context_.journal.trace("client {}: killed", number_);
-  end_program(context_.oracle.ledger().offered_since(program_->number, context_.now() - kQueuedAtMost));
+  end_program(context_.oracle.offered_lately(program_->number, kQueuedAtMost));
 }
 
 void ClientHost::close() {
   if (!program_) return;
   context_.journal.trace("client {}: closed", number_);
   call(false, [this] { program_->engine.close(out_, context_.now()); });
-  end_program(context_.oracle.ledger().offered_since(program_->number, context_.now() - kQueuedAtMost));
+  end_program(context_.oracle.offered_lately(program_->number, kQueuedAtMost));
 }
 
 void ClientHost::end() {
@@ -138,6 +146,13 @@ void ClientHost::from_application(Application& application, const std::vector<st
     program_->engine.on_application({bytes, std::max<std::size_t>(1, sizes.front())}, from, out_,
                                     context_.now(), application.traffic.dscp);
   });
+}
+
+void ClientHost::from_device(std::uint32_t number, const InnerFlow& flow) {
+  std::vector<std::uint8_t> packet = context_.oracle.inner().records()[number].packet;
+  context_.oracle.offered(program_->number, 1);
+  program_->alarm.allow(1);
+  call(true, [&] { program_->engine.on_tun({packet, packet.size()}, flow, out_, context_.now()); });
 }
 
 void ClientHost::from_network(std::size_t path, const std::vector<Copy>& copies) {
@@ -221,8 +236,13 @@ void ClientHost::send_run(const PacketRun& run, Output& out) {
 }
 
 void ClientHost::deliver(const Output& out, std::uint64_t excuses) {
-  const auto packets = context_.oracle.delivered(program_->number, out.pieces, excuses);
-  for (const Delivery& delivery : out.deliveries) {
+  const SplitDeliveries split = split_deliveries(out);
+  const auto packets = context_.oracle.delivered(program_->number, split.pieces, excuses);
+  for (const ConstBytes inner : split.inner) {
+    const auto number = context_.oracle.inner().at_client(number_, inner);
+    if (number && on_inner_) on_inner_(*number);
+  }
+  for (const Delivery& delivery : split.deliveries) {
     for (std::size_t i = delivery.first; i < delivery.first + delivery.count; ++i) {
       if (!packets[i]) continue;
       Application& application = traffic_.application(packets[i]->datagram->application);

@@ -34,7 +34,8 @@ struct ClientOptions {
   std::size_t min_paths = 1;
   std::optional<RepairSettings> repair;
   OrderSettings order;
-  std::vector<PathTraits> traits;  ///< of the first paths; of the others the usual ones
+  std::optional<std::vector<InnerEntry>> inner;  ///< what its TUN device is to have
+  std::vector<PathTraits> traits;                ///< of the first paths; of the others the usual ones
   test::ImpairmentOptions up;
   test::ImpairmentOptions down;
   DriverOptions driver;
@@ -71,6 +72,14 @@ class ClientHost {
 
   void from_application(Application& application, const std::vector<std::size_t>& sizes);
   void from_network(std::size_t path, const std::vector<Copy>& copies);
+  /// Whether the program runs and would read what its device has.
+  [[nodiscard]] bool reads_device() const {
+    return program_ != nullptr && context_.now() >= program_->alarm.stalled_until();
+  }
+  /// The packet with this number of the ledger. There is a program that reads it.
+  void from_device(std::uint32_t number, const InnerFlow& flow);
+  /// Called with the number of each inner packet that its device gets.
+  void set_on_inner(std::function<void(std::uint32_t)> on_inner) { on_inner_ = std::move(on_inner); }
 
   /// Everything that was said, by all programs on this machine.
   [[nodiscard]] const std::vector<Event>& events() const { return events_; }
@@ -113,6 +122,7 @@ class ClientHost {
   std::array<std::uint64_t, 6> made_{};
   std::array<std::uint64_t, kDropReasons> past_drops_{};
   std::function<void(const PacketPtr&)> tap_;
+  std::function<void(std::uint32_t)> on_inner_;
 };
 
 /// How many of a run's packets the kernel takes, and why not the others.

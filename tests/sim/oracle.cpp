@@ -23,6 +23,11 @@ bool has_repair(const Packet& packet) {
                      [](const Frame& frame) { return std::holds_alternative<RepairFrame>(frame); });
 }
 
+bool has_inner(const Packet& packet) {
+  return std::any_of(packet.frames.begin(), packet.frames.end(),
+                     [](const Frame& frame) { return std::holds_alternative<IpFrame>(frame); });
+}
+
 bool is_numbered(const Packet& packet) {
   return std::any_of(packet.frames.begin(), packet.frames.end(), [](const Frame& frame) {
     const auto* datagram = std::get_if<DatagramFrame>(&frame);
@@ -61,7 +66,8 @@ PacketPtr Oracle::emitted(const Emitter& by, ConstBytes bytes) {
       if (const auto* handshake = std::get_if<HandshakeFrame>(&frame)) read_handshake(by, handshake->packet);
     }
     read_datagram(*packet);
-    if ((packet->datagram || has_repair(*packet)) && packet->bytes.size() > kLeastMtu)
+    const bool is_of_use = packet->datagram || has_repair(*packet) || has_inner(*packet);
+    if (is_of_use && packet->bytes.size() > kLeastMtu)
       emitted_[{packet->epoch.get(), packet->sender, packet->type, packet->number}] = packet;
     read_fragment(by, *packet);
     if (packet->datagram && packet->type == PacketType::data) {
@@ -69,8 +75,7 @@ PacketPtr Oracle::emitted(const Emitter& by, ConstBytes bytes) {
       recent.push_back(packet);
       if (recent.size() > kRecentData) recent.pop_front();
     }
-    if (by.repeats && (packet->datagram || packet->part_of || has_repair(*packet)))
-      repeated_.emplace(name, packet);
+    if (by.repeats && (is_of_use || packet->part_of)) repeated_.emplace(name, packet);
   }
   return packet;
 }
@@ -179,6 +184,8 @@ void Oracle::read_datagram(Packet& packet) {
       } else {
         flows_[{client, open->flow}] = application->second;
       }
+    } else if (std::holds_alternative<IpFrame>(frame)) {
+      ++accounts_[packet.process].sealed;
     } else if (const auto* datagram = std::get_if<DatagramFrame>(&frame)) {
       const auto application = flows_.find({client, datagram->flow});
       const auto record = application == flows_.end()
@@ -418,9 +425,10 @@ void Oracle::counted(Side side, ProcessNumber process, const DropCounters& befor
   }
   Account& account = accounts_[process];
   account.dropped += since(Drop::too_large) + since(Drop::queue_full) + since(Drop::queue_expired);
+  account.dropped += since(Drop::inner_unsupported);
   if (side == Side::client) account.dropped += since(Drop::flow_limit);
   if (is_offer) {
-    account.dropped += since(Drop::no_path) + since(Drop::flow_unknown);
+    account.dropped += since(Drop::no_path) + since(Drop::flow_unknown) + since(Drop::inner_unowned);
   } else {
     account.maybe_dropped += since(Drop::flow_unknown);
   }

@@ -14,6 +14,7 @@
 
 #include "mptunnel/base/drop.h"
 #include "sim/event_queue.h"
+#include "sim/inner_ledger.h"
 #include "sim/journal.h"
 #include "sim/observer.h"
 #include "sim/payload.h"
@@ -44,6 +45,8 @@ class Oracle {
   Oracle(const EventQueue& events, Journal& journal) : events_(events), journal_(journal) {}
 
   Ledger& ledger() { return ledger_; }
+  /// Of packets of TUN devices, which have no flow.
+  InnerLedger& inner() { return inner_; }
 
   /// This hash in a client's FLOW_OPEN means this application.
   void name_flow(ProcessNumber client, std::uint64_t hash, std::uint16_t application);
@@ -85,6 +88,11 @@ class Oracle {
   /// What a process counted during one call. `is_offer`: the call gave it datagrams of the application.
   void counted(Side side, ProcessNumber process, const DropCounters& before, const DropCounters& after,
                bool is_offer);
+  /// The process is killed now: how many datagrams and inner packets may have waited in its queue.
+  [[nodiscard]] std::size_t offered_lately(ProcessNumber process, Duration span) const {
+    const TimePoint since = events_.now() - span;
+    return ledger_.offered_since(process, since) + inner_.offered_since(process, since);
+  }
   /// The process ends: its books must balance. `unknown` datagrams may have waited in its queue.
   void close_books(ProcessNumber process, std::size_t unknown);
 
@@ -131,6 +139,7 @@ class Oracle {
   const EventQueue& events_;
   Journal& journal_;
   Ledger ledger_;
+  InnerLedger inner_{journal_};
   Observer observer_;
   std::map<std::pair<ProcessNumber, std::uint64_t>, std::uint16_t> applications_;
   /// The application of each of a client's flow ids, as its FLOW_OPENs said last.

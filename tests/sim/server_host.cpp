@@ -42,14 +42,14 @@ void ServerHost::end_program(std::size_t unknown) {
 void ServerHost::kill() {
   if (!program_) return;
   context_.journal.trace("server: killed");
-  end_program(context_.oracle.ledger().offered_since(program_->number, context_.now() - kQueuedAtMost));
+  end_program(context_.oracle.offered_lately(program_->number, kQueuedAtMost));
 }
 
 void ServerHost::close() {
   if (!program_) return;
   context_.journal.trace("server: closed");
   call(false, [this] { program_->engine.close(out_, context_.now()); });
-  end_program(context_.oracle.ledger().offered_since(program_->number, context_.now() - kQueuedAtMost));
+  end_program(context_.oracle.offered_lately(program_->number, kQueuedAtMost));
 }
 
 void ServerHost::end() {
@@ -138,6 +138,13 @@ void ServerHost::from_target(const TargetPeer& peer, Application& application, s
     program_->engine.on_target(*socket, {payload, std::max<std::size_t>(1, bytes)}, out_, context_.now(),
                                application.traffic.dscp);
   });
+}
+
+void ServerHost::from_device(std::uint32_t number, const InnerFlow& flow) {
+  std::vector<std::uint8_t> packet = context_.oracle.inner().records()[number].packet;
+  context_.oracle.offered(program_->number, 1);
+  program_->alarm.allow(1);
+  call(true, [&] { program_->engine.on_tun({packet, packet.size()}, flow, out_, context_.now()); });
 }
 
 template <typename Call>
@@ -240,8 +247,13 @@ void ServerHost::close_sockets(const Output& out) {
 }
 
 void ServerHost::deliver(const Output& out, std::uint64_t excuses) {
-  const auto packets = context_.oracle.delivered(program_->number, out.pieces, excuses);
-  for (const Delivery& delivery : out.deliveries) {
+  const SplitDeliveries split = split_deliveries(out);
+  const auto packets = context_.oracle.delivered(program_->number, split.pieces, excuses);
+  for (const ConstBytes inner : split.inner) {
+    const auto number = context_.oracle.inner().at_server(inner);
+    if (number && on_inner_) on_inner_(*number);
+  }
+  for (const Delivery& delivery : split.deliveries) {
     for (std::size_t i = delivery.first; i < delivery.first + delivery.count; ++i) {
       if (!packets[i]) continue;
       const Application& application = traffic_.application(packets[i]->datagram->application);

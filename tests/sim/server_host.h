@@ -52,6 +52,13 @@ class ServerHost {
   void from_target(const TargetPeer& peer, Application& application, std::size_t bytes,
                    std::optional<std::uint32_t> request);
 
+  /// As ClientHost has it.
+  [[nodiscard]] bool reads_device() const {
+    return program_ != nullptr && context_.now() >= program_->alarm.stalled_until();
+  }
+  void from_device(std::uint32_t number, const InnerFlow& flow);
+  void set_on_inner(std::function<void(std::uint32_t)> on_inner) { on_inner_ = std::move(on_inner); }
+
   [[nodiscard]] const std::vector<Event>& events() const { return events_; }
   [[nodiscard]] std::uint64_t made(PacketType type) const { return made_.at(static_cast<std::size_t>(type)); }
   [[nodiscard]] std::uint64_t drops(Drop reason) const;
@@ -94,6 +101,7 @@ class ServerHost {
   Output out_;
   std::map<std::size_t, PacketPtr> packets_;  ///< of the present output, by their place in the arena
   bool delays_ = false;                       ///< copies have waited: the same bytes leave more than once
+  std::function<void(std::uint32_t)> on_inner_;
   std::vector<Event> events_;
   std::array<std::uint64_t, 6> made_{};
   std::array<std::uint64_t, kDropReasons> past_drops_{};
