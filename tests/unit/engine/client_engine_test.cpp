@@ -126,7 +126,7 @@ const DropRow kDrops[] = {
             }},
     DropRow{"UnknownFrameOfData", Drop::unknown_frame, [](Tunnel& t) { return server_data(t, {0x3e}); }},
     DropRow{"UnknownFrameOfControl", Drop::unknown_frame,
-            [](Tunnel& t) { return server_control(t, {0x10}); }},
+            [](Tunnel& t) { return server_control(t, {0x11}); }},
     DropRow{"UnknownFrameBehindADatagram", Drop::unknown_frame,
             [](Tunnel& t) {
               Packet frames = frame_bytes({DatagramFrame{FlowId{0}, bytes_of("x")}});

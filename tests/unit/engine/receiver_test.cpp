@@ -331,7 +331,7 @@ TEST_F(ReceiverRead, ReadsNothingOfAPacketWithAFrameThatItCannotRead) {
   EXPECT_EQ(read(truncated), "");
   EXPECT_EQ(drops(Drop::bad_frame), 1U);
   Packet unknown = bytes_of({datagram("a")});
-  unknown.push_back(0x10);
+  unknown.push_back(0x11);
   EXPECT_EQ(read(unknown), "");
   EXPECT_EQ(drops(Drop::unknown_frame), 1U);
 }
