@@ -2,6 +2,9 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -96,6 +99,16 @@ std::string list_of(const std::vector<std::string>& names) {
   return list;
 }
 
+/// The name of the interface if it is there and has a reader.
+std::optional<std::string> running_interface(std::uint32_t index) {
+  ifreq request{};
+  if (if_indextoname(index, request.ifr_name) == nullptr) return std::nullopt;
+  const File socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!socket.is_open() || ioctl(socket.get(), SIOCGIFFLAGS, &request) != 0) return std::nullopt;
+  if ((request.ifr_flags & IFF_RUNNING) == 0) return std::nullopt;
+  return std::string(request.ifr_name, strnlen(request.ifr_name, IFNAMSIZ));
+}
+
 /// Keeps the first error.
 void note(tl::expected<void, std::string>& all, const tl::expected<void, std::string>& one) {
   if (all && !one) all = one;
@@ -152,6 +165,17 @@ tl::expected<void, std::string> FullTunnelRoutes::take_over() {
   return {};
 }
 
+tl::expected<void, std::string> FullTunnelRoutes::restore() {
+  tl::expected<void, std::string> result;
+  if (!is_started_) return result;
+  for (const Family family : families()) {
+    note(result, add_route(default_route(settings_, family)));
+    note(result, add_rule(rule_for_better_routes(settings_, family)));
+    note(result, add_rule(rule_for_the_rest(settings_, family)));
+  }
+  return result;
+}
+
 void FullTunnelRoutes::allow_marks() const {
   const std::string path = std::string(kIpv4Settings) + "/all/src_valid_mark";
   if (read_setting(path) != 1) {
@@ -185,6 +209,18 @@ tl::expected<void, std::string> FullTunnelRoutes::undo() {
 }
 
 tl::expected<void, std::string> FullTunnelRoutes::remove_leftovers(const FullTunnelSettings& settings) {
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    const auto routes = list_routes(family, settings.table, kRouteProtocol);
+    if (!routes) return tl::make_unexpected(routes.error());
+    for (const LinkRoute& route : *routes) {
+      const auto user =
+          route.interface == settings.interface ? std::nullopt : running_interface(route.interface);
+      if (user) {
+        return tl::make_unexpected(
+            fmt::format("all is sent by {} already, by another mpclient: only one can do that", *user));
+      }
+    }
+  }
   for (const Family family : {Family::ipv4, Family::ipv6}) {
     const auto rules = list_rules(family, kRouteProtocol);
     if (!rules) return tl::make_unexpected(rules.error());

@@ -1,8 +1,9 @@
 #include "mptunnel/net/link_config.h"
 
 #include <fmt/format.h>
-#include <linux/if.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include <cstring>
 #include <optional>
 
+#include "mptunnel/base/file.h"
 #include "netlink_reading.h"
 #include "netlink_request.h"
 
@@ -21,6 +23,13 @@ ifinfomsg link_header(std::uint32_t index) {
   header.ifi_family = AF_UNSPEC;
   header.ifi_index = static_cast<int>(index);
   return header;
+}
+
+/// Asks by the name that it has now. False if it is gone.
+bool ask_link(std::uint32_t index, unsigned long what, ifreq& request) {
+  if (if_indextoname(index, request.ifr_name) == nullptr) return false;
+  const File socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  return socket.is_open() && ioctl(socket.get(), what, &request) == 0;
 }
 
 tl::expected<void, std::string> set_number(const LinkConfig& link, std::uint16_t attribute,
@@ -76,6 +85,17 @@ tl::expected<void, std::string> LinkConfig::set_up(bool is_up) const {
   const NetlinkAnswer answer = request.change();
   if (answer.is_good()) return {};
   return tl::make_unexpected(answer.why(fmt::format("{} can't be switched {}", name_, is_up ? "on" : "off")));
+}
+
+std::optional<std::uint32_t> LinkConfig::mtu() const {
+  ifreq request{};
+  if (!ask_link(index_, SIOCGIFMTU, request)) return std::nullopt;
+  return static_cast<std::uint32_t>(request.ifr_mtu);
+}
+
+bool LinkConfig::is_up() const {
+  ifreq request{};
+  return ask_link(index_, SIOCGIFFLAGS, request) && (request.ifr_flags & IFF_UP) != 0;
 }
 
 tl::expected<void, std::string> LinkConfig::set_mtu(std::uint32_t bytes) const {

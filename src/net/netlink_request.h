@@ -40,6 +40,7 @@ class NetlinkRequest {
   NetlinkRequest(std::uint16_t type, unsigned int flags);
   NetlinkRequest(const NetlinkRequest&) = delete;
   NetlinkRequest& operator=(const NetlinkRequest&) = delete;
+  ~NetlinkRequest() = default;
 
   /// The header behind netlink's own, first of all.
   template <typename Header>

@@ -46,10 +46,13 @@ class FullTunnelRoutes {
   /// since others may count on it by then. Interfaces whose check is strict are named in a warning: without
   /// such a firewall they take no answers to what has the mark.
   tl::expected<void, std::string> start();
+  /// Makes again what somebody took away since start(): routes go with the last address of the device.
+  tl::expected<void, std::string> restore();
   /// Puts all back as it was. Of several mistakes it says the first, and does the rest.
   tl::expected<void, std::string> undo();
 
-  /// What start() does first, for those that will not start. Both families, whatever the settings say.
+  /// What start() does first, for those that will not start. Both families, whatever the settings say. An
+  /// error if it is no leftover: the route leads to another device that is in use.
   static tl::expected<void, std::string> remove_leftovers(const FullTunnelSettings& settings);
 
  private:

@@ -27,6 +27,9 @@ class LinkConfig {
   tl::expected<void, std::string> set_up(bool is_up) const;
   /// Bytes of an IP packet: 68 to 65,535. Below 1,280 Linux takes all IPv6 off the interface.
   tl::expected<void, std::string> set_mtu(std::uint32_t bytes) const;
+  /// What it has now; nullopt if it is gone.
+  [[nodiscard]] std::optional<std::uint32_t> mtu() const;
+  [[nodiscard]] bool is_up() const;
   /// Packets that wait for whoever reads a TUN device (500, unless it was set): a super-packet is one.
   tl::expected<void, std::string> set_queue_length(std::uint32_t packets) const;
 
