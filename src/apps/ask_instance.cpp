@@ -40,7 +40,7 @@ template <typename Parse>
 tl::expected<Instance, StartError> read_instance(const CommandLine& line, Parse parse) {
   const auto text = read_file(line.config_path, kMaxConfigBytes);
   if (!text) return error(kExitUsage, {text.error()});
-  const auto config = parse(*text, line.config_path, KeyFileCheck{});
+  const auto config = parse(*text, line.config_path, KeyFileCheck{}, line.tun);
   if (!config) {
     std::vector<std::string> lines;
     for (const ConfigError& mistake : config.error()) lines.push_back(to_string(mistake));

@@ -21,6 +21,7 @@
 #include "mptunnel/ports/client_carrier.h"
 #include "mptunnel/ports/kernel_drop_watch.h"
 #include "mptunnel/ports/listen_sockets.h"
+#include "mptunnel/ports/tun_interface.h"
 
 namespace mptunnel {
 namespace {
@@ -36,6 +37,9 @@ class ClientApp final : public App, private BridgeEvents {
 
  private:
   void on_application(DatagramSocket& socket);
+  void on_tun();
+  /// Of the packets of the device, how large one passes whole.
+  [[nodiscard]] std::optional<std::size_t> fitting() const;
   void on_interfaces();
   void on_bridge_made(const Bridge& bridge) override;
   void on_bridge_available(PathId path, bool available) override;
@@ -50,6 +54,8 @@ class ClientApp final : public App, private BridgeEvents {
   /// Carries out what the engine wants, and sets the timer.
   void flush(TimePoint now);
   void act_on(const Event& event);
+  /// What the server says of the device's addresses.
+  void take_addresses(const InnerAddresses& addresses);
   void log_summary();
 
   const ClientConfig config_;
@@ -67,6 +73,7 @@ class ClientApp final : public App, private BridgeEvents {
   Bridges bridges_;
   RouteWatch routes_;
   ListenSockets listeners_;
+  std::unique_ptr<TunInterface> tun_;
   ClientCarrier carrier_;
   bool is_flushing_ = false;
 };
@@ -86,7 +93,11 @@ ClientApp::ClientApp(const ClientConfig& config, const ClientSettings& settings,
       routes_(ports_.loop(), [this] { bridges_.on_routes(); }),
       listeners_(ports_.context(), Steering{}, SocketUse::applications,
                  [this](DatagramSocket& socket) { on_application(socket); }),
-      carrier_(engine_, bridges_, applications_, listeners_, ports_.context().clock) {}
+      tun_(make_tun(
+          config.common, config.routes, config.fwmark, ports_.context(), random_, [this] { on_tun(); },
+          [this] { return fitting(); })),
+      carrier_(engine_, bridges_, applications_, listeners_, tun_ ? &tun_->port() : nullptr,
+               ports_.context().clock) {}
 
 tl::expected<void, std::string> ClientApp::start() {
   if (config_.fwmark != 0 && !may_mark_packets()) return tl::make_unexpected(std::string(kNoMark));
@@ -94,6 +105,9 @@ tl::expected<void, std::string> ClientApp::start() {
   if (const auto watched = interfaces_.start(); !watched)
     log_warning("interfaces are not watched, changes will be noticed late: {}", watched.error());
   listeners_.on_interfaces(interfaces_.table());
+  if (tun_) {
+    if (auto started = tun_->start(); !started) return started;
+  }
   if (const auto watched = routes_.start(); !watched)
     log_warning("changes of routes will be noticed late: {}", watched.error());
   bridges_.start();
@@ -103,11 +117,27 @@ tl::expected<void, std::string> ClientApp::start() {
 void ClientApp::on_interfaces() {
   bridges_.on_interfaces();
   listeners_.on_interfaces(interfaces_.table());
+  if (tun_) tun_->on_interfaces(interfaces_.table());
+}
+
+void ClientApp::on_tun() {
+  const TimePoint now = monotonic_now();
+  tun_->read(
+      [&](DatagramBatch packets, const InnerFlow& flow) {
+        engine_.on_tun(packets, flow, out_, now);
+        if (out_.arena.size() >= kFlushBytes) flush(now);
+      },
+      now);
+  flush(now);
+}
+
+std::optional<std::size_t> ClientApp::fitting() const {
+  return engine_.largest_inner(monotonic_now());
 }
 
 Status ClientApp::status() const {
-  return collect_status({config_, engine_, bridges_, listeners_, carrier_.drops(), application_drops_,
-                         bridge_drops_, encrypts_, has_key_, started_},
+  return collect_status({config_, engine_, bridges_, listeners_, tun_.get(), carrier_.drops(),
+                         application_drops_, bridge_drops_, encrypts_, has_key_, started_},
                         monotonic_now());
 }
 
@@ -213,6 +243,7 @@ void ClientApp::act_on(const Event& event) {
   if (path && bridge == nullptr && !std::holds_alternative<EventsLeftOut>(event)) return;
   if (limiter_.allows(event, monotonic_now()))
     log_event(event, bridge == nullptr ? std::string_view{} : bridge->name());
+  if (const auto* addresses = std::get_if<InnerAddresses>(&event)) take_addresses(*addresses);
   if (bridge == nullptr) return;
   if (std::holds_alternative<PathLooped>(event)) bridge->shut_for_loop();
   if (std::holds_alternative<PathProved>(event)) bridge->on_proved();
@@ -221,6 +252,17 @@ void ClientApp::act_on(const Event& event) {
   if (change->state == PathState::up) bridge->on_up();
   if (change->state == PathState::suspect) bridge->on_suspect();
   if (change->state == PathState::down) bridge->on_down();
+}
+
+void ClientApp::take_addresses(const InnerAddresses& addresses) {
+  if (!tun_) return;
+  std::vector<AddressPrefix> given;
+  for (const InnerEntry& entry : addresses.entries) {
+    if (entry.kind == InnerKind::automatic && entry.verdict == InnerVerdict::given)
+      given.push_back({address_of(entry.prefix), entry.prefix.length});
+  }
+  if (config_.common.tun.is_automatic) tun_->set_addresses(std::move(given));
+  tun_->on_answer();
 }
 
 void ClientApp::log_summary() {
@@ -236,8 +278,13 @@ void ClientApp::log_summary() {
   });
   const SessionSnapshot session = engine_.snapshot(monotonic_now()).session;
   log_info("datagrams: {} from applications, {} to applications", session.into_tunnel, session.out_of_tunnel);
+  if (session.inner) {
+    log_info("IP packets: {} into the tunnel, {} out of it", session.inner->counts.into_tunnel,
+             session.inner->counts.out_of_tunnel);
+  }
   log_drops("from the network", engine_.drops());
   log_drops("by the sockets", carrier_.drops());
+  if (tun_) log_drops("by the device", tun_->port().drops());
   log_kernel_drops({&application_drops_, &bridge_drops_});
 }
 

@@ -29,6 +29,7 @@ class CommandLineParser {
     read_action();
     if (line_.action != Action::genkey) {
       read_options();
+      read_tun_options();
       // Whoever asks a running instance needs no key, and may have none.
       if (!line_.asks_instance()) {
         read_key();
@@ -135,6 +136,25 @@ class CommandLineParser {
     }
   }
 
+  void read_tun_options() {
+    for (const std::string& word : raw_.tun) {
+      if (word == "auto" && program_ == Program::mpclient) {
+        line_.tun.is_automatic = true;
+        if (raw_.tun.size() > 1) wrong("--tun auto has mpserver choose all addresses: give it alone");
+        continue;
+      }
+      auto address = parse_tun_address(word);
+      if (!address) {
+        wrong("--tun: " + address.error());
+      } else if (line_.tun.addresses.size() == kMaxTunAddresses) {
+        return wrong("--tun: {} is one too many: give at most {} addresses", quote_word(word),
+                     kMaxTunAddresses);
+      } else {
+        line_.tun.addresses.push_back(*address);
+      }
+    }
+  }
+
   void take_key_file(std::string_view origin, const std::string& file) {
     line_.key = {.kind = KeySource::Kind::file, .value = file, .origin = std::string(origin)};
     if (!looks_like_key(file)) return;
@@ -197,10 +217,11 @@ class CommandLineParser {
     if (words.size() == 3) return read_server_positionals();
     if (words.size() == 1 && is_digits(words.front())) {
       if (line_.asks_instance()) return read_status_port();
+      if (!raw_.tun.empty()) return read_server_positionals();
       return wrong(
-          "the target is missing: write 'mpserver {} TARGET_HOST TARGET_PORT', or './{}' for a "
-          "configuration file of that name",
-          words.front(), words.front());
+          "the target is missing: write 'mpserver {0} TARGET_HOST TARGET_PORT', 'mpserver --tun "
+          "ADDRESS/PREFIX {0}' for IP packets, or './{0}' for a configuration file of that name",
+          words.front());
     }
     if (read_config_path()) {
       if (!raw_.listen.empty()) {
@@ -228,22 +249,31 @@ class CommandLineParser {
     line_.status_port = *port;
   }
 
+  /// PORT TARGET_HOST TARGET_PORT, or beside --tun PORT alone.
   void read_server_positionals() {
     ServerConfig config;
+    config.common.tun = line_.tun;
     const auto port = parse_port(raw_.positionals[0]);
     if (!port) wrong("PORT: " + port.error());
-    auto host = parse_host(raw_.positionals[1]);
-    if (!host) wrong("TARGET_HOST: " + host.error());
-    if (const auto no_zone = host ? zone_error(*host) : std::nullopt) wrong("TARGET_HOST: " + *no_zone);
-    const auto target_port = parse_port(raw_.positionals[2]);
-    if (!target_port) wrong("TARGET_PORT: " + target_port.error());
+    const bool has_target = raw_.positionals.size() > 1;
+    if (has_target) config.target = read_positional_target();
     if (raw_.listen.empty()) raw_.listen.emplace_back("*");
     // The addresses are checked even if the port is wrong; any port will do for that.
     for (const std::string& address : raw_.listen) add_listen(address, port.value_or(1), config.listen);
-    if (!port || !host || !target_port) return;
-    config.target = {.host = std::move(*host), .port = *target_port};
-    if (const auto loop = loop_error(config.target, config.listen, "target")) wrong(*loop);
+    if (!port || (has_target && !config.target)) return;
+    if (const auto loop = config.target ? loop_error(*config.target, config.listen, "target") : std::nullopt)
+      wrong(*loop);
     line_.positional = std::move(config);
+  }
+
+  std::optional<HostPort> read_positional_target() {
+    auto host = parse_host(raw_.positionals[1]);
+    if (!host) wrong("TARGET_HOST: " + host.error());
+    if (const auto no_zone = host ? zone_error(*host) : std::nullopt) wrong("TARGET_HOST: " + *no_zone);
+    const auto port = parse_port(raw_.positionals[2]);
+    if (!port) wrong("TARGET_PORT: " + port.error());
+    if (!host || !port) return std::nullopt;
+    return HostPort{.host = std::move(*host), .port = *port};
   }
 
   void add_listen(std::string_view word, std::uint16_t port, std::vector<ListenAddress>& addresses) {

@@ -21,6 +21,7 @@ constexpr Option kOptions[] = {
      &CommandWords::pid_file},
     {"--offload", "", "yes|no", Programs::both, "", &CommandWords::offload},
     {"--control", "", "FILE", Programs::both, "", &CommandWords::control},
+    {"--tun", "", "ADDRESS/PREFIX", Programs::both, "", &CommandWords::tun},
     {"--check", "", "", Programs::both,
      "read everything, print what was understood, and end; looks up no names", &CommandWords::check},
     {"--status", "", "", Programs::both,
@@ -162,6 +163,8 @@ constexpr std::string_view kClientExamples = R"(  mpclient mpclient.conf
       make a key; copy the file to the other end
   mpclient --key-file tunnel.key mpclient.conf
       run with this key
+  mpclient --tun 10.42.42.2/24 mpclient.conf
+      carry IP packets, by a network interface with this address
   mpclient --check mpclient.conf
       look for mistakes without running
   mpclient --status mpclient.conf
@@ -171,6 +174,7 @@ constexpr std::string_view kClientExamples = R"(  mpclient mpclient.conf
 )";
 
 constexpr std::string_view kServerUsage = R"(usage: mpserver [options] PORT TARGET_HOST TARGET_PORT
+       mpserver [options] --tun ADDRESS/PREFIX PORT
        mpserver [options] mpserver.conf
 )";
 
@@ -191,6 +195,8 @@ constexpr std::string_view kServerExamples = R"(  mpserver 2000 127.0.0.1 1194
       answer the clients in that file, and each only with its own key
   mpserver --listen 192.0.2.1 --listen 2001:db8::1 2000 127.0.0.1 1194
       listen on two addresses
+  mpserver --tun 10.42.42.1/24 5678
+      listen on port 5678, and carry IP packets by a network interface with this address
   mpserver --check mpserver.conf
       look for mistakes without running
   mpserver --status 2000

@@ -130,6 +130,15 @@ int run_prepared(const std::string& name, const std::string& version, Prepared& 
 
 }  // namespace
 
+std::unique_ptr<TunInterface> make_tun(const CommonConfig& config, const std::vector<Prefix>& routes,
+                                       std::uint32_t mark, const PortContext& context, RandomSource& random,
+                                       LoopCallback on_readable,
+                                       std::function<std::optional<std::size_t>()> fitting) {
+  if (!config.tun.is_on()) return nullptr;
+  return std::make_unique<TunInterface>(TunInterfaceSettings{config.tun, routes, mark, config.copy_dscp},
+                                        context, random, std::move(on_readable), std::move(fitting));
+}
+
 App::App(const SocketTuning& tuning)
     : started_(monotonic_now()),
       ports_(tuning),

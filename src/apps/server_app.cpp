@@ -18,6 +18,7 @@
 #include "mptunnel/ports/listen_sockets.h"
 #include "mptunnel/ports/server_carrier.h"
 #include "mptunnel/ports/target.h"
+#include "mptunnel/ports/tun_interface.h"
 
 namespace mptunnel {
 namespace {
@@ -46,6 +47,12 @@ class ServerApp final : public App {
   Reading read_again() override;
   /// Unless each address to listen on is there as long as the host is.
   void watch_interfaces();
+  void on_interfaces();
+  void on_tun();
+  /// Of the packets of the device, how large one passes whole, to whichever client.
+  [[nodiscard]] std::optional<std::size_t> fitting() const;
+  /// Null if there is none.
+  Target* make_target();
   void on_network(DatagramSocket& socket);
   void on_target(FlowHandle flow);
   void on_deadline() override;
@@ -64,8 +71,9 @@ class ServerApp final : public App {
   KernelDropWatch network_drops_{"from the network"};
   KernelDropWatch target_drops_{"from the target"};
   FilterWatch filtered_{ports_.context().clock};
-  Target target_;
+  std::optional<Target> target_;
   ListenSockets listeners_;
+  std::unique_ptr<TunInterface> tun_;
   std::optional<InterfaceWatch> interfaces_;
   ServerCarrier carrier_;
 };
@@ -78,26 +86,56 @@ ServerApp::ServerApp(const ServerConfig& config, const ServerSettings& settings,
       has_key_(settings.handshake.key || settings.named_keys),
       key_names_(names_of(settings.named_keys)),
       engine_(with_lanes(settings), random_),
-      target_(config_.target, config_.common.resolve_interval, ports_.context(),
-              [this](FlowHandle flow) { on_target(flow); }),
       listeners_(ports_.context(), kByLane, SocketUse::paths,
                  [this](DatagramSocket& socket) { on_network(socket); }),
-      carrier_(engine_, listeners_, target_, ports_.context().clock) {}
+      tun_(make_tun(
+          config.common, config.common.tun.allow, 0, ports_.context(), random_, [this] { on_tun(); },
+          [this] { return fitting(); })),
+      carrier_(engine_, listeners_, make_target(), tun_ ? &tun_->port() : nullptr, ports_.context().clock) {}
+
+Target* ServerApp::make_target() {
+  if (!config_.target) return nullptr;
+  return &target_.emplace(*config_.target, config_.common.resolve_interval, ports_.context(),
+                          [this](FlowHandle flow) { on_target(flow); });
+}
 
 tl::expected<void, std::string> ServerApp::start() {
   if (auto opened = listeners_.open(config_.listen); !opened) return opened;
-  if (listeners_.follows_interfaces()) watch_interfaces();
-  target_.start();
+  if (tun_) {
+    if (auto started = tun_->start(); !started) return started;
+  }
+  if (listeners_.follows_interfaces() || tun_) watch_interfaces();
+  if (target_) target_->start();
   return {};
 }
 
 void ServerApp::watch_interfaces() {
   interfaces_.emplace(
-      ports_.loop(), [this] { listeners_.on_interfaces(interfaces_->table()); }, log_line);
+      ports_.loop(), [this] { on_interfaces(); }, log_line);
   if (const auto watched = interfaces_->start(); !watched)
     log_warning("interfaces are not watched, an address that comes or goes will not be said: {}",
                 watched.error());
+  on_interfaces();
+}
+
+void ServerApp::on_interfaces() {
   listeners_.on_interfaces(interfaces_->table());
+  if (tun_) tun_->on_interfaces(interfaces_->table());
+}
+
+void ServerApp::on_tun() {
+  const TimePoint now = monotonic_now();
+  tun_->read(
+      [&](DatagramBatch packets, const InnerFlow& flow) {
+        engine_.on_tun(packets, flow, out_, now);
+        if (out_.arena.size() >= kFlushBytes) flush(now);
+      },
+      now);
+  flush(now);
+}
+
+std::optional<std::size_t> ServerApp::fitting() const {
+  return engine_.largest_inner(monotonic_now());
 }
 
 App::Reading ServerApp::read_again() {
@@ -119,8 +157,8 @@ App::Reading ServerApp::read_again() {
 }
 
 Status ServerApp::status() const {
-  Status status = collect_status({config_, engine_, target_, listeners_, carrier_.drops(), target_drops_,
-                                  network_drops_, has_key_, started_},
+  Status status = collect_status({config_, engine_, target_ ? &*target_ : nullptr, tun_.get(), listeners_,
+                                  carrier_.drops(), target_drops_, network_drops_, has_key_, started_},
                                  monotonic_now());
   if (auto problem = filtered_.problem(); !problem.empty()) status.problems.push_back(std::move(problem));
   return status;
@@ -140,12 +178,12 @@ void ServerApp::on_network(DatagramSocket& socket) {
 void ServerApp::on_target(FlowHandle flow) {
   const TimePoint now = monotonic_now();
   for (target_budget_.start(); target_budget_.more();) {
-    DatagramSocket* socket = target_.socket(flow);
+    DatagramSocket* socket = target_->socket(flow);
     if (socket == nullptr) return;
     const ReceiveResult result = target_budget_.receive(*socket, buffers_);
     engine_.on_target_lost(flow, target_drops_.add(result, now));
-    if (result.error != 0) target_.on_error(result.error);
-    if (!result.batches.empty()) target_.on_answer();
+    if (result.error != 0) target_->on_error(result.error);
+    if (!result.batches.empty()) target_->on_answer();
     for (const Received& received : result.batches) {
       engine_.on_target(flow, received.batch, out_, now, received.dscp);
       if (out_.arena.size() >= kFlushBytes) flush(now);
@@ -182,6 +220,7 @@ void ServerApp::log_summary() const {
   }
   log_drops("from the network", engine_.drops());
   log_drops("by the sockets", carrier_.drops());
+  if (tun_) log_drops("by the device", tun_->port().drops());
   log_kernel_drops({&network_drops_, &target_drops_});
 }
 

@@ -47,6 +47,14 @@ void add_warning(const KeySource& source, const SecretFileWords& words, std::vec
   if (auto warning = secret_file_warning(source.value.text(), words)) warnings.push_back(std::move(*warning));
 }
 
+/// What the two together can't mean.
+std::optional<StartError> clash(const StartOptions& options, const CommonConfig& config) {
+  if (options.encrypt || !config.tun.is_on()) return std::nullopt;
+  return StartError{.exit_code = kExitUsage,
+                    .lines = {fmt::format("'tun' carries nothing in the clear: leave it out, or encrypt ({})",
+                                          options.encrypt_origin)}};
+}
+
 /// `parse` is parse_client_config or parse_server_config, `Start` what fits it.
 template <typename Start, typename Parse>
 tl::expected<Start, StartError> load(const CommandLine& line, Parse parse) {
@@ -66,7 +74,7 @@ tl::expected<Start, StartError> load(const CommandLine& line, Parse parse) {
   const auto text = read_file(line.config_path, kMaxConfigBytes);
   if (!text) {
     mistakes.push_back(text.error());
-  } else if (auto config = parse(*text, line.config_path, check_key_file); !config) {
+  } else if (auto config = parse(*text, line.config_path, check_key_file, line.tun); !config) {
     for (const ConfigError& error : config.error()) mistakes.push_back(to_string(error));
   } else {
     start.config = std::move(*config);
@@ -74,6 +82,7 @@ tl::expected<Start, StartError> load(const CommandLine& line, Parse parse) {
   if (!mistakes.empty())
     return tl::make_unexpected(StartError{.exit_code = kExitUsage, .lines = std::move(mistakes)});
   start.options = merge_options(line, start.config.common);
+  if (auto error = clash(start.options, start.config.common)) return tl::make_unexpected(std::move(*error));
   start.options.key = std::move(key);
   add_warning(start.options.key_source, kKeyFileWords, start.options.warnings);
   return start;
@@ -88,6 +97,7 @@ tl::expected<ServerStart, StartError> load_positional(const CommandLine& line) {
   ServerStart start;
   start.config = *line.positional;
   start.options = merge_options(line, start.config.common);
+  if (auto error = clash(start.options, start.config.common)) return tl::make_unexpected(std::move(*error));
   start.options.key = std::move(key);
   add_warning(start.options.key_source, kKeyFileWords, start.options.warnings);
   return start;
@@ -224,6 +234,25 @@ OrderSettings order_settings(const CommonConfig& config) {
 std::string control_of(const CommandLine& line, const CommonConfig& config) {
   if (!line.control.empty()) return line.control;
   return config.has_control ? config.control_path : "none";
+}
+
+std::optional<std::vector<InnerEntry>> wanted_inner(const TunConfig& config) {
+  if (!config.is_on()) return std::nullopt;
+  std::vector<InnerEntry> wanted;
+  if (config.is_automatic) {
+    for (const Family family : {Family::ipv4, Family::ipv6})
+      wanted.push_back({InnerKind::automatic, {.family = family}});
+  }
+  for (const AddressPrefix& own : config.addresses)
+    wanted.push_back({InnerKind::address, inner_prefix(own.address, own.length)});
+  for (const Prefix& network : config.allow)
+    wanted.push_back({InnerKind::network, inner_prefix(network.address, network.length)});
+  return wanted;
+}
+
+std::optional<InnerSettings> inner_settings(const ServerConfig& config) {
+  if (!config.common.tun.is_on()) return std::nullopt;
+  return InnerSettings{config.common.tun.addresses, config.common.tun.allow, config.client_to_client};
 }
 
 StartOptions merge_options(const CommandLine& line, const CommonConfig& config) {

@@ -12,6 +12,7 @@
 #include "mptunnel/config/config_lines.h"
 #include "mptunnel/config/statement.h"
 #include "mptunnel/config/text.h"
+#include "mptunnel/ip/limits.h"
 #include "statement_readers.h"
 
 namespace mptunnel {
@@ -116,6 +117,41 @@ class ConfigReader {
 
 using ClientReader = ConfigReader<ClientConfig>;
 
+/// The statements of the device for IP packets, but for the one that says that there is one.
+constexpr std::string_view kTunStatements[] = {"tun-name", "tun-mtu", "mss-clamp", "route",
+                                               "allow",    "up",      "down",      "client-to-client"};
+
+/// What does not go with the device, or with none.
+template <typename Config>
+void check_tun(ConfigReader<Config>& reader) {
+  const TunConfig& tun = reader.config().common.tun;
+  if (!tun.is_on() && !reader.given("tun")) {
+    for (const std::string_view word : kTunStatements) {
+      if (!reader.given(word)) continue;
+      reader.report().add(reader.line_of(word),
+                          "'{}' is of an interface for IP packets, and there is none: write 'tun "
+                          "ADDRESS/PREFIX' as well",
+                          word);
+    }
+  }
+  const bool has_ipv6 = std::any_of(tun.addresses.begin(), tun.addresses.end(), [](const auto& address) {
+    return address.address.family == Family::ipv6;
+  });
+  if (tun.mtu && *tun.mtu < kLeastIpv6Mtu && has_ipv6) {
+    reader.report().add(reader.line_of("tun-mtu"),
+                        "IPv6 needs an MTU of {} at least, and 'tun' has an IPv6 address", kLeastIpv6Mtu);
+  }
+}
+
+/// `given` is what the command line says of the device: it wins over 'tun'.
+template <typename Config>
+void take_tun(ConfigReader<Config>& reader, const TunConfig& given) {
+  if (!given.is_on()) return;
+  TunConfig& tun = reader.config().common.tun;
+  tun.addresses = given.addresses;
+  tun.is_automatic = given.is_automatic;
+}
+
 /// A host may be called anything but exactly a statement: what reads as HOST PORT is a bridge, however near
 /// to a statement its name is. Only the same word in other letters is refused, because host names have no
 /// letter case.
@@ -198,14 +234,19 @@ std::string explain_for_server(const ConfigLine& line) {
 }  // namespace
 
 ConfigResult<ClientConfig> parse_client_config(std::string_view text, std::string_view file_name,
-                                               const KeyFileCheck& check_key_file) {
+                                               const KeyFileCheck& check_key_file, const TunConfig& tun) {
   ClientReader reader(file_name, check_key_file);
   reader.read(text, explain_for_client);
   ClientConfig& config = reader.config();
+  take_tun(reader, tun);
+  check_tun(reader);
   if (!reader.given("listen")) {
     const Statement* listen = find_statement(Program::mpclient, "listen");
     config.listen = parse_listen(listen->default_value, ListenDefault::localhost).value();
   }
+  const bool takes_all = std::any_of(config.routes.begin(), config.routes.end(),
+                                     [](const Prefix& route) { return route.length == 0; });
+  if (takes_all && !reader.given("fwmark")) config.fwmark = kTunMark;
   if (config.bridges.size() > kMaxBridges) config.bridges.pop_back();
   BridgeCheck bridges(reader);
   for (const BridgeConfig& bridge : config.bridges) bridges.check(bridge);
@@ -215,14 +256,18 @@ ConfigResult<ClientConfig> parse_client_config(std::string_view text, std::strin
 }
 
 ConfigResult<ServerConfig> parse_server_config(std::string_view text, std::string_view file_name,
-                                               const KeyFileCheck& check_key_file) {
+                                               const KeyFileCheck& check_key_file, const TunConfig& tun) {
   ConfigReader<ServerConfig> reader(file_name, check_key_file);
   reader.read(text, explain_for_server);
   const ServerConfig& config = reader.config();
+  take_tun(reader, tun);
+  check_tun(reader);
   if (!reader.given("listen"))
     reader.missing("there is no 'listen': write 'listen PORT' or 'listen ADDRESS:PORT'");
-  if (!reader.given("target")) reader.missing("there is no 'target': write 'target HOST:PORT'");
-  if (auto loop = loop_error(config.target, config.listen, "target"))
+  if (!reader.given("target") && !reader.given("tun") && !config.common.tun.is_on())
+    reader.missing("there is no 'target': write 'target HOST:PORT', or 'tun ADDRESS/PREFIX' for IP packets");
+  if (!config.target) return reader.take();
+  if (auto loop = loop_error(*config.target, config.listen, "target"))
     reader.report().add(reader.line_of("target"), std::move(*loop));
   return reader.take();
 }

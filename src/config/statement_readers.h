@@ -84,5 +84,17 @@ void read_state(StatementLine& line, ClientConfig& config);
 void read_key_file(StatementLine& line, CommonConfig& config);
 void read_keys(StatementLine& line, ServerConfig& config);
 void read_control(StatementLine& line, CommonConfig& config);
+/// In tun_readers.cpp, as all below.
+void read_client_tun(StatementLine& line, ClientConfig& config);
+void read_server_tun(StatementLine& line, ServerConfig& config);
+void read_tun_name(StatementLine& line, CommonConfig& config);
+void read_tun_mtu(StatementLine& line, CommonConfig& config);
+void read_mss_clamp(StatementLine& line, CommonConfig& config);
+void read_route(StatementLine& line, ClientConfig& config);
+void read_client_allow(StatementLine& line, ClientConfig& config);
+void read_server_allow(StatementLine& line, ServerConfig& config);
+void read_client_to_client(StatementLine& line, ServerConfig& config);
+void read_up(StatementLine& line, CommonConfig& config);
+void read_down(StatementLine& line, CommonConfig& config);
 
 }  // namespace mptunnel

@@ -7,6 +7,7 @@
 #include "mptunnel/config/statement.h"
 #include "mptunnel/config/value.h"
 #include "statement_readers.h"
+#include "statement_views.h"
 
 namespace mptunnel {
 namespace {
@@ -86,171 +87,6 @@ void read_order(StatementLine& line, CommonConfig& config) {
   }
 }
 
-// What --check prints of a value.
-std::string line_of(const BridgeConfig& bridge) {
-  std::string from;
-  if (bridge.bind) {
-    from += " from " + (bridge.bind->port == 0 ? bridge.bind->address_string() : bridge.bind->to_string());
-  }
-  if (!bridge.devices.empty()) {
-    from += is_pattern(bridge) ? " over each of " : " over ";
-    from += fmt::format("{}", fmt::join(bridge.devices, ", "));
-  }
-  std::string delay;
-  if (bridge.delay > Duration{}) {
-    delay = fmt::format(", {} ms after the others",
-                        std::chrono::duration_cast<std::chrono::milliseconds>(bridge.delay).count());
-  }
-  const std::string_view kind = bridge.metered ? ", metered" : bridge.backup ? ", backup" : "";
-  return fmt::format("{}{}, called {}{}{}", to_string(bridge.remote), from, bridge.name, kind, delay);
-}
-
-std::string line_of(const ListenAddress& address) {
-  return to_string(address) + (address.may_be_missing ? " (where this host has IPv6)" : "");
-}
-
-CheckLines lines_of(std::size_t number) {
-  return {std::to_string(number)};
-}
-
-CheckLines show_mark(const ClientConfig& config) {
-  if (config.fwmark == 0) return {};
-  return {fmt::format("{:#x} ({})", config.fwmark, config.fwmark)};
-}
-
-CheckLines lines_of(LogLevel level) {
-  return {std::string(name_of(level))};
-}
-
-CheckLines lines_of(const HostPort& address) {
-  return {to_string(address)};
-}
-
-CheckLines lines_of(const KeySource& key) {
-  switch (key.kind) {
-    case KeySource::Kind::none:
-      return {"none"};
-    case KeySource::Kind::text:
-      return {fmt::format("set ({})", key.origin)};
-    case KeySource::Kind::file:
-      return {fmt::format("in {} ({})", key.value.text(), key.origin)};
-  }
-  return {};
-}
-
-CheckLines lines_of(const std::string& word) {
-  return word.empty() ? CheckLines{} : CheckLines{word};
-}
-
-/// All in one line.
-CheckLines lines_of(const std::vector<std::string>& words) {
-  return words.empty() ? CheckLines{} : CheckLines{fmt::format("{}", fmt::join(words, ", "))};
-}
-
-/// A line for each.
-template <typename Value>
-CheckLines lines_of(const std::vector<Value>& values) {
-  CheckLines lines;
-  for (const Value& value : values) lines.push_back(line_of(value));
-  return lines;
-}
-
-/// The value of `Member`.
-template <auto Member>
-CheckLines show(const decltype(class_of(Member))& source) {
-  return lines_of(source.*Member);
-}
-
-/// A duration between two things that happen again and again.
-template <auto Member>
-CheckLines show_interval(const decltype(class_of(Member))& source) {
-  return {"every " + duration_text(source.*Member)};
-}
-
-/// A switch, and where its value comes from.
-template <auto Member, auto Origin>
-CheckLines show_switch(const Settings& settings) {
-  return {std::string(settings.*Member ? "yes" : "no") + " (" + settings.*Origin + ")"};
-}
-
-CheckLines show_key(const Settings& settings) {
-  CheckLines lines = lines_of(settings.key_source);
-  if (!settings.fingerprint.empty()) lines.push_back("fingerprint " + settings.fingerprint);
-  return lines;
-}
-
-CheckLines show_keys(const Settings& settings) {
-  if (settings.keys_source.kind == KeySource::Kind::none) return {};
-  CheckLines lines = lines_of(settings.keys_source);
-  for (const std::string& name : settings.named_fingerprints) lines.push_back("fingerprint of " + name);
-  return lines;
-}
-
-CheckLines show_cipher(const Settings& settings) {
-  return settings.encrypt ? CheckLines{std::string(name_of(settings.cipher))} : CheckLines{};
-}
-
-// What the statements of repair mean together.
-bool is_repaired(const Settings& settings) {
-  return settings.encrypt && settings.repair.mode != RepairConfig::Mode::none;
-}
-
-CheckLines show_repair(const Settings& settings) {
-  const RepairConfig& repair = settings.repair;
-  if (repair.mode == RepairConfig::Mode::none) return {"no"};
-  if (!settings.encrypt) return {"no: nothing is repaired in the clear"};
-  if (repair.mode == RepairConfig::Mode::fixed)
-    return {fmt::format("{} always, whatever is lost", percent_text(repair.share))};
-  return {"as little as does, and nothing on clean paths"};
-}
-
-CheckLines show_residual(const Settings& settings) {
-  if (!is_repaired(settings) || settings.repair.mode == RepairConfig::Mode::fixed) return {};
-  return {fmt::format("at most {} of the datagrams may stay lost", fraction_text(settings.repair.residual))};
-}
-
-CheckLines show_repair_delay(const Settings& settings) {
-  if (!is_repaired(settings)) return {};
-  return {fmt::format("a lost datagram is back at most {} later", milliseconds_text(settings.repair.delay))};
-}
-
-CheckLines show_repair_budget(const Settings& settings) {
-  if (!is_repaired(settings) || settings.repair.mode == RepairConfig::Mode::fixed) return {};
-  return {fmt::format("at most {} of the datagrams' bytes, 300% of a flow below 100 kbit/s",
-                      percent_text(settings.repair.budget))};
-}
-
-CheckLines show_order(const Settings& settings) {
-  const OrderConfig::Mode mode = settings.order.mode;
-  if (mode == OrderConfig::Mode::none) return {"no"};
-  if (!settings.encrypt) return {"no: nothing is numbered in the clear"};
-  if (mode == OrderConfig::Mode::always) return {"yes, of flows above 100 kbit/s"};
-  if (!is_repaired(settings)) return {"what the other end repairs, of flows above 100 kbit/s"};
-  return {"while something is repaired, of flows above 100 kbit/s"};
-}
-
-CheckLines show_max_hold(const Settings& settings) {
-  const OrderConfig& order = settings.order;
-  if (order.mode == OrderConfig::Mode::none || !settings.encrypt) return {};
-  const bool is_always = order.mode == OrderConfig::Mode::always;
-  const Duration most = is_always ? order.max_hold : std::min(order.max_hold, settings.repair.delay);
-  return {fmt::format("a datagram waits at most {} for an earlier one", milliseconds_text(most))};
-}
-
-CheckLines show_dscp(const CommonConfig& config) {
-  return {config.copy_dscp ? "copy" : "none"};
-}
-
-CheckLines show_state(const Settings& settings) {
-  if (settings.state.empty()) return {};
-  const bool is_used = settings.key_source.kind == KeySource::Kind::none;
-  return {settings.state + (is_used ? "" : " (not used: there is a key)")};
-}
-
-CheckLines show_control(const Settings& settings) {
-  return {settings.control.empty() ? settings.default_control : settings.control};
-}
-
 // word, argument, whose configuration has it, how often, its default: a value, or in words,
 // what it is, its reader, what --check prints, and by which name if not by its word
 constexpr Statement kStatements[] = {
@@ -266,6 +102,34 @@ constexpr Statement kStatements[] = {
      "the same, for a host whose name is also a statement", read_bridge, show<&ClientConfig::bridges>},
     {"target", "HOST:PORT", Programs::mpserver, Times::once, "", kMustBeGiven, "where the datagrams go",
      read_target, show<&ServerConfig::target>},
+    {"tun", "ADDRESS/PREFIX...|auto", Programs::mpclient, Times::often, "", "no device",
+     "carries IP packets besides, by a network interface with these addresses; auto: mpserver gives them",
+     read_client_tun, show_tun},
+    {"tun", "ADDRESS/PREFIX...", Programs::mpserver, Times::often, "", "no device",
+     "carries IP packets, besides or without a target, by a network interface with these addresses",
+     read_server_tun, show_server_tun},
+    {"tun-name", "NAME", Programs::both, Times::once, "", "the first of tun0, tun1... that is free",
+     "the name of the interface; one that was made beforehand needs no rights", read_tun_name, show_tun_name},
+    {"tun-mtu", "auto|N", Programs::both, Times::once, "auto", "",
+     "the MTU of the interface; auto: what all paths carry whole; 576 to 9000", read_tun_mtu, show_tun_mtu},
+    {"mss-clamp", "yes|no", Programs::both, Times::once, "yes", "",
+     "whether TCP through the interface is told to send no larger segments than fit", read_mss_clamp,
+     show_mss_clamp},
+    {"route", "PREFIX...|default", Programs::mpclient, Times::often, "", "none",
+     "networks that lead into the interface; default: all, but for what the tunnel sends itself", read_route,
+     show_routes, "routes"},
+    {"allow", "PREFIX...", Programs::mpclient, Times::often, "", "none",
+     "networks behind this client that others reach through its interface, where mpserver allows them",
+     read_client_allow, show_networks},
+    {"allow", "PREFIX...", Programs::mpserver, Times::often, "", "none",
+     "networks that clients may have behind their interfaces", read_server_allow, show_allowed},
+    {"client-to-client", "yes|no", Programs::mpserver, Times::once, "no", "",
+     "whether clients reach each other through their interfaces", read_client_to_client,
+     show_client_to_client, "between"},
+    {"up", "COMMAND", Programs::both, Times::once, "", "none",
+     "a command for the shell, once the interface is there, or has another address", read_up, show_up},
+    {"down", "COMMAND", Programs::both, Times::once, "", "none",
+     "a command for the shell, before the interface goes", read_down, show_down},
     {"dev-exclude", "PATTERN...", Programs::mpclient, Times::often, "", "none",
      "interfaces that no pattern in dev= matches", read_dev_exclude, show<&ClientConfig::dev_exclude>},
     {"min-paths", "N", Programs::mpclient, Times::once, "1", "",

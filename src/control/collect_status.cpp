@@ -33,6 +33,56 @@ StreamWayStatus way_values(const Arrivals& all, const std::optional<double>& rec
   return way;
 }
 
+std::string text_of(const InnerEntry& entry) {
+  const AddressPrefix shown{address_of(entry.prefix), entry.prefix.length};
+  return shown.to_string();
+}
+
+/// An automatic address that was given is an address.
+std::string kind_of(const InnerEntry& entry) {
+  switch (entry.kind) {
+    case InnerKind::network:
+      return "network";
+    case InnerKind::server:
+      return "server";
+    case InnerKind::address:
+    case InnerKind::automatic:
+      break;
+  }
+  return "address";
+}
+
+std::optional<InnerStatus> inner_values(const std::optional<InnerSnapshot>& snapshot) {
+  if (!snapshot) return std::nullopt;
+  InnerStatus inner;
+  for (const InnerEntry& entry : snapshot->entries)
+    inner.addresses.push_back({text_of(entry), kind_of(entry), name_of(entry.verdict)});
+  inner.packets_in = snapshot->counts.into_tunnel;
+  inner.bytes_in = snapshot->counts.into_tunnel_bytes;
+  inner.packets_out = snapshot->counts.out_of_tunnel;
+  inner.bytes_out = snapshot->counts.out_of_tunnel_bytes;
+  inner.largest_whole = snapshot->largest_whole;
+  return inner;
+}
+
+/// Problems of the device are some of the program's.
+void add_device(Status& status, const TunInterface* device) {
+  if (device == nullptr) return;
+  TunInterface::Status values = device->status();
+  DeviceStatus& own = status.device.emplace();
+  own.name = std::move(values.name);
+  for (const AddressPrefix& address : values.addresses) own.addresses.push_back(address.to_string());
+  own.mtu = values.mtu;
+  own.offload = words_of(values.offload);
+  own.reads = values.counters.read;
+  own.read_bytes = values.counters.read_bytes;
+  own.writes = values.counters.written;
+  own.written_bytes = values.counters.written_bytes;
+  status.drops = sum_of(status.drops, device->port().drops());
+  if (own.name.empty()) status.problems.emplace_back("there is no device for IP packets");
+  for (std::string& problem : values.problems) status.problems.push_back(std::move(problem));
+}
+
 SessionStatus session_values(const SessionSnapshot& snapshot) {
   SessionStatus session;
   session.flows = snapshot.flows;
@@ -42,6 +92,7 @@ SessionStatus session_values(const SessionSnapshot& snapshot) {
   session.forced_closings = snapshot.forced_closings;
   session.fragmented = snapshot.fragmented;
   session.largest_whole = snapshot.largest_whole;
+  session.inner = inner_values(snapshot.inner);
   if (!snapshot.key) return session;
   session.state = SessionState::established;
   session.cipher = name_of(snapshot.key->cipher);
@@ -291,6 +342,7 @@ Status collect_status(const ClientSources& client, TimePoint now) {
   if (auto problem = fragment_problem(status.session, snapshot.session.fragment_share); !problem.empty())
     status.problems.push_back(std::move(problem));
   status.drops = sum_of(snapshot.drops, client.drops);
+  add_device(status, client.device);
   add_lost(status, client.from_applications, client.from_bridges);
   return status;
 }
@@ -301,8 +353,8 @@ Status collect_status(const ServerSources& server, TimePoint now) {
   status.is_server = true;
   status.uptime = now - server.started;
   add_listen(status, server.listeners);
-  status.target = to_string(server.config.target);
-  if (const auto problem = server.target.problem())
+  if (server.config.target) status.target = to_string(*server.config.target);
+  if (const auto problem = server.target == nullptr ? std::nullopt : server.target->problem())
     status.target_problem = fmt::format("{}, for {}", problem->text, format_span(problem->lasts));
   if (const auto clients = server.engine.state().keyring.clients())
     status.keyring = {clients->named, clients->disabled};
@@ -312,6 +364,7 @@ Status collect_status(const ServerSources& server, TimePoint now) {
     if (!problem.empty()) status.problems.push_back(fmt::format("client {}: {}", own.name, problem));
   }
   status.drops = sum_of(snapshot.drops, server.drops);
+  add_device(status, server.device);
   add_lost(status, server.from_target, server.from_network);
   return status;
 }

@@ -269,6 +269,11 @@ struct Wording {
           "client {} sends or gets more than its max-rate: what is beyond it is dropped (logged once a "
           "minute)",
           client);
+    if (event.drop == Drop::no_target)
+      return warning(
+          "client {} sends datagrams, and there is no target for them here: write 'target HOST:PORT', or "
+          "nothing but IP packets passes",
+          client);
     const bool is_flows = event.drop == Drop::key_flows;
     return warning("client {} has as many {} as its {} allows: new ones are refused", client,
                    is_flows ? "flows" : "sessions", is_flows ? "max-flows" : "max-sessions");

@@ -106,6 +106,27 @@ Json json_of(const StreamStatus& stream) {
           {"jitter_ms", in_units<std::chrono::milliseconds>(stream.jitter)}};
 }
 
+Json json_of(const InnerAddressStatus& inner) {
+  return {{"address", inner.address}, {"kind", inner.kind}, {"verdict", inner.verdict}};
+}
+
+Json json_of(const std::optional<InnerStatus>& inner) {
+  if (!inner) return nullptr;
+  Json addresses = Json::array();
+  for (const InnerAddressStatus& address : inner->addresses) addresses.push_back(json_of(address));
+  return {{"addresses", addresses},        {"packets_in", inner->packets_in},
+          {"bytes_in", inner->bytes_in},   {"packets_out", inner->packets_out},
+          {"bytes_out", inner->bytes_out}, {"largest_whole", or_null(inner->largest_whole)}};
+}
+
+Json json_of(const std::optional<DeviceStatus>& device) {
+  if (!device) return nullptr;
+  return {{"name", device->name},     {"addresses", device->addresses},
+          {"mtu", device->mtu},       {"offload", device->offload},
+          {"reads", device->reads},   {"read_bytes", device->read_bytes},
+          {"writes", device->writes}, {"written_bytes", device->written_bytes}};
+}
+
 Json json_of(const SessionStatus& session) {
   return {{"state", name_of(session.state)},
           {"age_s", in_units<std::chrono::seconds>(session.age)},
@@ -121,7 +142,8 @@ Json json_of(const SessionStatus& session) {
           {"residual_loss", both_ways(session.stream.out.loss, session.stream.in.loss)},
           {"stream", json_of(session.stream)},
           {"fragmented", session.fragmented},
-          {"largest_whole", or_null(session.largest_whole)}};
+          {"largest_whole", or_null(session.largest_whole)},
+          {"ip", json_of(session.inner)}};
 }
 
 Json json_of(const ClientStatus& client);
@@ -160,7 +182,8 @@ std::string render_json(const Status& status) {
               {"uptime_s", in_units<std::chrono::seconds>(status.uptime)},
               {"config", status.config},
               {"listen", status.listen},
-              {"listen_awaited", awaited_addresses(status)}};
+              {"listen_awaited", awaited_addresses(status)},
+              {"device", json_of(status.device)}};
   if (status.is_server) {
     object["target"] = status.target;
     object["target_problem"] = status.target_problem;

@@ -192,6 +192,27 @@ void add_stream(Table& table, const StreamStatus& stream) {
                stream.untaken == 1 ? "" : "s");
 }
 
+/// "10.42.42.2/24 fd00::2/64; 192.168.9.0/24: taken by another client"
+std::string inner_text(const InnerStatus& inner) {
+  std::string given;
+  std::string refused;
+  for (const InnerAddressStatus& own : inner.addresses) {
+    if (own.kind == "server") continue;
+    if (own.verdict == "given") {
+      given += (given.empty() ? "" : " ") + printable(own.address);
+    } else {
+      refused += fmt::format("; {}: {}", printable(own.address), own.verdict);
+    }
+  }
+  return (given.empty() ? "no address" : given) + refused;
+}
+
+void add_inner(Table& table, const InnerStatus& inner) {
+  table.line("IP", "{}", inner_text(inner));
+  table.line("", "{} packets in ({} bytes), {} out ({} bytes)", inner.packets_in, inner.bytes_in,
+             inner.packets_out, inner.bytes_out);
+}
+
 void add_session(Table& table, const SessionStatus& session) {
   std::string what = name_of(session.state);
   if (session.age) what += fmt::format(" for {}", format_span(*session.age));
@@ -203,6 +224,7 @@ void add_session(Table& table, const SessionStatus& session) {
   table.line("traffic", "{} flow{}, {} datagrams in, {} out, {} duplicates dropped", session.flows,
              session.flows == 1 ? "" : "s", session.datagrams_in, session.datagrams_out,
              session.duplicates_dropped);
+  if (session.inner) add_inner(table, *session.inner);
   if (session.state != SessionState::connecting) add_stream(table, session.stream);
   if (session.forced_closings > 0)
     table.line(
@@ -226,7 +248,13 @@ void add_program(Table& table, const Status& status) {
   table.line("listen", "{}", listen);
   for (const AwaitedStatus& awaited : status.awaited)
     table.line("awaited", "{}: {}", printable(awaited.address), printable(awaited.why));
-  if (status.is_server) {
+  if (const auto& device = status.device) {
+    std::string addresses;
+    for (const std::string& address : device->addresses) addresses += address + ", ";
+    table.line("device", "{}, {}MTU {}", device->name.empty() ? "none" : device->name, addresses,
+               device->mtu);
+  }
+  if (status.is_server && !status.target.empty()) {
     table.line("target", "{}{}{}", printable(status.target), status.target_problem.empty() ? "" : ": ",
                printable(status.target_problem));
   }

@@ -24,7 +24,7 @@ void ServerControl::read_data(EpochRef epoch, ConstBytes frames, const ServerArr
 
 void ServerControl::note_limit(const ServerSession& session, Drop drop, Output& out) {
   state_.context.drops.add(drop);
-  if (drop == Drop::key_sessions || drop == Drop::key_flows) {
+  if (drop == Drop::key_sessions || drop == Drop::key_flows || drop == Drop::no_target) {
     out.events.emplace_back(ClientQuotaReached{session.ref(), drop});
   } else if (drop == Drop::network_limit) {
     out.events.emplace_back(NetworkFull{session.first_route, state_.table.limits().max_sessions_of_network});
@@ -35,7 +35,9 @@ void ServerControl::note_limit(const ServerSession& session, Drop drop, Output& 
 
 void ServerControl::on_flow_open(ServerSession& session, const FlowOpenFrame& open,
                                  std::optional<FlowId>& refused, const ServerArrival& arrival) {
-  const auto flow = state_.table.open_flow(session, open, arrival.out, arrival.now);
+  const tl::expected<ServerFlow*, Drop> flow =
+      state_.has_target ? state_.table.open_flow(session, open, arrival.out, arrival.now)
+                        : tl::make_unexpected(Drop::no_target);
   if (!flow) {
     refused = open.flow;
     note_limit(session, flow.error(), arrival.out);

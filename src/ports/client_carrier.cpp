@@ -35,6 +35,10 @@ void ClientCarrier::deliver(Output& out) {
   out.group_deliveries();
   DatagramSocket* socket = nullptr;
   for (const Delivery& delivery : out.deliveries) {
+    if (is_tun(delivery.flow)) {
+      for (const ConstBytes packet : out.pieces_of(delivery)) device_->deliver(packet);
+      continue;
+    }
     const Route* application = applications_.find(delivery.flow);
     DatagramSocket* own = application == nullptr ? nullptr : listeners_.find(*application);
     if (own == nullptr) {
@@ -46,6 +50,7 @@ void ClientCarrier::deliver(Output& out) {
     deliveries_.push_back({out.pieces_of(delivery), *application});
   }
   send_deliveries(socket);
+  if (device_ != nullptr) device_->flush();
 }
 
 void ClientCarrier::send_deliveries(DatagramSocket* socket) {

@@ -8,11 +8,11 @@ void ServerCarrier::carry(Output& out, TimePoint now) {
   if (!out.runs.empty()) send_runs(out, now);
   send_direct(out);
   for (const FlowChange& change : out.flow_changes) {
-    if (change.opened) target_.open(change.flow, change.hash);
+    if (change.opened) target_->open(change.flow, change.hash);
   }
   deliver(out);
   for (const FlowChange& change : out.flow_changes) {
-    if (!change.opened) target_.close(change.flow);
+    if (!change.opened) target_->close(change.flow);
   }
 }
 
@@ -78,17 +78,22 @@ void ServerCarrier::send_direct(const Output& out) {
 void ServerCarrier::deliver(Output& out) {
   out.group_deliveries();
   for (const Delivery& delivery : out.deliveries) {
-    DatagramSocket* socket = target_.socket(delivery.flow);
+    if (is_tun(delivery.flow)) {
+      for (const ConstBytes packet : out.pieces_of(delivery)) device_->deliver(packet);
+      continue;
+    }
+    DatagramSocket* socket = target_->socket(delivery.flow);
     if (socket == nullptr) {
       drops_.add(Drop::target_unknown, delivery.count);
       continue;
     }
     const SendOutcome outcome = socket->send_pieces(out.pieces_of(delivery), {});
-    target_.on_sent();
-    if (outcome.error != 0) target_.on_error(outcome.error);
+    target_->on_sent();
+    if (outcome.error != 0) target_->on_error(outcome.error);
     if (outcome.accepted < delivery.count)
       drops_.add(drop_for(outcome.error), delivery.count - outcome.accepted);
   }
+  if (device_ != nullptr) device_->flush();
 }
 
 }  // namespace mptunnel

@@ -16,9 +16,9 @@ DIRECTION = {"packets", "bytes", "lost", "loss", "loss_recent", "jitter_ms", "fi
 PATH = {"id", "name", "state", "problem", "standby", "held", "remote", "local", "public", "device", "rtt_ms", "mtu", "last_answer_s",
         "unsent", "out", "in"}
 SESSION = {"state", "age_s", "cipher", "encrypted", "key", "key_age_s", "flows", "datagrams_in", "datagrams_out",
-           "duplicates_dropped", "forced_closings", "residual_loss", "stream", "fragmented", "largest_whole"}
-CLIENT = {"program", "version", "uptime_s", "config", "listen", "listen_awaited", "session", "paths", "drops", "kernel_drops", "problems"}
-SERVER = {"program", "version", "uptime_s", "config", "listen", "listen_awaited", "target", "target_problem", "keyring", "clients", "drops", "kernel_drops", "problems"}
+           "duplicates_dropped", "forced_closings", "residual_loss", "stream", "fragmented", "largest_whole", "ip"}
+CLIENT = {"program", "version", "uptime_s", "config", "listen", "listen_awaited", "device", "session", "paths", "drops", "kernel_drops", "problems"}
+SERVER = {"program", "version", "uptime_s", "config", "listen", "listen_awaited", "device", "target", "target_problem", "keyring", "clients", "drops", "kernel_drops", "problems"}
 
 
 def ask(test, program, *arguments, code=0, env=None):

@@ -74,8 +74,10 @@ void check_client(const ClientConfig& config) {
 void check_server(const ServerConfig& config) {
   check_listen(config.listen);
   check_common(config.common);
-  MPT_ASSERT(config.target.port != 0 && !config.target.host.empty());
-  for (const ListenAddress& listen : config.listen) MPT_ASSERT(!leads_to(config.target, listen));
+  MPT_ASSERT(config.target || config.common.tun.is_on());
+  if (!config.target) return;
+  MPT_ASSERT(config.target->port != 0 && !config.target->host.empty());
+  for (const ListenAddress& listen : config.listen) MPT_ASSERT(!leads_to(*config.target, listen));
   for (const std::size_t clients : {config.max_clients, config.max_clients_per_network})
     MPT_ASSERT(clients >= 1 && clients <= kMostClients);
   MPT_ASSERT(config.keys.empty() || config.keys_line > 0);

@@ -39,6 +39,7 @@ struct CommandLine {
   std::string config_path;                 ///< empty in mpserver's form without a file, and if --status
                                            ///< or --reload has none
   std::optional<ServerConfig> positional;  ///< mpserver's PORT TARGET_HOST TARGET_PORT
+  TunConfig tun;                           ///< --tun: only the addresses
   KeySource key;                           ///< of the command line, else of the environment
   std::string keys;                        ///< --keys; empty: not given
   std::string key_name;                    ///< --genkey NAME; empty: a key that needs no name

@@ -24,6 +24,7 @@ struct CommandWords {
   std::vector<std::string> offload;
   std::vector<std::string> control;
   std::vector<std::string> listen;
+  std::vector<std::string> tun;
   std::vector<std::string> positionals;
   bool check = false;
   bool genkey = false;

@@ -19,6 +19,7 @@
 #include "mptunnel/net/receive_budget.h"
 #include "mptunnel/ports/limited_log.h"
 #include "mptunnel/ports/port_context.h"
+#include "mptunnel/ports/tun_interface.h"
 
 namespace mptunnel {
 
@@ -65,6 +66,13 @@ class App {
   SignalWatcher on_hup_;
   LimitedLog readings_;
 };
+
+/// The device for IP packets that `config` wants; null if it wants none. `routes` lead into it; `mark` is
+/// that of the tunnel's own packets. The rest is as TunInterface() has it.
+std::unique_ptr<TunInterface> make_tun(const CommonConfig& config, const std::vector<Prefix>& routes,
+                                       std::uint32_t mark, const PortContext& context, RandomSource& random,
+                                       LoopCallback on_readable,
+                                       std::function<std::optional<std::size_t>()> fitting);
 
 /// Joins the client's engine to the loop and its sockets: client_app.cpp. `address_path` is where the
 /// addresses of bridges are kept; empty: nowhere.

@@ -18,6 +18,7 @@
 #include "mptunnel/config/config.h"
 #include "mptunnel/crypto/key.h"
 #include "mptunnel/repair/repair_control.h"
+#include "mptunnel/session/inner_routes.h"
 #include "mptunnel/session/order_settings.h"
 #include "mptunnel/wire/frame.h"
 
@@ -25,8 +26,8 @@ namespace mptunnel {
 
 /// Why `fwmark` can't be had.
 inline constexpr std::string_view kNoMark =
-    "fwmark needs the capability CAP_NET_ADMIN, which this process has not: run it as root, or give it the "
-    "capability (systemd: AmbientCapabilities=CAP_NET_ADMIN)";
+    "fwmark, which 'route default' has as well, needs the capability CAP_NET_ADMIN, which this process has "
+    "not: run it as root, or give it the capability (systemd: AmbientCapabilities=CAP_NET_ADMIN)";
 
 /// What both programs have. Its key_source has no key's text: that goes once the key is read.
 struct StartOptions : Settings {
@@ -57,6 +58,11 @@ bool offers_aes(CipherChoice choice);
 std::optional<RepairSettings> repair_settings(const CommonConfig& config);
 /// What the engines are to deliver in order.
 OrderSettings order_settings(const CommonConfig& config);
+
+/// What the client's device is to have; nullopt: there is none.
+std::optional<std::vector<InnerEntry>> wanted_inner(const TunConfig& config);
+/// What the server's device gives; nullopt: there is none.
+std::optional<InnerSettings> inner_settings(const ServerConfig& config);
 
 /// Joins the two without reading anything; the key is not loaded.
 StartOptions merge_options(const CommandLine& line, const CommonConfig& config);

@@ -40,6 +40,7 @@ namespace mptunnel {
   X(network_limit)      /* a source network has as many sessions as it may */                        \
   X(flow_limit)         /* the flow table is full of flows in use */                                 \
   X(flow_rate)          /* a session opens flows faster than it may */                               \
+  X(no_target)          /* a client's datagrams, and this server has no target for them */           \
   X(flow_unknown)       /* for a flow that is not open here */                                       \
   X(key_sessions)       /* a client has more sessions than its key may have */                       \
   X(key_flows)          /* a client has more flows than its key may have */                          \

@@ -16,6 +16,7 @@
 #include "mptunnel/base/time.h"
 #include "mptunnel/config/address.h"
 #include "mptunnel/config/limits.h"
+#include "mptunnel/config/tun_config.h"
 
 namespace mptunnel {
 
@@ -85,6 +86,7 @@ struct CommonConfig {
   bool copy_dscp = true;     ///< the DSCP of the application's datagrams stands in their copies too
   RepairConfig repair;       ///< of what this end sends
   OrderConfig order;         ///< of what this end sends and delivers
+  TunConfig tun;             ///< the device for IP packets
   bool has_control = true;   ///< false: no socket for --status
   std::string control_path;  ///< relative as `key_file`; empty: the default under the runtime directory
 };
@@ -100,16 +102,18 @@ struct ClientConfig {
   std::size_t min_paths = 1;                      ///< 1 to kMaxBridges; backups carry copies below it
   Duration keepalive = std::chrono::seconds{10};  ///< 1 s to 60 s; between probes of an idle path
   std::uint32_t fwmark = 0;                       ///< SO_MARK of what goes to bridges; 0: none
+  std::vector<Prefix> routes;  ///< networks that lead into the device; one of length 0 for all of a family
   CommonConfig common;
 };
 
 struct ServerConfig {
   std::vector<ListenAddress> listen;  ///< at least one
-  HostPort target;
-  std::string keys;  ///< the file with a key for each client, as `key_file`; empty: none
+  std::optional<HostPort> target;     ///< there is a device without it
+  std::string keys;                   ///< the file with a key for each client, as `key_file`; empty: none
   int keys_line = 0;
   std::size_t max_clients = 1024;             ///< 1 to kMostClients
   std::size_t max_clients_per_network = 256;  ///< as max_clients; of those without a key of their own
+  bool client_to_client = false;              ///< whether clients' devices reach each other
   CommonConfig common;
 };
 
@@ -161,10 +165,13 @@ template <typename T>
 using ConfigResult = tl::expected<T, std::vector<ConfigError>>;
 
 /// `file_name` is the name that mistakes are reported under, and what relative paths are relative to. The
-/// errors are in the order of their lines, and at least one if there is no value.
+/// errors are in the order of their lines, and at least one if there is no value. `tun` is what the command
+/// line says of the device: its addresses win over the statement.
 ConfigResult<ClientConfig> parse_client_config(std::string_view text, std::string_view file_name,
-                                               const KeyFileCheck& check_key_file = {});
+                                               const KeyFileCheck& check_key_file = {},
+                                               const TunConfig& tun = {});
 ConfigResult<ServerConfig> parse_server_config(std::string_view text, std::string_view file_name,
-                                               const KeyFileCheck& check_key_file = {});
+                                               const KeyFileCheck& check_key_file = {},
+                                               const TunConfig& tun = {});
 
 }  // namespace mptunnel

@@ -39,6 +39,23 @@ inline constexpr std::uint32_t kMostFlowsOfKey = 16384;
 inline constexpr std::uint64_t kLowestRate = 1000;
 inline constexpr std::uint64_t kHighestRate = 1'000'000'000'000;
 
+/// Addresses of `tun`, of both families together.
+inline constexpr std::size_t kMaxTunAddresses = 4;
+/// Of mpserver's `allow`, and of `route`.
+inline constexpr std::size_t kMaxTunPrefixes = 64;
+/// Of mpclient's `allow`: with its addresses they are what one question to mpserver may have.
+inline constexpr std::size_t kMaxTunNetworks = 12;
+/// Of `tun-mtu`: IPv6 needs 1280 (RFC 8200, section 5), IPv4 does with 576 (RFC 791); and the most that a
+/// packet of the tunnel can take in fragments.
+inline constexpr std::uint32_t kLeastTunMtu = 576;
+inline constexpr std::uint32_t kMostTunMtu = 9000;
+/// Letters of a network interface's name (IFNAMSIZ less the zero).
+inline constexpr std::size_t kMaxTunNameBytes = 15;
+/// The `fwmark` that `route default` has where none is given ("mp").
+inline constexpr std::uint32_t kTunMark = 0x6d70;
+/// Bytes of `up` and `down`.
+inline constexpr std::size_t kMaxHookBytes = 1024;
+
 /// Of `delay=`.
 inline constexpr Duration kLongestDelay = std::chrono::milliseconds{2000};
 /// Of `repair N%`, `residual-loss`, `repair-delay` and `repair-budget`.

@@ -9,6 +9,7 @@
 #include "mptunnel/ports/kernel_drop_watch.h"
 #include "mptunnel/ports/listen_sockets.h"
 #include "mptunnel/ports/target.h"
+#include "mptunnel/ports/tun_interface.h"
 
 namespace mptunnel {
 
@@ -17,7 +18,8 @@ struct ClientSources {
   const ClientEngine& engine;
   const Bridges& bridges;
   const ListenSockets& listeners;
-  const DropCounters& drops;  ///< of the sockets
+  const TunInterface* device;  ///< null if there is none
+  const DropCounters& drops;   ///< of the sockets
   const KernelDropWatch& from_applications;
   const KernelDropWatch& from_bridges;
   bool encrypts = true;
@@ -28,7 +30,8 @@ struct ClientSources {
 struct ServerSources {
   const ServerConfig& config;
   const ServerEngine& engine;
-  const Target& target;
+  const Target* target;        ///< null if there is none
+  const TunInterface* device;  ///< the same
   const ListenSockets& listeners;
   const DropCounters& drops;  ///< of the sockets
   const KernelDropWatch& from_target;

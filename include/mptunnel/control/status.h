@@ -90,6 +90,35 @@ struct StreamStatus {
   std::optional<Duration> jitter;
 };
 
+/// An inner address of a client, or a network behind it.
+struct InnerAddressStatus {
+  std::string address;  ///< "10.42.42.2/24"
+  std::string kind;     ///< "address", "network", "server"
+  std::string verdict;  ///< "given", or why not
+};
+
+/// The IP packets of a session.
+struct InnerStatus {
+  std::vector<InnerAddressStatus> addresses;
+  std::uint64_t packets_in = 0;  ///< from the device, into the tunnel
+  std::uint64_t bytes_in = 0;
+  std::uint64_t packets_out = 0;
+  std::uint64_t bytes_out = 0;
+  std::optional<std::uint64_t> largest_whole;  ///< packet that every path in use carries in one
+};
+
+/// The network interface for IP packets.
+struct DeviceStatus {
+  std::string name;  ///< empty while there is none
+  std::vector<std::string> addresses;
+  std::uint64_t mtu = 0;
+  std::string offload;      ///< in words
+  std::uint64_t reads = 0;  ///< packets as the kernel hands them out, one may be many
+  std::uint64_t read_bytes = 0;
+  std::uint64_t writes = 0;  ///< the same, as it takes them
+  std::uint64_t written_bytes = 0;
+};
+
 enum class SessionState : std::uint8_t { connecting, established, dormant };
 /// "connecting", "established", "dormant".
 const char* name_of(SessionState state);
@@ -109,6 +138,7 @@ struct SessionStatus {
   StreamStatus stream;
   std::uint64_t fragmented = 0;                ///< datagrams that some path in use carried in pieces only
   std::optional<std::uint64_t> largest_whole;  ///< payload that every path in use carries in one packet
+  std::optional<InnerStatus> inner;            ///< nullopt where there is no device
 };
 
 /// A client of mpserver.
@@ -142,7 +172,8 @@ struct Status {
   bool listens = true;                   ///< on one of them at least
   SessionStatus session;                 ///< mpclient's
   std::vector<PathStatus> paths;         ///< mpclient's
-  std::string target;                    ///< mpserver's
+  std::optional<DeviceStatus> device;    ///< nullopt if none is wanted
+  std::string target;                    ///< mpserver's; empty if it has none
   std::string target_problem;            ///< why it can't be reached, and since when; empty if it can
   std::optional<KeyringStatus> keyring;  ///< mpserver's; nullopt if it has none
   std::vector<ClientStatus> clients;     ///< mpserver's

@@ -57,6 +57,10 @@ class ClientEngine {
   /// Tells the server that this process ends.
   void close(Output& out, TimePoint now);
 
+  /// The largest inner packet that passes whole on each path in use; nullopt while that is not known.
+  [[nodiscard]] std::optional<std::size_t> largest_inner(TimePoint now) const {
+    return state_.sender.largest_inner(state_.paths.views(now));
+  }
   [[nodiscard]] ClientSnapshot snapshot(TimePoint now) const;
   /// The path exists.
   [[nodiscard]] const ProbedPath& path(PathId id) const { return state_.paths[id].probed; }

@@ -55,6 +55,9 @@ class ServerEngine {
 
   /// Where a session's path leads; null if either is gone.
   [[nodiscard]] const Route* route_of(SessionHandle session, PathId path) const;
+  /// The largest inner packet that passes whole on each path in use of every client; nullopt while there is
+  /// no client.
+  [[nodiscard]] std::optional<std::size_t> largest_inner(TimePoint now) const;
   [[nodiscard]] ServerSnapshot snapshot(TimePoint now) const;
   [[nodiscard]] const DropCounters& drops() const { return state_.context.drops; }
   /// All there is to know: for whoever looks at an engine from outside, and changes nothing.

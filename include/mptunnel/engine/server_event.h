@@ -91,10 +91,10 @@ struct NetworkFull {
   std::size_t limit = 0;  ///< sessions of one network
 };
 
-/// A client wants more than its key allows.
+/// A client wants more than its key, or this server, allows.
 struct ClientQuotaReached {
   SessionRef session;
-  Drop drop{};  ///< key_sessions, key_flows or key_rate
+  Drop drop{};  ///< key_sessions, key_flows, key_rate or no_target
 };
 
 /// An address that proves a new path makes it go from `fresh` to `up`.

@@ -25,6 +25,7 @@ struct ServerSettings : SessionLimits {
   std::optional<RepairSettings> repair;             ///< of what is sent to each client; nullopt: nothing
   OrderSettings order;                              ///< of what is sent to each client, and of what comes
   std::optional<InnerSettings> inner;               ///< of the TUN device; nullopt: there is none
+  bool has_target = true;                           ///< where flows could lead
 };
 
 /// When the server has something to do because time passes.
@@ -64,6 +65,7 @@ struct ServerState {
       : context(random, settings.make_scheduler, settings.repair, settings.order),
         keyring({settings.handshake.key, settings.named_keys}),
         pending(settings.handshake, keyring, random),
+        has_target(settings.has_target),
         inner(make_inner(settings)),
         table(settings, settings.lanes, context, inner ? &*inner : nullptr) {
     if (inner) inner_seed = random.u64();
@@ -101,6 +103,7 @@ struct ServerState {
   LinkContext context;
   Keyring keyring;
   PendingHandshakes pending;
+  bool has_target;
   std::optional<InnerRoutes> inner;  ///< if there is a TUN device
   std::uint64_t inner_seed = 0;
   SessionTable table;

@@ -9,18 +9,20 @@
 #include "mptunnel/ports/bridges.h"
 #include "mptunnel/ports/listen_sockets.h"
 #include "mptunnel/ports/run_sender.h"
+#include "mptunnel/ports/tun_port.h"
 
 namespace mptunnel {
 
 class ClientCarrier {
  public:
-  /// All of these outlive the object.
+  /// All of these outlive the object. Without a device, the engine has nothing for it.
   ClientCarrier(ClientEngine& engine, Bridges& bridges, const ApplicationTable& applications,
-                ListenSockets& listeners, const Clock& clock)
+                ListenSockets& listeners, TunPort* device, const Clock& clock)
       : engine_(engine),
         bridges_(bridges),
         applications_(applications),
         listeners_(listeners),
+        device_(device),
         clock_(clock) {}
 
   /// Sends the packets and the payloads of an output. What does not leave of a path's packets, because the
@@ -39,6 +41,7 @@ class ClientCarrier {
   Bridges& bridges_;
   const ApplicationTable& applications_;
   ListenSockets& listeners_;
+  TunPort* device_;
   const Clock& clock_;
   RunSender sender_;
   std::array<SendQueue, kMaxPaths> queues_;  ///< of the paths' sockets

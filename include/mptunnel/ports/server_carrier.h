@@ -6,16 +6,19 @@
 #include "mptunnel/ports/run_sender.h"
 #include "mptunnel/ports/send_sockets.h"
 #include "mptunnel/ports/target.h"
+#include "mptunnel/ports/tun_port.h"
 
 namespace mptunnel {
 
 class ServerCarrier {
  public:
-  /// All of these outlive the object.
-  ServerCarrier(ServerEngine& engine, ListenSockets& listeners, Target& target, const Clock& clock)
+  /// All of these outlive the object. Without a target or a device, the engine has nothing for it.
+  ServerCarrier(ServerEngine& engine, ListenSockets& listeners, Target* target, TunPort* device,
+                const Clock& clock)
       : engine_(engine),
         listeners_(listeners),
         target_(target),
+        device_(device),
         clock_(clock),
         outlets_(listeners, [&engine](SessionHandle session, PathId path) {
           return engine.route_of(session, path) != nullptr;
@@ -39,7 +42,8 @@ class ServerCarrier {
 
   ServerEngine& engine_;
   ListenSockets& listeners_;
-  Target& target_;
+  Target* target_;
+  TunPort* device_;
   const Clock& clock_;
   SendSockets outlets_;
   RunSender sender_;

@@ -17,6 +17,7 @@ tl::expected<std::unique_ptr<App>, std::string> make(const ClientStart& start) {
   settings.min_paths = start.config.min_paths;
   settings.repair = repair_settings(start.config.common);
   settings.order = order_settings(start.config.common);
+  settings.inner = wanted_inner(start.config.common.tun);
   raise_open_file_limit();
   return make_client_app(
       start.config, settings, address_path(start),

@@ -19,6 +19,8 @@ tl::expected<std::unique_ptr<App>, std::string> make(const ServerStart& start) {
   settings.max_sessions = config.max_clients;
   settings.repair = repair_settings(config.common);
   settings.order = order_settings(config.common);
+  settings.has_target = config.target.has_value();
+  settings.inner = inner_settings(config);
   settings.max_sessions_of_network = config.max_clients_per_network;
   // Each flow has a socket: what the system does not allow is refused here, with a word why.
   const std::uint64_t files = raise_open_file_limit();

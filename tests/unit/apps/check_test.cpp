@@ -209,8 +209,9 @@ void check_defaults(Program program, Load load, const std::string& least) {
 }
 
 TEST(RenderCheck, IsTheSameForADefaultThatIsWritten) {
-  check_defaults(Program::mpclient, load_client_start, "h 1\n");
-  check_defaults(Program::mpserver, load_server_start, "listen 2000\ntarget h:1\n");
+  // Some statements are of the device alone.
+  check_defaults(Program::mpclient, load_client_start, "h 1\ntun 10.0.0.2/24\n");
+  check_defaults(Program::mpserver, load_server_start, "listen 2000\ntarget h:1\ntun 10.0.0.1/24\n");
 }
 
 }  // namespace

@@ -52,9 +52,9 @@ TEST(CommandLine, ServerTakesPortAndTargetAsEver) {
 }
 
 TEST(CommandLine, ServerTakesIpv6TargetsWithAndWithoutBrackets) {
-  EXPECT_EQ(server({"2000", "::1", "1194"})->positional->target.host, "::1");
-  EXPECT_EQ(server({"2000", "[::1]", "1194"})->positional->target.host, "::1");
-  EXPECT_EQ(server({"2000", "vpn.lan", "1194"})->positional->target.host, "vpn.lan");
+  EXPECT_EQ(server({"2000", "::1", "1194"})->positional->target->host, "::1");
+  EXPECT_EQ(server({"2000", "[::1]", "1194"})->positional->target->host, "::1");
+  EXPECT_EQ(server({"2000", "vpn.lan", "1194"})->positional->target->host, "vpn.lan");
 }
 
 TEST(CommandLine, BothTakeAConfigurationFile) {
@@ -71,6 +71,25 @@ TEST(CommandLine, ListenNarrowsTheServersAddresses) {
       server({"--listen", "10.0.0.1", "--listen=[::1]", "2000", "h", "1", "--listen", "2001:db8::1"});
   ASSERT_TRUE(line);
   EXPECT_EQ(listen_text(*line->positional), "10.0.0.1:2000 [::1]:2000 [2001:db8::1]:2000 ");
+}
+
+TEST(CommandLine, TunNeedsNoTargetAndMayHaveOne) {
+  const auto alone = server({"--tun", "10.42.42.1/24", "5678", "--tun=fd00:42::1/64"});
+  ASSERT_TRUE(alone && alone->positional);
+  EXPECT_EQ(listen_text(*alone->positional), "0.0.0.0:5678 [::]:5678 ");
+  EXPECT_FALSE(alone->positional->target);
+  ASSERT_EQ(alone->positional->common.tun.addresses.size(), 2U);
+  EXPECT_EQ(alone->positional->common.tun.addresses[1].to_string(), "fd00:42::1/64");
+  const auto both = server({"--tun", "10.42.42.1/24", "5678", "h", "1194"});
+  ASSERT_TRUE(both && both->positional);
+  EXPECT_EQ(both->positional->target, (HostPort{"h", 1194}));
+  EXPECT_TRUE(both->positional->common.tun.is_on());
+}
+
+TEST(CommandLine, TunOfTheClientIsAnAddressOrAutomatic) {
+  EXPECT_EQ(client({"--tun", "10.42.42.2/24", "c"})->tun.addresses.front().to_string(), "10.42.42.2/24");
+  EXPECT_TRUE(client({"--tun", "auto", "c"})->tun.is_automatic);
+  EXPECT_FALSE(client({"c"})->tun.is_on());
 }
 
 TEST(CommandLine, ReadsEveryOptionOnEitherSideOfTheArguments) {
@@ -121,6 +140,7 @@ TEST(CommandLine, GivesTheUsageWhereNothingIsGiven) {
   EXPECT_EQ(line.error().exit_code, 2);
   EXPECT_EQ(line.error().lines,
             (std::vector<std::string>{"usage: mpserver [options] PORT TARGET_HOST TARGET_PORT",
+                                      "       mpserver [options] --tun ADDRESS/PREFIX PORT",
                                       "       mpserver [options] mpserver.conf", "Try 'mpserver --help'."}));
   EXPECT_EQ(client({}).error().lines.front(), "usage: mpclient [options] mpclient.conf");
   EXPECT_FALSE(parse_command_line(Program::mpclient, 0, nullptr, {}, "1"));
@@ -282,13 +302,14 @@ INSTANTIATE_TEST_SUITE_P(
                    {"'--keyfile' is not a known option: did you mean "
                     "'--key-file'?"},
                    {}},
-        MistakeRow{"Unknown",
-                   false,
-                   {"-x", "c"},
-                   {"'-x' is not a known option: write one of --key-file, --log-level, --pid-file, "
-                    "--offload, --control, --check, --status, --json, --wide, --healthy, --genkey, --daemon, "
-                    "--version, --help"},
-                   {}},
+        MistakeRow{
+            "Unknown",
+            false,
+            {"-x", "c"},
+            {"'-x' is not a known option: write one of --key-file, --log-level, --pid-file, "
+             "--offload, --control, --tun, --check, --status, --json, --wide, --healthy, --genkey, --daemon, "
+             "--version, --help"},
+            {}},
         MistakeRow{"InTheOrderOfTheLine",
                    false,
                    {"--chek", "--check=yes", "c"},
@@ -454,9 +475,27 @@ INSTANTIATE_TEST_SUITE_P(
         MistakeRow{"NoTarget",
                    true,
                    {"2000"},
-                   {"the target is missing: write 'mpserver 2000 TARGET_HOST TARGET_PORT', or './2000' for a "
-                    "configuration file of that name"},
+                   {"the target is missing: write 'mpserver 2000 TARGET_HOST TARGET_PORT', 'mpserver --tun "
+                    "ADDRESS/PREFIX 2000' for IP packets, or './2000' for a configuration file of that name"},
                    {}},
+        MistakeRow{"TunWithoutItsNetwork",
+                   true,
+                   {"--tun", "10.0.0.1", "2000"},
+                   {"--tun: '10.0.0.1' has no prefix length: write the size of its network too, as in "
+                    "'10.42.42.1/24' or 'fd00:42::1/64'"},
+                   {}},
+        MistakeRow{"TunAutoBesideAnAddress",
+                   false,
+                   {"--tun", "auto", "--tun", "10.0.0.2/24", "c"},
+                   {"--tun auto has mpserver choose all addresses: give it alone"},
+                   {}},
+        MistakeRow{
+            "TunAutoOfTheServer",
+            true,
+            {"--tun", "auto", "2000"},
+            {"--tun: 'auto' does not begin with an IPv4 or IPv6 address: write one as in '10.42.42.1/24' "
+             "or 'fd00:42::1/64'"},
+            {}},
         MistakeRow{"TargetInOneWord",
                    true,
                    {"2000", "127.0.0.1:1194"},

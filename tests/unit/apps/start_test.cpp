@@ -198,11 +198,11 @@ TEST(LoadStart, WarnsOfAKeyThatAnotherGroupMayRead) {
 TEST(LoadStart, TakesTheServersArguments) {
   CommandLine line;
   line.positional = ServerConfig{};
-  line.positional->target = {"h", 1194};
+  line.positional->target = HostPort{"h", 1194};
   line.key = {.kind = KeySource::Kind::text, .value = kKeyOfZeros, .origin = "MPTUNNEL_KEY"};
   const auto start = load_server_start(line);
   ASSERT_TRUE(start);
-  EXPECT_EQ(start->config.target.port, 1194);
+  EXPECT_EQ(start->config.target->port, 1194);
   EXPECT_TRUE(start->options.key);
   line.key = file_key("/nonexistent/k", "--key-file");
   ASSERT_FALSE(load_server_start(line));

@@ -97,11 +97,15 @@ TEST(ServerConfig, ReadsCipherAndOffload) {
 INSTANTIATE_TEST_SUITE_P(
     Table, ServerConfigErrors,
     testing::Values(
-        ErrorRow{"Empty",
-                 "",
-                 {"s:1: there is no 'listen': write 'listen PORT' or 'listen ADDRESS:PORT'",
-                  "s:1: there is no 'target': write 'target HOST:PORT'"}},
-        ErrorRow{"NoTarget", "listen 2000\n", {"s:1: there is no 'target': write 'target HOST:PORT'"}},
+        ErrorRow{
+            "Empty",
+            "",
+            {"s:1: there is no 'listen': write 'listen PORT' or 'listen ADDRESS:PORT'",
+             "s:1: there is no 'target': write 'target HOST:PORT', or 'tun ADDRESS/PREFIX' for IP packets"}},
+        ErrorRow{
+            "NoTarget",
+            "listen 2000\n",
+            {"s:1: there is no 'target': write 'target HOST:PORT', or 'tun ADDRESS/PREFIX' for IP packets"}},
         ErrorRow{"MistakenOnesAreNotMissing",
                  "listen 0\ntarget h\n",
                  {"s:1: port '0' is out of range: write a number from 1 to 65535",
@@ -166,18 +170,21 @@ INSTANTIATE_TEST_SUITE_P(
                  {"s:4: 'offload' stands on line 3 already: keep one of the two"}},
         ErrorRow{"Unknown",
                  after_good("foo bar"),
-                 {"s:3: 'foo' is not a known statement: write one of listen, target, key-file, keys, "
+                 {"s:3: 'foo' is not a known statement: write one of listen, target, tun, tun-name, tun-mtu, "
+                  "mss-clamp, allow, client-to-client, up, down, key-file, keys, "
                   "max-clients, max-clients-per-network, encrypt, "
                   "cipher, offload, log-level, resolve-interval, dscp, repair, residual-loss, repair-delay, "
                   "repair-budget, order, max-hold, control"}},
-        ErrorRow{"CommandLineInAFile",
-                 "2000 127.0.0.1 1194\n",
-                 {"s:1: '2000' is not a known statement: write one of listen, target, key-file, keys, "
-                  "max-clients, max-clients-per-network, encrypt, "
-                  "cipher, offload, log-level, resolve-interval, dscp, repair, residual-loss, repair-delay, "
-                  "repair-budget, order, max-hold, control",
-                  "s:1: there is no 'listen': write 'listen PORT' or 'listen ADDRESS:PORT'",
-                  "s:1: there is no 'target': write 'target HOST:PORT'"}}),
+        ErrorRow{
+            "CommandLineInAFile",
+            "2000 127.0.0.1 1194\n",
+            {"s:1: '2000' is not a known statement: write one of listen, target, tun, tun-name, tun-mtu, "
+             "mss-clamp, allow, client-to-client, up, down, key-file, keys, "
+             "max-clients, max-clients-per-network, encrypt, "
+             "cipher, offload, log-level, resolve-interval, dscp, repair, residual-loss, repair-delay, "
+             "repair-budget, order, max-hold, control",
+             "s:1: there is no 'listen': write 'listen PORT' or 'listen ADDRESS:PORT'",
+             "s:1: there is no 'target': write 'target HOST:PORT', or 'tun ADDRESS/PREFIX' for IP packets"}}),
     error_row_name);
 
 }  // namespace

@@ -21,8 +21,8 @@ class ClientStatusTest : public testing::Test {
     bridges_.start();
   }
   [[nodiscard]] Status status() {
-    return collect_status({config_, engine_, bridges_, listeners_, drops_, from_applications_, from_bridges_,
-                           true, true, started_},
+    return collect_status({config_, engine_, bridges_, listeners_, nullptr, drops_, from_applications_,
+                           from_bridges_, true, true, started_},
                           ports_.clock.now());
   }
 

@@ -233,6 +233,9 @@ std::vector<Row> rows() {
        "minute)"},
       {"ClientOverFlows", ClientQuotaReached{kNamed, Drop::key_flows}, warning,
        "client alice/ab01ff20 has as many flows as its max-flows allows: new ones are refused"},
+      {"ClientWantsATarget", ClientQuotaReached{kNamed, Drop::no_target}, warning,
+       "client alice/ab01ff20 sends datagrams, and there is no target for them here: write 'target "
+       "HOST:PORT', or nothing but IP packets passes"},
       {"ClientOverSessions", ClientQuotaReached{kNamed, Drop::key_sessions}, warning,
        "client alice/ab01ff20 has as many sessions as its max-sessions allows: new ones are refused"},
       {"HandshakeOtherKey", HandshakeOtherKey{route(4000)}, warning,

@@ -441,7 +441,7 @@ const json kSession = json::parse(R"({"state":"s","age_s":"n?","cipher":"s","enc
                   "repair_overhead":"n?"},
             "order":{"held":"n","in_time":"n","late":"n","lost":"n","overflow":"n","hold_ms":"n"},
             "untaken":"n","rtt_ms":"n?","jitter_ms":"n?"},
-  "fragmented":"n","largest_whole":"n?"})");
+  "fragmented":"n","largest_whole":"n?","ip":"o?"})");
 
 json path_kinds() {
   json kinds =
@@ -483,7 +483,7 @@ TEST(RenderJson, HasWhatIsPromisedOfAClient) {
   EXPECT_EQ(text.back(), '\n');
   EXPECT_EQ(names_in_order(text),
             (std::vector<std::string>{"program", "version", "uptime_s", "config", "listen", "listen_awaited",
-                                      "session", "paths", "drops", "kernel_drops", "problems"}));
+                                      "device", "session", "paths", "drops", "kernel_drops", "problems"}));
   const json object = json::parse(text);
   expect_kinds(object["session"], kSession, "session");
   ASSERT_EQ(object["paths"].size(), 3U);
@@ -509,7 +509,7 @@ TEST(RenderJson, CarriesEveryValue) {
               "order":{"held":1234,"in_time":970,"late":20,"lost":10,"overflow":0,"hold_ms":4.0},
               "untaken":2,"rtt_ms":41.0,"jitter_ms":5.0},
     "fragmented":12,
-    "largest_whole":1446})"));
+    "largest_whole":1446,"ip":null})"));
   EXPECT_EQ(object["paths"][0], json::parse(R"({"id":0,"name":"198.51.100.1:4000","state":"up","problem":"",
     "standby":false,"held":false,"remote":"198.51.100.1:4000","local":"10.0.0.1:12345","public":"203.0.113.7:4000","device":"",
     "rtt_ms":{"smoothed":12.345,"variation":1.0,"minimum":10.0,"latest":13.0},
@@ -526,11 +526,60 @@ TEST(RenderJson, CarriesEveryValue) {
   EXPECT_EQ(object["paths"][2]["last_answer_s"], nullptr);
 }
 
+Status status_with_device() {
+  Status status = client_status();
+  status.device = {"tun0", {"10.42.42.2/24", "fd00:42::2/64"}, 1433, "TCP in super-packets", 5, 5000, 6,
+                   6000};
+  status.session.inner = {{{"10.42.42.2/24", "address", "given"},
+                           {"192.168.9.0/24", "network", "taken by another client"},
+                           {"10.42.42.1/24", "server", "given"}},
+                          70,
+                          7000,
+                          80,
+                          8000,
+                          1433};
+  return status;
+}
+
+TEST(RenderJson, CarriesTheDeviceAndItsPackets) {
+  const json object = json::parse(render_json(status_with_device()));
+  EXPECT_EQ(object["device"], json::parse(R"({"name":"tun0","addresses":["10.42.42.2/24","fd00:42::2/64"],
+    "mtu":1433,"offload":"TCP in super-packets","reads":5,"read_bytes":5000,"writes":6,"written_bytes":6000})"));
+  EXPECT_EQ(object["session"]["ip"], json::parse(R"({"addresses":[
+    {"address":"10.42.42.2/24","kind":"address","verdict":"given"},
+    {"address":"192.168.9.0/24","kind":"network","verdict":"taken by another client"},
+    {"address":"10.42.42.1/24","kind":"server","verdict":"given"}],
+    "packets_in":70,"bytes_in":7000,"packets_out":80,"bytes_out":8000,"largest_whole":1433})"));
+  EXPECT_TRUE(json::parse(render_json(client_status()))["device"].is_null());
+}
+
+TEST(RenderTable, ShowsTheDeviceAndItsPackets) {
+  const std::string table = render_table(status_with_device(), TableWidth::terminal);
+  EXPECT_NE(table.find("device    tun0, 10.42.42.2/24, fd00:42::2/64, MTU 1433\n"), std::string::npos)
+      << table;
+  EXPECT_NE(table.find("IP        10.42.42.2/24; 192.168.9.0/24: taken by another client\n"
+                       "          70 packets in (7000 bytes), 80 out (8000 bytes)\n"),
+            std::string::npos)
+      << table;
+  Status none = status_with_device();
+  none.device->name.clear();
+  none.session.inner->addresses.clear();
+  const std::string without = render_table(none, TableWidth::terminal);
+  EXPECT_NE(without.find("device    none, "), std::string::npos) << without;
+  EXPECT_NE(without.find("IP        no address\n"), std::string::npos) << without;
+}
+
+TEST(RenderTable, ShowsNoTargetWhereThereIsNone) {
+  Status status = server_status();
+  status.target.clear();
+  EXPECT_EQ(render_table(status, TableWidth::terminal).find("target"), std::string::npos);
+}
+
 TEST(RenderJson, HasWhatIsPromisedOfAServer) {
   const std::string text = render_json(server_status());
   EXPECT_EQ(names_in_order(text),
             (std::vector<std::string>{"program", "version", "uptime_s", "config", "listen", "listen_awaited",
-                                      "target", "target_problem", "keyring", "clients", "drops",
+                                      "device", "target", "target_problem", "keyring", "clients", "drops",
                                       "kernel_drops", "problems"}));
   const json object = json::parse(text);
   EXPECT_EQ(object["target"], "127.0.0.1:1194");

@@ -152,6 +152,13 @@ const ExitRow kDatagrams[] = {
      [](auto& settings) { settings.max_flows = 1; }},
     {"NoRoomForAFlowAtServer", Drop::flow_limit, End::server, [](auto& t) { t.application_sends(2, "x"); },
      false, [](auto& settings) { settings.limits.max_flows = 1; }},
+    {"NoTargetAtServer", Drop::no_target, End::server,
+     [](auto& t) {
+       t.start();
+       t.count_from_here();
+       t.application_sends(2, "x");
+     },
+     true, [](auto& settings) { settings.limits.has_target = false; }},
     {"NoFlowMoreForAKey", Drop::key_flows, End::server, [](auto& t) { t.application_sends(2, "x"); }, false,
      with_keyring},
     {"BeyondTheRateOfAKey", Drop::key_rate, End::server,

@@ -53,7 +53,7 @@ class ClientCarrierTest : public testing::Test {
   Bridges bridges_{config_, ClientIdentity{}, ports_.context, table_, events_};
   ApplicationTable applications_{ClientIdentity{}};
   ListenSockets listeners_{ports_.context, Steering{}, SocketUse::applications, [](DatagramSocket&) {}};
-  ClientCarrier carrier_{engine_, bridges_, applications_, listeners_, ports_.clock};
+  ClientCarrier carrier_{engine_, bridges_, applications_, listeners_, nullptr, ports_.clock};
   Output out_;
 };
 

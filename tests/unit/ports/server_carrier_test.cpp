@@ -45,7 +45,7 @@ class ServerCarrierTest : public testing::Test {
   ServerEngine engine_{ServerSettings{}, random_};
   ListenSockets listeners_{ports_.context, Steering{}, SocketUse::paths, [](DatagramSocket&) {}};
   Target target_{{"target.example", 1194}, 5min, ports_.context, [](FlowHandle) {}};
-  ServerCarrier carrier_{engine_, listeners_, target_, ports_.clock};
+  ServerCarrier carrier_{engine_, listeners_, &target_, nullptr, ports_.clock};
   Output out_;
 };
 

@@ -1,0 +1,326 @@
+"""IP packets by a device: what is sent and what comes, both families, through cuts and restarts; who has which address."""
+
+import hashlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import harness
+import namespaces
+from harness import check, check_range, say
+
+LINKS = 3
+SERVER4, CLIENT4 = "10.42.42.1", "10.42.42.2"
+SERVER6, CLIENT6 = "fd00:42::1", "fd00:42::2"
+MEBIBYTE = 1 << 20
+BULK = 32 * MEBIBYTE
+CUTS = 10
+STALL, SANITIZED_STALL = 0.2, 1.0  # seconds
+PAUSE_AFTER_CUT = 0.35
+
+
+class Site:
+    """Two ends in namespaces of their own, with three links between them."""
+
+    def __init__(self, test, clients=1, mtu=1500):
+        namespaces.need("ip", "ping")
+        if not os.path.exists("/dev/net/tun"):
+            raise harness.Skip("there is no /dev/net/tun")
+        self.test = test
+        self.server_ns = test.namespace("s")
+        self.client_ns = [test.namespace(f"c{number}") for number in range(clients)]
+        self.port = harness.PORTS.take()
+        self.server = None
+        for number, namespace in enumerate(self.client_ns):
+            for link in range(LINKS):
+                namespaces.join(test, f"p{number}{link}", (namespace, f"10.9{number}.{link}.1/24"),
+                                (self.server_ns, f"10.9{number}.{link}.2/24"), mtu=mtu)
+
+    def start_server(self, *options, statements=None):
+        if statements is None:
+            arguments = ["mpserver", *options, self.port]
+        else:
+            arguments = ["mpserver", *options, self.test.file("server.conf", "\n".join([f"listen {self.port}", *statements, ""]))]
+        self.server = self.test.start(arguments, netns=self.server_ns)
+        self.server.wait_for("listening on", 20)
+        return self.server
+
+    def start_client(self, *options, number=0, statements=(), name="client"):
+        bridges = [f"10.9{number}.{link}.2 {self.port}" for link in range(LINKS)]
+        conf = self.test.file(f"{name}{number}.conf", "\n".join([f"listen 127.0.0.1:{harness.PORTS.take()}", f"client-id {name}{number}",
+                                                                  *statements, *bridges, ""]))
+        client = self.test.start(["mpclient", *options, conf], netns=self.client_ns[number])
+        client.wait_for_count(r"bridge .* is up", LINKS, 20)
+        return client
+
+    def ip(self, namespace, *arguments):
+        return subprocess.run(["ip", "-n", namespace, *map(str, arguments)], check=True, capture_output=True, text=True).stdout
+
+    def ping(self, namespace, address, *options, count=20, interval=0.05, lost=0):
+        """Of so many, at most `lost` remain without an answer."""
+        done = subprocess.run(["ip", "netns", "exec", namespace, "ping", "-n", "-c", str(count), "-i", str(interval), "-W", "2", *options,
+                               address], check=False, capture_output=True, text=True, timeout=60)
+        found = re.search(r"(\d+) received", done.stdout)
+        check(found is not None, f"ping {address}: {done.stdout}{done.stderr}")
+        received = int(found.group(1))
+        check(received >= count - lost, f"ping {' '.join(options)} {address}: {received} of {count} answered")
+
+
+class Receiver(threading.Thread):
+    """Takes one TCP connection in a namespace, and notes what came, and the longest time in which nothing did."""
+
+    def __init__(self, namespace, address, family):
+        super().__init__(daemon=True)
+        self.listener = namespaces.inside(namespace, lambda: socket.create_server((address, 0), family=family))
+        self.port = self.listener.getsockname()[1]
+        self.digest, self.bytes, self.longest_stall = hashlib.sha256(), 0, 0.0
+        self.started = threading.Event()
+        self.start()
+
+    def run(self):
+        connection, _ = self.listener.accept()
+        self.started.set()
+        last = time.monotonic()
+        while True:
+            data = connection.recv(1 << 18)
+            now = time.monotonic()
+            if self.bytes > 0:
+                self.longest_stall = max(self.longest_stall, now - last)
+            last = now
+            if not data:
+                break
+            self.bytes += len(data)
+            self.digest.update(data)
+        connection.close()
+        self.listener.close()
+
+
+def connect(namespace, address, port, family):
+    connection = namespaces.inside(namespace, lambda: socket.socket(family, socket.SOCK_STREAM))
+    connection.settimeout(20)
+    connection.connect((address, port))
+    return connection
+
+
+def transfer(sender, receiver, address, family, size=BULK):
+    """Some MiB from one namespace to the other, bit for bit; returns how many Mbit/s."""
+    at_end = Receiver(receiver, address, family)
+    data = os.urandom(MEBIBYTE)
+    expected = hashlib.sha256()
+    connection = connect(sender, address, at_end.port, family)
+    began = time.monotonic()
+    for _ in range(size // MEBIBYTE):
+        connection.sendall(data)
+        expected.update(data)
+    connection.close()
+    at_end.join(60)
+    check(at_end.bytes == size and at_end.digest.digest() == expected.digest(), f"{at_end.bytes} of {size} bytes came, or others")
+    return size * 8 / (time.monotonic() - began) / 1e6
+
+
+def udp_echo(sender, receiver, address, family, sizes=(0, 1, 100, 1400, 4000, 8000)):
+    """Datagrams of these sizes come back as they were."""
+    server = namespaces.udp_socket(receiver, family)
+    server.bind((address, 0))
+    client = namespaces.udp_socket(sender, family)
+    client.settimeout(5)
+    server.settimeout(5)
+    for size in sizes:
+        payload = os.urandom(size)
+        client.sendto(payload, (address, server.getsockname()[1]))
+        got, source = server.recvfrom(1 << 16)
+        check(got == payload, f"a datagram of {size} bytes came as {len(got)}")
+        server.sendto(got, source)
+        check(client.recv(1 << 16) == payload, f"the answer of {size} bytes is another")
+    server.close()
+    client.close()
+
+
+def two_lines(test):
+    """The two command lines of multi_tun's users are all it takes: ping, TCP and UDP, both ways, both families."""
+    site = Site(test)
+    s, c = site.server_ns, site.client_ns[0]
+    site.start_server("--tun", f"{SERVER4}/24", "--tun", f"{SERVER6}/64")
+    site.start_client("--tun", f"{CLIENT4}/24", "--tun", f"{CLIENT6}/64")
+    for address in (SERVER4, SERVER6):
+        site.ping(c, address)
+        site.ping(c, address, "-s", "4000", count=5)
+    for address in (CLIENT4, CLIENT6):
+        site.ping(s, address)
+    for family, at_server, at_client in ((socket.AF_INET, SERVER4, CLIENT4), (socket.AF_INET6, SERVER6, CLIENT6)):
+        for sender, receiver, address in ((c, s, at_server), (s, c, at_client)):
+            rate = transfer(sender, receiver, address, family, BULK // 8 if test.is_sanitized else BULK)
+            udp_echo(sender, receiver, address, family)
+            say(f"TCP to {address}: {rate:.0f} Mbit/s")
+
+
+def device_mtu(site, namespace, device="tun0"):
+    return int(re.search(r"mtu (\d+)", site.ip(namespace, "link", "show", device)).group(1))
+
+
+def follows_mtu(test):
+    """The device's MTU is what all paths carry whole; a smaller link lowers it."""
+    site = Site(test)
+    s, c = site.server_ns, site.client_ns[0]
+    site.start_server("--tun", f"{SERVER4}/24")
+    site.start_client("--tun", f"{CLIENT4}/24")
+    deadline = time.monotonic() + 20
+    while min(device_mtu(site, c), device_mtu(site, s)) < 1420 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    whole = device_mtu(site, c)
+    check_range(whole, 1420, 1460, "MTU over links of 1,500")
+    check_range(device_mtu(site, s), 1420, 1460, "MTU at the server")
+    site.ping(c, SERVER4, "-M", "do", "-s", str(whole - 28), count=5)
+    for namespace in (c, s):
+        site.ip(namespace, "link", "set", "p01", "mtu", 1300)
+    deadline = time.monotonic() + 30
+    # What is too large goes on in pieces meanwhile.
+    while device_mtu(site, c) > 1260 and time.monotonic() < deadline:
+        site.ping(c, SERVER4, "-M", "dont", "-s", str(whole - 28), count=5)
+    check_range(device_mtu(site, c), 1150, 1260, "MTU with a link of 1,300")
+    transfer(c, s, SERVER4, socket.AF_INET, size=4 * MEBIBYTE)
+
+
+def cuts(test):
+    """One of three paths is cut and healed ten times under a stream: it never stands still for long."""
+    namespaces.need("nft")
+    site = Site(test)
+    s, c = site.server_ns, site.client_ns[0]
+    site.start_server("--tun", f"{SERVER4}/24")
+    site.start_client("--tun", f"{CLIENT4}/24")
+    at_end = Receiver(s, SERVER4, socket.AF_INET)
+    connection = connect(c, SERVER4, at_end.port, socket.AF_INET)
+    ends = threading.Event()
+
+    def stream():
+        data = bytes(1 << 16)
+        while not ends.is_set():
+            connection.sendall(data)
+            time.sleep(0.002)
+        connection.close()
+
+    sender = threading.Thread(target=stream, daemon=True)
+    sender.start()
+    time.sleep(0.5)
+    for number in range(CUTS):
+        link = f"p0{number % LINKS}"
+        for namespace in (c, s):
+            namespaces.nft(namespace, "add table inet cut", "add chain inet cut pre { type filter hook prerouting priority raw; }",
+                           f"add rule inet cut pre iifname {link} counter drop")
+        time.sleep(PAUSE_AFTER_CUT)
+        for namespace in (c, s):
+            namespaces.nft(namespace, "delete table inet cut")
+        time.sleep(PAUSE_AFTER_CUT)
+    ends.set()
+    sender.join(20)
+    at_end.join(20)
+    check_range(round(at_end.longest_stall, 3), 0, SANITIZED_STALL if test.is_sanitized else STALL,
+                "seconds in which nothing came, at most")
+    say(f"{at_end.bytes / 1e6:.0f} MB came")
+
+
+def restarts(test):
+    """A TCP connection lives through a restart of either end; addresses stay."""
+    site = Site(test)
+    s, c = site.server_ns, site.client_ns[0]
+    for namespace, device in ((s, "srv0"), (c, "cli0")):
+        site.ip(namespace, "tuntap", "add", "dev", device, "mode", "tun")
+    server = site.start_server(statements=[f"tun {SERVER4}/24", "tun-name srv0"])
+    client = site.start_client(statements=["tun auto", "tun-name cli0"])
+    client.wait_for("10\\.42\\.42\\.", 10)
+    address = re.search(r"inet (10\.42\.42\.\d+)/24", site.ip(c, "address", "show", "cli0")).group(1)
+    say(f"the client has {address}")
+    at_end = Receiver(s, SERVER4, socket.AF_INET)
+    connection = connect(c, SERVER4, at_end.port, socket.AF_INET)
+    sent = hashlib.sha256()
+    data = os.urandom(1 << 14)
+
+    def send_for(seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            connection.sendall(data)
+            sent.update(data)
+            time.sleep(0.01)
+
+    send_for(0.5)
+    server.stop()
+    server = site.start_server(statements=[f"tun {SERVER4}/24", "tun-name srv0"])
+    send_for(3)
+    client.stop()
+    client = site.start_client(statements=["tun auto", "tun-name cli0"])
+    send_for(3)
+    connection.close()
+    at_end.join(30)
+    check(at_end.digest.digest() == sent.digest(), "what came is not what was sent")
+    check(f"{address}/24" in site.ip(c, "address", "show", "cli0"), "the client has another address")
+
+
+def owners(test):
+    """Who asks second is told; a client sends from its own address alone; clients meet if they may."""
+    site = Site(test, clients=2)
+    s, (c0, c1) = site.server_ns, site.client_ns
+    server = site.start_server(statements=[f"tun {SERVER4}/24", "allow 192.168.70.0/24"])
+    site.start_client(statements=[f"tun {CLIENT4}/24", "allow 192.168.70.0/24"], number=0)
+    other = site.start_client(statements=[f"tun {CLIENT4}/24"], number=1)
+    say(other.wait_for("taken by another client", 10))
+    other.stop()
+    site.start_client(statements=["tun 10.42.42.3/24"], number=1)
+    site.ping(c0, SERVER4)
+    site.ping(c1, SERVER4)
+    # The network behind the first.
+    site.ip(c0, "address", "add", "192.168.70.1/24", "dev", "lo")
+    site.ip(c0, "link", "set", "lo", "up")
+    site.ping(s, "192.168.70.1")
+    # Not from an address that it does not have.
+    site.ip(c1, "address", "add", "10.42.42.77/24", "dev", "tun0")
+    site.ping(c1, SERVER4, "-I", "10.42.42.77", count=3, lost=3)
+    # Nor to the other client, unless that is wanted.
+    site.ping(c1, CLIENT4, count=3, lost=3)
+    server.stop()
+    say(server.wait_for("inner_source [0-9]+", 5))
+    server = site.start_server(statements=[f"tun {SERVER4}/24", "allow 192.168.70.0/24", "client-to-client yes"])
+    time.sleep(1)
+    site.ping(c1, CLIENT4, lost=1)
+
+
+def leads_in(site, namespace):
+    """Waits until what has no better route goes through the device."""
+    deadline = time.monotonic() + 10
+    while "tun0" not in site.ip(namespace, "route", "get", "203.0.113.7"):
+        check(time.monotonic() < deadline, "nothing leads into the device")
+        time.sleep(0.05)
+
+
+def default_route(test):
+    """`route default`: all goes through the tunnel but what the tunnel sends; nothing of it is left, SIGKILL or not."""
+    site = Site(test)
+    s, c = site.server_ns, site.client_ns[0]
+    site.ip(c, "route", "add", "default", "via", "10.90.0.2")
+    site.ip(s, "address", "add", "203.0.113.7/32", "dev", "lo")
+    site.ip(s, "link", "set", "lo", "up")
+    before = [site.ip(c, *words) for words in (("rule",), ("route",), ("-6", "rule"))]
+    site.start_server("--tun", f"{SERVER4}/24")
+    statements = ["route default", f"tun {CLIENT4}/24"]
+    client = site.start_client(statements=statements)
+    leads_in(site, c)
+    site.ping(c, "203.0.113.7")
+    check("tun0" in site.ip(c, "route", "get", "203.0.113.7"), "what is sent does not go through the device")
+    check("10.90.0.2" in site.ip(c, "route", "get", "203.0.113.8", "mark", "0x6d70"), "what is marked does")
+    # With the address Linux takes the routes away, and all comes back.
+    site.ip(c, "address", "delete", f"{CLIENT4}/24", "dev", "tun0")
+    leads_in(site, c)
+    site.ping(c, "203.0.113.7", lost=2)
+    client.kill()
+    client = site.start_client(statements=statements)
+    leads_in(site, c)
+    site.ping(c, "203.0.113.7")
+    client.signal(signal.SIGTERM)
+    client.wait()
+    check([site.ip(c, *words) for words in (("rule",), ("route",), ("-6", "rule"))] == before, "something is left")
+
+
+harness.run(two_lines, follows_mtu, cuts, restarts, owners, default_route)
