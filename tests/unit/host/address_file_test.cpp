@@ -177,6 +177,8 @@ TEST(AddressFile, ProcessesThatWriteAtOnceKeepTheNamesOfEachOther) {
 TEST(AddressFile, NothingIsLeftOfThoseThatWereKilledMeanwhile) {
   const TemporaryFolder folder;
   const std::string path = folder / "addresses";
+  // Of those that are killed none may have come so far.
+  ASSERT_TRUE(update_address_file(path, {named("a", "192.0.2.1")}));
   for (int i = 0; i < 40; ++i) {
     const pid_t child = in_child([&] {
       for (;;) static_cast<void>(update_address_file(path, {named("a", "192.0.2.1")}));
