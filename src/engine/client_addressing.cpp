@@ -3,17 +3,45 @@
 #include <algorithm>
 
 #include "mptunnel/engine/client_state.h"
+#include "mptunnel/session/inner_routes.h"
 
 namespace mptunnel {
 namespace {
+
+/// Whether a device may have what the server chose: an address of a host, in a network that is no large part
+/// of the internet.
+bool may_have(const InnerPrefix& given) {
+  const IpAddress address = address_of(given);
+  const AddressPrefix own{address, given.length};
+  const bool is_ipv4 = given.family == Family::ipv4;
+  const bool is_network = own.length + 1U < address.bits() && address == own.network().address;
+  return address.is_host() && !own.is_broadcast(address) && !is_network &&
+         own.length >= (is_ipv4 ? kWidestIpv4Given : kWidestIpv6Given);
+}
+
+/// Whether the server may answer this to that entry.
+bool fits(const InnerEntry& answer, const InnerEntry& question) {
+  if (answer.kind != question.kind || answer.prefix.family != question.prefix.family) return false;
+  if (answer.verdict != InnerVerdict::given) return true;
+  switch (question.kind) {
+    case InnerKind::address:
+      return answer.prefix.octets == question.prefix.octets;
+    case InnerKind::network:
+      return answer.prefix == question.prefix;
+    case InnerKind::automatic:
+      return may_have(answer.prefix);
+    case InnerKind::server:
+      break;
+  }
+  return false;
+}
 
 /// Whether the answer is one to this question: its entries, and those of the server behind them.
 bool fits(const std::vector<InnerEntry>& answer, const std::vector<InnerEntry>& question) {
   if (answer.size() < question.size()) return false;
   for (std::size_t i = 0; i < answer.size(); ++i) {
-    const bool is_own = i < question.size();
-    if (answer[i].kind != (is_own ? question[i].kind : InnerKind::server)) return false;
-    if (is_own && answer[i].prefix.family != question[i].prefix.family) return false;
+    if (i < question.size() ? !fits(answer[i], question[i]) : answer[i].kind != InnerKind::server)
+      return false;
   }
   return true;
 }
@@ -47,9 +75,10 @@ void ClientAddressing::run(Output& out, TimePoint now) {
   }
   const std::vector<std::uint8_t> bytes = inner_entry_bytes(inner.wanted, false);
   const AddressesWantedFrame question{inner.sequence, static_cast<std::uint8_t>(inner.wanted.size()), bytes};
-  if (state_.link.can_seal(now))
-    state_.sender.send_control(epoch, {question}, state_.paths.carrying(now), out, now);
-  inner.next_question = now + inner.patience;
+  const bool is_sent = state_.link.can_seal(now) &&
+                       state_.sender.send_control(epoch, {question}, state_.paths.carrying(now), out, now);
+  inner.next_question = now + (is_sent ? inner.patience : kInnerAskedAgain);
+  if (!is_sent) return;
   inner.patience = std::min<Duration>(2 * inner.patience, kInnerAskedAgainMost);
 }
 
@@ -78,12 +107,11 @@ bool ClientAddressing::on_given(const LinkEpoch& epoch, const AddressesGivenFram
   }
   const bool is_first = inner.phase == ClientInner::Phase::asking;
   inner.phase = ClientInner::Phase::answered;
-  inner.next_question = kNever;
-  if (std::any_of(answer.begin(), answer.end(), may_become_free)) {
-    ++inner.sequence;
-    inner.next_question = now + kInnerRefusedAgain;
-    inner.patience = kInnerAskedAgain;
-  }
+  // One answer to each question: a late one to its repeat would undo what came since.
+  ++inner.sequence;
+  const bool is_refused = std::any_of(answer.begin(), answer.end(), may_become_free);
+  inner.next_question = now + (is_refused ? kInnerRefusedAgain : kInnerAskedAnew);
+  inner.patience = kInnerAskedAgain;
   if (answer != inner.given) out.events.emplace_back(InnerAddresses{answer});
   inner.given = std::move(answer);
   return is_first;

@@ -82,6 +82,7 @@ void SessionTable::take_over(ServerSession& from, ServerSession& to, Output& out
   to.flows = std::exchange(from.flows, ServerFlows());
   to.flows.forget_ids();
   to.flow_openings = from.flow_openings;
+  to.inner_questions = from.inner_questions;
   for (auto& [flow, owner] : flows_) {
     if (owner == from.handle) owner = to.handle;
   }

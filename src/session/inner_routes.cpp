@@ -13,6 +13,9 @@ namespace {
 /// address may ask for it.
 constexpr SipHashKey kChoiceKey{0x6d7074756e6e656cU, 0x696e6e6572206970U};
 
+/// From one choice to the next in a large network: odd, and far (2^64 by the golden ratio).
+constexpr std::uint64_t kAddressStep = 0x9e3779b97f4a7c15U;
+
 /// Addresses of a network; as many as 64 bits can count if they are more.
 std::uint64_t addresses_in(const AddressPrefix& network) {
   const unsigned bits = network.address.bits() - network.length;
@@ -31,10 +34,6 @@ Prefix alone(const IpAddress& address) {
   return {address, static_cast<std::uint8_t>(address.bits())};
 }
 
-bool overlap(const Prefix& one, const Prefix& other) {
-  return one.length <= other.length ? one.contains(other.address) : other.contains(one.address);
-}
-
 }  // namespace
 
 IpAddress address_of(const InnerPrefix& prefix) {
@@ -49,7 +48,6 @@ InnerRoutes::InnerRoutes(const InnerSettings& settings, std::size_t most)
     : settings_(settings),
       most_(most),
       table_(most + 2 * kMaxInnerOfServer),
-      taken_(settings.device.size() + 1),
       idle_(settings.device.size() + 1) {
   MPT_ASSERT(settings.device.size() <= kMaxInnerOfServer);
   for (const AddressPrefix& own : settings_.device) {
@@ -63,7 +61,14 @@ std::vector<InnerEntry> InnerRoutes::settle(const InnerOwner& owner, SessionHand
                                             std::span<const InnerEntry> wanted) {
   Question question{owner, session, {}};
   std::vector<InnerEntry> answer(wanted.begin(), wanted.end());
-  for (InnerEntry& entry : answer) settle_one(question, entry);
+  std::size_t addresses = 0;
+  for (InnerEntry& entry : answer) {
+    if (entry.kind != InnerKind::network && ++addresses > kMaxInnerAddresses) {
+      entry.verdict = InnerVerdict::not_allowed;
+    } else {
+      settle_one(question, entry);
+    }
+  }
   // What the client does not want any more.
   if (const auto own = by_owner_.find(owner); own != by_owner_.end()) {
     for (const Slot slot : std::vector<Slot>(own->second.begin(), own->second.end())) {
@@ -141,11 +146,9 @@ InnerVerdict InnerRoutes::settle_network(Question& question, InnerEntry& entry) 
   if (is_of_device || network.address.is_multicast() || network.address.is_loopback() ||
       !allowed_around(network))
     return InnerVerdict::not_allowed;
-  const std::vector<Slot> in_the_way = in_the_way_of(question, network);
-  if (std::any_of(in_the_way.begin(), in_the_way.end(),
-                  [&](Slot slot) { return leases_[slot].session.has_value(); }))
-    return InnerVerdict::taken;
-  for (const Slot slot : in_the_way) remove(slot);
+  const auto in_the_way = in_the_way_of(question, network);
+  if (!in_the_way) return InnerVerdict::taken;
+  for (const Slot slot : *in_the_way) remove(slot);
   return add(question, InnerKind::network, network, settings_.device.size()) ? InnerVerdict::given
                                                                              : InnerVerdict::no_room;
 }
@@ -180,7 +183,6 @@ bool InnerRoutes::add(Question& question, InnerKind kind, const Prefix& prefix, 
   leases_[slot] = {prefix, kind, pool, question.owner, std::nullopt, {}};
   const auto inserted = table_.insert(prefix, slot);
   MPT_ASSERT(inserted == PrefixTable::Inserted::yes);
-  ++taken_[pool];
   by_owner_[question.owner].insert(slot);
   idle_[pool].emplace(leases_[slot].left, slot);
   if (kind == InnerKind::network) networks(prefix.address.family).emplace(prefix, slot);
@@ -221,7 +223,6 @@ void InnerRoutes::remove(Slot slot) {
   const auto owner = by_owner_.find(lease.owner);
   owner->second.erase(slot);
   if (owner->second.empty()) by_owner_.erase(owner);
-  --taken_[lease.pool];
   free_.push_back(slot);
 }
 
@@ -303,15 +304,16 @@ std::optional<IpAddress> InnerRoutes::free_address(std::size_t pool, const Inner
   writer.bytes(owner.key);
   writer.bytes(owner.identity);
   const std::uint64_t first = siphash(kChoiceKey, bytes) % all;
-  // Of so many in a row one is nobody's, unless there are no more: those that are taken, and a few that no
-  // client may have.
-  const std::uint64_t most = std::min<std::uint64_t>(all, taken_[pool] + 2 + settings_.device.size() + 1);
-  // What is left in a full network is not worth the search.
-  if (taken_[pool] >= all) return std::nullopt;
+  const auto is_free = [&](const IpAddress& address) {
+    return is_for_clients(pool, address) && !lease_of(alone(address));
+  };
+  const std::uint64_t most = std::min<std::uint64_t>(all, kMostAddressesTried);
   for (std::uint64_t i = 0; i < most; ++i) {
-    const std::uint64_t number = first < all - i ? first + i : first - (all - i);
+    // In a large network not those in a row: others may have taken these to have us search.
+    const std::uint64_t number =
+        all <= kMostAddressesTried ? (first + i) % all : (first + i * kAddressStep) % all;
     const IpAddress address = nth_address(own, number);
-    if (is_for_clients(pool, address) && !lease_of(alone(address))) return address;
+    if (is_free(address)) return address;
   }
   return std::nullopt;
 }
@@ -326,23 +328,28 @@ std::optional<std::size_t> InnerRoutes::allowed_around(const Prefix& network) co
   return found;
 }
 
-std::vector<InnerRoutes::Slot> InnerRoutes::in_the_way_of(const Question& question,
-                                                          const Prefix& network) const {
+std::optional<std::vector<InnerRoutes::Slot>> InnerRoutes::in_the_way_of(const Question& question,
+                                                                         const Prefix& network) const {
   std::vector<Slot> found;
   const auto& all = networks(network.address.family);
   const auto allowed = allowed_around(network);
+  /// False if it is there to stay.
   const auto note = [&](const Prefix& other, Slot slot) {
+    if (is_own(question, leases_[slot])) return true;
     const bool is_apart = other != network && allowed_around(other) != allowed;
-    if (!is_apart && overlap(other, network) && !is_own(question, leases_[slot])) found.push_back(slot);
+    if (!is_apart) found.push_back(slot);
+    return is_apart || !leases_[slot].session;
   };
   // Around it: one of each length at most. Within it: those that follow in order.
   for (unsigned length = 0; length < network.length; ++length) {
     const auto around = all.find(prefix_of(network.address, length));
-    if (around != all.end()) note(around->first, around->second);
+    if (around != all.end() && !note(around->first, around->second)) return std::nullopt;
   }
+  std::size_t tried = 0;
   for (auto within = all.lower_bound(network); within != all.end() && network.contains(within->first.address);
-       ++within)
-    note(within->first, within->second);
+       ++within) {
+    if (++tried > kMostNetworksTried || !note(within->first, within->second)) return std::nullopt;
+  }
   return found;
 }
 

@@ -120,13 +120,15 @@ class InnerRoutes {
   [[nodiscard]] std::optional<std::size_t> pool_of(const IpAddress& address) const;
   [[nodiscard]] bool is_for_clients(std::size_t pool, const IpAddress& address) const;
   [[nodiscard]] std::optional<Slot> lease_of(const Prefix& prefix) const;
-  /// An address of the pool that nobody has: the one that the owner is to get, or the next.
+  /// An address of the pool that nobody has: the one that the owner is to get, or, of a small network, the
+  /// next; of a large one, of those that are tried, the first.
   [[nodiscard]] std::optional<IpAddress> free_address(std::size_t pool, const InnerOwner& owner) const;
   /// The narrowest allowed network around this one; nullopt if there is none.
   [[nodiscard]] std::optional<std::size_t> allowed_around(const Prefix& network) const;
   /// The networks that overlap this one, other than the owner's, and are set apart by no narrower allowed
-  /// one.
-  [[nodiscard]] std::vector<Slot> in_the_way_of(const Question& question, const Prefix& network) const;
+  /// one; nullopt if one of them has a session, or there are very many.
+  [[nodiscard]] std::optional<std::vector<Slot>> in_the_way_of(const Question& question,
+                                                               const Prefix& network) const;
   [[nodiscard]] std::map<Prefix, Slot>& networks(Family family) { return networks_[family == Family::ipv4]; }
   [[nodiscard]] const std::map<Prefix, Slot>& networks(Family family) const {
     return networks_[family == Family::ipv4];
@@ -136,8 +138,7 @@ class InnerRoutes {
   std::size_t most_;
   PrefixTable table_;
   std::vector<Lease> leases_;
-  std::vector<Slot> free_;          ///< of leases_
-  std::vector<std::size_t> taken_;  ///< by pool
+  std::vector<Slot> free_;  ///< of leases_
   std::map<InnerOwner, std::set<Slot>> by_owner_;
   std::unordered_map<SessionHandle, std::vector<Slot>> by_session_;
   std::vector<std::set<std::pair<TimePoint, Slot>>> idle_;  ///< by pool: without a session, by age

@@ -132,6 +132,83 @@ TEST_F(TunnelInner, AQuestionThatIsLostIsAskedAgain) {
   EXPECT_EQ(Tunnel::count<ClientInnerAddresses>(tunnel_.server_events), 1U);
 }
 
+Packet given(std::uint8_t sequence, std::vector<InnerEntry> entries) {
+  for (InnerEntry& entry : entries) entry.verdict = InnerVerdict::given;
+  const std::vector<std::uint8_t> bytes = inner_entry_bytes(entries, true);
+  return frame_bytes({AddressesGivenFrame{sequence, static_cast<std::uint8_t>(entries.size()), bytes}});
+}
+
+TEST_F(TunnelInner, OneAnswerToAQuestionCounts) {
+  tunnel_.start();
+  const auto& inner = *tunnel_.client->state().inner;
+  const std::vector<InnerEntry> answer(inner.given.begin(), inner.given.begin() + 3);
+  const auto last = static_cast<std::uint8_t>(inner.sequence - 1);
+  std::vector<InnerEntry> other = answer;
+  tunnel_.to_client(tunnel_.seal_as_server(PacketType::control, given(last, other)));
+  EXPECT_EQ(Tunnel::count<InnerAddresses>(tunnel_.client_events), 1U);
+  // With the number of the next question it is one.
+  tunnel_.to_client(tunnel_.seal_as_server(PacketType::control, given(inner.sequence, other)));
+  EXPECT_EQ(Tunnel::count<InnerAddresses>(tunnel_.client_events), 2U) << "without those of the server";
+}
+
+TEST_F(TunnelInner, AnswersThatNoQuestionCanHaveAreDropped) {
+  tunnel_.start();
+  const auto& inner = *tunnel_.client->state().inner;
+  const std::vector<InnerEntry> answer(inner.given.begin(), inner.given.begin() + 3);
+  std::vector<InnerEntry> another_address = answer;
+  another_address[0].prefix.octets[3] ^= 1U;
+  std::vector<InnerEntry> another_network = answer;
+  another_network[2].prefix.length = 16;
+  for (const auto& wrong : {another_address, another_network}) {
+    const std::uint64_t before = tunnel_.client->drops()[Drop::unexpected_frame];
+    tunnel_.to_client(tunnel_.seal_as_server(PacketType::control, given(inner.sequence, wrong)));
+    EXPECT_EQ(tunnel_.client->drops()[Drop::unexpected_frame], before + 1);
+  }
+  EXPECT_EQ(Tunnel::count<InnerAddresses>(tunnel_.client_events), 1U);
+}
+
+/// A client that takes what it is given.
+class TunnelInnerAutomatic : public TunnelInner {
+ protected:
+  TunnelInnerAutomatic() : TunnelInner(settings()) {}
+  static TunnelSettings settings() {
+    TunnelSettings settings = inner_tunnel();
+    settings.inner = {wanted_any()};
+    return settings;
+  }
+};
+
+TEST_F(TunnelInnerAutomatic, TakesNoAddressThatNoHostHasAndNoHalfOfTheInternet) {
+  tunnel_.start();
+  const auto& inner = *tunnel_.client->state().inner;
+  const auto offer = [&](std::string_view address, std::uint8_t length) {
+    const std::uint64_t before = tunnel_.client->drops()[Drop::unexpected_frame];
+    InnerEntry entry = wanted_any();
+    entry.prefix = inner_prefix(parse_ip_address(address).value(), length);
+    tunnel_.to_client(tunnel_.seal_as_server(PacketType::control, given(inner.sequence, {entry})));
+    return tunnel_.client->drops()[Drop::unexpected_frame] == before;
+  };
+  EXPECT_FALSE(offer("1.2.3.4", 1));
+  EXPECT_FALSE(offer("10.1.2.3", 7));
+  EXPECT_FALSE(offer("127.0.0.1", 8));
+  EXPECT_FALSE(offer("224.0.0.1", 24));
+  EXPECT_FALSE(offer("10.1.2.0", 24)) << "the network's";
+  EXPECT_FALSE(offer("10.1.2.255", 24)) << "its broadcast address";
+  EXPECT_TRUE(offer("10.1.2.3", 8));
+  EXPECT_TRUE(offer("10.1.2.2", 31));
+}
+
+TEST_F(TunnelInner, AnswersAreAskedForAgainAfterAWhile) {
+  tunnel_.start();
+  tunnel_.wires.clear();
+  const std::uint8_t before = tunnel_.client->state().inner->sequence;
+  for (int i = 0; i < 61; ++i) {
+    tunnel_.client_device_sends(inner_up());
+    tunnel_.advance(1s);
+  }
+  EXPECT_EQ(tunnel_.client->state().inner->sequence, static_cast<std::uint8_t>(before + 1));
+}
+
 TEST_F(TunnelInner, AClientThatIsRestartedHasTheSameAddress) {
   TunnelSettings settings = inner_tunnel();
   settings.inner = {wanted_any()};

@@ -318,5 +318,44 @@ TEST_F(InnerRoutesTest, TellsWhatASessionHas) {
   EXPECT_TRUE(routes_.entries_of(kSecond).empty());
 }
 
+TEST_F(InnerRoutesTest, AClientHasFourAddressesAtMost) {
+  std::vector<InnerEntry> wanted;
+  for (int i = 10; i < 15; ++i) wanted.push_back(wants_address("10.42.42." + std::to_string(i)));
+  wanted.push_back(wants_any());
+  wanted.push_back(wants_network("192.168.7.0/24"));
+  const std::vector<InnerEntry> answer = settle(1, kFirst, wanted);
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(answer[i].verdict, InnerVerdict::given) << i;
+  EXPECT_EQ(answer[4].verdict, InnerVerdict::not_allowed);
+  EXPECT_EQ(answer[5].verdict, InnerVerdict::not_allowed);
+  EXPECT_EQ(answer[6].verdict, InnerVerdict::given);
+}
+
+TEST(InnerRoutes, FindsAFreeAddressInALargeNetworkWhateverOthersHaveAroundIt) {
+  const InnerSettings settings = inner_settings({"10.0.0.1/8"});
+  InnerRoutes alone(settings, 4096);
+  const auto chosen = [](InnerRoutes& routes, std::uint8_t owner) {
+    return address_of(
+        routes.settle(inner_owner(owner), SessionHandle{owner}, {{wants_any()}}).front().prefix);
+  };
+  const IpAddress first = chosen(alone, 9);
+  InnerRoutes crowded(settings, 4096);
+  // It and the two thousand behind it.
+  for (std::uint32_t i = 0; i < 2000; ++i) {
+    InnerEntry entry = wants_address("10.0.0.9");
+    std::uint32_t number =
+        (std::uint32_t{first.octets[1]} << 16U | std::uint32_t{first.octets[2]} << 8U | first.octets[3]) + i;
+    for (std::size_t octet = 3; octet > 0; --octet, number >>= 8U)
+      entry.prefix.octets[octet] = static_cast<std::uint8_t>(number);
+    InnerOwner owner = inner_owner(1);
+    owner.identity[0] = static_cast<std::uint8_t>(i);
+    owner.identity[1] = static_cast<std::uint8_t>(i >> 8U);
+    crowded.settle(owner, SessionHandle{100 + i}, {{entry}});
+  }
+  const IpAddress other = chosen(crowded, 9);
+  EXPECT_TRUE(other.is_host());
+  EXPECT_NE(other, first);
+  EXPECT_EQ(crowded.find(other), (InnerRoutes::Destination{Place::client, SessionHandle{9}}));
+}
+
 }  // namespace
 }  // namespace mptunnel
