@@ -37,9 +37,6 @@ class ClientApp final : public App, private BridgeEvents {
 
  private:
   void on_application(DatagramSocket& socket);
-  void on_tun();
-  /// Of the packets of the device, how large one passes whole.
-  [[nodiscard]] std::optional<std::size_t> fitting() const;
   void on_interfaces();
   void on_bridge_made(const Bridge& bridge) override;
   void on_bridge_available(PathId path, bool available) override;
@@ -94,8 +91,9 @@ ClientApp::ClientApp(const ClientConfig& config, const ClientSettings& settings,
       listeners_(ports_.context(), Steering{}, SocketUse::applications,
                  [this](DatagramSocket& socket) { on_application(socket); }),
       tun_(make_tun(
-          config.common, config.routes, config.fwmark, ports_.context(), random_, [this] { on_tun(); },
-          [this] { return fitting(); })),
+          config.common, config.routes, config.fwmark, ports_.context(), random_,
+          [this] { read_device(*tun_, engine_, [this](TimePoint now) { flush(now); }); },
+          [this] { return engine_.largest_inner(monotonic_now()); })),
       carrier_(engine_, bridges_, applications_, listeners_, tun_ ? &tun_->port() : nullptr,
                ports_.context().clock) {}
 
@@ -118,21 +116,6 @@ void ClientApp::on_interfaces() {
   bridges_.on_interfaces();
   listeners_.on_interfaces(interfaces_.table());
   if (tun_) tun_->on_interfaces(interfaces_.table());
-}
-
-void ClientApp::on_tun() {
-  const TimePoint now = monotonic_now();
-  tun_->read(
-      [&](DatagramBatch packets, const InnerFlow& flow) {
-        engine_.on_tun(packets, flow, out_, now);
-        if (out_.arena.size() >= kFlushBytes) flush(now);
-      },
-      now);
-  flush(now);
-}
-
-std::optional<std::size_t> ClientApp::fitting() const {
-  return engine_.largest_inner(monotonic_now());
 }
 
 Status ClientApp::status() const {

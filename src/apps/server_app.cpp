@@ -48,9 +48,6 @@ class ServerApp final : public App {
   /// Unless each address to listen on is there as long as the host is.
   void watch_interfaces();
   void on_interfaces();
-  void on_tun();
-  /// Of the packets of the device, how large one passes whole, to whichever client.
-  [[nodiscard]] std::optional<std::size_t> fitting() const;
   /// Null if there is none.
   Target* make_target();
   void on_network(DatagramSocket& socket);
@@ -89,8 +86,9 @@ ServerApp::ServerApp(const ServerConfig& config, const ServerSettings& settings,
       listeners_(ports_.context(), kByLane, SocketUse::paths,
                  [this](DatagramSocket& socket) { on_network(socket); }),
       tun_(make_tun(
-          config.common, config.common.tun.allow, 0, ports_.context(), random_, [this] { on_tun(); },
-          [this] { return fitting(); })),
+          config.common, config.common.tun.allow, 0, ports_.context(), random_,
+          [this] { read_device(*tun_, engine_, [this](TimePoint now) { flush(now); }); },
+          [this] { return engine_.largest_inner(monotonic_now()); })),
       carrier_(engine_, listeners_, make_target(), tun_ ? &tun_->port() : nullptr, ports_.context().clock) {}
 
 Target* ServerApp::make_target() {
@@ -121,21 +119,6 @@ void ServerApp::watch_interfaces() {
 void ServerApp::on_interfaces() {
   listeners_.on_interfaces(interfaces_->table());
   if (tun_) tun_->on_interfaces(interfaces_->table());
-}
-
-void ServerApp::on_tun() {
-  const TimePoint now = monotonic_now();
-  tun_->read(
-      [&](DatagramBatch packets, const InnerFlow& flow) {
-        engine_.on_tun(packets, flow, out_, now);
-        if (out_.arena.size() >= kFlushBytes) flush(now);
-      },
-      now);
-  flush(now);
-}
-
-std::optional<std::size_t> ServerApp::fitting() const {
-  return engine_.largest_inner(monotonic_now());
 }
 
 App::Reading ServerApp::read_again() {

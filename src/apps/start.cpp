@@ -55,6 +55,17 @@ std::optional<StartError> clash(const StartOptions& options, const CommonConfig&
                                           options.encrypt_origin)}};
 }
 
+/// What was read, with the options and the key.
+template <typename Start>
+tl::expected<Start, StartError> complete(Start start, const CommandLine& line,
+                                         const std::optional<SecretKey>& key) {
+  start.options = merge_options(line, start.config.common);
+  if (auto error = clash(start.options, start.config.common)) return tl::make_unexpected(std::move(*error));
+  start.options.key = key;
+  add_warning(start.options.key_source, kKeyFileWords, start.options.warnings);
+  return start;
+}
+
 /// `parse` is parse_client_config or parse_server_config, `Start` what fits it.
 template <typename Start, typename Parse>
 tl::expected<Start, StartError> load(const CommandLine& line, Parse parse) {
@@ -81,11 +92,7 @@ tl::expected<Start, StartError> load(const CommandLine& line, Parse parse) {
   }
   if (!mistakes.empty())
     return tl::make_unexpected(StartError{.exit_code = kExitUsage, .lines = std::move(mistakes)});
-  start.options = merge_options(line, start.config.common);
-  if (auto error = clash(start.options, start.config.common)) return tl::make_unexpected(std::move(*error));
-  start.options.key = std::move(key);
-  add_warning(start.options.key_source, kKeyFileWords, start.options.warnings);
-  return start;
+  return complete(std::move(start), line, key);
 }
 
 /// mpserver's form without a file.
@@ -96,11 +103,7 @@ tl::expected<ServerStart, StartError> load_positional(const CommandLine& line) {
     return tl::make_unexpected(StartError{.exit_code = kExitUsage, .lines = std::move(mistakes)});
   ServerStart start;
   start.config = *line.positional;
-  start.options = merge_options(line, start.config.common);
-  if (auto error = clash(start.options, start.config.common)) return tl::make_unexpected(std::move(*error));
-  start.options.key = std::move(key);
-  add_warning(start.options.key_source, kKeyFileWords, start.options.warnings);
-  return start;
+  return complete(std::move(start), line, key);
 }
 
 /// As Settings::keys_source.

@@ -7,6 +7,7 @@
 #include <bit>
 #include <utility>
 
+#include "inner_words.h"
 #include "mptunnel/control/event_log.h"
 #include "mptunnel/control/status_format.h"
 
@@ -33,11 +34,6 @@ StreamWayStatus way_values(const Arrivals& all, const std::optional<double>& rec
   return way;
 }
 
-std::string text_of(const InnerEntry& entry) {
-  const AddressPrefix shown{address_of(entry.prefix), entry.prefix.length};
-  return shown.to_string();
-}
-
 /// An automatic address that was given is an address.
 std::string kind_of(const InnerEntry& entry) {
   switch (entry.kind) {
@@ -56,7 +52,7 @@ std::optional<InnerStatus> inner_values(const std::optional<InnerSnapshot>& snap
   if (!snapshot) return std::nullopt;
   InnerStatus inner;
   for (const InnerEntry& entry : snapshot->entries)
-    inner.addresses.push_back({text_of(entry), kind_of(entry), name_of(entry.verdict)});
+    inner.addresses.push_back({text_of(entry.prefix), kind_of(entry), name_of(entry.verdict)});
   inner.packets_in = snapshot->counts.into_tunnel;
   inner.bytes_in = snapshot->counts.into_tunnel_bytes;
   inner.packets_out = snapshot->counts.out_of_tunnel;

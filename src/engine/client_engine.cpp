@@ -177,8 +177,7 @@ ClientSnapshot ClientEngine::snapshot(TimePoint now) const {
   snapshot.session.out_of_tunnel = inbound_.datagrams();
   snapshot.session.duplicates = state_.context.drops[Drop::copy];
   if (state_.inner) {
-    snapshot.session.inner = InnerSnapshot{state_.inner->given, state_.inner->counts,
-                                           state_.sender.largest_inner(state_.paths.views(now))};
+    snapshot.session.inner = InnerSnapshot{state_.inner->given, state_.inner->counts, largest_inner(now)};
   }
   snapshot.no_answer = handshaking_.no_answer(now);
   if (snapshot.session.key) snapshot.outage = outage(now);

@@ -103,7 +103,7 @@ std::optional<std::size_t> ServerEngine::largest_inner(TimePoint now) const {
   std::optional<std::size_t> least;
   for (const auto& [handle, session] : state_.table.all()) {
     // Of those that have no address, none is sent to.
-    if (!state_.inner || state_.inner->entries_of(handle).empty()) continue;
+    if (!state_.inner || !state_.inner->has_any(handle)) continue;
     const auto own = session->sender.largest_inner(session->views(now));
     if (own) least = std::min(least.value_or(*own), *own);
   }

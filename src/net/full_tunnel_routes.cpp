@@ -3,8 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <net/if.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +15,7 @@
 #include <utility>
 
 #include "mptunnel/base/file.h"
+#include "mptunnel/net/link_config.h"
 #include "mptunnel/net/route_config.h"
 
 namespace mptunnel {
@@ -101,12 +100,10 @@ std::string list_of(const std::vector<std::string>& names) {
 
 /// The name of the interface if it is there and has a reader.
 std::optional<std::string> running_interface(std::uint32_t index) {
-  ifreq request{};
-  if (if_indextoname(index, request.ifr_name) == nullptr) return std::nullopt;
-  const File socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!socket.is_open() || ioctl(socket.get(), SIOCGIFFLAGS, &request) != 0) return std::nullopt;
-  if ((request.ifr_flags & IFF_RUNNING) == 0) return std::nullopt;
-  return std::string(request.ifr_name, strnlen(request.ifr_name, IFNAMSIZ));
+  std::array<char, IF_NAMESIZE> name{};
+  if (if_indextoname(index, name.data()) == nullptr || !LinkConfig(index, name.data()).is_running())
+    return std::nullopt;
+  return std::string(name.data());
 }
 
 /// Keeps the first error.

@@ -32,6 +32,11 @@ bool ask_link(std::uint32_t index, unsigned long what, ifreq& request) {
   return socket.is_open() && ioctl(socket.get(), what, &request) == 0;
 }
 
+bool has_flag(std::uint32_t index, int flag) {
+  ifreq request{};
+  return ask_link(index, SIOCGIFFLAGS, request) && (request.ifr_flags & flag) != 0;
+}
+
 tl::expected<void, std::string> set_number(const LinkConfig& link, std::uint16_t attribute,
                                            std::uint32_t value, std::string_view called) {
   NetlinkRequest request(RTM_NEWLINK, 0);
@@ -94,8 +99,11 @@ std::optional<std::uint32_t> LinkConfig::mtu() const {
 }
 
 bool LinkConfig::is_up() const {
-  ifreq request{};
-  return ask_link(index_, SIOCGIFFLAGS, request) && (request.ifr_flags & IFF_UP) != 0;
+  return has_flag(index_, IFF_UP);
+}
+
+bool LinkConfig::is_running() const {
+  return has_flag(index_, IFF_RUNNING);
 }
 
 tl::expected<void, std::string> LinkConfig::set_mtu(std::uint32_t bytes) const {

@@ -44,12 +44,17 @@ std::string free_name() {
   return "tun0";
 }
 
-/// Whether the kernel has such a route already, whoever made it.
-bool leads_to(const LinkConfig& link, const Prefix& to) {
-  const auto routes = list_routes(to.address.family, kMainTable);
-  return routes && std::any_of(routes->begin(), routes->end(), [&](const LinkRoute& route) {
-           return route.to == to && route.interface == link.index();
-         });
+/// Where routes lead into the device already, whoever made them.
+std::vector<Prefix> present_routes(const LinkConfig& link) {
+  std::vector<Prefix> present;
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    const auto routes = list_routes(family, kMainTable);
+    if (!routes) continue;
+    for (const LinkRoute& route : *routes) {
+      if (route.interface == link.index()) present.push_back(route.to);
+    }
+  }
+  return present;
 }
 
 FullTunnelSettings full_settings(const LinkConfig& link, std::uint32_t mark) {
@@ -166,8 +171,11 @@ void TunInterface::apply_addresses() {
 
 void TunInterface::apply_routes() {
   tl::expected<void, std::string> result;
+  // Once for all of them: the table may be large.
+  const std::vector<Prefix> present =
+      settings_.routes.empty() ? std::vector<Prefix>{} : present_routes(*link_);
   for (const Prefix& to : settings_.routes) {
-    if (to.length == 0 || leads_to(*link_, to)) continue;
+    if (to.length == 0 || std::find(present.begin(), present.end(), to) != present.end()) continue;
     auto added = add_route({.to = to, .interface = link_->index()});
     if (added) routed_.push_back(to);
     if (!added && result) result = std::move(added);

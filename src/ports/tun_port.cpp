@@ -6,23 +6,22 @@
 
 #include "mptunnel/ip/icmp.h"
 #include "mptunnel/ip/mss_clamp.h"
+#include "mptunnel/ports/run_sender.h"
 
 namespace mptunnel {
 namespace {
 
+/// What a write to the device meets that no socket does, and the rest as of sockets.
 Drop drop_for_write(int error) {
   switch (error) {
-    case EAGAIN:
-      return Drop::would_block;
-    case ENOBUFS:
-    case ENOMEM:
-      return Drop::no_buffers;
     case EIO:
       return Drop::unreachable;
     case EINVAL:
       return Drop::inner_malformed;
+    case ENODEV:
+      return Drop::socket_gone;
     default:
-      return Drop::socket_error;
+      return drop_for(error);
   }
 }
 
@@ -99,7 +98,7 @@ void TunPort::flush() {
 
 void TunPort::write(const JoinedPacket& packet) {
   const int error = device_ ? device_->write(packet.header, packet.head, packet.payload) : ENODEV;
-  if (error != 0) drops_.add(error == ENODEV ? Drop::socket_gone : drop_for_write(error), packet.packets);
+  if (error != 0) drops_.add(drop_for_write(error), packet.packets);
 }
 
 }  // namespace mptunnel

@@ -19,6 +19,7 @@
 #include "mptunnel/net/receive_budget.h"
 #include "mptunnel/ports/limited_log.h"
 #include "mptunnel/ports/port_context.h"
+#include "mptunnel/ports/run_sender.h"
 #include "mptunnel/ports/tun_interface.h"
 
 namespace mptunnel {
@@ -52,6 +53,19 @@ class App {
   /// The time that the engine asked for.
   virtual void on_deadline() = 0;
   virtual void on_stop() = 0;
+  /// The device has packets: a wake-up's share of them goes to the engine. `flush(now)` carries out what that
+  /// wants.
+  template <typename Engine, typename Flush>
+  void read_device(TunInterface& device, Engine& engine, Flush flush) {
+    const TimePoint now = monotonic_now();
+    device.read(
+        [&](DatagramBatch packets, const InnerFlow& flow) {
+          engine.on_tun(packets, flow, out_, now);
+          if (out_.arena.size() >= kFlushBytes) flush(now);
+        },
+        now);
+    flush(now);
+  }
 
   const TimePoint started_;
   SystemPorts ports_;

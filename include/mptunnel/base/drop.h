@@ -52,7 +52,7 @@ namespace mptunnel {
   X(inner_malformed)    /* no IP packet, or its lengths contradict each other */                     \
   X(inner_unsupported)  /* the other end carries none, or cipher none would have to */               \
   X(inner_source)       /* from an inner address that its sender does not have */                    \
-  X(inner_multicast)    /* of a client, for many: multicast or broadcast */                          \
+  X(inner_multicast)    /* for many: multicast or broadcast */                                       \
   X(inner_unowned)      /* for an inner address that no session has, or that its sender has */       \
   X(inner_hops)         /* for another client, and its hop limit is spent */                         \
   X(client_to_client)   /* for another client, and that is not wanted */                             \

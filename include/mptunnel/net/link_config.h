@@ -30,6 +30,8 @@ class LinkConfig {
   /// What it has now; nullopt if it is gone.
   [[nodiscard]] std::optional<std::uint32_t> mtu() const;
   [[nodiscard]] bool is_up() const;
+  /// Up, and of a TUN device: it has a reader.
+  [[nodiscard]] bool is_running() const;
   /// Packets that wait for whoever reads a TUN device (500, unless it was set): a super-packet is one.
   tl::expected<void, std::string> set_queue_length(std::uint32_t packets) const;
 

@@ -75,6 +75,7 @@ class InnerRoutes {
   [[nodiscard]] bool is_for_many(const IpAddress& destination) const;
   /// What a session has, as it was told.
   [[nodiscard]] std::vector<InnerEntry> entries_of(SessionHandle session) const;
+  [[nodiscard]] bool has_any(SessionHandle session) const { return by_session_.contains(session); }
   [[nodiscard]] bool passes_on() const { return settings_.client_to_client; }
   [[nodiscard]] std::size_t size() const { return leases_.size() - free_.size(); }
 

@@ -310,6 +310,11 @@ std::optional<PathId> smallest_of(const PathViews& paths) {
   return smallest;
 }
 
+/// Whether packets may get a number some time.
+bool may_number(const OrderSettings& order, const LinkEpoch& epoch, FrameType numbered) {
+  return order.mode != OrderSettings::Mode::none && epoch.can_number(numbered);
+}
+
 }  // namespace
 
 std::optional<std::size_t> Sender::largest_frames(const PathViews& paths) const {
@@ -326,17 +331,15 @@ std::optional<std::size_t> Sender::largest_frames(const PathViews& paths) const 
 std::optional<std::size_t> Sender::largest_whole(const PathViews& paths) const {
   const auto largest = largest_frames(paths);
   if (!largest) return std::nullopt;
-  const bool may_number =
-      context_.order.mode != OrderSettings::Mode::none && link_.current()->can_number(FrameType::numbered);
-  return *largest - datagram_prefix_bytes(FlowId{0}) - (may_number ? kNumberBytes : 0);
+  const bool has_number = may_number(context_.order, *link_.current(), FrameType::numbered);
+  return *largest - datagram_prefix_bytes(FlowId{0}) - (has_number ? kNumberBytes : 0);
 }
 
 std::optional<std::size_t> Sender::largest_inner(const PathViews& paths) const {
   const auto largest = largest_frames(paths);
   if (!largest || !link_.current()->can_carry_inner()) return std::nullopt;
-  const bool may_number =
-      context_.order.mode != OrderSettings::Mode::none && link_.current()->can_number(FrameType::ip_numbered);
-  return *largest - kIpPrefixBytes - (may_number ? kInnerNumberBytes : 0);
+  const bool has_number = may_number(context_.order, *link_.current(), FrameType::ip_numbered);
+  return *largest - kIpPrefixBytes - (has_number ? kInnerNumberBytes : 0);
 }
 
 std::optional<Fragmenting> Sender::check_fragmenting(const PathViews& paths, TimePoint now) {
