@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <ranges>
 
 #include "mptunnel/base/assert.h"
 #include "mptunnel/repair/limits.h"
@@ -68,6 +69,14 @@ bool SymbolStore::contains(std::uint64_t number) const {
 
 void SymbolStore::expire(TimePoint now) {
   while (arrived_ > 0 && now - arrivals_[first_arrival_].time >= limits_.age) drop_oldest();
+}
+
+std::size_t SymbolStore::count_since(TimePoint time) const {
+  const auto came_before = [&](std::size_t i) {
+    return arrivals_[(first_arrival_ + i) % arrivals_.size()].time < time;
+  };
+  const auto all = std::views::iota(std::size_t{0}, arrived_);
+  return arrived_ - static_cast<std::size_t>(std::ranges::partition_point(all, came_before) - all.begin());
 }
 
 bool SymbolStore::drop_oldest() {

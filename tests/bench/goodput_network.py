@@ -40,7 +40,7 @@ class Network:
 
 
 class Session(openvpn.Vpn):
-    """OpenVPN through mpclient and mpserver, over paths that are clean until told to lose."""
+    """OpenVPN through mpclient and mpserver, over paths that lose."""
 
     def __init__(self, test, case, setup, seed, keep_order):
         super().__init__(test, Network(test, case.paths, setup.mtu), openvpn.Certificates(test), case.title, 0)
@@ -53,14 +53,18 @@ class Session(openvpn.Vpn):
                         listen=f"{self.pair.addresses(path)[1]}:0", name=f"bridge{path}", netns=self.pair.middle)
             for path in range(case.paths)]
 
-    def start(self, statements):
-        """Starts all of it; returns once pings pass. The statements are for both ends of the tunnel."""
+    def start(self, statements, loss):
+        """Starts all of it; returns once pings pass. The statements are for both ends of the tunnel. The paths lose from before OpenVPN
+        connects on: as in the field, nothing is new to them when a stream begins."""
         self.mpserver = self._start_end("mpserver", f"listen {FAR_END}:{SERVER_PORT}", f"target 127.0.0.1:{self.server_port}",
                                         *statements)
         bridges = [f"{self.pair.addresses(path)[1]} {bridge.port} name=b{path}" for path, bridge in enumerate(self.bridges)]
         self.mpclient = self._start_end("mpclient", f"listen 127.0.0.1:{LISTEN_PORT}", *bridges, *statements)
         self.mpclient.wait_for("session with mpserver started", 20)
         harness.check(self.mpclient.wait_for_count(r"bridge \S+ is up", self.case.paths) == self.case.paths, "not all paths are up")
+        for bridge in self.bridges:
+            for command in loss.commands:
+                self.test.tell(bridge, command)
         self.start_openvpn("127.0.0.1", LISTEN_PORT)
         self.wait_connected()
         harness.check(self.ping("-q", "-c", 10, "-i", 0.1, "-w", 10).wait(20) == 0, "no ping passes")
@@ -70,12 +74,6 @@ class Session(openvpn.Vpn):
         process = self.test.start([program, self.test.file(f"{program}.conf", "\n".join(lines))], netns=netns)
         process.wait_for("listening on", 20)
         return process
-
-    def lose(self, loss):
-        """From now on the paths lose that."""
-        for bridge in self.bridges:
-            for command in loss.commands:
-                self.test.tell(bridge, command)
 
     @property
     def far_address(self):

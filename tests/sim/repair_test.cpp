@@ -203,6 +203,37 @@ TEST_P(RepairedTcp, OfTenPercentIsNearlyAsOfNone) {
   }
 }
 
+/// Of bursts that double each round trip, as a connection's first ones do, after datagrams now and then.
+TEST(Repair, KeepsUpWithAStreamThatBegins) {
+  std::uint64_t offered = 0;
+  std::uint64_t lost = 0;
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    BenchOptions options = repaired_bench(10);
+    options.seed = seed;
+    options.traffic = steady(20ms, 160);
+    Bench bench(options);
+    bench.begin();
+    bench.run(2s);
+    bench.world.traffic().stop_all();
+    const TimePoint since = bench.world.now();
+    // Of 1400 bytes as many as 100 Mbit/s bring, in pieces of a millisecond.
+    for (std::size_t burst = 10; burst <= 320; burst *= 2) {
+      for (std::size_t sent = 0; sent < burst; sent += 10) {
+        bench.world.traffic().send(bench.application, 10, 1400);
+        bench.run(1ms);
+      }
+      bench.run(40ms - std::chrono::milliseconds(burst / 10));
+    }
+    bench.settle();
+    offered += bench.tally(false, since).offered;
+    lost += bench.tally(false, since).lost();
+  }
+  // Unrepaired it is one in a thousand.
+  EXPECT_EQ(offered, 60U * 630);
+  EXPECT_LE(lost, 4U);
+  fmt::print("lost {} of {}\n", lost, offered);
+}
+
 /// A connection that fills the queues of clean paths makes losses of its own, which are not repaired.
 TEST(Repair, OfWhatAFullQueueLosesIsNone) {
   for (const std::size_t paths : {1U, 3U}) {

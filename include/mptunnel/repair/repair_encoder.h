@@ -28,6 +28,8 @@ class RepairEncoder {
   bool add(std::uint64_t number, ConstBytes bytes, TimePoint now);
   /// The newest symbols, at most `most` and at most kMaxRepairWindow, and none that is too old by now.
   [[nodiscard]] Window newest(std::size_t most, TimePoint now);
+  /// Symbols added since then that are kept.
+  [[nodiscard]] std::size_t count_since(TimePoint time) const { return store_.count_since(time); }
   /// Writes the repair symbol of a window to the front of `out`, whose former bytes do not matter. Returns
   /// how many bytes it has; 0 if a symbol of the window is not kept (any more), or if it doesn't fit.
   std::size_t make(std::uint64_t first, std::size_t count, std::uint16_t seed, Bytes out) const;

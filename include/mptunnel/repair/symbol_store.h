@@ -41,6 +41,8 @@ class SymbolStore {
   [[nodiscard]] std::uint64_t floor() const { return floor_; }
   /// Symbols that are kept.
   [[nodiscard]] std::size_t size() const { return size_; }
+  /// How many were put in since then, of the last ones that are kept.
+  [[nodiscard]] std::size_t count_since(TimePoint time) const;
   /// Memory that is held, used or not.
   [[nodiscard]] std::size_t memory() const;
 

@@ -45,7 +45,7 @@ std::optional<RepairSender::Made> RepairSender::next(const LinkEpoch* epoch, con
                                                      TimePoint now) {
   if (epoch == nullptr || epoch->order() != order_) due_ = 0;
   for (; due_ > 0 && encoder_ && !paths.empty(); --due_) {
-    const RepairEncoder::Window window = encoder_->newest(control_->plan().window, now);
+    const RepairEncoder::Window window = encoder_->newest(reach(now), now);
     if (window.count == 0) break;
     if (!pacer_->take(window.coded_bytes)) continue;
     symbol_.resize(window.coded_bytes);
@@ -61,6 +61,14 @@ std::optional<RepairSender::Made> RepairSender::next(const LinkEpoch* epoch, con
   }
   due_ = 0;
   return std::nullopt;
+}
+
+/// A plan follows reports. Of a flow that grew since, its window would be left behind before a repair symbol
+/// leaves.
+std::size_t RepairSender::reach(TimePoint now) const {
+  const std::size_t planned = control_->plan().window;
+  const std::size_t within = std::min(encoder_->count_since(now - settings_->delay), kMostHorizon);
+  return within >= 2 * planned ? within : planned;
 }
 
 PathId RepairSender::choose(const PathViews& paths, std::size_t bytes) {

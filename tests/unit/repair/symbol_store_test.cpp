@@ -81,6 +81,20 @@ TEST(SymbolStore, DropsByAge) {
   EXPECT_TRUE(store.contains(1));
 }
 
+TEST(SymbolStore, CountsWhatCameSinceThen) {
+  SymbolStore store({.symbols = 4, .bytes = kMaxSymbolBytes, .age = 1s});
+  EXPECT_EQ(store.count_since(TimePoint{}), 0U);
+  const TimePoint start = TimePoint{} + 1h;
+  // Around the ring's end, too.
+  for (std::uint64_t number = 0; number < 7; ++number)
+    store.put(number, Bytes(), start + static_cast<int>(number) * 10ms);
+  EXPECT_EQ(store.count_since(start), 4U);
+  EXPECT_EQ(store.count_since(start + 40ms), 3U);
+  EXPECT_EQ(store.count_since(start + 41ms), 2U);
+  EXPECT_EQ(store.count_since(start + 60ms), 1U);
+  EXPECT_EQ(store.count_since(start + 61ms), 0U);
+}
+
 TEST(SymbolStore, AHigherNumberTakesTheSlotOfALowerOne) {
   SymbolStore store(kSmall);
   store.put(0, some_bytes(10, 0), kRepairStart);

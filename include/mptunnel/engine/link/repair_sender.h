@@ -75,6 +75,8 @@ class RepairSender final : public BudgetHolder {
   void stop();
   void account();
   bool yield() override;
+  /// Source symbols that a repair symbol covers now.
+  [[nodiscard]] std::size_t reach(TimePoint now) const;
   /// Those that a symbol is likely to arrive by in time, in turn.
   [[nodiscard]] PathId choose(const PathViews& paths, std::size_t bytes);
 
