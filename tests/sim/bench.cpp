@@ -27,6 +27,7 @@ Bench::Bench(const BenchOptions& options)
       application(client.add_application(options.traffic)) {}
 
 Bench::~Bench() {
+  world.unhook();
   world.finish();
   for (const std::string& failure : world.journal().first_failures()) ADD_FAILURE() << failure;
 }

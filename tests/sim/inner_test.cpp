@@ -42,6 +42,7 @@ class InnerWorld {
   }
   ~InnerWorld() {
     traffic_->stop();
+    world_->unhook();
     world_->finish();
     for (const std::string& failure : world_->journal().first_failures()) ADD_FAILURE() << failure;
   }

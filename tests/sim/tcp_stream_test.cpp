@@ -30,7 +30,6 @@ struct Outcome {
 /// `sent` on.
 Outcome run_stream(const BenchOptions& options, StreamWay way, std::unique_ptr<Congestion> congestion,
                    Duration time, std::uint64_t lost_one_in = 0, std::uint64_t sent = 0) {
-  // `sent` outlives the link, which counts in it.
   Bench bench(options);
   if (lost_one_in > 0)
     bench.client.lane(0).up->set_filter([&](const Copy&) { return ++sent % lost_one_in != 0; });

@@ -118,6 +118,18 @@ void World::audit() {
   context_.events.after(kAuditEvery, [this] { audit(); });
 }
 
+void World::unhook() {
+  server_.set_on_inner(nullptr);
+  for (const auto& client : clients_) {
+    client->set_tap(nullptr);
+    client->set_on_inner(nullptr);
+    for (std::size_t path = 0; path < client->paths(); ++path) {
+      client->lane(path).up->set_filter(nullptr);
+      client->lane(path).down->set_filter(nullptr);
+    }
+  }
+}
+
 bool World::finish() {
   traffic_.stop_all();
   run_for(kSettle);

@@ -57,6 +57,10 @@ class World {
   /// An address that belongs to nobody else; what is sent there is lost.
   Endpoint new_address();
 
+  /// Forgets the filters, taps and calls that a test made on links and hosts: what they refer to may end
+  /// before the world does.
+  void unhook();
+
   /// Stops the traffic, lets everything arrive, and closes all books. Returns whether no invariant broke.
   bool finish();
 
