@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <ranges>
 
 #include "mptunnel/base/assert.h"
 #include "mptunnel/repair/limits.h"
@@ -72,11 +71,12 @@ void SymbolStore::expire(TimePoint now) {
 }
 
 std::size_t SymbolStore::count_since(TimePoint time) const {
-  const auto came_before = [&](std::size_t i) {
-    return arrivals_[(first_arrival_ + i) % arrivals_.size()].time < time;
-  };
-  const auto all = std::views::iota(std::size_t{0}, arrived_);
-  return arrived_ - static_cast<std::size_t>(std::ranges::partition_point(all, came_before) - all.begin());
+  std::size_t count = 0;
+  while (count < arrived_ &&
+         arrivals_[(first_arrival_ + arrived_ - 1 - count) % arrivals_.size()].time >= time) {
+    ++count;
+  }
+  return count;
 }
 
 bool SymbolStore::drop_oldest() {
