@@ -55,6 +55,7 @@ NamedKey named_key(KeyringLine line, const SecretKey& key) {
   if (line.max_sessions) named.quota.max_sessions = *line.max_sessions;
   if (line.max_flows) named.quota.max_flows = *line.max_flows;
   named.quota.max_rate = line.max_rate;
+  named.quota.inner = std::move(line.allow);
   return named;
 }
 

@@ -27,13 +27,29 @@ std::optional<std::string> read_disabled(std::string_view /*value*/, KeyringLine
   return std::nullopt;
 }
 
+tl::expected<std::vector<Prefix>, std::string> parse_allow(std::string_view value) {
+  std::vector<Prefix> all;
+  while (true) {
+    const std::size_t comma = value.find(',');
+    auto prefix = parse_allowed(value.substr(0, comma));
+    if (!prefix) return tl::make_unexpected(std::move(prefix.error()));
+    if (all.size() == kMaxTunNetworks)
+      return tl::make_unexpected(fmt::format("'allow' takes at most {} networks", kMaxTunNetworks));
+    all.push_back(*prefix);
+    if (comma == std::string_view::npos) return all;
+    value.remove_prefix(comma + 1);
+  }
+}
+
 // word, how to write it, what it is like without it, its reader
-constexpr std::array<KeyOption, 4> kKeyOptions{{
+constexpr std::array<KeyOption, 5> kKeyOptions{{
     {"max-sessions", "max-sessions=N", "16",
      read_option_value<&KeyringLine::max_sessions, parse_max_sessions>},
     {"max-flows", "max-flows=N", "what mpserver has",
      read_option_value<&KeyringLine::max_flows, parse_max_flows>},
     {"max-rate", "max-rate=RATE", "any", read_option_value<&KeyringLine::max_rate, parse_max_rate>},
+    {"allow", "allow=PREFIX[,PREFIX...]", "any that is free",
+     read_option_value<&KeyringLine::allow, parse_allow>},
     {"disabled", "", "no", read_disabled},
 }};
 constexpr std::string_view kClientForm = "write a client as 'NAME KEY'";
@@ -98,12 +114,19 @@ class KeyringReader {
       });
       if (mistake) report_.add(line.number, std::move(*mistake));
     }
+    for (const Prefix& prefix : client.allow) {
+      if (const auto [other, added] = allowed_.emplace(prefix, line.number); !added) {
+        report_.add(line.number, "{} stands on line {} already: one client alone can have it",
+                    prefix.to_string(), other->second);
+      }
+    }
     lines_.push_back(std::move(client));
   }
 
   ConfigReport report_;
   const KeyCheck& check_key_;
   std::map<std::string, int> names_;
+  std::map<Prefix, int> allowed_;
   std::vector<KeyringLine> lines_;
 };
 

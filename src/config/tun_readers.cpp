@@ -39,14 +39,6 @@ void read_all(StatementLine& line, std::vector<Value>& values, std::size_t most,
   }
 }
 
-/// What clients may have leads to them, and not everything can.
-tl::expected<Prefix, std::string> parse_allowed(std::string_view word) {
-  auto prefix = parse_prefix(word);
-  if (!prefix || prefix->length > 0) return prefix;
-  return tl::make_unexpected(fmt::format(
-      "{} is everything, and no client can have that: name the networks behind clients", quote_word(word)));
-}
-
 /// A command is the rest of its line.
 void read_hook(StatementLine& line, std::string& hook) {
   std::string command = fmt::format("{}", fmt::join(line.arguments(), " "));

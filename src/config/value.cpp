@@ -150,6 +150,14 @@ std::string fraction_text(double share) {
   return fmt::format("{:.6g}", share);
 }
 
+/// What a client may have leads to it, and not everything can.
+tl::expected<Prefix, std::string> parse_allowed(std::string_view word) {
+  auto prefix = parse_prefix(word);
+  if (!prefix || prefix->length > 0) return prefix;
+  return tl::make_unexpected(fmt::format(
+      "{} is everything, and no client can have that: name the networks behind clients", quote_word(word)));
+}
+
 tl::expected<std::uint64_t, std::string> parse_rate(std::string_view word, std::uint64_t least,
                                                     std::uint64_t most) {
   const std::size_t digits = std::min(word.find_first_not_of("0123456789"), word.size());

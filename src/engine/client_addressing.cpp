@@ -46,8 +46,10 @@ bool fits(const std::vector<InnerEntry>& answer, const std::vector<InnerEntry>& 
   return true;
 }
 
+/// Another client may leave, and a keyring that is read again may keep it for this one.
 bool may_become_free(const InnerEntry& entry) {
-  return entry.verdict == InnerVerdict::taken || entry.verdict == InnerVerdict::no_room;
+  return entry.verdict == InnerVerdict::taken || entry.verdict == InnerVerdict::no_room ||
+         entry.verdict == InnerVerdict::not_allowed;
 }
 
 }  // namespace

@@ -73,16 +73,23 @@ void ServerEngine::set_keys(const ServerKeys& keys, Output& out, TimePoint now) 
     for (const auto& [handle, session] : state_.table.all()) {
       if (&session->account == account) over.push_back(session.get());
     }
-    for (ServerSession* session : over) {
-      // By their addresses: the paths go with the session.
-      for (const PathId id : session->carrying(now)) {
-        session->sender.send_control_to(session->paths[id.value]->route(), session->current(),
-                                        {CloseFrame{CloseReason::key_withdrawn}}, out, now);
-      }
-      state_.end_session(session->handle, CloseReason::key_withdrawn, out);
-    }
+    for (ServerSession* session : over) end(*session, CloseReason::key_withdrawn, out, now);
   }
   state_.keyring.erase_withdrawn();
+  if (!state_.inner) return;
+  for (const SessionHandle handle : state_.inner->reserve(state_.keyring.reservations())) {
+    if (ServerSession* session = state_.table.find(handle); session != nullptr)
+      end(*session, CloseReason::key_addresses, out, now);
+  }
+}
+
+void ServerEngine::end(ServerSession& session, CloseReason reason, Output& out, TimePoint now) {
+  // By their addresses: the paths go with the session.
+  for (const PathId id : session.carrying(now)) {
+    session.sender.send_control_to(session.paths[id.value]->route(), session.current(), {CloseFrame{reason}},
+                                   out, now);
+  }
+  state_.end_session(session.handle, reason, out);
 }
 
 void ServerEngine::close(Output& out, TimePoint now) {

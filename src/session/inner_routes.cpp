@@ -17,14 +17,14 @@ constexpr SipHashKey kChoiceKey{0x6d7074756e6e656cU, 0x696e6e6572206970U};
 constexpr std::uint64_t kAddressStep = 0x9e3779b97f4a7c15U;
 
 /// Addresses of a network; as many as 64 bits can count if they are more.
-std::uint64_t addresses_in(const AddressPrefix& network) {
+std::uint64_t addresses_in(const Prefix& network) {
   const unsigned bits = network.address.bits() - network.length;
   return bits >= 64 ? std::numeric_limits<std::uint64_t>::max() : std::uint64_t{1} << bits;
 }
 
 /// The address with this number in the network.
-IpAddress nth_address(const AddressPrefix& network, std::uint64_t number) {
-  IpAddress address = network.network().address;
+IpAddress nth_address(const Prefix& network, std::uint64_t number) {
+  IpAddress address = network.address;
   for (std::size_t i = address.bits() / 8; i-- > 0 && number != 0; number >>= 8U)
     address.octets[i] |= static_cast<std::uint8_t>(number);
   return address;
@@ -55,6 +55,21 @@ InnerRoutes::InnerRoutes(const InnerSettings& settings, std::size_t most)
     table_.insert(alone(own.address), kDevice);
     table_.insert(own.network(), kNobody);
   }
+}
+
+std::vector<SessionHandle> InnerRoutes::reserve(std::vector<InnerReservation> all) {
+  reservations_ = InnerReservations(settings_.device, std::move(all));
+  std::vector<Slot> lost;
+  std::set<SessionHandle> losers;
+  for (const auto& [owner, slots] : by_owner_) {
+    for (const Slot slot : slots) {
+      if (reservations_.allow(owner.key, leases_[slot].prefix)) continue;
+      lost.push_back(slot);
+      if (leases_[slot].session) losers.insert(*leases_[slot].session);
+    }
+  }
+  for (const Slot slot : lost) remove(slot);
+  return {losers.begin(), losers.end()};
 }
 
 std::vector<InnerEntry> InnerRoutes::settle(const InnerOwner& owner, SessionHandle session,
@@ -96,7 +111,7 @@ void InnerRoutes::settle_one(Question& question, InnerEntry& entry) {
 InnerVerdict InnerRoutes::settle_address(Question& question, InnerEntry& entry) {
   const IpAddress address = address_of(entry.prefix);
   const auto pool = pool_of(address);
-  if (!pool) return InnerVerdict::not_allowed;
+  if (!pool || !reservations_.allow(question.owner.key, alone(address))) return InnerVerdict::not_allowed;
   if (const auto slot = lease_of(alone(address)); slot && !is_own(question, leases_[*slot])) {
     if (leases_[*slot].session) return InnerVerdict::taken;
     remove(*slot);
@@ -119,18 +134,20 @@ InnerVerdict InnerRoutes::settle_automatic(Question& question, InnerEntry& entry
     }
   }
   const IpAddress wish = address_of(entry.prefix);
-  if (const auto pool = pool_of(wish); pool && !lease_of(alone(wish)))
-    return give(question, entry, wish, *pool) ? InnerVerdict::given : InnerVerdict::no_room;
+  const auto wished = pool_of(wish);
+  if (wished && !lease_of(alone(wish)) && reservations_.allow(question.owner.key, alone(wish)))
+    return give(question, entry, wish, *wished) ? InnerVerdict::given : InnerVerdict::no_room;
   for (std::size_t pool = 0; pool < settings_.device.size(); ++pool) {
     if (settings_.device[pool].address.family != family) continue;
     if (const auto address = free_address(pool, question.owner))
       return give(question, entry, *address, pool) ? InnerVerdict::given : InnerVerdict::no_room;
   }
   for (std::size_t pool = 0; pool < settings_.device.size(); ++pool) {
-    if (settings_.device[pool].address.family != family || idle_[pool].empty()) continue;
-    const Slot slot = idle_[pool].begin()->second;
-    const IpAddress address = leases_[slot].prefix.address;
-    remove(slot);
+    if (settings_.device[pool].address.family != family) continue;
+    const auto slot = idle_lease(pool, question.owner);
+    if (!slot) continue;
+    const IpAddress address = leases_[*slot].prefix.address;
+    remove(*slot);
     return give(question, entry, address, pool) ? InnerVerdict::given : InnerVerdict::no_room;
   }
   return InnerVerdict::no_room;
@@ -144,7 +161,7 @@ InnerVerdict InnerRoutes::settle_network(Question& question, InnerEntry& entry) 
         return own.length <= network.length && own.network().contains(network.address);
       });
   if (is_of_device || network.address.is_multicast() || network.address.is_loopback() ||
-      !allowed_around(network))
+      !is_allowed(network) || !reservations_.allow(question.owner.key, network))
     return InnerVerdict::not_allowed;
   const auto in_the_way = in_the_way_of(question, network);
   if (!in_the_way) return InnerVerdict::taken;
@@ -297,33 +314,58 @@ std::optional<InnerRoutes::Slot> InnerRoutes::lease_of(const Prefix& prefix) con
 }
 
 std::optional<IpAddress> InnerRoutes::free_address(std::size_t pool, const InnerOwner& owner) const {
-  const AddressPrefix& own = settings_.device[pool];
-  const std::uint64_t all = addresses_in(own);
+  const Prefix network = settings_.device[pool].network();
+  const std::vector<Prefix> kept = reservations_.of_device(owner.key);
+  for (const Prefix& part : kept) {
+    if (part.length < network.length || !network.contains(part.address)) continue;
+    if (const auto address = free_address(pool, part, owner)) return address;
+  }
+  return kept.empty() ? free_address(pool, network, owner) : std::nullopt;
+}
+
+std::optional<IpAddress> InnerRoutes::free_address(std::size_t pool, const Prefix& part,
+                                                   const InnerOwner& owner) const {
+  const std::uint64_t all = addresses_in(part);
   std::array<std::uint8_t, sizeof owner.key + sizeof owner.identity> bytes{};
   ByteWriter writer(bytes);
   writer.bytes(owner.key);
   writer.bytes(owner.identity);
   const std::uint64_t first = siphash(kChoiceKey, bytes) % all;
   const auto is_free = [&](const IpAddress& address) {
-    return is_for_clients(pool, address) && !lease_of(alone(address));
+    return is_for_clients(pool, address) && !lease_of(alone(address)) &&
+           reservations_.allow(owner.key, alone(address));
   };
   const std::uint64_t most = std::min<std::uint64_t>(all, kMostAddressesTried);
   for (std::uint64_t i = 0; i < most; ++i) {
     // In a large network not those in a row: others may have taken these to have us search.
     const std::uint64_t number =
         all <= kMostAddressesTried ? (first + i) % all : (first + i * kAddressStep) % all;
-    const IpAddress address = nth_address(own, number);
+    const IpAddress address = nth_address(part, number);
     if (is_free(address)) return address;
   }
   return std::nullopt;
 }
 
-std::optional<std::size_t> InnerRoutes::allowed_around(const Prefix& network) const {
-  std::optional<std::size_t> found;
-  for (std::size_t i = 0; i < settings_.allowed.size(); ++i) {
-    const Prefix& allowed = settings_.allowed[i];
+std::optional<InnerRoutes::Slot> InnerRoutes::idle_lease(std::size_t pool, const InnerOwner& owner) const {
+  std::size_t tried = 0;
+  for (const auto& [left, slot] : idle_[pool]) {
+    if (reservations_.allow(owner.key, leases_[slot].prefix)) return slot;
+    if (++tried == kMostAddressesTried) break;
+  }
+  return std::nullopt;
+}
+
+bool InnerRoutes::is_allowed(const Prefix& network) const {
+  return std::any_of(settings_.allowed.begin(), settings_.allowed.end(), [&](const Prefix& allowed) {
+    return allowed.length <= network.length && allowed.contains(network.address);
+  });
+}
+
+std::optional<Prefix> InnerRoutes::allowed_around(const Prefix& network) const {
+  std::optional<Prefix> found = reservations_.around(network);
+  for (const Prefix& allowed : settings_.allowed) {
     const bool is_around = allowed.length <= network.length && allowed.contains(network.address);
-    if (is_around && (!found || allowed.length > settings_.allowed[*found].length)) found = i;
+    if (is_around && (!found || allowed.length > found->length)) found = allowed;
   }
   return found;
 }

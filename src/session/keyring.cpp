@@ -77,6 +77,15 @@ void Keyring::erase_withdrawn() {
   std::erase_if(accounts_, [](const auto& entry) { return !entry.second.is_listed_; });
 }
 
+std::vector<InnerReservation> Keyring::reservations() const {
+  std::vector<InnerReservation> all;
+  for (const auto& [key, account] : accounts_) {
+    if (!account.is_listed_) continue;
+    for (const Prefix& prefix : account.quota_.inner) all.push_back({account.handshake_key_.name, prefix});
+  }
+  return all;
+}
+
 std::optional<Keyring::Clients> Keyring::clients() const {
   if (!has_names_) return std::nullopt;
   Clients clients;

@@ -12,6 +12,8 @@ const char* name_of(CloseReason reason) {
       return "its key is not accepted any more";
     case CloseReason::key_sessions:
       return "its key has as many sessions as it may";
+    case CloseReason::key_addresses:
+      return "an address or network that it had is not for its key any more";
   }
   return "unknown reason";
 }

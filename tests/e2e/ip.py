@@ -12,6 +12,7 @@ import time
 import harness
 import namespaces
 from harness import check, check_range, say
+from rings import make_key
 
 LINKS = 3
 SERVER4, CLIENT4 = "10.42.42.1", "10.42.42.2"
@@ -287,6 +288,36 @@ def owners(test):
     site.ping(c1, CLIENT4, lost=1)
 
 
+def kept_by_key(test):
+    """What the keyring keeps for a client no other gets, and `tun auto` has it; it moves with the line, while all runs"""
+    site = Site(test, clients=2)
+    keys = {name: make_key() for name in ("alice", "bob")}
+    keyring = test.file("clients.keys")
+
+    def keep(name):
+        keyring.write_text("".join(f"{other} {key}{' allow=10.42.42.7' if other == name else ''}\n" for other, key in keys.items()),
+                           encoding="ascii")
+
+    keep("alice")
+    server = site.start_server(statements=[f"tun {SERVER4}/24", f"keys {keyring}"])
+    files = [test.file(f"{name}.key", key + "\n") for name, key in keys.items()]
+    alice = site.start_client(statements=["tun auto", f"key-file {files[0]}"], number=0)
+    bob = site.start_client(statements=["tun 10.42.42.7/24", f"key-file {files[1]}"], number=1)
+    say(bob.wait_for("10.42.42.7.*not allowed", 10))
+    site.ping(site.client_ns[0], SERVER4)
+    check("10.42.42.7/24" in site.ip(site.client_ns[0], "address", "show", "dev", "tun0"), "alice has another address")
+    keep("bob")
+    ended = len(alice.log())
+    server.signal(signal.SIGHUP)
+    say(alice.wait_for("is not for its key any more", 10))
+    say(server.wait_for("alice.*10.42.42.*", 10))
+    say(bob.wait_for(r"inner addresses: this client has 10\.42\.42\.7/24", 40))
+    site.ping(site.client_ns[1], SERVER4)
+    say(alice.wait_for(r"inner addresses: this client has 10\.42\.42\.", 20, ended))
+    check("10.42.42.7/24" not in site.ip(site.client_ns[0], "address", "show", "dev", "tun0"), "alice keeps what is bob's")
+    site.ping(site.client_ns[0], SERVER4)
+
+
 def leads_in(site, namespace):
     """Waits until what has no better route goes through the device."""
     deadline = time.monotonic() + 10
@@ -323,4 +354,4 @@ def default_route(test):
     check([site.ip(c, *words) for words in (("rule",), ("route",), ("-6", "rule"))] == before, "something is left")
 
 
-harness.run(two_lines, follows_mtu, cuts, restarts, owners, default_route)
+harness.run(two_lines, follows_mtu, cuts, restarts, owners, kept_by_key, default_route)

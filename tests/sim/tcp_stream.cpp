@@ -126,7 +126,8 @@ void TcpStream::take(std::uint64_t number, AckSample& sample) {
   const bool is_clear = !segment.is_retransmission || now - segment.sent >= shortest_;
   if (is_clear) {
     measure_rtt(now - segment.sent);
-    if (!newest_sent_ || segment.sent > *newest_sent_) newest_sent_ = segment.sent;
+    const std::pair sent(segment.sent, number);
+    if (!newest_sent_ || sent > *newest_sent_) newest_sent_ = sent;
     sample.rtt = now - segment.sent;
     sample.prior = segment.delivered;
     const double time = seconds(now - segment.delivered_at);
@@ -164,7 +165,7 @@ void TcpStream::find_losses() {
   std::optional<TimePoint> next;
   bool is_news = false;
   for (auto& [number, segment] : segments_) {
-    if (segment.is_lost || segment.sent > *newest_sent_) continue;
+    if (segment.is_lost || std::pair(segment.sent, number) > *newest_sent_) continue;
     const TimePoint due = segment.sent + smoothed_ + reordering_window();
     if (due > now) {
       next = next ? std::min(*next, due) : due;

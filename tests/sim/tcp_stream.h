@@ -100,8 +100,10 @@ class TcpStream {
   std::uint64_t next_ = 0;
   std::uint64_t delivered_ = 0;
   TimePoint delivered_at_;
-  std::optional<TimePoint> newest_sent_;  ///< of all that was acknowledged, when the last one was sent
-  std::uint64_t recovery_ends_ = 0;       ///< losses below belong to one that was told
+  /// Of all that was acknowledged, the last one that was sent (RFC 8985, section 6.2: of one time, the
+  /// highest).
+  std::optional<std::pair<TimePoint, std::uint64_t>> newest_sent_;
+  std::uint64_t recovery_ends_ = 0;  ///< losses below belong to one that was told
   Duration smoothed_{};
   Duration variation_{};
   Duration shortest_ = Duration::max();

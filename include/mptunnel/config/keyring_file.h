@@ -12,6 +12,7 @@
 
 #include "mptunnel/base/secret_text.h"
 #include "mptunnel/config/config.h"
+#include "mptunnel/ip/prefix.h"
 
 namespace mptunnel {
 
@@ -21,6 +22,7 @@ struct KeyringLine {
   std::optional<std::uint32_t> max_sessions;  ///< 1 to kMostClients
   std::optional<std::uint32_t> max_flows;     ///< 1 to kMostFlowsOfKey
   std::optional<std::uint64_t> max_rate;      ///< bits a second, each way
+  std::vector<Prefix> allow;                  ///< at most kMaxTunNetworks, each once in the file
   bool is_disabled = false;
   int line = 0;
 };

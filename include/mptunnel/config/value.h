@@ -11,6 +11,7 @@
 #include "mptunnel/base/log_level.h"
 #include "mptunnel/base/time.h"
 #include "mptunnel/config/config.h"
+#include "mptunnel/ip/prefix.h"
 
 namespace mptunnel {
 
@@ -39,6 +40,9 @@ std::string percent_text(double share);
 /// A share as a decimal number ("0.001", "1e-5"), from `least` to `most`, and how that is written.
 tl::expected<double, std::string> parse_fraction(std::string_view word, double least, double most);
 std::string fraction_text(double share);
+
+/// A network that a client may have: not everything.
+tl::expected<Prefix, std::string> parse_allowed(std::string_view word);
 
 /// Bits a second: a whole number with kbit, Mbit or Gbit behind it ("500kbit", "10Mbit"), of thousands each;
 /// from `least` to `most`. Small and capital letters are equal.

@@ -64,6 +64,8 @@ class ServerEngine {
   [[nodiscard]] const ServerState& state() const { return state_; }
 
  private:
+  void end(ServerSession& session, CloseReason reason, Output& out, TimePoint now);
+
   ServerState state_;
   ServerOutbound outbound_{state_};
   ServerControl control_{state_, outbound_};

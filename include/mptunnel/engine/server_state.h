@@ -68,7 +68,9 @@ struct ServerState {
         has_target(settings.has_target),
         inner(make_inner(settings)),
         table(settings, settings.lanes, context, inner ? &*inner : nullptr) {
-    if (inner) inner_seed = random.u64();
+    if (!inner) return;
+    inner_seed = random.u64();
+    inner->reserve(keyring.reservations());
   }
   ServerState(const ServerState&) = delete;
   ServerState& operator=(const ServerState&) = delete;

@@ -18,6 +18,7 @@
 #include "mptunnel/base/time.h"
 #include "mptunnel/ip/prefix.h"
 #include "mptunnel/ip/prefix_table.h"
+#include "mptunnel/session/inner_reservations.h"
 #include "mptunnel/wire/frame.h"
 #include "mptunnel/wire/handshake.h"
 
@@ -48,6 +49,8 @@ class InnerRoutes {
   /// At most `most` addresses and networks of all clients together: beyond, what no session has goes first.
   InnerRoutes(const InnerSettings& settings, std::size_t most);
 
+  /// What is kept for the clients of a key from now on. Returns the sessions that lost something by it.
+  std::vector<SessionHandle> reserve(std::vector<InnerReservation> all);
   /// All that this session of the owner wants, in place of what it had. Returns the answer, with the server's
   /// own entries at its end.
   std::vector<InnerEntry> settle(const InnerOwner& owner, SessionHandle session,
@@ -121,11 +124,16 @@ class InnerRoutes {
   [[nodiscard]] std::optional<std::size_t> pool_of(const IpAddress& address) const;
   [[nodiscard]] bool is_for_clients(std::size_t pool, const IpAddress& address) const;
   [[nodiscard]] std::optional<Slot> lease_of(const Prefix& prefix) const;
-  /// An address of the pool that nobody has: the one that the owner is to get, or, of a small network, the
-  /// next; of a large one, of those that are tried, the first.
+  /// An address of the pool that nobody has: one that is kept for the owner, or else the one that it is to
+  /// get, or, of a small network, the next; of a large one, of those that are tried, the first.
   [[nodiscard]] std::optional<IpAddress> free_address(std::size_t pool, const InnerOwner& owner) const;
-  /// The narrowest allowed network around this one; nullopt if there is none.
-  [[nodiscard]] std::optional<std::size_t> allowed_around(const Prefix& network) const;
+  [[nodiscard]] std::optional<IpAddress> free_address(std::size_t pool, const Prefix& part,
+                                                      const InnerOwner& owner) const;
+  /// Of an address of the pool that no session has, and that the owner may have.
+  [[nodiscard]] std::optional<Slot> idle_lease(std::size_t pool, const InnerOwner& owner) const;
+  [[nodiscard]] bool is_allowed(const Prefix& network) const;
+  /// The narrowest allowed or reserved network around this one; nullopt if there is none.
+  [[nodiscard]] std::optional<Prefix> allowed_around(const Prefix& network) const;
   /// The networks that overlap this one, other than the owner's, and are set apart by no narrower allowed
   /// one; nullopt if one of them has a session, or there are very many.
   [[nodiscard]] std::optional<std::vector<Slot>> in_the_way_of(const Question& question,
@@ -136,6 +144,7 @@ class InnerRoutes {
   }
 
   InnerSettings settings_;
+  InnerReservations reservations_;
   std::size_t most_;
   PrefixTable table_;
   std::vector<Lease> leases_;

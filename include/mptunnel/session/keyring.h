@@ -13,6 +13,8 @@
 #include "mptunnel/base/time.h"
 #include "mptunnel/crypto/aead.h"
 #include "mptunnel/crypto/kdf.h"
+#include "mptunnel/ip/prefix.h"
+#include "mptunnel/session/inner_reservations.h"
 #include "mptunnel/session/token_bucket.h"
 #include "mptunnel/wire/limits.h"
 
@@ -23,6 +25,7 @@ struct KeyQuota {
   std::size_t max_sessions = kSessionsOfKey;
   std::optional<std::size_t> max_flows;   ///< nullopt: what the server has
   std::optional<std::uint64_t> max_rate;  ///< bits of datagrams a second, each way; nullopt: any
+  std::vector<Prefix> inner;  ///< addresses and networks of TUN devices that are kept for them; none: any
 
   friend bool operator==(const KeyQuota&, const KeyQuota&) = default;
 };
@@ -108,6 +111,8 @@ class Keyring {
     std::size_t disabled = 0;
   };
   [[nodiscard]] std::optional<Clients> clients() const;
+  /// What is kept for the clients of each key, disabled or not.
+  [[nodiscard]] std::vector<InnerReservation> reservations() const;
 
  private:
   struct IsLess {

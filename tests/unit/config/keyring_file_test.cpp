@@ -40,6 +40,25 @@ TEST(KeyringFile, ReadsAClientALine) {
   EXPECT_TRUE(bob.is_disabled);
 }
 
+TEST(KeyringFile, KeepsAddressesAndNetworksForAClient) {
+  const auto keyring = parse_keyring("alice " + kKey + " allow=10.42.42.7,192.168.7.0/24,fd00:9::/48\n", "k");
+  ASSERT_TRUE(keyring);
+  std::vector<std::string> all;
+  for (const Prefix& prefix : keyring->front().allow) all.push_back(prefix.to_string());
+  EXPECT_EQ(all, (std::vector<std::string>{"10.42.42.7/32", "192.168.7.0/24", "fd00:9::/48"}));
+  EXPECT_EQ(errors_of("a " + kKey + " allow=0.0.0.0/0\n").size(), 1U);
+  EXPECT_EQ(errors_of("a " + kKey + " allow=10.0.0.1,\n").size(), 1U);
+  EXPECT_EQ(errors_of("a " + kKey + " allow=10.0.0.1/8\n").size(), 1U);
+  std::string many = "10.0.0.1";
+  for (int i = 2; i <= 12; ++i) many += fmt::format(",10.0.0.{}", i);
+  EXPECT_TRUE(errors_of("a " + kKey + " allow=" + many + "\n").empty());
+  EXPECT_EQ(errors_of("a " + kKey + " allow=" + many + ",10.0.0.13\n"),
+            std::vector<std::string>{"k:1: 'allow' takes at most 12 networks"});
+  EXPECT_EQ(
+      errors_of("a " + kKey + " allow=10.0.0.1\nb " + kOther + " allow=10.0.0.2,10.0.0.1/32\n"),
+      std::vector<std::string>{"k:2: 10.0.0.1/32 stands on line 1 already: one client alone can have it"});
+}
+
 TEST(KeyringFile, WithoutClientsHasAComment) {
   const auto keyring = parse_keyring("# nobody yet\n", "k");
   ASSERT_TRUE(keyring);
@@ -100,8 +119,8 @@ INSTANTIATE_TEST_SUITE_P(
                   "k:1: '0' is out of range: write a number from 1 to 16384",
                   "k:1: option 'max-rate' says nothing: write it in one word without blanks, max-rate=RATE",
                   "k:1: option 'disabled' takes no value: write 'disabled' alone",
-                  "k:1: word 7 is not a known option: a client has max-sessions=, max-flows=, max-rate= and "
-                  "disabled",
+                  "k:1: word 7 is not a known option: a client has max-sessions=, max-flows=, max-rate=, "
+                  "allow= and disabled",
                   "k:2: option 'disabled' stands twice on this line: keep one of the two",
                   "k:2: '16385' is out of range: write a number from 1 to 16384"}}),
     [](const auto& row) { return std::string(row.param.name); });

@@ -111,6 +111,29 @@ TEST_F(ServerKeyring, KeysInsideASessionAreOfTheSameAccount) {
   EXPECT_EQ(server_->state().pending.size(), 2U) << "its first, and this";
 }
 
+TEST_F(ServerKeyring, AddressOfAnotherKeyEndsTheSessionAtOnce) {
+  ServerSettings settings;
+  settings.inner = InnerSettings{{parse_address_prefix("10.42.42.1/24").value()}, {}, false};
+  make_server({named("alice", 1), named("bob", 2)}, settings);
+  RawClient alice = joined(1, raw_route(1));
+  RawClient bob = joined(2, raw_route(2));
+  const IpAddress seven = parse_ip_address("10.42.42.7").value();
+  const std::vector<InnerEntry> wanted{{InnerKind::address, inner_prefix(seven, 32), {}}};
+  const Packet bytes = inner_entry_bytes(wanted, false);
+  bob.send(bob.control({PingFrame{}, AddressesWantedFrame{1, 1, bytes}}, now_), now_);
+  ASSERT_EQ(server_->state().inner->find(seven).place, InnerRoutes::Place::client);
+  NamedKey hers = named("alice", 1);
+  hers.quota.inner = {parse_prefix("10.42.42.7").value()};
+  const Output out = set_keys({hers, named("bob", 2)});
+  EXPECT_EQ(sessions(), 1U);
+  ASSERT_EQ(out.direct.size(), 1U);
+  const auto told = bob.read(out.bytes_of(out.direct[0]), now_);
+  EXPECT_EQ(std::get<CloseFrame>(told.at(0)).reason, CloseReason::key_addresses);
+  EXPECT_EQ(server_->state().inner->size(), 0U);
+  alice.send(alice.control({PingFrame{}, AddressesWantedFrame{1, 1, bytes}}, now_), now_);
+  EXPECT_EQ(server_->state().inner->find(seven).place, InnerRoutes::Place::client);
+}
+
 TEST_F(ServerKeyring, WithdrawnKeyEndsItsSessionsAtOnce) {
   make_server({named("alice", 1), named("bob", 2)});
   RawClient alice = joined(1, raw_route(1));

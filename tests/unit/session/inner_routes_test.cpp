@@ -274,6 +274,82 @@ TEST_F(InnerRoutesTest, AnIdentityUnderAnotherKeyIsAnother) {
             InnerVerdict::taken);
 }
 
+/// Keys 5 and 6 have something of their own, key 0 has nothing.
+class ReservedRoutes : public InnerRoutesTest {
+ protected:
+  ReservedRoutes() { reserve({{5, "10.42.42.7/32"}, {5, "192.168.5.0/24"}, {6, "10.42.42.64/30"}}); }
+  std::vector<SessionHandle> reserve(const std::vector<std::pair<std::uint8_t, std::string_view>>& all) {
+    std::vector<InnerReservation> reservations;
+    for (const auto& [key, text] : all)
+      reservations.push_back({inner_owner(1, key).key, parse_prefix(text).value()});
+    return routes_.reserve(reservations);
+  }
+  std::string ask(std::uint8_t key, std::uint32_t session, const InnerEntry& wanted) {
+    const auto owner = inner_owner(static_cast<std::uint8_t>(session), key);
+    return first(routes_.settle(owner, SessionHandle{session}, std::vector<InnerEntry>{wanted}));
+  }
+};
+
+TEST_F(ReservedRoutes, AreForTheirKeyAlone) {
+  EXPECT_EQ(ask(0, 1, wants_address("10.42.42.7")), "10.42.42.7/32 not allowed");
+  EXPECT_NE(ask(0, 1, wishes("10.42.42.7")), "10.42.42.7/24 given");
+  EXPECT_EQ(ask(6, 2, wants_address("10.42.42.7")), "10.42.42.7/32 not allowed");
+  EXPECT_EQ(ask(5, 3, wants_address("10.42.42.7")), "10.42.42.7/24 given");
+  EXPECT_EQ(ask(0, 1, wants_network("192.168.5.0/25")), "192.168.5.0/25 not allowed");
+  EXPECT_EQ(ask(5, 3, wants_network("192.168.5.0/25")), "192.168.5.0/25 given");
+  reserve({{5, "172.16.5.0/24"}});
+  EXPECT_EQ(ask(5, 3, wants_network("172.16.5.0/24")), "172.16.5.0/24 not allowed")
+      << "it is not in 'allow' of all";
+}
+
+TEST_F(ReservedRoutes, WhoeverHasSomeHasNoOthersOfThatKind) {
+  EXPECT_EQ(ask(5, 1, wants_address("10.42.42.8")), "10.42.42.8/32 not allowed");
+  EXPECT_EQ(ask(5, 1, wants_network("192.168.7.0/24")), "192.168.7.0/24 not allowed");
+  EXPECT_EQ(ask(6, 2, wants_network("192.168.7.0/24")), "192.168.7.0/24 given") << "it has addresses alone";
+  EXPECT_TRUE(ask(5, 1, wants_any(Family::ipv6)).ends_with(name_of(InnerVerdict::no_room)));
+}
+
+TEST_F(ReservedRoutes, AreGivenToWhoeverWantsAny) {
+  EXPECT_EQ(ask(5, 1, wants_any()), "10.42.42.7/24 given");
+  EXPECT_TRUE(ask(5, 2, wants_any()).ends_with(name_of(InnerVerdict::no_room)));
+  std::set<std::string> given;
+  for (std::uint32_t session = 3; session < 7; ++session) given.insert(ask(6, session, wants_any()));
+  EXPECT_EQ(given, (std::set<std::string>{"10.42.42.64/24 given", "10.42.42.65/24 given",
+                                          "10.42.42.66/24 given", "10.42.42.67/24 given"}));
+  // Another identity of the key, once the first has left.
+  routes_.leave(SessionHandle{1}, kLeft);
+  EXPECT_EQ(ask(5, 8, wants_any()), "10.42.42.7/24 given");
+}
+
+TEST_F(ReservedRoutes, AllOthersShareTheRest) {
+  std::set<std::string> given;
+  for (std::uint32_t session = 1; session <= 90; ++session) given.insert(ask(0, session, wants_any()));
+  EXPECT_EQ(given.size(), 90U);
+  for (const char* kept : {"10.42.42.7/24 given", "10.42.42.64/24 given", "10.42.42.67/24 given"})
+    EXPECT_FALSE(given.contains(kept)) << kept;
+}
+
+TEST_F(ReservedRoutes, TakeWhatOthersHave) {
+  ask(0, 1, wants_address("10.42.42.20"));
+  ask(0, 2, wants_address("10.42.42.21"));
+  ask(0, 3, wants_address("10.42.42.22"));
+  routes_.leave(SessionHandle{3}, kLeft);
+  EXPECT_EQ(reserve({{5, "10.42.42.20/31"}, {5, "10.42.42.22/32"}}),
+            (std::vector<SessionHandle>{SessionHandle{1}, SessionHandle{2}}));
+  EXPECT_EQ(find("10.42.42.20").place, Place::nobody);
+  EXPECT_EQ(routes_.size(), 0U);
+  EXPECT_EQ(ask(5, 4, wants_address("10.42.42.22")), "10.42.42.22/24 given");
+  EXPECT_TRUE(reserve({}).empty());
+}
+
+TEST_F(ReservedRoutes, LieApartWithinANetworkOfAnother) {
+  EXPECT_EQ(reserve({{5, "192.168.0.0/18"}, {6, "192.168.7.0/24"}}).size(), 0U);
+  EXPECT_EQ(ask(5, 1, wants_network("192.168.0.0/18")), "192.168.0.0/18 given");
+  EXPECT_EQ(ask(6, 2, wants_network("192.168.7.0/24")), "192.168.7.0/24 given");
+  EXPECT_EQ(find("192.168.7.1"), client(kSecond));
+  EXPECT_EQ(find("192.168.8.1"), client(kFirst));
+}
+
 TEST_F(InnerRoutesTest, OfTooManyTheOneThatWasLeftTheLongestGoes) {
   InnerRoutes few(usual(), 4);
   const auto ask = [&](std::uint8_t owner, const std::vector<InnerEntry>& wanted) {

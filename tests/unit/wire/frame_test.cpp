@@ -430,7 +430,9 @@ TEST(CloseReason, HasANameForPeople) {
   EXPECT_STREQ(name_of(CloseReason::no_room), "no room for another session");
   EXPECT_STREQ(name_of(CloseReason::key_withdrawn), "its key is not accepted any more");
   EXPECT_STREQ(name_of(CloseReason::key_sessions), "its key has as many sessions as it may");
-  EXPECT_STREQ(name_of(static_cast<CloseReason>(4)), "unknown reason");
+  EXPECT_STREQ(name_of(CloseReason::key_addresses),
+               "an address or network that it had is not for its key any more");
+  EXPECT_STREQ(name_of(static_cast<CloseReason>(5)), "unknown reason");
 }
 
 TEST(FrameReader, RefusesAFlowIdPastTheLimit) {
