@@ -1,10 +1,12 @@
 """The figures of `run --only ip` as Markdown."""
 
+import statistics
 import subprocess
 
 import report
 from ip_cases import (BYTES, CLASS_GBIT_S, COST_RATES, DIRECTIONS, IP_CASES, KINDS, LINK_MTU, LINKS, PORT, TCP, TUN, TUN_ONE,
                       WIREGUARD)
+from measure import MOST_TAKEN_BY_OTHERS
 from results import at_least
 
 
@@ -79,13 +81,17 @@ def document(results, date, command, rounds):
     low, high = CLASS_GBIT_S
     judged = verdicts(results, cases)
     unjudged = judged.count(None)
+    taken = statistics.median(others)
+    is_disturbed = taken > MOST_TAKEN_BY_OTHERS
     parts = [
         f"Measured {date} on {report.machine()}, by `{command}`; medians of {rounds} rounds. Two network namespaces with {LINKS} veth "
         f"links (MTU {LINK_MTU}); generator, sink and both ends share the processors. mptunnel with AES-256-GCM and `scheduler copies`: "
         f"over {LINKS} paths a stream has {LINKS} times its rate on the links. wireguard-go is {_wireguard_version()} (ChaCha20-Poly1305). "
-        f"TCP is one CUBIC stream of iperf3. During the TCP trials other programs took up to {100 * max(others, default=0):.0f} % of the "
-        "processors.",
-        report.target_table([verdict for verdict in judged if verdict], "target"),
+        f"TCP is one CUBIC stream of iperf3. During the TCP trials other programs took up to {100 * max(others):.0f} % of the "
+        f"processors (median {100 * taken:.0f} %).",
+        *(["**Disturbed.** The UDP figures suffer more from that than the TCP figures, as loss counts there: ratios between them are too "
+           "large. Repeat this on a machine that does nothing else."] if is_disturbed else []),
+        report.target_table([verdict for verdict in judged if verdict], "target" + (" (disturbed)" if is_disturbed else "")),
         *([f"**{unjudged} more targets are not judged**: what they compare with was not measured."] if unjudged else []),
         f"[1] glorytun, MLVPN and multi_tun end at {low:g} to {high:g} Gbit/s in such namespaces, as known from elsewhere; they were not "
         f"measured here. 5 times their slowest are {5 * low:g} Gbit/s, 5 times their fastest {5 * high:g}."]
