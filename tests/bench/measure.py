@@ -17,12 +17,19 @@ RATE_TRIAL_S, COST_TRIAL_S, RTT_TRIAL_S = 0.7, 0.9, 3
 STEP, PRECISION, MOST_STEPS = 1.2, 1.05, 14
 
 
+def in_turn(items, number):
+    """Each round begins with another system."""
+    start = number % len(items)
+    return items[start:] + items[:start]
+
+
 class Sink:
     """A bench_load sink, whose count so far can be read at any time."""
 
-    def __init__(self, test, name):
+    def __init__(self, test, name, address="127.0.0.1", netns=None):
         self._counter = test.folder / f"{name}.count"
-        process = test.start([test.build / "bench_load", "sink", "--listen", "127.0.0.1:0", "--counter", self._counter])
+        process = test.start([test.build / "bench_load", "sink", "--listen", f"{address}:0", "--counter", self._counter],
+                             netns=netns)
         self.pid = process.pid
         self.port = int(process.wait_for("^listening ").rsplit(":", 1)[1])
 
@@ -46,11 +53,10 @@ class Generator:
 
     def __init__(self, system):
         self._test, case = system.test, system.case
-        targets = [f"127.0.0.1:{port}" for port in system.ports]
-        control = self._test.folder / f"load-{system.ports[0]}"
+        control = self._test.folder / f"load-{system.targets[0]}"
         self._process = self._test.start([
-            self._test.build / "bench_load", "send", *targets, "--size", case.size, "--flows", case.flows,
-            "--offload", "yes" if case.offload else "no", "--control", control])
+            self._test.build / "bench_load", "send", *system.targets, "--size", case.size, "--flows", case.flows,
+            "--offload", "yes" if case.offload else "no", "--control", control], netns=system.netns)
         self._process.control = control
         self._process.wait_for("^ready")
 

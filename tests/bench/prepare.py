@@ -32,7 +32,11 @@ def in_test(build, function, *arguments):
         result = function(test, *arguments)
         failed = False
     finally:
+        # What was made has to go, however often somebody asks for the end.
+        handlers = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
         problems = test.close(failed)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     harness.check(not problems, "; ".join(problems))
     return result
 
@@ -41,7 +45,11 @@ def finish(main):
     """Calls it and ends the program. Processes are started by one thread of the harness: nothing must wait for it at the end."""
     try:
         main()
-    except (harness.Failure, harness.Skip, KeyboardInterrupt) as problem:
+    except harness.Skip as reason:
+        print(f"\n*** SKIPPED: {reason} ***", file=sys.stderr)
+        sys.stderr.flush()
+        os._exit(harness.SKIPPED)
+    except (harness.Failure, KeyboardInterrupt) as problem:
         print(f"FAILED: {problem}", file=sys.stderr)
         sys.stderr.flush()
         os._exit(1)

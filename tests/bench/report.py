@@ -81,10 +81,10 @@ def memory_table(results):
     return "Resident memory in MiB after the load (one client's):\n\n" + table(["case", "end", *TITLES.values()], rows)
 
 
-def target_table(results):
-    rows = [[v.what, v.limit, f"{v.value:.2f}{v.unit and ' ' + v.unit}", "met" if v.is_met else "NOT met"]
-            for v in verdicts(results)]
-    return table(["target (ratio to the relay, unless it says otherwise)", "limit", "measured", ""], rows)
+def target_table(found, title="target (ratio to the relay, unless it says otherwise)"):
+    """Of Verdicts."""
+    rows = [[v.what, v.limit, f"{v.value:.2f}{v.unit and ' ' + v.unit}", "met" if v.is_met else "NOT met"] for v in found]
+    return table([title, "limit", "measured", ""], rows)
 
 
 def processor():
@@ -103,7 +103,7 @@ def origin(date, command, rounds):
 
 
 def document(results, date, command, rounds):
-    tables = [target_table(results), rate_table(results), cost_table(results), rtt_table(results), memory_table(results)]
+    tables = [target_table(verdicts(results)), rate_table(results), cost_table(results), rtt_table(results), memory_table(results)]
     # One that has no row ends with its header's line.
     return "\n\n".join([origin(date, command, rounds)] + [text for text in tables if not text.endswith("---|")])
 

@@ -23,6 +23,8 @@ def address(path):
 class System:
     """One system in one case, started. `target` is the port of what is behind it."""
 
+    netns = None  # of the applications
+
     def __init__(self, test, kind, case, target):
         self.test, self.kind, self.case, self.target = test, kind, case, target
         self.ports, self.clients, self.servers, self.socats = [], [], [], []
@@ -40,6 +42,11 @@ class System:
     @property
     def pids(self):
         return [process.pid for process in self.clients + self.servers]
+
+    @property
+    def targets(self):
+        """Where applications send to."""
+        return [f"127.0.0.1:{port}" for port in self.ports]
 
     def _start_socats(self):
         through = []

@@ -35,12 +35,12 @@ def counters(namespace):
     return {counter["name"]: counter["packets"] for counter in found}
 
 
-def join(test, name, here, there, mtu=1500):
+def join(test, name, here, there, mtu=1500, keeps_batches=False):
     """A veth link of that name at both ends; `here` and `there` are (namespace, address, ...), the addresses with their prefix."""
     test.ip("link", "add", name, "netns", here[0], "type", "veth", "peer", "name", name, "netns", there[0])
     for namespace, *addresses in (here, there):
         # A batch sent with UDP_SEGMENT would cross the link, be counted and be dropped as one packet.
-        test.ip("-n", namespace, "link", "set", name, "gso_max_segs", 1, "mtu", mtu)
+        test.ip("-n", namespace, "link", "set", name, *([] if keeps_batches else ["gso_max_segs", 1]), "mtu", mtu)
         for address in addresses:
             # IPv6: without detection of duplicates, which takes a second.
             test.ip("-n", namespace, "address", "add", address, "dev", name, *(["nodad"] if ":" in address else []))
