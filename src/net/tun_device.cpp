@@ -58,8 +58,8 @@ std::string why_not_attached(int error, const std::string& name) {
     case EPERM:
       return fmt::format(
           "the device {} needs the capability CAP_NET_ADMIN, or to be made beforehand: "
-          "'ip tuntap add {} mode tun user USER'",
-          name, name);
+          "'ip tuntap add {} mode tun user USER', and 'tun-name {}'",
+          name, name, name);
     case EBUSY:
       return fmt::format("the device {} is in use by another process", name);
     case EINVAL:

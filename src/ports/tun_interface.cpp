@@ -23,6 +23,8 @@ constexpr Duration kTunTick = 1s;
 constexpr Duration kDownPatience = 5s;
 /// Devices that are tried where the user gave no name.
 constexpr int kMostNumbered = 1000;
+/// A problem that may go away without a sign: another mpclient has it until it ends.
+constexpr std::string_view kDefaultRoute = "default route";
 /// Packets that wait for us, of which one may be 64 KiB: a burst of TCP is not to be lost here.
 constexpr std::uint32_t kTunQueue = 1000;
 
@@ -123,6 +125,7 @@ tl::expected<void, std::string> TunInterface::open() {
   added_.clear();
   routed_.clear();
   seen_.reset();
+  is_unsure_ = false;
   return {};
 }
 
@@ -192,16 +195,16 @@ void TunInterface::apply_default_route() {
                        [&](const Prefix& to) { return to.length == 0 && to.address.family == family; });
   };
   const std::pair families{leads_here(Family::ipv4), leads_here(Family::ipv6)};
-  if (full_tunnel_ && families == full_families_) return note("default route", full_tunnel_->restore());
+  if (full_tunnel_ && families == full_families_) return note(kDefaultRoute, full_tunnel_->restore());
   full_tunnel_.reset();
   full_families_ = families;
-  if (!families.first && !families.second) return note("default route", {});
+  if (!families.first && !families.second) return note(kDefaultRoute, {});
   FullTunnelSettings settings = full_settings(*link_, settings_.mark);
   settings.ipv4 = families.first;
   settings.ipv6 = families.second;
   full_tunnel_.emplace(settings, log_line);
   const auto started = full_tunnel_->start();
-  note("default route", started);
+  note(kDefaultRoute, started);
   if (!started) full_tunnel_.reset();
 }
 
@@ -235,7 +238,10 @@ void TunInterface::on_interfaces(const InterfaceTable& table) {
   if (!device_) return;
   const NetworkInterface* now = table.find(device_->index());
   // Of one that is removed the descriptor says so.
-  if (now == nullptr || (seen_ && *seen_ == *now)) return;
+  if (now == nullptr) return;
+  // A change and back shows nothing here, and yet routes went with it.
+  is_unsure_ = seen_ && *seen_ == *now;
+  if (is_unsure_) return;
   seen_ = *now;
   // Whoever takes it down means that; with up, all that went comes back. With an address go routes.
   if (!now->is_up) return;
@@ -257,6 +263,15 @@ void TunInterface::on_alarm() {
   }
   mtu_.update(fitting_(), now);
   apply_mtu();
+  const bool was_refused = has_problem(kDefaultRoute);
+  if (std::exchange(is_unsure_, false) && seen_->is_up) {
+    apply_addresses();
+    apply_routes();
+  } else if (was_refused) {
+    apply_default_route();
+  }
+  if (was_refused && !has_problem(kDefaultRoute))
+    log_info("device {}: the default route leads there now", name_);
 }
 
 void TunInterface::run_hook(const std::string& command) {
@@ -265,6 +280,11 @@ void TunInterface::run_hook(const std::string& command) {
                                              "MPTUNNEL_ADDRESSES=" + text_of(addresses_),
                                              fmt::format("MPTUNNEL_MTU={}", mtu_.get())};
   if (const auto run = hooks_.run(command, variables); !run) log_warning("{}", run.error());
+}
+
+bool TunInterface::has_problem(std::string_view what) const {
+  return std::any_of(problems_.begin(), problems_.end(),
+                     [&](const Problem& problem) { return problem.what == what; });
 }
 
 void TunInterface::note(std::string_view what, const tl::expected<void, std::string>& result) {

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import threading
 import time
 
@@ -13,132 +12,12 @@ import harness
 import namespaces
 from harness import check, check_range, say
 from rings import make_key
+from sites import CLIENT4, CLIENT6, LINKS, MEBIBYTE, SERVER4, SERVER6, Receiver, Site, connect, device_mtu, leads_in, transfer, udp_echo
 
-LINKS = 3
-SERVER4, CLIENT4 = "10.42.42.1", "10.42.42.2"
-SERVER6, CLIENT6 = "fd00:42::1", "fd00:42::2"
-MEBIBYTE = 1 << 20
 BULK = 32 * MEBIBYTE
 CUTS = 10
 STALL, SANITIZED_STALL = 0.2, 1.0  # seconds
 PAUSE_AFTER_CUT = 0.35
-
-
-class Site:
-    """Two ends in namespaces of their own, with three links between them."""
-
-    def __init__(self, test, clients=1, mtu=1500):
-        namespaces.need("ip", "ping")
-        if not os.path.exists("/dev/net/tun"):
-            raise harness.Skip("there is no /dev/net/tun")
-        self.test = test
-        self.server_ns = test.namespace("s")
-        self.client_ns = [test.namespace(f"c{number}") for number in range(clients)]
-        self.port = harness.PORTS.take()
-        self.server = None
-        for number, namespace in enumerate(self.client_ns):
-            for link in range(LINKS):
-                namespaces.join(test, f"p{number}{link}", (namespace, f"10.9{number}.{link}.1/24"),
-                                (self.server_ns, f"10.9{number}.{link}.2/24"), mtu=mtu)
-
-    def start_server(self, *options, statements=None):
-        if statements is None:
-            arguments = ["mpserver", *options, self.port]
-        else:
-            arguments = ["mpserver", *options, self.test.file("server.conf", "\n".join([f"listen {self.port}", *statements, ""]))]
-        self.server = self.test.start(arguments, netns=self.server_ns)
-        self.server.wait_for("listening on", 20)
-        return self.server
-
-    def start_client(self, *options, number=0, statements=(), name="client"):
-        bridges = [f"10.9{number}.{link}.2 {self.port}" for link in range(LINKS)]
-        conf = self.test.file(f"{name}{number}.conf", "\n".join([f"listen 127.0.0.1:{harness.PORTS.take()}", f"client-id {name}{number}",
-                                                                  *statements, *bridges, ""]))
-        client = self.test.start(["mpclient", *options, conf], netns=self.client_ns[number])
-        client.wait_for_count(r"bridge .* is up", LINKS, 20)
-        return client
-
-    def ip(self, namespace, *arguments):
-        return subprocess.run(["ip", "-n", namespace, *map(str, arguments)], check=True, capture_output=True, text=True).stdout
-
-    def ping(self, namespace, address, *options, count=20, interval=0.05, lost=0):
-        """Of so many, at most `lost` remain without an answer."""
-        done = subprocess.run(["ip", "netns", "exec", namespace, "ping", "-n", "-c", str(count), "-i", str(interval), "-W", "2", *options,
-                               address], check=False, capture_output=True, text=True, timeout=60)
-        found = re.search(r"(\d+) received", done.stdout)
-        check(found is not None, f"ping {address}: {done.stdout}{done.stderr}")
-        received = int(found.group(1))
-        check(received >= count - lost, f"ping {' '.join(options)} {address}: {received} of {count} answered")
-
-
-class Receiver(threading.Thread):
-    """Takes one TCP connection in a namespace, and notes what came, and the longest time in which nothing did."""
-
-    def __init__(self, namespace, address, family):
-        super().__init__(daemon=True)
-        self.listener = namespaces.inside(namespace, lambda: socket.create_server((address, 0), family=family))
-        self.port = self.listener.getsockname()[1]
-        self.digest, self.bytes, self.longest_stall = hashlib.sha256(), 0, 0.0
-        self.started = threading.Event()
-        self.start()
-
-    def run(self):
-        connection, _ = self.listener.accept()
-        self.started.set()
-        last = time.monotonic()
-        while True:
-            data = connection.recv(1 << 18)
-            now = time.monotonic()
-            if self.bytes > 0:
-                self.longest_stall = max(self.longest_stall, now - last)
-            last = now
-            if not data:
-                break
-            self.bytes += len(data)
-            self.digest.update(data)
-        connection.close()
-        self.listener.close()
-
-
-def connect(namespace, address, port, family):
-    connection = namespaces.inside(namespace, lambda: socket.socket(family, socket.SOCK_STREAM))
-    connection.settimeout(20)
-    connection.connect((address, port))
-    return connection
-
-
-def transfer(sender, receiver, address, family, size=BULK):
-    """Some MiB from one namespace to the other, bit for bit; returns how many Mbit/s."""
-    at_end = Receiver(receiver, address, family)
-    data = os.urandom(MEBIBYTE)
-    expected = hashlib.sha256()
-    connection = connect(sender, address, at_end.port, family)
-    began = time.monotonic()
-    for _ in range(size // MEBIBYTE):
-        connection.sendall(data)
-        expected.update(data)
-    connection.close()
-    at_end.join(60)
-    check(at_end.bytes == size and at_end.digest.digest() == expected.digest(), f"{at_end.bytes} of {size} bytes came, or others")
-    return size * 8 / (time.monotonic() - began) / 1e6
-
-
-def udp_echo(sender, receiver, address, family, sizes=(0, 1, 100, 1400, 4000, 8000)):
-    """Datagrams of these sizes come back as they were."""
-    server = namespaces.udp_socket(receiver, family)
-    server.bind((address, 0))
-    client = namespaces.udp_socket(sender, family)
-    client.settimeout(5)
-    server.settimeout(5)
-    for size in sizes:
-        payload = os.urandom(size)
-        client.sendto(payload, (address, server.getsockname()[1]))
-        got, source = server.recvfrom(1 << 16)
-        check(got == payload, f"a datagram of {size} bytes came as {len(got)}")
-        server.sendto(got, source)
-        check(client.recv(1 << 16) == payload, f"the answer of {size} bytes is another")
-    server.close()
-    client.close()
 
 
 def two_lines(test):
@@ -157,10 +36,6 @@ def two_lines(test):
             rate = transfer(sender, receiver, address, family, BULK // 8 if test.is_sanitized else BULK)
             udp_echo(sender, receiver, address, family)
             say(f"TCP to {address}: {rate:.0f} Mbit/s")
-
-
-def device_mtu(site, namespace, device="tun0"):
-    return int(re.search(r"mtu (\d+)", site.ip(namespace, "link", "show", device)).group(1))
 
 
 def follows_mtu(test):
@@ -183,7 +58,7 @@ def follows_mtu(test):
     while device_mtu(site, c) > 1260 and time.monotonic() < deadline:
         site.ping(c, SERVER4, "-M", "dont", "-s", str(whole - 28), count=5)
     check_range(device_mtu(site, c), 1150, 1260, "MTU with a link of 1,300")
-    transfer(c, s, SERVER4, socket.AF_INET, size=4 * MEBIBYTE)
+    transfer(c, s, SERVER4, socket.AF_INET)
 
 
 def cuts(test):

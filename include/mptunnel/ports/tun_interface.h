@@ -89,6 +89,7 @@ class TunInterface {
   void run_hook(const std::string& command);
   /// What can't be had is a line in the log when it is new, and stands in the status as long as it is so.
   void note(std::string_view what, const tl::expected<void, std::string>& result);
+  [[nodiscard]] bool has_problem(std::string_view what) const;
 
   struct Problem {
     std::string what;
@@ -112,6 +113,7 @@ class TunInterface {
   std::vector<AddressPrefix> added_;      ///< those of them that we gave it, and others did not
   std::vector<Prefix> routed_;            ///< the same of routes
   std::optional<NetworkInterface> seen_;  ///< as it was last
+  bool is_unsure_ = false;                ///< something has changed since, and perhaps there and back
   std::vector<Problem> problems_;
   Hooks hooks_;
   bool has_answered_ = false;  ///< the other end
