@@ -193,14 +193,6 @@ def kept_by_key(test):
     site.ping(site.client_ns[0], SERVER4)
 
 
-def leads_in(site, namespace):
-    """Waits until what has no better route goes through the device."""
-    deadline = time.monotonic() + 10
-    while "tun0" not in site.ip(namespace, "route", "get", "203.0.113.7"):
-        check(time.monotonic() < deadline, "nothing leads into the device")
-        time.sleep(0.05)
-
-
 def default_route(test):
     """`route default`: all goes through the tunnel but what the tunnel sends; nothing of it is left, SIGKILL or not."""
     site = Site(test)
