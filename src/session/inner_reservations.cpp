@@ -14,7 +14,7 @@ InnerReservations::InnerReservations(std::span<const AddressPrefix> device, std:
 
 InnerReservations::Kind InnerReservations::kind_of(const Prefix& prefix) const {
   const bool is_of_device = std::any_of(device_.begin(), device_.end(), [&](const AddressPrefix& own) {
-    return own.length <= prefix.length && own.network().contains(prefix.address);
+    return own.network().contains(prefix);
   });
   return is_of_device ? Kind::device : Kind::behind;
 }

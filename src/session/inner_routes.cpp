@@ -157,9 +157,8 @@ InnerVerdict InnerRoutes::settle_network(Question& question, InnerEntry& entry) 
   const Prefix network = prefix_of(address_of(entry.prefix), entry.prefix.length);
   entry.prefix = inner_prefix(network.address, network.length);
   const bool is_of_device =
-      std::any_of(settings_.device.begin(), settings_.device.end(), [&](const AddressPrefix& own) {
-        return own.length <= network.length && own.network().contains(network.address);
-      });
+      std::any_of(settings_.device.begin(), settings_.device.end(),
+                  [&](const AddressPrefix& own) { return own.network().contains(network); });
   if (is_of_device || network.address.is_multicast() || network.address.is_loopback() ||
       !is_allowed(network) || !reservations_.allow(question.owner.key, network))
     return InnerVerdict::not_allowed;
@@ -317,7 +316,7 @@ std::optional<IpAddress> InnerRoutes::free_address(std::size_t pool, const Inner
   const Prefix network = settings_.device[pool].network();
   const std::vector<Prefix> kept = reservations_.of_device(owner.key);
   for (const Prefix& part : kept) {
-    if (part.length < network.length || !network.contains(part.address)) continue;
+    if (!network.contains(part)) continue;
     if (const auto address = free_address(pool, part, owner)) return address;
   }
   return kept.empty() ? free_address(pool, network, owner) : std::nullopt;
@@ -356,16 +355,14 @@ std::optional<InnerRoutes::Slot> InnerRoutes::idle_lease(std::size_t pool, const
 }
 
 bool InnerRoutes::is_allowed(const Prefix& network) const {
-  return std::any_of(settings_.allowed.begin(), settings_.allowed.end(), [&](const Prefix& allowed) {
-    return allowed.length <= network.length && allowed.contains(network.address);
-  });
+  return std::any_of(settings_.allowed.begin(), settings_.allowed.end(),
+                     [&](const Prefix& allowed) { return allowed.contains(network); });
 }
 
 std::optional<Prefix> InnerRoutes::allowed_around(const Prefix& network) const {
   std::optional<Prefix> found = reservations_.around(network);
   for (const Prefix& allowed : settings_.allowed) {
-    const bool is_around = allowed.length <= network.length && allowed.contains(network.address);
-    if (is_around && (!found || allowed.length > found->length)) found = allowed;
+    if (allowed.contains(network) && (!found || allowed.length > found->length)) found = allowed;
   }
   return found;
 }

@@ -21,6 +21,10 @@ struct Prefix {
   friend auto operator<=>(const Prefix&, const Prefix&) = default;
 
   [[nodiscard]] bool contains(const IpAddress& other) const;
+  /// All of the other, which may be this one.
+  [[nodiscard]] bool contains(const Prefix& other) const {
+    return length <= other.length && contains(other.address);
+  }
   [[nodiscard]] std::string to_string() const;  ///< "10.42.42.0/24"
 };
 

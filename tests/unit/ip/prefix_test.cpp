@@ -111,6 +111,11 @@ TEST(Prefix, ContainsWhatBeginsAlike) {
   const Prefix prefix = parse_prefix("10.42.64.0/18").value();
   EXPECT_TRUE(prefix.contains(address("10.42.64.0")));
   EXPECT_TRUE(prefix.contains(address("10.42.127.255")));
+  EXPECT_TRUE(prefix.contains(prefix));
+  EXPECT_TRUE(prefix.contains(prefix_of(address("10.42.65.0"), prefix.length + 1U)));
+  EXPECT_FALSE(prefix.contains(prefix_of(address("10.42.65.0"), prefix.length - 1U)));
+  EXPECT_FALSE(prefix.contains(prefix_of(address("10.42.128.0"), 32)));
+  EXPECT_FALSE(prefix.contains(prefix_of(address("fd00::"), 128)));
   EXPECT_FALSE(prefix.contains(address("10.42.128.0")));
   EXPECT_FALSE(prefix.contains(address("10.42.63.255")));
   EXPECT_FALSE(prefix.contains(address("a2a:4000::")));
