@@ -333,8 +333,9 @@ def hostile_askers(test):
     check(answer(b"x" * 257).startswith("error: "), "the answer to a request without end")
     check(answer(b"status\n").startswith("mpserver  "), "a plain request")
     silent = [connect() for _ in range(16)]
+    # No program is started to ask: how long that takes says more about the machine than about mpserver.
     started = time.monotonic()
-    ask(test, "mpserver", "--control", control)
+    check(answer(b"status\n").startswith("mpserver  "), "a request beside sixteen silent askers")
     check(time.monotonic() - started < 1, "sixteen silent askers keep others away")
     for asker in silent:
         asker.close()
