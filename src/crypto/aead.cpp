@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "ipsec_mb_gcm.h"
+#include "ipsec_mb_aead.h"
 #include "openssl.h"
 
 #if defined(__aarch64__)
@@ -62,17 +62,16 @@ Nonce packet_nonce(PacketNumber number) {
 
 struct Aead::Context {
   Use use = Use::seal;
-  std::unique_ptr<IpsecMbGcm> gcm;  // set: it does the work
-  openssl::CipherContext cipher;    // else this does
+  std::unique_ptr<IpsecMbAead> ipsec_mb;  // set: it does the work
+  openssl::CipherContext cipher;          // else this does
 };
 
 Aead::Aead(Cipher cipher, const SecretKey& key, Use use, Library library)
     : context_(std::make_unique<Context>()) {
+  MPT_ASSERT(cipher != Cipher::none);
   context_->use = use;
-  if (cipher == Cipher::aes_256_gcm && library == Library::fastest && has_ipsec_mb()) {
-    context_->gcm = std::make_unique<IpsecMbGcm>(key);
-    return;
-  }
+  if (library == Library::fastest) context_->ipsec_mb = IpsecMbAead::make(cipher, key);
+  if (context_->ipsec_mb) return;
   context_->cipher.reset(EVP_CIPHER_CTX_new());
   MPT_ASSERT(context_->cipher != nullptr);
   openssl::require(EVP_CipherInit_ex2(context_->cipher.get(), fetch(cipher), key.bytes.data(), nullptr,
@@ -85,12 +84,12 @@ Aead::~Aead() = default;
 
 void Aead::seal(const Nonce& nonce, ConstBytes associated, ConstBytes head, ConstBytes body, Bytes out) {
   MPT_ASSERT(context_->use == Use::seal && out.size() == head.size() + body.size() + kTagBytes);
-  if (context_->gcm) {
+  if (context_->ipsec_mb) {
     const Bytes text = out.first(head.size() + body.size());
     if (!body.empty() && body.data() != text.data() + head.size())
       std::memcpy(text.data() + head.size(), body.data(), body.size());
     if (!head.empty()) std::memcpy(text.data(), head.data(), head.size());
-    context_->gcm->seal(nonce, associated, out);
+    context_->ipsec_mb->seal(nonce, associated, out);
     return;
   }
   EVP_CIPHER_CTX* cipher = context_->cipher.get();
@@ -116,7 +115,7 @@ void Aead::seal(const Nonce& nonce, ConstBytes associated, ConstBytes head, Cons
 bool Aead::open(const Nonce& nonce, ConstBytes associated, Bytes sealed) {
   MPT_ASSERT(context_->use == Use::open);
   if (sealed.size() < kTagBytes) return false;
-  if (context_->gcm) return context_->gcm->open(nonce, associated, sealed);
+  if (context_->ipsec_mb) return context_->ipsec_mb->open(nonce, associated, sealed);
   EVP_CIPHER_CTX* cipher = context_->cipher.get();
   const auto tag = tag_parameter(sealed.last(kTagBytes));
   openssl::require(EVP_DecryptInit_ex2(cipher, nullptr, nullptr, nonce.data(), tag.data()));
@@ -128,8 +127,8 @@ bool Aead::open(const Nonce& nonce, ConstBytes associated, Bytes sealed) {
   return EVP_DecryptFinal_ex(cipher, &end, &written) == 1;
 }
 
-bool has_ipsec_mb() {
-  return IpsecMbGcm::is_available();
+bool has_ipsec_mb(Cipher cipher) {
+  return IpsecMbAead::serves(cipher);
 }
 
 bool has_fast_aes() {

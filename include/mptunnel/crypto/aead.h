@@ -47,7 +47,7 @@ class Aead {
   enum class Use : std::uint8_t { seal, open };
   /// Which library does the work. Both give the same bytes.
   enum class Library : std::uint8_t {
-    fastest,  ///< ipsec-mb for AES-256-GCM, if it is built in and this processor has what it needs
+    fastest,  ///< ipsec-mb if it is built in, and this processor has what makes it the faster one
     openssl,
   };
 
@@ -74,8 +74,8 @@ class Aead {
   std::unique_ptr<Context> context_;
 };
 
-/// Whether Library::fastest is another than OpenSSL here, for AES-256-GCM.
-bool has_ipsec_mb();
+/// Whether Library::fastest is ipsec-mb here, for `cipher`.
+bool has_ipsec_mb(Cipher cipher);
 
 /// Whether this processor has instructions for AES and carry-less multiplication, so that AES-256-GCM is the
 /// faster.
