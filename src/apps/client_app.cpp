@@ -130,7 +130,8 @@ void ClientApp::on_application(DatagramSocket& socket) {
     const ReceiveResult result = application_budget_.receive(socket, buffers_);
     application_drops_.add(result, now);
     for (const Received& received : result.batches) {
-      engine_.on_application(received.batch, applications_.use(received.route), out_, now, received.dscp);
+      engine_.on_application(received.batch, applications_.use(received.route), out_, now,
+                             received.marks.dscp);
       applications_.follow(out_);
       if (out_.arena.size() >= kFlushBytes) flush(now);
     }
@@ -177,7 +178,8 @@ void ClientApp::read_bridge(PathId path, DatagramSocket* (Bridge::*socket)() con
     }
     for (const Received& received : result.batches) {
       const bool was_up = engine_.path(path).is_up();
-      engine_.on_path(path, received.batch, out_, now);
+      // From elsewhere anybody may send copies.
+      engine_.on_path(path, received.batch, out_, now, {received.marks.ecn, from != bridge->elsewhere()});
       // Other packets from elsewhere may be late ones, from where the path led before.
       if (from == bridge->elsewhere() && !was_up && engine_.path(path).is_up())
         bridge->is_answered_from(received.route.remote);

@@ -153,7 +153,7 @@ void ServerApp::on_network(DatagramSocket& socket) {
     const ReceiveResult result = network_budget_.receive(socket, buffers_);
     network_drops_.add(result, now);
     for (const Received& received : result.batches)
-      engine_.on_network(received.batch, received.route, out_, now);
+      engine_.on_network(received.batch, received.route, out_, now, received.marks.ecn);
     flush(now);
   }
 }
@@ -168,7 +168,7 @@ void ServerApp::on_target(FlowHandle flow) {
     if (result.error != 0) target_->on_error(result.error);
     if (!result.batches.empty()) target_->on_answer();
     for (const Received& received : result.batches) {
-      engine_.on_target(flow, received.batch, out_, now, received.dscp);
+      engine_.on_target(flow, received.batch, out_, now, received.marks.dscp);
       if (out_.arena.size() >= kFlushBytes) flush(now);
     }
     flush(now);

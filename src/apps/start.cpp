@@ -255,7 +255,8 @@ std::optional<std::vector<InnerEntry>> wanted_inner(const TunConfig& config) {
 
 std::optional<InnerSettings> inner_settings(const ServerConfig& config) {
   if (!config.common.tun.is_on()) return std::nullopt;
-  return InnerSettings{config.common.tun.addresses, config.common.tun.allow, config.client_to_client};
+  return InnerSettings{config.common.tun.addresses, config.common.tun.allow, config.client_to_client,
+                       config.common.copy_dscp};
 }
 
 StartOptions merge_options(const CommandLine& line, const CommonConfig& config) {

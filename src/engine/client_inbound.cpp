@@ -1,5 +1,6 @@
 #include "mptunnel/engine/client_parts.h"
 #include "mptunnel/ip/ip_packet.h"
+#include "mptunnel/ip/marks.h"
 
 namespace mptunnel {
 namespace {
@@ -29,6 +30,7 @@ struct ClientInbound::Arrival {
   PathId path;
   Output& out;
   TimePoint now;
+  OuterEcn ecn;               ///< of what was repaired none is known
   bool is_recovered = false;  ///< what is read of it was lost, and repaired
 };
 
@@ -129,13 +131,13 @@ struct ClientInbound::ControlVisitor {
   }
 };
 
-void ClientInbound::on_packet(PathId path, Bytes packet, Output& out, TimePoint now) {
+void ClientInbound::on_packet(PathId path, Bytes packet, OuterEcn ecn, Output& out, TimePoint now) {
   const auto header = decode_header(packet);
   if (!header) {
     state_.context.drops.add(packet.size() < kHeaderBytes ? Drop::truncated : Drop::unknown_type);
     return;
   }
-  const Arrival arrival{*header, packet, path, out, now};
+  const Arrival arrival{*header, packet, path, out, now, ecn};
   if (header->type == PacketType::data) {
     if (LinkEpoch* epoch = state_.link.find(header->index)) {
       on_data(*epoch, arrival);
@@ -155,7 +157,8 @@ void ClientInbound::on_packet(PathId path, Bytes packet, Output& out, TimePoint 
 
 void ClientInbound::on_data(LinkEpoch& epoch, const Arrival& arrival) {
   PathOrigin origin(epoch.path(arrival.path));
-  const auto opened = state_.receiver.open_data(epoch, arrival.header, arrival.packet, origin, arrival.now);
+  const auto opened =
+      state_.receiver.open_data(epoch, arrival.header, arrival.packet, origin, arrival.ecn, arrival.now);
   if (!opened) return;
   if (opened->is_news) handshaking_.on_heard(epoch, arrival.now);
   read_data(epoch, opened->frames, arrival);
@@ -167,6 +170,7 @@ void ClientInbound::read_recovered(LinkEpoch& epoch, const Arrival& arrival) {
   if (all.empty()) return;
   Arrival recovered = arrival;
   recovered.is_recovered = true;
+  recovered.ecn = {};
   for (const ConstBytes frames : all) read_data(epoch, frames, recovered);
 }
 
@@ -181,14 +185,18 @@ void ClientInbound::read_data(const LinkEpoch& epoch, ConstBytes frames, const A
 
 bool ClientInbound::deliver_inner(const LinkEpoch& epoch, const IpFrame& frame, const Arrival& arrival) {
   if (!state_.inner || !epoch.can_carry_inner()) return false;
-  if (!parse_ip_packet(frame.packet)) {
+  const auto packet = parse_ip_packet(frame.packet);
+  if (!packet) {
     state_.context.drops.add(Drop::inner_malformed);
     state_.receiver.skip_inner(frame, arrival.out, arrival.now);
     return true;
   }
   state_.activity.note_delivery(arrival.now);
   state_.inner->counts.count_out(frame.packet.size());
-  state_.receiver.deliver_inner(frame, arrival.is_recovered, arrival.out, arrival.now);
+  const Ecn own = marks_of(*packet).ecn;
+  // Whatever is dropped for its mark was, when it was opened.
+  const Ecn ecn = forwarded_ecn(own, arrival.ecn.ecn).value_or(own);
+  state_.receiver.deliver_inner(frame, ecn, arrival.is_recovered, arrival.out, arrival.now);
   return true;
 }
 
@@ -241,14 +249,16 @@ void ClientInbound::read_control(LinkEpoch& epoch, ConstBytes frames, const Arri
 }
 
 void ClientInbound::on_fragment(LinkEpoch& epoch, const FragmentFrame& fragment, const Arrival& arrival) {
-  const auto frames = state_.receiver.add_fragment(epoch, fragment, arrival.out, arrival.now);
-  if (!frames) return;
+  const auto whole = state_.receiver.add_fragment(epoch, fragment, arrival.ecn, arrival.out, arrival.now);
+  if (!whole) return;
   if (fragment.type == PacketType::control) {
-    read_control(epoch, *frames, arrival);
+    read_control(epoch, whole->frames, arrival);
     return;
   }
   ++epoch.path(arrival.path).first;
-  read_data(epoch, *frames, arrival);
+  Arrival joined = arrival;
+  joined.ecn = whole->ecn;
+  read_data(epoch, whole->frames, joined);
   read_recovered(epoch, arrival);
 }
 

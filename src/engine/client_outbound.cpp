@@ -26,7 +26,7 @@ PathSet ClientOutbound::on_application(DatagramBatch batch, const FlowSource& so
     return {};
   }
   (*flow)->note_to_server(datagrams_in(batch));
-  return send_all(batch, outgoing(**flow), dscp, paths, out, now);
+  return send_all(batch, outgoing(**flow), {dscp}, paths, out, now);
 }
 
 PathSet ClientOutbound::on_tun(DatagramBatch packets, const InnerFlow& flow, Output& out, TimePoint now) {
@@ -41,11 +41,11 @@ PathSet ClientOutbound::on_tun(DatagramBatch packets, const InnerFlow& flow, Out
   if (!state_.sender.can_send(paths, now)) handshaking_.hurry();
   for_each_datagram(packets, [&](ConstBytes packet) { inner->counts.count_into(packet.size()); });
   if (state_.is_proving) note_sizes(packets);
-  return send_all(packets, OutgoingFlow::inner(tun_flow(flow.bucket), inner->may_leave()), flow.dscp, paths,
+  return send_all(packets, OutgoingFlow::inner(tun_flow(flow.bucket), inner->may_leave()), flow.marks, paths,
                   out, now);
 }
 
-PathSet ClientOutbound::send_all(DatagramBatch batch, const OutgoingFlow& flow, std::uint8_t dscp,
+PathSet ClientOutbound::send_all(DatagramBatch batch, const OutgoingFlow& flow, Marks marks,
                                  const PathViews& paths, Output& out, TimePoint now) {
   PathSet looped;
   for_each_datagram(batch, [&](ConstBytes payload) {
@@ -54,7 +54,7 @@ PathSet ClientOutbound::send_all(DatagramBatch batch, const OutgoingFlow& flow, 
       state_.context.drops.add(Drop::own_packet);
       if (hit->is_certain) looped.insert(hit->path);
     } else {
-      state_.sender.send(flow, payload, dscp, paths, out, now);
+      state_.sender.send(flow, payload, marks, paths, out, now);
     }
   });
   state_.paths.note_large(state_.sender.finish(paths, out, now), now);

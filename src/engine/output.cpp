@@ -38,8 +38,8 @@ void Output::discard_packet(std::size_t size) {
   arena.resize(arena.size() - size);
 }
 
-void Output::send(std::size_t size, PathSet paths, SessionHandle session, SessionIndex epoch,
-                  std::uint8_t dscp, bool has_datagrams) {
+void Output::send(std::size_t size, PathSet paths, SessionHandle session, SessionIndex epoch, Marks marks,
+                  bool has_datagrams) {
   if (paths.empty()) {
     discard_packet(size);
     return;
@@ -48,7 +48,7 @@ void Output::send(std::size_t size, PathSet paths, SessionHandle session, Sessio
   if (!runs.empty()) {
     PacketRun& last = runs.back();
     const bool same_way = last.paths == paths && last.session == session && last.epoch == epoch &&
-                          last.dscp == dscp && last.has_datagrams == has_datagrams;
+                          last.marks == marks && last.has_datagrams == has_datagrams;
     const bool fits = last.tail == last.stride && size <= last.stride && last.count < kMaxSegments &&
                       last.bytes() + size <= kMaxSegmentedBytes && last.offset + last.bytes() == offset;
     if (same_way && fits) {
@@ -57,7 +57,7 @@ void Output::send(std::size_t size, PathSet paths, SessionHandle session, Sessio
       return;
     }
   }
-  runs.push_back({offset, size, size, 1, paths, dscp, has_datagrams, session, epoch});
+  runs.push_back({offset, size, size, 1, paths, marks, has_datagrams, session, epoch});
 }
 
 void Output::send_direct(std::size_t size, const Route& route) {

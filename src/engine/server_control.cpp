@@ -306,14 +306,17 @@ void ServerControl::on_handshake(ServerSession& session, const HandshakeFrame& h
 
 void ServerControl::on_fragment(EpochRef epoch, const FragmentFrame& fragment, const ServerArrival& arrival) {
   ServerSession& session = *epoch.session;
-  const auto frames = session.receiver.add_fragment(*epoch.epoch, fragment, arrival.out, arrival.now);
-  if (!frames) return;
+  const OuterEcn ecn = session.ecn_from(arrival.route, arrival.ecn);
+  const auto whole = session.receiver.add_fragment(*epoch.epoch, fragment, ecn, arrival.out, arrival.now);
+  if (!whole) return;
   if (fragment.type == PacketType::control) {
-    read(epoch, *frames, arrival);
+    read(epoch, whole->frames, arrival);
     return;
   }
   ++RouteOrigin(session, arrival.route).genuine().first;
-  read_data(epoch, *frames, arrival);
+  ServerArrival joined = arrival;
+  joined.ecn = whole->ecn;
+  read_data(epoch, whole->frames, joined);
   read_recovered(epoch, arrival);
 }
 
@@ -322,6 +325,7 @@ void ServerControl::read_recovered(EpochRef epoch, const ServerArrival& arrival)
   if (all.empty()) return;
   ServerArrival recovered = arrival;
   recovered.is_recovered = true;
+  recovered.ecn = {};
   for (const ConstBytes frames : all) read_data(epoch, frames, recovered);
 }
 

@@ -2,6 +2,7 @@
 #include "mptunnel/engine/server_parts.h"
 #include "mptunnel/ip/hop_limit.h"
 #include "mptunnel/ip/ip_packet.h"
+#include "mptunnel/ip/marks.h"
 
 namespace mptunnel {
 
@@ -55,15 +56,19 @@ std::optional<Drop> ServerControl::take_inner(ServerSession& session, const IpFr
   const bool is_for_client = to.place == InnerRoutes::Place::client;
   if (is_for_client && !state_.inner->passes_on()) return Drop::client_to_client;
   if (is_for_client && packet->hop_limit <= 1) return Drop::inner_hops;
+  const Marks marks = marks_of(*packet);
+  // Whatever is dropped for its mark was, when it was opened.
+  const Ecn ecn = forwarded_ecn(marks.ecn, arrival.ecn.ecn).value_or(marks.ecn);
   if (!state_.account_for(session, Way::to_target, frame.packet.size(), arrival.now)) return Drop::key_rate;
   session.inner.count_out(frame.packet.size());
   if (!is_for_client) {
-    session.receiver.deliver_inner(frame, arrival.is_recovered, arrival.out, arrival.now);
+    session.receiver.deliver_inner(frame, ecn, arrival.is_recovered, arrival.out, arrival.now);
     return std::nullopt;
   }
   passed_on_.assign(frame.packet.begin(), frame.packet.end());
   lower_hop_limit(passed_on_);
-  const InnerFlow flow{state_.bucket_of(*packet), packet->dscp()};
+  if (ecn != marks.ecn) set_ecn(passed_on_, ecn);
+  const InnerFlow flow{state_.bucket_of(*packet), outer_marks({marks.dscp, ecn}, state_.inner->fixed_dscp())};
   outbound_.send_inner(to.session, {passed_on_, passed_on_.size()}, flow, arrival.out, arrival.now);
   // It waits for nothing here: the client that it is for keeps it in order.
   session.receiver.skip_inner(frame, arrival.out, arrival.now);

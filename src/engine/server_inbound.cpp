@@ -5,18 +5,20 @@
 
 namespace mptunnel {
 
-void ServerInbound::on_network(DatagramBatch batch, const Route& route, Output& out, TimePoint now) {
+void ServerInbound::on_network(DatagramBatch batch, const Route& route, Ecn ecn, Output& out, TimePoint now) {
   // A batch is DATA of one client as a rule: what is found for its first packet holds for the next. Only
   // other types end sessions, or make and move paths.
   EpochRef epoch;
   std::optional<RouteOrigin> origin;
+  const OuterEcn together{ecn, datagrams_in(batch) == 1};
+  OuterEcn known;
   for_each_datagram(batch, [&](Bytes packet) {
     const auto header = decode_header(packet);
     if (!header) {
       state_.context.drops.add(packet.size() < kHeaderBytes ? Drop::truncated : Drop::unknown_type);
       return;
     }
-    const ServerArrival arrival{*header, packet, route, out, now};
+    ServerArrival arrival{*header, packet, route, out, now, together};
     if (header->type != PacketType::data) {
       epoch = {};
       on_packet(arrival);
@@ -25,8 +27,12 @@ void ServerInbound::on_network(DatagramBatch batch, const Route& route, Output& 
     if (epoch.epoch == nullptr || epoch.epoch->index() != header->index) {
       const EpochRef* found = state_.table.epochs().find(header->index);
       epoch = found == nullptr ? EpochRef{} : *found;
-      if (found != nullptr) origin.emplace(*epoch.session, route);
+      if (found != nullptr) {
+        origin.emplace(*epoch.session, route);
+        known = epoch.session->ecn_from(route, together);
+      }
     }
+    arrival.ecn = known;
     if (epoch.epoch != nullptr) {
       on_data(epoch, *origin, arrival);
     } else {
@@ -37,8 +43,8 @@ void ServerInbound::on_network(DatagramBatch batch, const Route& route, Output& 
 
 void ServerInbound::on_data(EpochRef epoch, RouteOrigin& origin, const ServerArrival& arrival) {
   ServerSession& session = *epoch.session;
-  const auto opened =
-      session.receiver.open_data(*epoch.epoch, arrival.header, arrival.packet, origin, arrival.now);
+  const auto opened = session.receiver.open_data(*epoch.epoch, arrival.header, arrival.packet, origin,
+                                                 arrival.ecn, arrival.now);
   if (!opened) return;
   if (opened->is_news) heard(session, false, arrival);
   control_.read_data(epoch, opened->frames, arrival);

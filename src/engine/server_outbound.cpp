@@ -20,7 +20,7 @@ void ServerOutbound::on_target(FlowHandle flow, DatagramBatch batch, std::uint8_
   for_each_datagram(batch, [&](ConstBytes payload) {
     if (!state_.take_rate(*session, Way::to_client, payload.size(), now)) return;
     ++session->to_client;
-    session->sender.send(to, payload, dscp, paths, out, now);
+    session->sender.send(to, payload, {dscp}, paths, out, now);
   });
   finish(*session, paths, out, now);
 }
@@ -56,7 +56,7 @@ void ServerOutbound::send_inner(SessionHandle to, DatagramBatch packets, const I
   for_each_datagram(packets, [&](ConstBytes packet) {
     if (!state_.take_rate(session, Way::to_client, packet.size(), now)) return;
     session.inner.count_into(packet.size());
-    session.sender.send(outgoing, packet, flow.dscp, paths, out, now);
+    session.sender.send(outgoing, packet, flow.marks, paths, out, now);
   });
   finish(session, paths, out, now);
 }

@@ -3,16 +3,11 @@
 #include "mptunnel/base/assert.h"
 #include "mptunnel/ip/checksum.h"
 #include "mptunnel/ip/header_fields.h"
+#include "mptunnel/ip/ip_packet.h"
 
 namespace mptunnel {
-namespace {
-
-constexpr std::uint8_t kMaxDscp = 63;
-
-}  // namespace
-
 Marks marks_of(const IpPacket& packet) {
-  return {packet.dscp(), static_cast<Ecn>(packet.ecn())};
+  return Marks::of_traffic_class(packet.traffic_class);
 }
 
 Marks outer_marks(Marks inner, std::optional<std::uint8_t> fixed_dscp) {
@@ -28,6 +23,19 @@ std::optional<Ecn> forwarded_ecn(Ecn inner, Ecn outer) {
   if (inner == Ecn::ce || outer == Ecn::ce) return Ecn::ce;
   // ECT(1) may mean more congestion than ECT(0), so it is kept.
   return outer == Ecn::ect1 ? Ecn::ect1 : inner;
+}
+
+OuterEcn joined_ecn(OuterEcn one, OuterEcn other) {
+  for (const Ecn more : {Ecn::ce, Ecn::ect1, Ecn::ect0, Ecn::not_ect}) {
+    if (one.ecn != more && other.ecn != more) continue;
+    return {more, (one.ecn == more && one.is_certain) || (other.ecn == more && other.is_certain)};
+  }
+  return {};
+}
+
+Ecn ecn_of(ConstBytes packet) {
+  const bool is_ipv6 = packet[0] >> 4U == 6;
+  return static_cast<Ecn>((packet[1] >> (is_ipv6 ? 4U : 0U)) & 3U);
 }
 
 void set_ecn(Bytes packet, Ecn ecn) {

@@ -36,13 +36,9 @@ T value_of(const cmsghdr& header) {
 struct Notes {
   Endpoint local;
   std::size_t segment_bytes = 0;  // 0: not a batch
-  std::uint8_t dscp = 0;
+  Marks marks;
   Duration stamp{};  // when it came, of CLOCK_REALTIME; 0: not known
 };
-
-std::uint8_t dscp_of(unsigned traffic_class) {
-  return static_cast<std::uint8_t>((traffic_class & 0xffU) >> kDscpShift);
-}
 
 Notes read_notes(detail::UdpSocketState& state, msghdr& message) {
   Notes notes;
@@ -57,9 +53,10 @@ Notes read_notes(detail::UdpSocketState& state, msghdr& message) {
       if (!IN6_IS_ADDR_MULTICAST(&info.ipi6_addr))
         notes.local = from_address(info.ipi6_addr, info.ipi6_ifindex);
     } else if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_TOS) {
-      notes.dscp = dscp_of(value_of<std::uint8_t>(*header));  // a byte, though it is sent as an int
+      // A byte, though it is sent as an int.
+      notes.marks = Marks::of_traffic_class(value_of<std::uint8_t>(*header));
     } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_TCLASS) {
-      notes.dscp = dscp_of(static_cast<unsigned>(value_of<int>(*header)));
+      notes.marks = Marks::of_traffic_class(static_cast<std::uint8_t>(value_of<int>(*header)));
     } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SO_RXQ_OVFL) {
       const auto drops = value_of<std::uint32_t>(*header);
       state.counters.kernel_drops += drops - std::exchange(state.last_drops, drops);
@@ -190,7 +187,7 @@ ReceiveResult UdpSocket::receive(ReceiveBuffers& buffers, std::size_t max_batche
     received.batch.bytes = {static_cast<std::uint8_t*>(room.vectors[i].iov_base), length};
     received.batch.stride = many ? notes.segment_bytes : std::max<std::size_t>(1, length);
     received.route = {from_socket_address(room.addresses[i]), notes.local};
-    received.dscp = notes.dscp;
+    received.marks = notes.marks;
     counters.received += datagrams;
     counters.received_bytes += length;
   }

@@ -27,8 +27,8 @@ constexpr std::size_t kVectorsPerCall = 256;
 class Job {
  public:
   Job(const SendRun& run, SendOutcome& outcome)
-      : bytes_(run.bytes), stride_(run.stride), to_(&run.to), dscp_(run.dscp), outcome_(&outcome) {
-    MPT_ASSERT(dscp_ <= kMaxDscp);
+      : bytes_(run.bytes), stride_(run.stride), to_(&run.to), marks_(run.marks), outcome_(&outcome) {
+    MPT_ASSERT(marks_.dscp <= kMaxDscp);
     MPT_ASSERT(bytes_.empty() || (stride_ >= 1 && stride_ <= UINT16_MAX));
     count_ = bytes_.empty() ? 1 : (bytes_.size() + stride_ - 1) / stride_;
   }
@@ -36,16 +36,16 @@ class Job {
       : pieces_(send.datagrams),
         count_(send.datagrams.size()),
         to_(&send.to),
-        dscp_(send.dscp),
+        marks_(send.marks),
         outcome_(&outcome) {
-    MPT_ASSERT(dscp_ <= kMaxDscp);
+    MPT_ASSERT(marks_.dscp <= kMaxDscp);
     MPT_ASSERT(count_ > 0);
   }
 
   [[nodiscard]] std::size_t count() const { return count_; }
   [[nodiscard]] bool in_pieces() const { return !pieces_.empty(); }
   [[nodiscard]] const Route& to() const { return *to_; }
-  [[nodiscard]] std::uint8_t dscp() const { return dscp_; }
+  [[nodiscard]] std::uint8_t traffic_class() const { return marks_.traffic_class(); }
   [[nodiscard]] SendOutcome& outcome() const { return *outcome_; }
 
   [[nodiscard]] ConstBytes datagram(std::size_t i) const {
@@ -85,7 +85,7 @@ class Job {
   std::span<const ConstBytes> pieces_;
   std::size_t count_ = 0;
   const Route* to_;
-  std::uint8_t dscp_;
+  Marks marks_;
   SendOutcome* outcome_;
 };
 
@@ -184,7 +184,9 @@ class Transmission {
                  {head.data(), static_cast<std::size_t>(last.data() - head.data()) + last.size()});
     }
     address(message, index, job.to());
-    if (job.dscp() != 0) append_dscp(message, sends_ipv6_to(job.to()), job.dscp());
+    if (job.traffic_class() != 0) {
+      append_traffic_class(message, sends_ipv6_to(job.to()), job.traffic_class());
+    }
     if (datagrams > 1) {
       append_note(message, SOL_UDP, UDP_SEGMENT, static_cast<std::uint16_t>(job.datagram(first).size()));
     }

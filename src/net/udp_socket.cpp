@@ -130,7 +130,7 @@ void set_up(UdpSocketState& state, const UdpSocketOptions& options) {
   if (options.hears_icmp)
     state.hears_icmp = set_option(state.fd, state.ipv6 ? IPPROTO_IPV6 : IPPROTO_IP,
                                   state.ipv6 ? IPV6_RECVERR : IP_RECVERR, 1);
-  if (options.read_dscp) {
+  if (options.read_marks) {
     set_option(state.fd, IPPROTO_IP, IP_RECVTOS, 1);
     if (state.ipv6) set_option(state.fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
   }

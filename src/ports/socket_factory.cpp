@@ -21,7 +21,7 @@ UdpSocketOptions options_for(const SocketRequest& request, const SocketTuning& t
   options.shares_port = request.shares_port;
   options.mark = use == SocketUse::bridge ? tuning.mark : 0;
   options.packet_info = use == SocketUse::applications || use == SocketUse::paths;
-  options.read_dscp = !carries_packets && tuning.copy_dscp;
+  options.read_marks = carries_packets ? tuning.reads_ecn : tuning.copy_dscp;
   options.offload = tuning.offload;
   options.allow_fragments = !carries_packets;
   options.buffer_bytes = use == SocketUse::target ? kFlowBufferBytes : kSocketBufferBytes;

@@ -50,8 +50,9 @@ std::size_t TunPort::read_one(TunPacket& packet, const Take& take, TimePoint now
     drops_.add(Drop::inner_multicast);
     return 1;
   }
+  const auto fixed_dscp = settings_.copies_dscp ? std::nullopt : std::optional(std::uint8_t{0});
   const InnerFlow flow{InnerFlow::bucket_of(flow_hash(*parsed, settings_.seed)),
-                       settings_.copies_dscp ? parsed->dscp() : std::uint8_t{0}};
+                       outer_marks(marks_of(*parsed), fixed_dscp)};
   if (fitting_ && settings_.clamps_mss) clamp_mss(packet.bytes, *parsed, *fitting_);
   if (fitting_ && segmenter->largest() > *fitting_) answer(*parsed, now);
   const std::size_t count = segmenter->count();

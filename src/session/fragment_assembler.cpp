@@ -8,8 +8,8 @@
 
 namespace mptunnel {
 
-tl::expected<std::optional<std::vector<std::uint8_t>>, Drop> FragmentAssembler::add(
-    SessionIndex epoch, const FragmentFrame& fragment, TimePoint now) {
+tl::expected<std::optional<FragmentAssembler::Whole>, Drop> FragmentAssembler::add(
+    SessionIndex epoch, const FragmentFrame& fragment, OuterEcn ecn, TimePoint now) {
   const Key key{epoch, fragment.type, fragment.number};
   auto known = by_key_.find(key);
   // A fragment may fill a gap in front of each part and behind the last.
@@ -20,13 +20,14 @@ tl::expected<std::optional<std::vector<std::uint8_t>>, Drop> FragmentAssembler::
   const auto packet = known != by_key_.end() ? known->second : begin(key, fragment.total, now);
   if (packet->total != fragment.total) return tl::unexpected(Drop::bad_frame);
   if (!keep(*packet, fragment)) return tl::unexpected(Drop::copy);
+  packet->ecn = joined_ecn(packet->ecn, ecn);
   if (packet->parts.size() > kFragmentParts) {
     forget(packet);
     return tl::unexpected(Drop::bad_frame);
   }
   if (packet->missing > 0) return std::nullopt;
-  std::vector<std::uint8_t> whole = join(*packet);
-  encode_header({fragment.type, epoch, fragment.number}, whole);
+  Whole whole{join(*packet), packet->ecn};
+  encode_header({fragment.type, epoch, fragment.number}, whole.packet);
   forget(packet);
   return whole;
 }

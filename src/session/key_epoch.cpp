@@ -85,10 +85,11 @@ tl::expected<void, Drop> KeyEpoch::seal_control(ConstBytes head, ConstBytes body
   return {};
 }
 
-tl::expected<Bytes, Drop> KeyEpoch::open_data(const PacketHeader& header, Bytes packet, TimePoint now) {
+tl::expected<Bytes, Drop> KeyEpoch::open_data(const PacketHeader& header, Bytes packet, TimePoint now,
+                                              Refuse refuse) {
   if (now - created_ >= kRejectAfter) return tl::unexpected(Drop::key_expired);
   if (!keys_.data_open) return open_clear(header, packet, now);
-  return open_sealed(*keys_.data_open, data_receive_, data_seen_, header, packet, now);
+  return open_sealed(*keys_.data_open, data_receive_, data_seen_, header, packet, now, refuse);
 }
 
 tl::expected<Bytes, Drop> KeyEpoch::open_control(const PacketHeader& header, Bytes packet, TimePoint now) {
@@ -97,7 +98,8 @@ tl::expected<Bytes, Drop> KeyEpoch::open_control(const PacketHeader& header, Byt
 }
 
 tl::expected<Bytes, Drop> KeyEpoch::open_sealed(Aead& key, Usage& usage, ReceivedSet& seen,
-                                                const PacketHeader& header, Bytes packet, TimePoint now) {
+                                                const PacketHeader& header, Bytes packet, TimePoint now,
+                                                Refuse refuse) {
   if (packet.size() < kHeaderBytes + kTagBytes) return tl::unexpected(Drop::truncated);
   if (header.number.value >= kRejectAfterPackets || usage.blocks >= kRejectAfterBlocks) {
     return tl::unexpected(Drop::number_limit);
@@ -107,9 +109,11 @@ tl::expected<Bytes, Drop> KeyEpoch::open_sealed(Aead& key, Usage& usage, Receive
   if (!key.open(packet_nonce(header.number), packet.first(kHeaderBytes), sealed)) {
     return tl::unexpected(Drop::open_failed);
   }
+  const Bytes frames = sealed.first(sealed.size() - kTagBytes);
+  if (const auto refused = refuse == nullptr ? std::nullopt : refuse(frames)) return tl::unexpected(*refused);
   if (!seen.insert(header.number, now)) return tl::unexpected(Drop::copy);
   usage.opened(header.number, packet.size());
-  return sealed.first(sealed.size() - kTagBytes);
+  return frames;
 }
 
 tl::expected<Bytes, Drop> KeyEpoch::open_clear(const PacketHeader& header, Bytes packet, TimePoint now) {

@@ -193,6 +193,73 @@ def kept_by_key(test):
     site.ping(site.client_ns[0], SERVER4)
 
 
+NOT_ECT, ECT1, ECT0, CE = range(4)
+
+
+class EcnPair:
+    """A datagram from one end's device to the other's: with which ECN it comes."""
+
+    def __init__(self, sender, receiver, address):
+        self.receiver, self.sender = namespaces.udp_socket(receiver), namespaces.udp_socket(sender)
+        self.receiver.bind((address, 0))
+        self.receiver.settimeout(1)
+        self.receiver.setsockopt(socket.IPPROTO_IP, 13, 1)  # IP_RECVTOS
+        self.sender.connect((address, self.receiver.getsockname()[1]))
+
+    def send(self, ecn, size=100):
+        """None: it does not come."""
+        self.sender.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, ecn)
+        self.sender.send(bytes(size))
+        try:
+            _, notes, _, _ = self.receiver.recvmsg(1 << 16, 64)
+        except TimeoutError:
+            return None
+        return next(note[0] & 3 for level, kind, note in notes if (level, kind) == (socket.IPPROTO_IP, socket.IP_TOS))
+
+    def expect(self, expected, size=100):
+        for ecn, wanted in expected.items():
+            came = self.send(ecn, size)
+            check(came == wanted, f"ECN {ecn} in {size} bytes came as {came}, not {wanted}")
+
+    def close(self):
+        self.receiver.close()
+        self.sender.close()
+
+
+def mark_congestion(namespace, match):
+    """All packets that come by a link and match have CE from now on."""
+    namespaces.nft(namespace, "add table ip marking", "delete table ip marking", "table ip marking {", "chain input {",
+                   "type filter hook prerouting priority -150; policy accept;", f'iifname "p*" udp length > 8 {match} ip ecn set ce',
+                   "}", "}")
+
+
+def congestion(test):
+    """What networks mark as congested comes out so, whole or in fragments, both ways; or not at all, if its sender knows no ECN."""
+    namespaces.need("nft")
+    site = Site(test)
+    s, c = site.server_ns, site.client_ns[0]
+    server = site.start_server(statements=[f"tun {SERVER4}/24", "tun-mtu 6000"])
+    site.start_client(statements=[f"tun {CLIENT4}/24", "tun-mtu 6000"])
+    site.ping(c, SERVER4)
+    pairs = [EcnPair(c, s, SERVER4), EcnPair(s, c, CLIENT4)]
+    for pair in pairs:
+        for size in (100, 5000):
+            pair.expect({ecn: ecn for ecn in (NOT_ECT, ECT1, ECT0, CE)}, size)
+    for namespace in (s, c):
+        mark_congestion(namespace, "ip ecn != not-ect")
+    for pair in pairs:
+        for size in (100, 5000):
+            pair.expect({NOT_ECT: NOT_ECT, ECT1: CE, ECT0: CE, CE: CE}, size)
+    # A network that marks what says that it knows no ECN breaks the rules.
+    for namespace in (s, c):
+        mark_congestion(namespace, "")
+    for pair in pairs:
+        pair.expect({NOT_ECT: None, ECT0: CE})
+        pair.close()
+    server.stop()
+    say(server.wait_for("inner_congestion [0-9]+", 5))
+
+
 def default_route(test):
     """`route default`: all goes through the tunnel but what the tunnel sends; nothing of it is left, SIGKILL or not."""
     site = Site(test)
@@ -221,4 +288,4 @@ def default_route(test):
     check([site.ip(c, *words) for words in (("rule",), ("route",), ("-6", "rule"))] == before, "something is left")
 
 
-harness.run(two_lines, follows_mtu, cuts, restarts, owners, kept_by_key, default_route)
+harness.run(two_lines, follows_mtu, cuts, restarts, owners, kept_by_key, congestion, default_route)

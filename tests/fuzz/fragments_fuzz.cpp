@@ -20,6 +20,8 @@ constexpr std::size_t kBudget = std::size_t{160} << 10U;
 constexpr std::size_t kMostSteps = 60;
 constexpr std::uint32_t kUnit = 50;  ///< of totals, offsets and lengths, so that fragments meet
 
+constexpr std::array<Ecn, 4> kByCongestion{Ecn::not_ect, Ecn::ect0, Ecn::ect1, Ecn::ce};
+
 /// What came of one packet.
 struct Begun {
   FragmentFrame head;  ///< without its bytes
@@ -27,6 +29,7 @@ struct Begun {
   std::size_t came = 0;  ///< of these
   std::size_t parts = 0;
   TimePoint until;
+  std::size_t congestion = 0;  ///< which of kByCongestion the worst of its fragments had
 
   [[nodiscard]] std::size_t cost() const { return came + (1 + parts) * kFragmentRecordBytes; }
 };
@@ -54,7 +57,7 @@ struct Model {
   }
 };
 
-using Result = tl::expected<std::optional<std::vector<std::uint8_t>>, Drop>;
+using Result = tl::expected<std::optional<FragmentAssembler::Whole>, Drop>;
 
 class Run {
  public:
@@ -111,22 +114,23 @@ class Run {
         input_.u8());
   }
 
-  /// Adds a fragment of at most this length, all bytes `fill`.
+  /// Adds a fragment of at most this length, all bytes `fill`, which says its ECN as well.
   void add(std::size_t session, FragmentFrame frame, std::size_t length, std::uint8_t fill) {
     const std::vector<std::uint8_t> bytes(std::min<std::size_t>(length, frame.total - frame.offset), fill);
     frame.bytes = bytes;
-    const Result expected = predict(models_.at(session), frame);
-    MPT_ASSERT(assemblers_.at(session).add(kEpoch, frame, now_) == expected);
+    const std::size_t congestion = fill % kByCongestion.size();
+    const Result expected = predict(models_.at(session), frame, congestion);
+    MPT_ASSERT(assemblers_.at(session).add(kEpoch, frame, {kByCongestion.at(congestion)}, now_) == expected);
   }
 
-  Result predict(Model& model, const FragmentFrame& frame) {
+  Result predict(Model& model, const FragmentFrame& frame, std::size_t congestion) {
     auto packet = model.find(frame);
     make_room(model, frame.bytes.size() +
                          (2 + (packet == model.packets.end() ? 0 : packet->parts)) * kFragmentRecordBytes);
     packet = model.find(frame);
     if (packet == model.packets.end()) {
       if (model.packets.size() >= kFragmentedPackets) model.evict();
-      model.packets.push_back({frame, {}, 0, 0, now_ + kFragmentLife});
+      model.packets.push_back({frame, {}, 0, 0, now_ + kFragmentLife, 0});
       packet = std::prev(model.packets.end());
       packet->bytes.resize(frame.total);
     }
@@ -143,14 +147,16 @@ class Run {
       was_new = is_new;
     }
     if (!is_news) return tl::unexpected(Drop::copy);
+    packet->congestion = std::max(packet->congestion, congestion);
     if (packet->parts > kFragmentParts) {
       model.packets.erase(packet);
       return tl::unexpected(Drop::bad_frame);
     }
     if (packet->came < frame.total) return std::nullopt;
-    std::vector<std::uint8_t> whole(kHeaderBytes);
-    encode_header({frame.type, kEpoch, frame.number}, whole);
-    for (const auto& byte : packet->bytes) whole.push_back(*byte);
+    FragmentAssembler::Whole whole{std::vector<std::uint8_t>(kHeaderBytes),
+                                   {kByCongestion.at(packet->congestion)}};
+    encode_header({frame.type, kEpoch, frame.number}, whole.packet);
+    for (const auto& byte : packet->bytes) whole.packet.push_back(*byte);
     model.packets.erase(packet);
     return whole;
   }

@@ -166,11 +166,12 @@ class Attack {
     if (epoch != nullptr) send(seal_control(*epoch, frames, now_));
   }
 
-  void send(Packet packet) {
+  void send(const Packet& packet) {
     // A socket that was closed hears nothing.
     if (packet.empty() || !client_.path(path_).is_available()) return;
     last_ = packet;
-    client_.on_path(path_, {packet, packet.size()}, out_, now_);
+    Packet sent = packet;
+    client_.on_path(path_, {sent, sent.size()}, out_, now_, {some_ecn(packet)});
     carry();
   }
 

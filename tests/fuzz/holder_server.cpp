@@ -210,7 +210,7 @@ class Attack {
     const Route route = holder.route;
     heard_from_ = route;
     answer_room_ = packet.size();
-    server_.on_network({packet, packet.size()}, route, out_, now_);
+    server_.on_network({packet, packet.size()}, route, out_, now_, some_ecn(packet));
     carry();
     answer_room_ = 0;
   }

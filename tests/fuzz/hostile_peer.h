@@ -8,6 +8,7 @@
 #include "fuzz/input.h"
 #include "mptunnel/engine/link/session_link.h"
 #include "mptunnel/engine/output.h"
+#include "mptunnel/ip/marks.h"
 #include "mptunnel/session/handshake.h"
 #include "mptunnel/session/key_epoch.h"
 
@@ -31,6 +32,11 @@ Packet seal_control(KeyEpoch& epoch, ConstBytes frames, TimePoint now);
 Packet seal_data(KeyEpoch& epoch, ConstBytes frames, TimePoint now);
 /// The frames of a CONTROL packet, as bytes; empty if it is none, or does not open.
 Packet open_control(KeyEpoch& epoch, ConstBytes packet, TimePoint now);
+
+/// With which ECN the network brings it: as good as any.
+inline Ecn some_ecn(const Packet& packet) {
+  return static_cast<Ecn>(packet.size() % 4);
+}
 
 /// Calls visit(packet) for each packet of a run.
 template <typename Visit>

@@ -13,8 +13,8 @@ bool fits(const Batch& batch, const Copy& copy) {
   const std::size_t size = copy.bytes().size();
   const std::size_t stride = batch.copies.front()->bytes().size();
   return size > 0 && size <= stride && batch.copies.back()->bytes().size() == stride &&
-         batch.copies.front()->from == copy.from && batch.copies.size() < kMaxCopies &&
-         batch.bytes.size() + size <= kMaxBytes;
+         batch.copies.front()->from == copy.from && batch.copies.front()->marks == copy.marks &&
+         batch.copies.size() < kMaxCopies && batch.bytes.size() + size <= kMaxBytes;
 }
 
 }  // namespace

@@ -17,8 +17,8 @@ struct Batch {
   [[nodiscard]] DatagramBatch view() { return {bytes, stride}; }
 };
 
-/// Groups copies in their order; each group has one source and one size, save that its last may be shorter.
-/// `coalesce`: or each by itself.
+/// Groups copies in their order; each group has one source, one traffic class and one size, save that its
+/// last may be shorter. `coalesce`: or each by itself.
 std::vector<Batch> make_batches(const std::vector<Copy>& copies, bool coalesce);
 
 }  // namespace mptunnel::sim

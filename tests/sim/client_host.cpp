@@ -173,7 +173,8 @@ void ClientHost::from_network(std::size_t path, const std::vector<Copy>& copies)
                                copy->altered ? " ALTERED" : "");
       context_.oracle.expect(*copy, Side::client, program_->number, true);
     }
-    call(false, [&] { program_->engine.on_path(id, batch.view(), out_, context_.now()); });
+    const Ecn ecn = batch.copies.front()->marks.ecn;
+    call(false, [&] { program_->engine.on_path(id, batch.view(), out_, context_.now(), {ecn}); });
   }
 }
 
@@ -230,7 +231,7 @@ void ClientHost::send_run(const PacketRun& run, Output& out) {
     const Taken taken = take_run(run, options_.driver, context_);
     Lane& lane = lanes_[path];
     for (std::size_t i = 0; i < taken.count; ++i)
-      lane.up->send({packets[i], std::nullopt, {lane.upstream, lane.server}, run.dscp_on(id)});
+      lane.up->send({packets[i], std::nullopt, {lane.upstream, lane.server}, run.marks_on(id)});
     program_->engine.on_sent(id, run, taken.count, taken.drop, context_.now());
   }
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "mptunnel/engine/inner_flow.h"
+#include "mptunnel/ip/marks.h"
 #include "support/ip_packets.h"
 
 namespace mptunnel::sim {
@@ -13,6 +14,7 @@ std::uint32_t InnerLedger::offer(InnerRecord record, const std::string& source,
   test::PacketSpec spec;
   spec.source = source;
   spec.destination = destination;
+  spec.traffic_class = Marks{0, record.ecn}.traffic_class();
   spec.payload = test::some_payload(std::max<std::size_t>(bytes, 4), number);
   test::set_number(spec.payload, 0, number, 4);
   record.packet = test::make_udp(spec);
@@ -27,10 +29,9 @@ std::optional<std::uint32_t> InnerLedger::delivered(ConstBytes packet, std::opti
     return std::nullopt;
   }
   const std::uint32_t number = test::number_at(packet, head, 4);
-  const bool is_known =
-      number < records_.size() && std::equal(packet.begin(), packet.end(), records_[number].packet.begin(),
-                                             records_[number].packet.end());
-  if (!is_known) {
+  std::vector<std::uint8_t> unmarked(packet.begin(), packet.end());
+  if (number < records_.size()) set_ecn(unmarked, records_[number].ecn);
+  if (number >= records_.size() || unmarked != records_[number].packet) {
     journal_.fail("an inner packet of {} bytes comes out altered", packet.size());
     return std::nullopt;
   }
@@ -42,6 +43,13 @@ std::optional<std::uint32_t> InnerLedger::delivered(ConstBytes packet, std::opti
   if (client && record.client != *client)
     journal_.fail("an inner packet for client {} comes out at client {}", record.client, *client);
   record.delivered = true;
+  record.came = ecn_of(packet);
+  const bool is_no_less = record.ecn == Ecn::not_ect ? record.came == Ecn::not_ect
+                          : record.ecn == Ecn::ce    ? record.came == Ecn::ce
+                                                     : record.came != Ecn::not_ect;
+  if (!is_no_less)
+    journal_.fail("an inner packet with ECN {} comes out with {}", static_cast<int>(record.ecn),
+                  static_cast<int>(record.came));
   return number;
 }
 

@@ -18,10 +18,12 @@ namespace mptunnel::sim {
 struct InnerRecord {
   int client = 0;          ///< whose device it is from, or for
   bool is_reply = false;   ///< from the server's device
+  Ecn ecn = Ecn::not_ect;  ///< as it was sent
   bool is_forged = false;  ///< its source is not its sender's: it must go nowhere
   ProcessNumber offered_to = 0;
   TimePoint offered{};
   bool delivered = false;
+  Ecn came = Ecn::not_ect;  ///< if it was delivered
   std::vector<std::uint8_t> packet{};
 };
 

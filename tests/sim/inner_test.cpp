@@ -140,6 +140,62 @@ TEST(Inner, LossesAreRepairedAndFlowsKeptInOrder) {
   }
 }
 
+/// Networks mark so many of the packets that may be marked, in either direction.
+void mark_congestion(World& world, ClientHost& client, double percent) {
+  const auto remark = [&world, percent](const Copy& copy) {
+    if (copy.marks.ecn == Ecn::not_ect || !world.context().chance(percent)) return copy.marks.ecn;
+    return Ecn::ce;
+  };
+  for (std::size_t path = 0; path < client.paths(); ++path) {
+    client.lane(path).up->set_remark(remark);
+    client.lane(path).down->set_remark(remark);
+  }
+}
+
+TEST(Inner, CongestionOnTheWayIsToldInsideAndCostsNoPacket) {
+  for (const std::size_t most : {std::size_t{1200}, std::size_t{4000}}) {
+    InnerWorld inner(4, 2, clean_client(), {}, {.max_bytes = most, .forged_percent = 0, .ecn = Ecn::ect0});
+    inner.begin();
+    const TimePoint before = inner->now();
+    inner.expect_whole(5s);
+    const TimePoint since = inner->now();
+    for (const bool is_reply : {false, true})
+      EXPECT_EQ(inner.traffic().tally(before, since, is_reply).congested, 0U);
+    for (std::size_t i = 0; i < 2; ++i) mark_congestion(*inner, inner->client(i), 20);
+    inner.expect_whole(10s);
+    for (const bool is_reply : {false, true}) {
+      const InnerTraffic::Tally tally = inner.traffic().tally(since, inner->now(), is_reply);
+      EXPECT_GT(tally.congested, tally.offered / 10);
+      // Of fragments, one that is marked is enough.
+      EXPECT_LT(tally.congested, tally.offered * (most == 1200 ? 3U : 6U) / 10);
+    }
+    EXPECT_EQ(inner->server().drops(Drop::inner_congestion), 0U);
+  }
+}
+
+TEST(Inner, PacketsThatAreMarkedAreRepairedAndKeptInOrderAsOthers) {
+  ClientOptions client = clean_client();
+  client.up.loss_percent = client.down.loss_percent = 10;
+  client.up.jitter = client.down.jitter = 3ms;
+  client.repair = RepairSettings{};
+  client.order = {OrderSettings::Mode::always, 20ms};
+  ServerSettings settings;
+  settings.repair = client.repair;
+  settings.order = client.order;
+  InnerWorld inner(5, 1, client, settings,
+                   {.interval = 1ms, .min_bytes = 300, .max_bytes = 300, .ecn = Ecn::ect1});
+  inner.begin();
+  mark_congestion(*inner, inner->client(0), 30);
+  inner->run_for(3s);
+  const TimePoint from = inner->now();
+  inner->run_for(10s);
+  const TimePoint until = inner->now();
+  inner->run_for(1s);
+  const InnerTraffic::Tally tally = inner.traffic().tally(from, until, true);
+  EXPECT_LE(tally.offered - tally.delivered, tally.offered / 5'000 + 1);
+  EXPECT_GT(tally.congested, tally.offered / 5);
+}
+
 TEST(Inner, RestartsOfEitherEndKeepTheAddresses) {
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     SCOPED_TRACE(seed);

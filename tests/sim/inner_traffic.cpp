@@ -52,6 +52,7 @@ void InnerTraffic::send(std::size_t client) {
   record.is_forged = world_.context().chance(options_.forged_percent);
   record.offered_to = host.process();
   record.offered = world_.now();
+  record.ecn = options_.ecn;
   const bool is_ipv4 = own->find(':') == std::string::npos;
   std::string source = *own;
   if (record.is_forged) {
@@ -62,7 +63,7 @@ void InnerTraffic::send(std::size_t client) {
   }
   const std::uint32_t number =
       world_.context().oracle.inner().offer(record, source, is_ipv4 ? kServer4 : kServer6, some_size());
-  host.from_device(number, {static_cast<std::uint16_t>(client), 0});
+  host.from_device(number, {static_cast<std::uint16_t>(client), {0, options_.ecn}});
 }
 
 void InnerTraffic::answer(std::uint32_t number) {
@@ -75,10 +76,11 @@ void InnerTraffic::answer(std::uint32_t number) {
   record.is_reply = true;
   record.offered_to = world_.server().process();
   record.offered = world_.now();
+  record.ecn = options_.ecn;
   const bool is_ipv4 = own->find(':') == std::string::npos;
   const std::uint32_t reply =
       world_.context().oracle.inner().offer(record, is_ipv4 ? kServer4 : kServer6, *own, some_size());
-  world_.server().from_device(reply, {static_cast<std::uint16_t>(client), 0});
+  world_.server().from_device(reply, {static_cast<std::uint16_t>(client), {0, options_.ecn}});
 }
 
 InnerTraffic::Tally InnerTraffic::tally(TimePoint since, TimePoint until, bool is_reply) {
@@ -88,6 +90,7 @@ InnerTraffic::Tally InnerTraffic::tally(TimePoint since, TimePoint until, bool i
       continue;
     ++tally.offered;
     if (record.delivered) ++tally.delivered;
+    if (record.delivered && record.came == Ecn::ce) ++tally.congested;
   }
   return tally;
 }

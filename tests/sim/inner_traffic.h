@@ -15,6 +15,7 @@ struct InnerTrafficOptions {
   std::size_t min_bytes = 20;  ///< of UDP payload
   std::size_t max_bytes = 1200;
   double forged_percent = 10;
+  Ecn ecn = Ecn::not_ect;
 };
 
 class InnerTraffic {
@@ -33,6 +34,7 @@ class InnerTraffic {
   struct Tally {
     std::size_t offered = 0;
     std::size_t delivered = 0;
+    std::size_t congested = 0;  ///< of these: with the mark
   };
   [[nodiscard]] Tally tally(TimePoint since, TimePoint until, bool is_reply);
 

@@ -14,8 +14,10 @@ void Link::send(const Copy& copy) {
   const test::Verdict verdict = impairments_.judge(copy.bytes().size(), events_.now());
   ++sent_;
   if (verdict.count == 0) ++lost_;
+  const Ecn ecn = remark_ ? remark_(copy) : copy.marks.ecn;
   for (std::size_t i = 0; i < verdict.count; ++i) {
     Copy passed = copy;
+    passed.marks.ecn = ecn;
     if (const auto bit = verdict.copies.at(i).flipped_bit) {
       const ConstBytes bytes = copy.bytes();
       passed.altered.emplace(bytes.begin(), bytes.end());

@@ -31,6 +31,9 @@ class Link {
   /// Only what `passes` enters the link.
   void set_filter(std::function<bool(const Copy&)> passes) { passes_ = std::move(passes); }
 
+  /// What enters the link goes on with the ECN that this says.
+  void set_remark(std::function<Ecn(const Copy&)> remark) { remark_ = std::move(remark); }
+
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
   [[nodiscard]] std::uint64_t lost() const { return lost_; }
   /// What was sent into it and what an attacker put in, whatever arrived.
@@ -45,6 +48,7 @@ class Link {
   Sink sink_;
   std::function<void(const Copy&)> tap_;
   std::function<bool(const Copy&)> passes_;
+  std::function<Ecn(const Copy&)> remark_;
   std::vector<Copy> inbox_;
   std::uint64_t sent_ = 0;
   std::uint64_t lost_ = 0;

@@ -17,7 +17,7 @@ BenchOptions call() {
 }
 
 bool drops_expedited(const Copy& copy) {
-  return copy.dscp != kExpedited;
+  return copy.marks.dscp != kExpedited;
 }
 
 /// Losses of a second or so after `since` are the time in which it is found.
@@ -69,7 +69,7 @@ TEST(Marks, PathsThatPassThemKeepThem) {
   std::array<std::uint64_t, 2> plain{};
   for (std::size_t path = 0; path < 2; ++path) {
     bench.client.lane(path).up->set_tap([&, path](const Copy& copy) {
-      if (copy.packet->type == PacketType::data) ++(copy.dscp == kExpedited ? marked : plain)[path];
+      if (copy.packet->type == PacketType::data) ++(copy.marks.dscp == kExpedited ? marked : plain)[path];
     });
   }
   bench.run(10s);

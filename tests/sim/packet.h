@@ -15,6 +15,7 @@
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/time.h"
 #include "mptunnel/crypto/kdf.h"
+#include "mptunnel/ip/marks.h"
 #include "mptunnel/wire/frame.h"
 #include "mptunnel/wire/header.h"
 
@@ -115,7 +116,7 @@ struct Copy {
   PacketPtr packet;  ///< what it was; null if it never was one
   std::optional<std::vector<std::uint8_t>> altered;
   Route from;
-  std::uint8_t dscp = 0;
+  Marks marks{};
 
   [[nodiscard]] ConstBytes bytes() const {
     return altered ? ConstBytes(*altered) : ConstBytes(packet->bytes);

@@ -101,7 +101,8 @@ void ServerHost::give(Batch& batch) {
     if (epoch.server == program_->number && !epoch.adopted) greeted.push_back(&epoch);
   }
   const Route from = batch.copies.front()->from;
-  call(false, [&] { program_->engine.on_network(batch.view(), from, out_, context_.now()); });
+  const Ecn ecn = batch.copies.front()->marks.ecn;
+  call(false, [&] { program_->engine.on_network(batch.view(), from, out_, context_.now(), ecn); });
   for (Epoch* epoch : greeted) {
     if (epoch->adopted) continue;
     for (const auto& [handle, session] : program_->engine.state().table.all()) {
@@ -208,7 +209,7 @@ void ServerHost::send_run(const PacketRun& run) {
     const Taken taken = take_run(run, options_.driver, context_);
     for (std::size_t k = 0; k < taken.count; ++k) {
       program_->guard.on_send(*packets[k], route->remote);
-      send_(packets[k], *route, run.dscp_on(path));
+      send_(packets[k], *route, run.marks_on(path));
     }
     program_->engine.on_sent(path, run, taken.count, taken.drop, context_.now());
   }
@@ -219,7 +220,7 @@ void ServerHost::send_direct(const DirectPacket& direct) {
   if (context_.journal.is_tracing())
     context_.journal.trace("server -> {}: {}", direct.route.remote.to_string(), describe(*packet));
   program_->guard.on_send(*packet, direct.route.remote);
-  send_(packet, direct.route, 0);
+  send_(packet, direct.route, {});
 }
 
 void ServerHost::open_sockets(const Output& out) {

@@ -26,7 +26,7 @@ struct ServerOptions {
 class ServerHost {
  public:
   /// Carries a packet to an address: `send(packet, route)`.
-  using Send = std::function<void(const PacketPtr&, const Route&, std::uint8_t dscp)>;
+  using Send = std::function<void(const PacketPtr&, const Route&, Marks)>;
 
   ServerHost(const ServerOptions& options, Context& context, Traffic& traffic, Send send);
 

@@ -19,10 +19,9 @@ constexpr Duration kSettle = 3s;
 World::World(const WorldOptions& options)
     : context_(options.seed, options.tracing),
       traffic_(context_),
-      server_(options.server, context_, traffic_,
-              [this](const PacketPtr& packet, const Route& route, std::uint8_t dscp) {
-                carry(packet, route, dscp);
-              }) {
+      server_(
+          options.server, context_, traffic_,
+          [this](const PacketPtr& packet, const Route& route, Marks marks) { carry(packet, route, marks); }) {
   traffic_.set_server(&server_);
   context_.events.after(kAuditEvery, [this] { audit(); });
 }
@@ -100,7 +99,7 @@ Endpoint World::new_address() {
   return make_endpoint(kStrangeNetwork + (next_address_++ & 0xffU), next_port_++);
 }
 
-void World::carry(const PacketPtr& packet, const Route& route, std::uint8_t dscp) {
+void World::carry(const PacketPtr& packet, const Route& route, Marks marks) {
   const auto owner = upstreams_.find(route.remote);
   if (owner == upstreams_.end()) return;
   Lane& lane = owner->second.first->lane(owner->second.second);
@@ -109,7 +108,7 @@ void World::carry(const PacketPtr& packet, const Route& route, std::uint8_t dscp
                           route.remote.to_string(), route.local.to_string());
     return;
   }
-  lane.down->send({packet, std::nullopt, {lane.server, lane.client}, dscp});
+  lane.down->send({packet, std::nullopt, {lane.server, lane.client}, marks});
 }
 
 void World::audit() {
@@ -126,6 +125,8 @@ void World::unhook() {
     for (std::size_t path = 0; path < client->paths(); ++path) {
       client->lane(path).up->set_filter(nullptr);
       client->lane(path).down->set_filter(nullptr);
+      client->lane(path).up->set_remark(nullptr);
+      client->lane(path).down->set_remark(nullptr);
     }
   }
 }

@@ -65,7 +65,7 @@ class World {
   bool finish();
 
  private:
-  void carry(const PacketPtr& packet, const Route& route, std::uint8_t dscp);
+  void carry(const PacketPtr& packet, const Route& route, Marks marks);
   void connect(ClientHost& client, std::size_t path);
   void audit();
 

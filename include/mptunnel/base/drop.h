@@ -55,6 +55,7 @@ namespace mptunnel {
   X(inner_multicast)    /* for many: multicast or broadcast */                                       \
   X(inner_unowned)      /* for an inner address that no session has, or that its sender has */       \
   X(inner_hops)         /* for another client, and its hop limit is spent */                         \
+  X(inner_congestion)   /* the network marked congestion, which its sender can be told by loss alone */ \
   X(client_to_client)   /* for another client, and that is not wanted */                             \
   /* What the application's or target's datagrams meet. */                                           \
   X(too_large)          /* more than one UDP datagram can carry */                                   \

@@ -46,8 +46,8 @@ class ClientEngine {
   /// they wait like datagrams that wait for a session. What is delivered to a flow that is_tun() is for the
   /// device.
   void on_tun(DatagramBatch packets, const InnerFlow& flow, Output& out, TimePoint now);
-  /// What arrived on a path's socket. Decrypted in place: deliveries point into `batch`.
-  void on_path(PathId path, DatagramBatch batch, Output& out, TimePoint now);
+  /// What arrived on a path's socket, with this ECN. Decrypted in place: deliveries point into `batch`.
+  void on_path(PathId path, DatagramBatch batch, Output& out, TimePoint now, OuterEcn ecn = {});
   /// To be called at deadline() or later; more often does no harm.
   void on_deadline(Output& out, TimePoint now);
   /// When on_deadline() has something to do.

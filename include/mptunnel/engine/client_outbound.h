@@ -34,7 +34,7 @@ class ClientOutbound {
   /// While a path is to prove that its tunnel is not ours.
   void note_sizes(DatagramBatch batch);
   /// Sends them, but for our own packets: returns the paths that lead back.
-  PathSet send_all(DatagramBatch batch, const OutgoingFlow& flow, std::uint8_t dscp, const PathViews& paths,
+  PathSet send_all(DatagramBatch batch, const OutgoingFlow& flow, Marks marks, const PathViews& paths,
                    Output& out, TimePoint now);
   void refuse(const FlowSource& source, Drop drop, std::size_t datagrams, Output& out);
   void end_flows(const std::vector<ClientFlows::Ended>& ended, Output& out, TimePoint now);

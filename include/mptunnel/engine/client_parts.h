@@ -142,7 +142,7 @@ class ClientInbound {
         outbound_(outbound) {}
 
   /// One packet that arrived by this path.
-  void on_packet(PathId path, Bytes packet, Output& out, TimePoint now);
+  void on_packet(PathId path, Bytes packet, OuterEcn ecn, Output& out, TimePoint now);
   /// Datagrams that were delivered.
   [[nodiscard]] std::uint64_t datagrams() const { return datagrams_; }
 

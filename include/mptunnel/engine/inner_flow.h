@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "mptunnel/base/ids.h"
+#include "mptunnel/ip/marks.h"
 
 namespace mptunnel {
 
@@ -27,7 +28,7 @@ struct InnerFlow {
   /// The same for all packets of a flow, so that they keep their order; of few others, so that these do not
   /// wait for them.
   std::uint16_t bucket = 0;
-  std::uint8_t dscp = 0;  ///< what the packets of the tunnel get, 0 to 63
+  Marks marks{};  ///< what the packets of the tunnel get, see outer_marks()
 
   /// By what flow_hash() of ip/ip_packet.h says.
   static constexpr std::uint16_t bucket_of(std::uint64_t hash) {

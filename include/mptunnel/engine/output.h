@@ -20,6 +20,7 @@
 #include "mptunnel/base/endpoint.h"
 #include "mptunnel/base/ids.h"
 #include "mptunnel/engine/event.h"
+#include "mptunnel/ip/marks.h"
 
 namespace mptunnel {
 
@@ -32,16 +33,18 @@ struct PacketRun {
   std::size_t tail = 0;
   std::uint32_t count = 0;
   PathSet paths;
-  std::uint8_t dscp = 0;       ///< of the datagrams inside, to be carried by the packets: 0 to 63
+  Marks marks;                 ///< of the datagrams inside, to be carried by the packets
   bool has_datagrams = false;  ///< whole or in fragments; what has none keeps the tunnel up, and goes first
   SessionHandle session;       ///< server only
   /// Our index of the key epoch that the packets are of, for on_sent(); kNoEpoch for handshakes.
   SessionIndex epoch;
-  PathSet unmarked{};  ///< of `paths`: where that DSCP vanishes, and is left out
+  PathSet unmarked{};  ///< of `paths`: where their DSCP vanishes, and is left out
 
   [[nodiscard]] std::size_t bytes() const { return stride * (count - 1) + tail; }
   /// What its copies on this path carry.
-  [[nodiscard]] std::uint8_t dscp_on(PathId path) const { return unmarked.contains(path) ? 0 : dscp; }
+  [[nodiscard]] Marks marks_on(PathId path) const {
+    return unmarked.contains(path) ? Marks{0, marks.ecn} : marks;
+  }
   /// The size of its first `packets` packets.
   [[nodiscard]] std::size_t bytes_of_first(std::uint32_t packets) const {
     return packets == count ? bytes() : packets * stride;
@@ -90,7 +93,7 @@ struct Output {
   /// Takes back what make_packet() gave last.
   void discard_packet(std::size_t size);
   /// The last make_packet() of `size` bytes is complete and goes to these paths.
-  void send(std::size_t size, PathSet paths, SessionHandle session, SessionIndex epoch, std::uint8_t dscp = 0,
+  void send(std::size_t size, PathSet paths, SessionHandle session, SessionIndex epoch, Marks marks = {},
             bool has_datagrams = false);
   /// The same, to one address.
   void send_direct(std::size_t size, const Route& route);

@@ -22,10 +22,11 @@ class ServerEngine {
   /// `random` outlives the engine.
   ServerEngine(const ServerSettings& settings, RandomSource& random) : state_(settings, random) {}
 
-  /// What arrived from the network. Decrypted in place: deliveries point into `batch`.
-  void on_network(DatagramBatch batch, const Route& route, Output& out, TimePoint now) {
+  /// What arrived from the network, with this ECN. Decrypted in place: deliveries point into `batch`.
+  void on_network(DatagramBatch batch, const Route& route, Output& out, TimePoint now,
+                  Ecn ecn = Ecn::not_ect) {
     const std::size_t first = out.events.size();
-    inbound_.on_network(batch, route, out, now);
+    inbound_.on_network(batch, route, ecn, out, now);
     limiter_.limit(out, first, now);
   }
   /// Datagrams that the target sent to the socket of a flow, and the DSCP that they came with, which their

@@ -40,6 +40,7 @@ struct ServerArrival {
   const Route& route;
   Output& out;
   TimePoint now;
+  OuterEcn ecn;               ///< of what was repaired none is known
   bool is_recovered = false;  ///< what is read of it was lost, and repaired
 };
 
@@ -124,8 +125,8 @@ class ServerInbound {
  public:
   ServerInbound(ServerState& state, ServerControl& control) : state_(state), control_(control) {}
 
-  /// Packets that came together.
-  void on_network(DatagramBatch batch, const Route& route, Output& out, TimePoint now);
+  /// Packets that came together, all with this ECN.
+  void on_network(DatagramBatch batch, const Route& route, Ecn ecn, Output& out, TimePoint now);
 
  private:
   void on_data(EpochRef epoch, RouteOrigin& origin, const ServerArrival& arrival);

@@ -138,6 +138,12 @@ struct ServerSession {
   [[nodiscard]] PathSet all_paths() const;
   /// The path that has this address; nullopt if none has.
   [[nodiscard]] std::optional<PathId> path_at(const Route& route) const;
+  /// The same ECN, of packets from there. Whoever sends copies from where no path is, ahead of the packets,
+  /// says nothing certain of the paths.
+  [[nodiscard]] OuterEcn ecn_from(const Route& route, OuterEcn ecn) const {
+    if (ecn.ecn == Ecn::ce && ecn.is_certain) ecn.is_certain = path_at(route).has_value();
+    return ecn;
+  }
   /// Whether the path is in a state for MTU probes: what one that is not carries can't be confirmed.
   [[nodiscard]] bool is_mtu_probed(const ServerPath& path, TimePoint now) const;
   /// When the next MTU probe of the path is due; kNever if it, or the session, is in no state for any.

@@ -7,21 +7,28 @@
 #include <optional>
 
 #include "mptunnel/base/bytes.h"
-#include "mptunnel/ip/ip_packet.h"
 
 namespace mptunnel {
+
+struct IpPacket;
 
 /// RFC 3168, section 5.
 enum class Ecn : std::uint8_t { not_ect = 0, ect1 = 1, ect0 = 2, ce = 3 };
 
+inline constexpr std::uint8_t kMaxDscp = 63;
+
+/// DSCP and ECN of one packet: the byte that IPv4 calls type of service and IPv6 traffic class (RFC 2474).
 struct Marks {
-  std::uint8_t dscp = 0;  ///< 0 to 63
+  std::uint8_t dscp = 0;  ///< 0 to kMaxDscp
   Ecn ecn = Ecn::not_ect;
   friend bool operator==(const Marks&, const Marks&) = default;
 
   /// The byte of TOS or traffic class.
   [[nodiscard]] std::uint8_t traffic_class() const {
     return static_cast<std::uint8_t>(std::uint32_t{dscp} << 2U | static_cast<std::uint32_t>(ecn));
+  }
+  static Marks of_traffic_class(std::uint8_t byte) {
+    return {static_cast<std::uint8_t>(byte >> 2U), static_cast<Ecn>(byte & 3U)};
   }
 };
 
@@ -35,8 +42,22 @@ Marks outer_marks(Marks inner, std::optional<std::uint8_t> fixed_dscp);
 /// dropped, because congestion can be told in no other way to an end that does not know ECN.
 std::optional<Ecn> forwarded_ecn(Ecn inner, Ecn outer);
 
-/// Sets the ECN of a packet that parse_ip_packet() reads. The checksum of an IPv4 header is as right, or
-/// wrong, as it was.
+/// The ECN that packets of the tunnel came with, and whether it is that of these very packets, which met what
+/// a path is like. Copies from where no path is say nothing certain, nor do several packets together: Linux
+/// before 6.9 puts some that differ into one batch (UDP GRO). What is not certain drops nothing.
+struct OuterEcn {
+  Ecn ecn = Ecn::not_ect;
+  bool is_certain = true;
+  friend bool operator==(const OuterEcn&, const OuterEcn&) = default;
+};
+
+/// That of a packet which came in two parts: the one that tells of more congestion (RFC 3168, section 5.3,
+/// and the order of RFC 6040, figure 4).
+OuterEcn joined_ecn(OuterEcn one, OuterEcn other);
+
+/// Reads the ECN of a packet that parse_ip_packet() reads.
+Ecn ecn_of(ConstBytes packet);
+/// Sets it. The checksum of an IPv4 header is as right, or wrong, as it was.
 void set_ecn(Bytes packet, Ecn ecn);
 
 }  // namespace mptunnel

@@ -12,6 +12,7 @@
 
 #include "mptunnel/base/bytes.h"
 #include "mptunnel/base/endpoint.h"
+#include "mptunnel/ip/marks.h"
 #include "mptunnel/net/icmp_report.h"
 
 namespace mptunnel {
@@ -19,8 +20,8 @@ namespace mptunnel {
 /// One slot's worth of what arrived: datagrams of one sender.
 struct Received {
   DatagramBatch batch;
-  Route route;            ///< `local` is set by sockets opened with `packet_info`, and has the socket's port
-  std::uint8_t dscp = 0;  ///< 0 to 63, by sockets opened with `read_dscp`; else 0
+  Route route;    ///< `local` is set by sockets opened with `packet_info`, and has the socket's port
+  Marks marks{};  ///< by sockets opened with `read_marks`; else none
 };
 
 /// Valid until the next receive with the same buffers, whichever socket does it.
@@ -59,15 +60,15 @@ class ReceiveBuffers {
 struct SendRun {
   ConstBytes bytes;
   std::size_t stride = 0;  ///< 1 to 65,535; ignored if `bytes` is empty
-  Route to;  ///< `remote` is ignored by connected sockets; an unset `local` lets the kernel choose
-  std::uint8_t dscp = 0;  ///< 0 to 63; the ECN bits leave as zero. Only other values than 0 cost something
+  Route to;       ///< `remote` is ignored by connected sockets; an unset `local` lets the kernel choose
+  Marks marks{};  ///< of each packet. Only others than none cost something
 };
 
 /// Datagrams for one destination that lie scattered: each piece is one, an empty piece too. At least one.
 struct SendPieces {
   std::span<const ConstBytes> datagrams;
-  Route to;               ///< as in SendRun
-  std::uint8_t dscp = 0;  ///< as in SendRun
+  Route to;       ///< as in SendRun
+  Marks marks{};  ///< as in SendRun
 };
 
 /// What became of one run. Datagrams that were not accepted are lost: nothing is queued, nothing waits.
@@ -131,9 +132,9 @@ class DatagramSocket {
     return outcome;
   }
   /// The same for one destination's pieces; for none of them it does nothing.
-  SendOutcome send_pieces(std::span<const ConstBytes> datagrams, const Route& to, std::uint8_t dscp = 0) {
+  SendOutcome send_pieces(std::span<const ConstBytes> datagrams, const Route& to, Marks marks = {}) {
     SendOutcome outcome;
-    const SendPieces pieces{datagrams, to, dscp};
+    const SendPieces pieces{datagrams, to, marks};
     if (!datagrams.empty()) send(std::span(&pieces, 1), {&outcome, 1});
     return outcome;
   }

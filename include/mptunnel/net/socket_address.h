@@ -37,11 +37,6 @@ in6_addr to_in6_addr(const Endpoint& endpoint);
 inline constexpr std::size_t kSendControlBytes =
     CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(std::uint16_t));
 
-/// The DSCP is the upper six bits of the byte that IPv4 calls type of service and IPv6 traffic class; the
-/// lower two are ECN's (RFC 2474, RFC 3168).
-inline constexpr unsigned kDscpShift = 2;
-inline constexpr unsigned kMaxDscp = 63;
-
 template <typename T>
 void append_note(msghdr& message, int level, int type, const T& value) {
   auto* header =
@@ -68,8 +63,7 @@ inline void append_local_address(msghdr& message, bool ipv6_socket, const Endpoi
 
 /// The packet's family decides, not the socket's: to a mapped address the kernel sends IPv4, and ignores the
 /// traffic class.
-inline void append_dscp(msghdr& message, bool ipv6_packet, std::uint8_t dscp) {
-  const int traffic_class = dscp << kDscpShift;
+inline void append_traffic_class(msghdr& message, bool ipv6_packet, int traffic_class) {
   if (ipv6_packet) {
     append_note(message, IPPROTO_IPV6, IPV6_TCLASS, traffic_class);
   } else {

@@ -28,7 +28,7 @@ struct UdpSocketOptions {
   bool free_bind = false;       ///< `bind` may be an address that this host has not, or not yet (IP_FREEBIND)
   bool dual_stack = false;      ///< an IPv6 socket that takes IPv4 too, and shows it as IPv4
   bool packet_info = false;     ///< learn and choose local addresses (IP_PKTINFO, both families)
-  bool read_dscp = false;       ///< learn the DSCP of what arrives
+  bool read_marks = false;      ///< learn DSCP and ECN of what arrives
   bool sends_only = false;      ///< receives nothing; with `reuse_port`: sends from the port of a group that
                                 ///< is_steered()
   bool hears_icmp = false;      ///< learn what ICMP says of what was sent (IP_RECVERR), by take_icmp(): it is

@@ -26,7 +26,7 @@ class RunSender {
   /// `run` and `output` stay as they are until send(). Connected sockets need no `to`.
   void add(const Output& output, const PacketRun& run, PathId path, const Route& to = {}) {
     copies_.push_back({&run, path, run.count});
-    sends_.push_back({output.bytes_of(run), run.stride, to, run.dscp_on(path)});
+    sends_.push_back({output.bytes_of(run), run.stride, to, run.marks_on(path)});
   }
   [[nodiscard]] bool empty() const { return copies_.empty(); }
 

@@ -27,6 +27,7 @@ inline constexpr std::size_t kFlowBufferBytes = std::size_t{1} << 20U;
 struct SocketTuning {
   bool offload = true;     ///< UDP_SEGMENT and UDP_GRO if the kernel has them
   bool copy_dscp = true;   ///< packets get the DSCP of the datagrams in them
+  bool reads_ecn = false;  ///< of packets, which may have inner ones in them
   std::uint32_t mark = 0;  ///< SO_MARK of sockets to bridges; 0: none
 };
 

@@ -9,6 +9,7 @@
 #include "mptunnel/base/bytes.h"
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/time.h"
+#include "mptunnel/ip/marks.h"
 #include "mptunnel/session/shared_budget.h"
 #include "mptunnel/wire/limits.h"
 
@@ -23,16 +24,16 @@ class DatagramQueue final : public BudgetHolder {
   struct Item {
     FlowHandle flow;
     std::vector<std::uint8_t> payload;
-    std::uint8_t dscp = 0;
+    Marks marks;
     TimePoint expires;
   };
 
   /// Copies `payload`. False if the queue is full: the datagram is not taken. What the budget drops for it,
   /// here or elsewhere, it says itself.
-  bool push(FlowHandle flow, ConstBytes payload, TimePoint now, std::uint8_t dscp = 0) {
+  bool push(FlowHandle flow, ConstBytes payload, TimePoint now, Marks marks = {}) {
     if (items_.size() >= kQueueDatagrams || payload_bytes() + payload.size() > kQueueBytes) return false;
     make_room(payload.size() + kQueueRecordBytes);
-    items_.push_back({flow, {payload.begin(), payload.end()}, dscp, now + kQueueLife});
+    items_.push_back({flow, {payload.begin(), payload.end()}, marks, now + kQueueLife});
     take(cost_of(items_.back()));
     return true;
   }

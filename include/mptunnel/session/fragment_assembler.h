@@ -14,6 +14,7 @@
 #include "mptunnel/base/drop.h"
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/time.h"
+#include "mptunnel/ip/marks.h"
 #include "mptunnel/session/shared_budget.h"
 #include "mptunnel/wire/frame.h"
 #include "mptunnel/wire/limits.h"
@@ -26,12 +27,17 @@ class FragmentAssembler final : public BudgetHolder {
   /// `budget` outlives the assembler.
   explicit FragmentAssembler(FragmentBudget& budget) { join_budget(budget); }
 
-  /// Takes a fragment that came under the key epoch with this index (ours). Returns the packet, header and
-  /// all, if it is whole now. Errors: copy (all of it was there), bad_frame (it contradicts what came
-  /// before, or the packet comes in too many parts).
-  tl::expected<std::optional<std::vector<std::uint8_t>>, Drop> add(SessionIndex epoch,
-                                                                   const FragmentFrame& fragment,
-                                                                   TimePoint now);
+  /// A packet that has become whole.
+  struct Whole {
+    std::vector<std::uint8_t> packet;  ///< header and all
+    OuterEcn ecn;                      ///< joined_ecn() of the fragments that it was made of
+    friend bool operator==(const Whole&, const Whole&) = default;
+  };
+  /// Takes a fragment that came under the key epoch with this index (ours), in a packet with this ECN.
+  /// Returns the packet if it is whole now. Errors: copy (all of it was there), bad_frame (it contradicts
+  /// what came before, or the packet comes in too many parts).
+  tl::expected<std::optional<Whole>, Drop> add(SessionIndex epoch, const FragmentFrame& fragment,
+                                               OuterEcn ecn, TimePoint now);
   /// Forgets what is too old. Returns how many packets were given up since the last call, for age or for
   /// room: each is to be counted as Drop::fragment_expired.
   std::size_t expire(TimePoint now);
@@ -53,6 +59,7 @@ class FragmentAssembler final : public BudgetHolder {
     std::vector<Part> parts;  ///< in order; none overlaps another
     std::size_t cost = kFragmentRecordBytes;
     TimePoint until;
+    OuterEcn ecn;
   };
   using Packets = std::list<Begun>;
 

@@ -31,6 +31,7 @@ struct InnerSettings {
   /// Networks behind clients lie within one of these.
   std::vector<Prefix> allowed;
   bool client_to_client = false;  ///< whether packets of one client for another are passed on
+  bool copies_dscp = true;        ///< and whether those of the tunnel get their DSCP then
 };
 
 /// A client as it owns addresses: an identity means something under its key alone.
@@ -80,6 +81,10 @@ class InnerRoutes {
   [[nodiscard]] std::vector<InnerEntry> entries_of(SessionHandle session) const;
   [[nodiscard]] bool has_any(SessionHandle session) const { return by_session_.contains(session); }
   [[nodiscard]] bool passes_on() const { return settings_.client_to_client; }
+  /// As outer_marks() takes it, for what is passed on.
+  [[nodiscard]] std::optional<std::uint8_t> fixed_dscp() const {
+    return settings_.copies_dscp ? std::nullopt : std::optional(std::uint8_t{0});
+  }
   [[nodiscard]] std::size_t size() const { return leases_.size() - free_.size(); }
 
  private:

@@ -51,8 +51,11 @@ class KeyEpoch {
   tl::expected<void, Drop> seal_control(ConstBytes head, ConstBytes body, Bytes out, TimePoint now);
 
   /// Opens a DATA packet in place and returns its frames. A number that was seen is not decrypted.
-  /// Errors: truncated, copy, open_failed, number_limit, key_expired, clear_check, clear_reach.
-  tl::expected<Bytes, Drop> open_data(const PacketHeader& header, Bytes packet, TimePoint now);
+  /// Errors: truncated, copy, open_failed, number_limit, key_expired, clear_check, clear_reach; of a sealed
+  /// packet that is genuine, what `refuse` says of its frames: then its number does not count as seen.
+  using Refuse = std::optional<Drop> (*)(ConstBytes frames);
+  tl::expected<Bytes, Drop> open_data(const PacketHeader& header, Bytes packet, TimePoint now,
+                                      Refuse refuse = nullptr);
   /// Opens a CONTROL packet in place and returns its frames. Errors as above, without the clear ones.
   tl::expected<Bytes, Drop> open_control(const PacketHeader& header, Bytes packet, TimePoint now);
   /// Whether the peer made this packet, seen before or not: its tag, or the check of a clear packet. Changes
@@ -118,7 +121,8 @@ class KeyEpoch {
 
   tl::expected<Bytes, Drop> open_clear(const PacketHeader& header, Bytes packet, TimePoint now);
   static tl::expected<Bytes, Drop> open_sealed(Aead& key, Usage& usage, ReceivedSet& seen,
-                                               const PacketHeader& header, Bytes packet, TimePoint now);
+                                               const PacketHeader& header, Bytes packet, TimePoint now,
+                                               Refuse refuse = nullptr);
 
   SessionIndex local_;
   SessionIndex remote_;

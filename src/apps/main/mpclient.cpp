@@ -19,9 +19,9 @@ tl::expected<std::unique_ptr<App>, std::string> make(const ClientStart& start) {
   settings.order = order_settings(start.config.common);
   settings.inner = wanted_inner(start.config.common.tun);
   raise_open_file_limit();
-  return make_client_app(
-      start.config, settings, address_path(start),
-      SocketTuning{start.options.offload, start.config.common.copy_dscp, start.config.fwmark});
+  return make_client_app(start.config, settings, address_path(start),
+                         SocketTuning{start.options.offload, start.config.common.copy_dscp,
+                                      start.config.common.tun.is_on(), start.config.fwmark});
 }
 
 tl::expected<Prepared, StartError> prepare(const CommandLine& line) {

@@ -27,8 +27,9 @@ tl::expected<std::unique_ptr<App>, std::string> make(const ServerStart& start) {
   const std::uint64_t others = kFilesForTheRest + config.listen.size() * (kSocketsPerAddress + 1);
   const std::uint64_t for_flows = files > others ? files - others : 1;
   settings.max_flows = static_cast<std::size_t>(std::min<std::uint64_t>(settings.max_flows, for_flows));
-  return make_server_app(config, settings, start.key_files,
-                         SocketTuning{start.options.offload, config.common.copy_dscp});
+  return make_server_app(
+      config, settings, start.key_files,
+      SocketTuning{start.options.offload, config.common.copy_dscp, config.common.tun.is_on()});
 }
 
 tl::expected<Prepared, StartError> prepare(const CommandLine& line) {

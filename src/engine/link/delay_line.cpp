@@ -20,7 +20,7 @@ Duration DelayLine::least_of(PathSet paths) const {
   return least;
 }
 
-PathSet DelayLine::take(ConstBytes packet, PathSet to, Duration least, std::uint8_t dscp, SessionIndex epoch,
+PathSet DelayLine::take(ConstBytes packet, PathSet to, Duration least, Marks marks, SessionIndex epoch,
                         TimePoint now) {
   for (const PathId path : to& delayed_) {
     Line& line = *lines_[path.value];
@@ -30,7 +30,7 @@ PathSet DelayLine::take(ConstBytes packet, PathSet to, Duration least, std::uint
       ++missed_;
       continue;
     }
-    SealedPacket copy{now + (line.delay - least), epoch, dscp, {packet.begin(), packet.end()}};
+    SealedPacket copy{now + (line.delay - least), epoch, marks, {packet.begin(), packet.end()}};
     make_room(copy.cost());
     BudgetHolder::take(copy.cost());
     first_due_ = std::min(first_due_, copy.time);

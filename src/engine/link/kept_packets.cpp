@@ -4,8 +4,8 @@
 
 namespace mptunnel {
 
-void KeptPackets::keep(ConstBytes packet, std::uint8_t dscp, SessionIndex epoch, TimePoint now) {
-  Kept kept{{now, epoch, dscp, {packet.begin(), packet.end()}}, {}};
+void KeptPackets::keep(ConstBytes packet, Marks marks, SessionIndex epoch, TimePoint now) {
+  Kept kept{{now, epoch, marks, {packet.begin(), packet.end()}}, {}};
   const std::size_t cost = kept.packet.cost();
   while (!packets_.empty() && bytes() + cost > kKeptBytes) drop_oldest();
   make_room(cost);

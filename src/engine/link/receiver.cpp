@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "mptunnel/ip/ip_packet.h"
+
 namespace mptunnel {
 namespace {
 
@@ -17,13 +19,28 @@ bool may_be_in_parts(ConstBytes frames) {
   return true;
 }
 
+/// Of a packet that met congestion: the sender of what is inside can be told by its loss alone.
+std::optional<Drop> refuse_marked(ConstBytes frames) {
+  const auto inner = whole_ip(frames);
+  if (!inner) return std::nullopt;
+  const auto packet = parse_ip_packet(inner->packet);
+  if (!packet || forwarded_ecn(marks_of(*packet).ecn, Ecn::ce)) return std::nullopt;
+  return Drop::inner_congestion;
+}
+
+KeyEpoch::Refuse refusal(const LinkEpoch& epoch, OuterEcn ecn) {
+  const bool is_marked = ecn.ecn == Ecn::ce && ecn.is_certain;
+  return is_marked && epoch.can_carry_inner() ? refuse_marked : nullptr;
+}
+
 }  // namespace
 
 std::optional<Receiver::Opened> Receiver::open_data(LinkEpoch& epoch, const PacketHeader& header,
-                                                    Bytes packet, Origin& origin, TimePoint now) {
+                                                    Bytes packet, Origin& origin, OuterEcn ecn,
+                                                    TimePoint now) {
   KeyEpoch& keys = epoch.keys();
   const bool is_news = keys.is_news(header);
-  const auto opened = keys.open_data(header, packet, now);
+  const auto opened = keys.open_data(header, packet, now, refusal(epoch, ecn));
   if (!opened) {
     context_.drops.add(opened.error());
     if (opened.error() == Drop::copy) count_copy(epoch, header, packet, origin);
@@ -63,8 +80,8 @@ std::optional<Receiver::Opened> Receiver::open_control(LinkEpoch& epoch, const P
   return Opened{packet.subspan(kHeaderBytes, packet.size() - KeyEpoch::kControlOverhead), false, true};
 }
 
-std::optional<ConstBytes> Receiver::add_fragment(LinkEpoch& epoch, const FragmentFrame& fragment, Output& out,
-                                                 TimePoint now) {
+std::optional<Receiver::Whole> Receiver::add_fragment(LinkEpoch& epoch, const FragmentFrame& fragment,
+                                                      OuterEcn ecn, Output& out, TimePoint now) {
   KeyEpoch& keys = epoch.keys();
   const PacketHeader header{fragment.type, epoch.index(), fragment.number};
   const bool is_data = header.type == PacketType::data;
@@ -74,19 +91,20 @@ std::optional<ConstBytes> Receiver::add_fragment(LinkEpoch& epoch, const Fragmen
     context_.drops.add(Drop::copy);
     return std::nullopt;
   }
-  auto whole = fragments_.add(header.index, fragment, now);
+  auto whole = fragments_.add(header.index, fragment, ecn, now);
   if (!whole) {
     context_.drops.add(whole.error());
     return std::nullopt;
   }
   if (!*whole) return std::nullopt;
-  const Bytes packet = out.keep(std::move(**whole));
+  const Bytes packet = out.keep(std::move((*whole)->packet));
   if (was_recovered) {
     context_.drops.add(Drop::copy);
     if (keys.verifies(header, packet)) repair_.withdraw(epoch, header.number);
     return std::nullopt;
   }
-  const auto opened = is_data ? keys.open_data(header, packet, now) : keys.open_control(header, packet, now);
+  const auto opened = is_data ? keys.open_data(header, packet, now, refusal(epoch, (*whole)->ecn))
+                              : keys.open_control(header, packet, now);
   if (!opened) {
     context_.drops.add(opened.error());
     return std::nullopt;
@@ -96,7 +114,23 @@ std::optional<ConstBytes> Receiver::add_fragment(LinkEpoch& epoch, const Fragmen
     return std::nullopt;
   }
   if (is_data) repair_.on_data(epoch, header.number, *opened, now);
-  return *opened;
+  return Whole{*opened, (*whole)->ecn};
+}
+
+void Receiver::deliver_inner(const IpFrame& frame, Ecn ecn, bool is_recovered, Output& out, TimePoint now) {
+  ConstBytes packet = frame.packet;
+  if (ecn_of(packet) != ecn) {
+    // What came is a view that is not to be written to, and the network marks few.
+    const Bytes marked = out.keep({packet.begin(), packet.end()});
+    set_ecn(marked, ecn);
+    packet = marked;
+  }
+  if (frame.number) {
+    order_.on_datagram({tun_flow(frame.number->bucket), frame.number->number, packet, is_recovered}, out,
+                       now);
+  } else {
+    out.deliver(tun_flow(0), packet);
+  }
 }
 
 }  // namespace mptunnel

@@ -10,25 +10,25 @@
 
 namespace mptunnel {
 
-void Sender::send(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dscp, const PathViews& paths,
+void Sender::send(const OutgoingFlow& flow, ConstBytes payload, Marks marks, const PathViews& paths,
                   Output& out, TimePoint now) {
-  if (flow.may_leave() && can_send(paths, now) && leaves(flow, payload, dscp, paths, out, now)) return;
-  if (!queue_.push(flow.handle, payload, now, dscp)) lose(Drop::queue_full, 1);
+  if (flow.may_leave() && can_send(paths, now) && leaves(flow, payload, marks, paths, out, now)) return;
+  if (!queue_.push(flow.handle, payload, now, marks)) lose(Drop::queue_full, 1);
   context_.drops.add(Drop::queue_full, context_.waiting.take_dropped());
 }
 
-bool Sender::leaves(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dscp, const PathViews& paths,
+bool Sender::leaves(const OutgoingFlow& flow, ConstBytes payload, Marks marks, const PathViews& paths,
                     Output& out, TimePoint now) {
-  const Decision decision = scheduler_->choose(paths, {payload.size(), flow.handle, dscp}, now);
+  const Decision decision = scheduler_->choose(paths, {payload.size(), flow.handle, marks.dscp}, now);
   if (decision.is_to_leave(now)) {
-    seal(flow, payload, dscp, decision.paths, paths, out, now);
+    seal(flow, payload, marks, decision.paths, paths, out, now);
     return true;
   }
   if (!decision.paths.empty()) resume_ = std::min(resume_, decision.when);
   return false;
 }
 
-void Sender::seal(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dscp, PathSet chosen,
+void Sender::seal(const OutgoingFlow& flow, ConstBytes payload, Marks marks, PathSet chosen,
                   const PathViews& paths, Output& out, TimePoint now) {
   if (payload.size() > kMaxPacketBytes) {
     context_.drops.add(Drop::too_large);
@@ -56,8 +56,8 @@ void Sender::seal(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dsc
     context_.drops.add(sealed.error());
     return;
   }
-  if (!is_control) repair_.on_data(*link_.current(), prefix, payload, dscp, now);
-  watch_.count(send_sealed(size, dscp, chosen, paths, out, now));
+  if (!is_control) repair_.on_data(*link_.current(), prefix, payload, marks.dscp, now);
+  watch_.count(send_sealed(size, marks, chosen, paths, out, now));
 }
 
 void Sender::write_prefix(const OutgoingFlow& flow, std::size_t payload, ByteWriter& out, TimePoint now) {
@@ -86,10 +86,10 @@ bool Sender::is_numbering(FrameType numbered) const {
   return false;
 }
 
-bool Sender::send_sealed(std::size_t size, std::uint8_t dscp, PathSet chosen, const PathViews& paths,
-                         Output& out, TimePoint now) {
+bool Sender::send_sealed(std::size_t size, Marks marks, PathSet chosen, const PathViews& paths, Output& out,
+                         TimePoint now) {
   MPT_ASSERT((chosen - paths.paths()).empty());
-  const Leaving how{dscp, delayed_.empty() ? Duration{} : delayed_.least_of(chosen)};
+  const Leaving how{marks, delayed_.empty() ? Duration{} : delayed_.least_of(chosen)};
   if (size > kBaseMtu) large_to_ |= chosen;
   const PathSet too_small = paths.too_small_for(size, chosen);
   if (const PathSet in_parts = too_small | doubtful_for(size, chosen, paths); !in_parts.empty())
@@ -107,18 +107,18 @@ PathSet Sender::doubtful_for(std::size_t size, PathSet chosen, const PathViews& 
 
 void Sender::leave(std::size_t size, PathSet paths, const Leaving& how, SessionIndex epoch, Output& out,
                    TimePoint now) {
-  if (kept_.is_keeping(now)) kept_.keep(ConstBytes(out.arena).last(size), how.dscp, epoch, now);
+  if (kept_.is_keeping(now)) kept_.keep(ConstBytes(out.arena).last(size), how.marks, epoch, now);
   if (!delayed_.empty()) {
     const ConstBytes packet = ConstBytes(out.arena).last(size);
-    const PathSet at_once = delayed_.take(packet, paths, how.least_delay, how.dscp, epoch, now);
+    const PathSet at_once = delayed_.take(packet, paths, how.least_delay, how.marks, epoch, now);
     context_.drops.add(Drop::delay_missed, delayed_.take_missed());
     paths = at_once;
   }
-  marks_.note(how.dscp);
+  marks_.note(how.marks.dscp);
   // If each gets it later, the bytes stay: fragments may still be made of them.
   if (paths.empty()) return;
   const std::size_t first = out.runs.size();
-  out.send(size, paths, session_, epoch, how.dscp, true);
+  out.send(size, paths, session_, epoch, how.marks, true);
   if (out.runs.size() > first) leave_marks_out(out, first);
 }
 
@@ -137,7 +137,7 @@ void Sender::release_delayed(PathSet paths, Output& out, TimePoint now) {
 
 void Sender::leave_marks_out(Output& out, std::size_t first) const {
   for (std::size_t i = first; i < out.runs.size(); ++i)
-    out.runs[i].unmarked = marks_.vanishing(out.runs[i].dscp) & out.runs[i].paths;
+    out.runs[i].unmarked = marks_.vanishing(out.runs[i].marks.dscp) & out.runs[i].paths;
 }
 
 std::vector<MarkWatch::News> Sender::check_marks(const PathViews& paths, Duration slowest, Output& out,
@@ -186,7 +186,7 @@ void Sender::send_repairs(const PathViews& paths, Output& out, TimePoint now) {
       return;
     }
     link_.current()->path(made->path).repair_sent_bytes += size;
-    send_sealed(size, made->dscp, PathSet::of(made->path), paths, out, now);
+    send_sealed(size, {made->dscp}, PathSet::of(made->path), paths, out, now);
   }
 }
 
@@ -228,7 +228,7 @@ PathSet Sender::flush(const PathViews& paths, const FindFlow& find, Output& out,
       context_.drops.add(Drop::flow_unknown);
       return true;
     }
-    return flow->may_leave() && leaves(*flow, item.payload, item.dscp, paths, out, now);
+    return flow->may_leave() && leaves(*flow, item.payload, item.marks, paths, out, now);
   });
   return finish(paths, out, now);
 }
@@ -245,7 +245,7 @@ bool Sender::send_control(LinkEpoch& epoch, const std::vector<Frame>& frames, Pa
                           TimePoint now, std::size_t at_least, std::uint8_t dscp) {
   if (paths.empty()) return false;
   const auto size = seal_control(epoch, frames, at_least, out, now);
-  if (size) out.send(*size, paths, session_, epoch.index(), dscp);
+  if (size) out.send(*size, paths, session_, epoch.index(), {dscp});
   return size.has_value();
 }
 

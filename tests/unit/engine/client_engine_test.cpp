@@ -316,7 +316,7 @@ TEST(ClientEngine, SentCopiesAreCountedByTheirPath) {
                 100,
                 3,
                 PathSet::first(3),
-                0,
+                {},
                 true,
                 SessionHandle{},
                 tunnel.client->state().link.current()->index()};

@@ -25,7 +25,7 @@ class DelayLineTest : public testing::Test {
     line_.set(kLater, 250ms);
   }
   PathSet take(const std::string& packet, PathSet to, TimePoint now = kStart) {
-    return line_.take(bytes_of(packet), to, line_.least_of(to), 46, kEpoch, now);
+    return line_.take(bytes_of(packet), to, line_.least_of(to), {46, Ecn::ect1}, kEpoch, now);
   }
   /// What leaves now, as "PATH:BYTES" with blanks between.
   std::string release(TimePoint now) {
@@ -38,7 +38,7 @@ class DelayLineTest : public testing::Test {
     for (const PacketRun& run : out.runs) {
       EXPECT_EQ(run.session, kSession);
       EXPECT_EQ(run.epoch, kEpoch);
-      EXPECT_EQ(run.dscp, 46);
+      EXPECT_EQ(run.marks, (Marks{46, Ecn::ect1}));
       EXPECT_EQ(run.paths.size(), 1U);
       const ConstBytes bytes = out.bytes_of(run);
       text +=
@@ -102,7 +102,7 @@ TEST_F(DelayLineTest, PartOfADatagramGoesByTheLeastDelayOfAllPathsThatGetTheData
   EXPECT_EQ(line_.least_of(PathSet::of(kPrompt, kLate, kLater)), 0ms);
   EXPECT_EQ(line_.least_of(PathSet::of(kLate, kLater)), 100ms);
   const auto packet = bytes_of("a");
-  EXPECT_TRUE(line_.take(packet, PathSet::of(kLate), 0ms, 46, kEpoch, kStart).empty());
+  EXPECT_TRUE(line_.take(packet, PathSet::of(kLate), 0ms, {46, Ecn::ect1}, kEpoch, kStart).empty());
   EXPECT_EQ(release(kStart + 99ms), "");
   EXPECT_EQ(release(kStart + 100ms), "1:a ");
 }
@@ -123,7 +123,7 @@ TEST_F(DelayLineTest, SharesABudgetWithAllThatWait) {
   const auto fill = [&](DelayLine& line, int packets) {
     line.set(kLate, 100ms);
     for (int i = 0; i < packets; ++i)
-      line.take(bytes_of(packet), PathSet::of(kPrompt, kLate), 0ms, 0, kEpoch, kStart);
+      line.take(bytes_of(packet), PathSet::of(kPrompt, kLate), 0ms, {}, kEpoch, kStart);
   };
   fill(one, 10);
   EXPECT_EQ(one.take_missed(), 0U);

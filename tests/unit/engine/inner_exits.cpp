@@ -28,6 +28,9 @@ RawClient neighbour(ExitTunnel& t) {
 std::function<void(ExitTunnel&)> sends(const Packet& packet) {
   return [packet](ExitTunnel& t) { t.client_device_sends(packet); };
 }
+Ecn congested(const Wire& /*wire*/) {
+  return Ecn::ce;
+}
 const ExitRow kInner[] = {
     {"MalformedAtServer", Drop::inner_malformed, End::server, sends(Packet(30, 0x45)), false, with_inner},
     {"MalformedOfTheDevice", Drop::inner_malformed, End::server,
@@ -44,6 +47,18 @@ const ExitRow kInner[] = {
      with_inner},
     {"OfTheDeviceForNobody", Drop::inner_unowned, End::server,
      [](auto& t) { t.server_device_sends(inner_udp("10.42.42.1", "10.42.42.200")); }, false, with_inner},
+    {"CongestedAtServer", Drop::inner_congestion, End::server,
+     [](auto& t) {
+       t.remarked = congested;
+       t.client_device_sends(inner_up());
+     },
+     false, with_inner},
+    {"Congested", Drop::inner_congestion, End::client,
+     [](auto& t) {
+       t.remarked = congested;
+       t.server_device_sends(inner_down());
+     },
+     false, with_inner},
     {"ForAnotherClient", Drop::client_to_client, End::server,
      [](auto& t) {
        neighbour(t);

@@ -67,9 +67,9 @@ inline std::optional<Packet> assemble(KeyEpoch& far, std::vector<Packet> packets
     const auto frame = reader.next();
     if (!frame || reader.next() || whole || !std::holds_alternative<FragmentFrame>(*frame))
       return std::nullopt;
-    auto added = assembler.add(far.local_index(), std::get<FragmentFrame>(*frame), kEpochStart);
+    auto added = assembler.add(far.local_index(), std::get<FragmentFrame>(*frame), {}, kEpochStart);
     if (!added) return std::nullopt;
-    if (*added) whole = std::move(**added);
+    if (*added) whole = std::move((*added)->packet);
   }
   return whole;
 }

@@ -72,10 +72,22 @@ TEST(Output, RunsAreOfOneWayOnly) {
   out.send(10, PathSet::first(2), SessionHandle{2}, kEpoch);
   out.make_packet(10);
   out.send(10, PathSet::first(2), SessionHandle{2}, SessionIndex{78});
-  ASSERT_EQ(out.runs.size(), 4U);
+  out.make_packet(10);
+  out.send(10, PathSet::first(2), SessionHandle{2}, SessionIndex{78}, {0, Ecn::ect0});
+  ASSERT_EQ(out.runs.size(), 5U);
   EXPECT_EQ(out.runs[1].paths, PathSet::first(2));
   EXPECT_EQ(out.runs[2].session, SessionHandle{2});
   EXPECT_EQ(out.runs[3].epoch, SessionIndex{78});
+  EXPECT_EQ(out.runs[4].marks.ecn, Ecn::ect0);
+}
+
+TEST(Output, WhereADscpVanishesEcnStays) {
+  PacketRun run;
+  run.paths = PathSet::first(2);
+  run.marks = {46, Ecn::ect0};
+  run.unmarked = PathSet::of(PathId{1});
+  EXPECT_EQ(run.marks_on(PathId{0}), (Marks{46, Ecn::ect0}));
+  EXPECT_EQ(run.marks_on(PathId{1}), (Marks{0, Ecn::ect0}));
 }
 
 TEST(Output, RunsPointAtTheirOwnBytes) {

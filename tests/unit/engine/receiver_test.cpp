@@ -52,7 +52,7 @@ class ReceiverTest : public testing::Test {
   std::optional<Receiver::Opened> open(Packet& packet, Origin& origin) {
     const PacketHeader header = *decode_header(packet);
     return header.type == PacketType::data
-               ? receiver_.open_data(pair_.server, header, packet, origin, kEpochStart)
+               ? receiver_.open_data(pair_.server, header, packet, origin, {}, kEpochStart)
                : receiver_.open_control(pair_.server, header, packet, origin, kEpochStart);
   }
   /// Of a copy, which stays as it was.
@@ -204,7 +204,8 @@ class ReceiverFragments : public ReceiverTest {
             static_cast<std::uint32_t>(from), bytes};
   }
   std::optional<ConstBytes> add(const FragmentFrame& fragment, TimePoint now = kEpochStart) {
-    return receiver_.add_fragment(pair_.server, fragment, out_, now);
+    const auto whole = receiver_.add_fragment(pair_.server, fragment, {}, out_, now);
+    return whole ? std::optional(whole->frames) : std::nullopt;
   }
   /// In two parts, the second of them first.
   std::optional<ConstBytes> add_all(const Packet& packet) {

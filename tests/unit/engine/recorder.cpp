@@ -311,7 +311,7 @@ void Recorder::carry_run(const PacketRun& run, const Output& out, std::optional<
   std::ostringstream line;
   line << "sends " << paths_text(run.paths);
   if (!client) line << " of " << run.session.value;
-  if (run.dscp != 0) line << " dscp " << int{run.dscp};
+  if (run.marks.dscp != 0) line << " dscp " << int{run.marks.dscp};
   line << ' ' << run.count << 'x' << run.stride;
   if (run.tail != run.stride) line << '+' << run.tail;
   line << ' ' << digest(bytes);

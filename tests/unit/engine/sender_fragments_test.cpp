@@ -26,7 +26,7 @@ Packet send_packet(SenderSide& side, std::size_t size, const PathViews& paths, s
   const std::size_t overhead = side.keys().data_overhead() + datagram_prefix_bytes(*kOpenFlow.id);
   Packet payload(size - overhead);
   for (std::size_t i = 0; i < payload.size(); ++i) payload[i] = static_cast<std::uint8_t>(i * 7 + size);
-  side.sender->send(kOpenFlow, payload, dscp, paths, side.out, kEpochStart);
+  side.sender->send(kOpenFlow, payload, {dscp, Ecn::ect0}, paths, side.out, kEpochStart);
   const ConstBytes packet = ConstBytes(side.out.arena).last(size);
   return {packet.begin(), packet.end()};
 }
@@ -93,7 +93,7 @@ TEST(SenderFragments, AreAboutEquallyLargeAndShareRuns) {
   EXPECT_EQ(run.count, 2U);
   EXPECT_EQ(run.stride, run.tail) << "no sliver behind a full one";
   EXPECT_EQ(run.paths, PathSet::of(PathId{0}, PathId{2}));
-  EXPECT_EQ(run.dscp, kDscp);
+  EXPECT_EQ(run.marks.dscp, kDscp);
   EXPECT_EQ(run.session, kSession);
   EXPECT_EQ(run.epoch, side.keys().local_index());
 }
@@ -119,7 +119,7 @@ TEST(SenderFragments, ControlPacketsAndClearOnesTravelTheSameWay) {
 
   side.out.clear();
   const OutgoingFlow opening{FlowHandle{1}, FlowId{5}, 77};
-  side.sender->send(opening, Packet(3000), 0, narrow(1200), side.out, kEpochStart);
+  side.sender->send(opening, Packet(3000), {}, narrow(1200), side.out, kEpochStart);
   const Packet control(side.out.arena.begin(), side.out.arena.end());
   ASSERT_EQ(decode_header(control)->type, PacketType::control) << "no clear packet opens a flow";
   side.sender->finish({}, side.out, kEpochStart);
@@ -159,7 +159,7 @@ TEST(SenderFragments, GoToThePathsThatAreTooSmallAndFitTheSmallestOfThem) {
     EXPECT_EQ(test::packets_of(side.out, side.out.runs[1]), std::vector<Packet>{sealed});
     const PacketRun& fragments = side.out.runs[2];
     EXPECT_EQ(fragments.paths, small);
-    EXPECT_EQ(fragments.dscp, 7);
+    EXPECT_EQ(fragments.marks, (Marks{7, Ecn::ect0}));
     EXPECT_LE(fragments.stride, all ? 1252U : 1372U);
     EXPECT_EQ(assemble(*side.far, test::packets_of(side.out, fragments)), sealed);
   }

@@ -58,7 +58,7 @@ struct SenderSide {
 
   void send(const PathViews& paths, std::string_view payload, const OutgoingFlow& flow = kOpenFlow,
             TimePoint now = kEpochStart) {
-    sender->send(flow, bytes_of(payload), 0, paths, out, now);
+    sender->send(flow, bytes_of(payload), {}, paths, out, now);
   }
   [[nodiscard]] std::uint64_t drops(Drop drop) const { return context.drops[drop]; }
   [[nodiscard]] KeyEpoch& keys() { return link.current()->keys(); }

@@ -55,9 +55,9 @@ TEST(Sender, AsksTheSchedulerForEachDatagramInOrder) {
     asked.emplace_back(datagram.bytes, datagram.flow.value, datagram.dscp, paths.paths().size());
     return Decision{paths.paths(), {}};
   });
-  side.sender->send(kOpenFlow, bytes_of("abc"), 46, two_paths(), side.out, kEpochStart);
+  side.sender->send(kOpenFlow, bytes_of("abc"), {46}, two_paths(), side.out, kEpochStart);
   const OutgoingFlow other{FlowHandle{2}, FlowId{6}, std::nullopt};
-  side.sender->send(other, {}, 0, two_paths(), side.out, kEpochStart);
+  side.sender->send(other, {}, {}, two_paths(), side.out, kEpochStart);
   EXPECT_EQ(asked, (decltype(asked){{3, 1, 46, 2}, {0, 2, 0, 2}}));
 }
 
@@ -98,13 +98,14 @@ TEST(Sender, CopiesAreTheVerySameBytes) {
   EXPECT_EQ(side.keys().data_sealed(), 1U);
 }
 
-TEST(Sender, DscpOfTheDatagramIsThatOfItsPackets) {
+TEST(Sender, MarksOfTheDatagramAreThoseOfItsPackets) {
   SenderSide side;
-  for (const std::uint8_t dscp : std::vector<std::uint8_t>{46, 46, 8})
-    side.sender->send(kOpenFlow, bytes_of("a"), dscp, two_paths(), side.out, kEpochStart);
-  ASSERT_EQ(side.out.runs.size(), 2U);
-  EXPECT_EQ(side.out.runs[0].dscp, 46);
-  EXPECT_EQ(side.out.runs[1].dscp, 8);
+  for (const Marks marks : {Marks{46}, Marks{46}, Marks{8}, Marks{8, Ecn::ce}})
+    side.sender->send(kOpenFlow, bytes_of("a"), marks, two_paths(), side.out, kEpochStart);
+  ASSERT_EQ(side.out.runs.size(), 3U);
+  EXPECT_EQ(side.out.runs[0].marks, Marks{46});
+  EXPECT_EQ(side.out.runs[1].marks, Marks{8});
+  EXPECT_EQ(side.out.runs[2].marks, (Marks{8, Ecn::ce}));
 }
 
 TEST(Sender, FlowOpenRidesInFrontOfTheDatagram) {
@@ -122,7 +123,7 @@ TEST(Sender, FlowOpenRidesInFrontOfTheDatagram) {
 
 TEST(Sender, TooLargeADatagramIsDroppedAndLeavesNothing) {
   SenderSide side;
-  side.sender->send(kOpenFlow, Packet(kMaxPacketBytes + 1), 0, two_paths(), side.out, kEpochStart);
+  side.sender->send(kOpenFlow, Packet(kMaxPacketBytes + 1), {}, two_paths(), side.out, kEpochStart);
   EXPECT_EQ(side.drops(Drop::too_large), 1U);
   EXPECT_TRUE(side.out.arena.empty());
   EXPECT_FALSE(side.sender->has_waiting());
@@ -181,13 +182,13 @@ TEST_F(SenderWaiting, WhatIsPutOffAgainMovesTheDeadline) {
   EXPECT_EQ(sender_.deadline(), kEpochStart + 70ms);
 }
 
-TEST_F(SenderWaiting, LeavesInOrderWithItsDscp) {
-  sender_.send(kOpenFlow, bytes_of("a"), 46, two_paths(), side_.out, kEpochStart);
-  sender_.send(kOpenFlow, bytes_of("b"), 8, two_paths(), side_.out, kEpochStart);
+TEST_F(SenderWaiting, LeavesInOrderWithItsMarks) {
+  sender_.send(kOpenFlow, bytes_of("a"), {46}, two_paths(), side_.out, kEpochStart);
+  sender_.send(kOpenFlow, bytes_of("b"), {8, Ecn::ect0}, two_paths(), side_.out, kEpochStart);
   flush(leaves_at_);
   ASSERT_EQ(side_.out.runs.size(), 2U);
-  EXPECT_EQ(side_.out.runs[0].dscp, 46);
-  EXPECT_EQ(side_.out.runs[1].dscp, 8);
+  EXPECT_EQ(side_.out.runs[0].marks, Marks{46});
+  EXPECT_EQ(side_.out.runs[1].marks, (Marks{8, Ecn::ect0}));
   EXPECT_EQ(sent(), "ab");
 }
 
@@ -247,7 +248,7 @@ TEST(Sender, SessionWithMostDatagramsThatWaitLosesItsOldestForOthers) {
   SenderSide side([](const PathViews& paths, const auto&, TimePoint) { return Decision{paths.paths(), {}}; });
   const OutgoingFlow unknown{FlowHandle{1}, std::nullopt, std::nullopt};
   const auto send = [&](Sender& sender, const Packet& payload) {
-    sender.send(unknown, payload, 0, two_paths(), side.out, kEpochStart);
+    sender.send(unknown, payload, {}, two_paths(), side.out, kEpochStart);
   };
   send(*side.sender, Packet(100));
   std::vector<std::unique_ptr<Sender>> greedy;
@@ -332,9 +333,9 @@ TEST(Sender, LargestWholeIsTheLastThatNeedsNoFragments) {
     const auto largest = side.sender->largest_whole(paths);
     ASSERT_TRUE(largest);
     EXPECT_EQ(*largest, 1300 - side.keys().data_overhead() - 2);
-    side.sender->send(flow, Packet(*largest), 0, paths, side.out, kEpochStart);
+    side.sender->send(flow, Packet(*largest), {}, paths, side.out, kEpochStart);
     EXPECT_EQ(side.sender->watch().fragmented(), 0U);
-    side.sender->send(flow, Packet(*largest + 1), 0, paths, side.out, kEpochStart);
+    side.sender->send(flow, Packet(*largest + 1), {}, paths, side.out, kEpochStart);
     EXPECT_EQ(side.sender->watch().fragmented(), 1U);
   }
 }
@@ -351,7 +352,7 @@ TEST(Sender, WhatRepairsTheLargestWholeGoesWholeAsWell) {
   TimePoint now = kEpochStart;
   for (std::uint32_t sent = 1; sent <= 2000; ++sent) {
     now += 1ms;
-    side.sender->send(flow, Packet(largest), 0, paths, side.out, now);
+    side.sender->send(flow, Packet(largest), {}, paths, side.out, now);
     side.sender->finish(paths, side.out, now);
     if (sent % 100 != 0) continue;
     const RepairReportFrame report{sent, 0, sent / 10, sent / 10, 0};
@@ -378,9 +379,9 @@ TEST(Sender, SteadyFragmentingIsAnEventThatNamesTheSmallestPath) {
   const PathViews paths = views_of({{0, 1472}, {1, 1300}, {2, 1400}});
   const auto send = [&](int large, int small) {
     for (int i = 0; i < large; ++i)
-      side.sender->send(kOpenFlow, Packet(1290), 0, paths, side.out, kEpochStart);
+      side.sender->send(kOpenFlow, Packet(1290), {}, paths, side.out, kEpochStart);
     for (int i = 0; i < small; ++i)
-      side.sender->send(kOpenFlow, Packet(100), 0, paths, side.out, kEpochStart);
+      side.sender->send(kOpenFlow, Packet(100), {}, paths, side.out, kEpochStart);
   };
   TimePoint now = kEpochStart;
   EXPECT_FALSE(side.sender->check_fragmenting(paths, now));

@@ -373,7 +373,7 @@ TEST_F(SessionTableTest, EndedSessionLeavesNothingBehind) {
     const SessionIndex index = session.current().index();
     open(session, 5, 0xabc);
     const FlowHandle flow = out_.flow_changes[0].flow;
-    session.sender.send({flow, FlowId{5}, std::nullopt}, bytes_of("waits for a path"), 0, {}, out_, now_);
+    session.sender.send({flow, FlowId{5}, std::nullopt}, bytes_of("waits for a path"), {}, {}, out_, now_);
     const std::uint64_t expired = context_.drops[Drop::queue_expired];
     ASSERT_NE(table_->epochs().find(index), nullptr);
     const auto reason = has_reason ? std::optional(CloseReason::shutdown) : std::nullopt;
@@ -393,8 +393,8 @@ TEST_F(SessionTableTest, EndedSessionLeavesNothingBehind) {
 TEST_F(SessionTableTest, FragmentsOfAnEndedSessionAreCounted) {
   ServerSession& session = admit(1, 10);
   const std::array<std::uint8_t, 4> bytes{};
-  session.receiver.add_fragment(session.current(), {PacketType::data, PacketNumber{0}, 100, 0, bytes}, out_,
-                                now_);
+  session.receiver.add_fragment(session.current(), {PacketType::data, PacketNumber{0}, 100, 0, bytes}, {},
+                                out_, now_);
   table_->end(session.handle, std::nullopt, out_);
   EXPECT_EQ(context_.drops[Drop::fragment_expired], 1U);
 }

@@ -166,11 +166,12 @@ void Tunnel::run_queue() {
 
 void Tunnel::receive(Wire wire) {
   const DatagramBatch batch{wire.bytes, std::max<std::size_t>(1, wire.bytes.size())};
+  const Ecn ecn = remarked ? remarked(wire) : wire.ecn;
   if (wire.to_server) {
-    server->on_network(batch, wire.route, server_out, now);
+    server->on_network(batch, wire.route, server_out, now, ecn);
     collect_server();
   } else {
-    client->on_path(wire.path, batch, out, now);
+    client->on_path(wire.path, batch, out, now, {ecn});
     collect_client();
   }
 }
@@ -187,7 +188,8 @@ void Tunnel::send_run(const PacketRun& run, const Output& from, bool to_server) 
     Wire wire;
     wire.to_server = to_server;
     wire.path = path;
-    wire.dscp = run.dscp_on(wire.path);
+    wire.dscp = run.marks_on(wire.path).dscp;
+    wire.ecn = run.marks_on(wire.path).ecn;
     if (!to_server) {
       const Route* route = server->route_of(run.session, path);
       ASSERT_NE(route, nullptr);

@@ -28,6 +28,7 @@ struct Wire {
   Route route;          ///< as the server sees it
   Packet bytes;
   std::uint8_t dscp = 0;
+  Ecn ecn = Ecn::not_ect;
   [[nodiscard]] std::optional<PacketType> type() const {
     const auto header = decode_header(bytes);
     return header ? std::optional(header->type) : std::nullopt;
@@ -109,6 +110,8 @@ class Tunnel {
 
   /// Whether a packet arrives; all do if this is unset.
   std::function<bool(const Wire&)> arrives;
+  /// The ECN that a packet arrives with; that which it left with if this is unset.
+  std::function<Ecn(const Wire&)> remarked;
   /// Why the sender's kernel does not take a packet; nullopt if it does. All are taken if this is
   /// unset.
   std::function<std::optional<Drop>(const Wire&)> refused;

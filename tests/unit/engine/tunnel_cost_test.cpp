@@ -144,9 +144,9 @@ TEST(TunnelDscp, RunsAreOfOneDscp) {
   tunnel.client->on_application({bytes, 50}, test::source_of(1), tunnel.out, tunnel.now, 46);
   tunnel.client->on_application({bytes, 50}, test::source_of(1), tunnel.out, tunnel.now, 0);
   ASSERT_EQ(tunnel.out.runs.size(), 2U);
-  EXPECT_EQ(tunnel.out.runs[0].dscp, 46);
+  EXPECT_EQ(tunnel.out.runs[0].marks.dscp, 46);
   EXPECT_EQ(tunnel.out.runs[0].count, 2U);
-  EXPECT_EQ(tunnel.out.runs[1].dscp, 0);
+  EXPECT_EQ(tunnel.out.runs[1].marks.dscp, 0);
   tunnel.carry();
 }
 

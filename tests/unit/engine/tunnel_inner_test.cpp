@@ -69,9 +69,9 @@ TEST_F(TunnelInner, PacketsComeOutAsTheyWentInAndAreCounted) {
   const std::vector<Packet> down{inner_down(), inner_udp("fd00:42::1", "fd00:42::7"),
                                  inner_udp("8.8.8.8", "192.168.7.9")};
   std::size_t bytes = 0;
-  for (const Packet& packet : up) tunnel_.client_device_sends(packet, {3, 0});
+  for (const Packet& packet : up) tunnel_.client_device_sends(packet, {3, {}});
   for (const Packet& packet : down) {
-    tunnel_.server_device_sends(packet, {4, 0});
+    tunnel_.server_device_sends(packet, {4, {}});
     bytes += packet.size();
   }
   EXPECT_EQ(tunnel_.at_server_device, up);
@@ -96,10 +96,10 @@ TEST_F(TunnelInner, PacketsOfOneFlowLeaveInOneRunWithTheirDscp) {
     packets.insert(packets.end(), one.begin(), one.end());
   }
   Output out;
-  tunnel_.client->on_tun({packets, packets.size() / 10}, {3, 46}, out, tunnel_.now);
+  tunnel_.client->on_tun({packets, packets.size() / 10}, {3, {46}}, out, tunnel_.now);
   ASSERT_EQ(out.runs.size(), 1U);
   EXPECT_EQ(out.runs[0].count, 10U);
-  EXPECT_EQ(out.runs[0].dscp, 46);
+  EXPECT_EQ(out.runs[0].marks.dscp, 46);
   EXPECT_EQ(out.runs[0].stride, packets.size() / 10 + 24 + kIpPrefixBytes);
 }
 
@@ -462,10 +462,10 @@ TEST_F(TunnelInnerOrder, DenseFlowsAreNumberedEachForItself) {
     late.push_back(wire.bytes);
     return false;
   };
-  for (std::size_t i = 0; i < 10; ++i) tunnel_.client_device_sends(inner_up(1000 + i), {7, 0});
+  for (std::size_t i = 0; i < 10; ++i) tunnel_.client_device_sends(inner_up(1000 + i), {7, {}});
   ASSERT_EQ(late.size(), 1U);
   EXPECT_EQ(tunnel_.at_server_device.size(), 4U);
-  tunnel_.client_device_sends(inner_up(50), {8, 0});
+  tunnel_.client_device_sends(inner_up(50), {8, {}});
   EXPECT_EQ(tunnel_.at_server_device.size(), 5U) << "another flow waits for none of it";
   tunnel_.to_server(late[0]);
   ASSERT_EQ(tunnel_.at_server_device.size(), 11U);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "mptunnel/ip/ip_packet.h"
 #include "support/ip_packets.h"
 
 namespace mptunnel {
@@ -18,6 +19,8 @@ TEST(Marks, AreThoseOfThePacketAndItsOnePlace) {
       ASSERT_EQ(marks.dscp, value >> 2U);
       ASSERT_EQ(static_cast<unsigned>(marks.ecn), value & 3U);
       ASSERT_EQ(marks.traffic_class(), value);
+      ASSERT_EQ(Marks::of_traffic_class(static_cast<std::uint8_t>(value)), marks);
+      ASSERT_EQ(ecn_of(bytes), marks.ecn);
     }
   }
 }
@@ -47,6 +50,19 @@ TEST(Marks, ForwardedEcnIsThatOfRfc6040) {
     for (std::size_t i = 0; i < kOuter.size(); ++i) {
       EXPECT_EQ(forwarded_ecn(row.inner, kOuter.at(i)), row.forwarded.at(i))
           << static_cast<unsigned>(row.inner) << " in " << static_cast<unsigned>(kOuter.at(i));
+    }
+  }
+}
+
+TEST(Marks, ThatOfAPacketInPartsTellsOfTheMostCongestion) {
+  constexpr std::array<Ecn, 4> kByCongestion{Ecn::not_ect, Ecn::ect0, Ecn::ect1, Ecn::ce};
+  for (std::size_t one = 0; one < 4; ++one) {
+    for (std::size_t other = 0; other < 4; ++other) {
+      const OuterEcn first{kByCongestion.at(one)};
+      const OuterEcn unsure{kByCongestion.at(other), false};
+      const OuterEcn most{kByCongestion.at(std::max(one, other)), one >= other};
+      EXPECT_EQ(joined_ecn(first, unsure), most);
+      EXPECT_EQ(joined_ecn(unsure, first), most);
     }
   }
 }

@@ -66,7 +66,7 @@ inline Datagrams cut(ConstBytes bytes, std::size_t stride) {
 struct Inbox {
   Datagrams datagrams;
   std::vector<Route> routes;  ///< one per datagram
-  std::vector<std::uint8_t> dscps;
+  std::vector<Marks> marks;   ///< the same
   std::size_t batches = 0;
   int error = 0;
 
@@ -81,7 +81,7 @@ struct Inbox {
         for_each_datagram(received.batch, [&](Bytes bytes) {
           datagrams.emplace_back(bytes.begin(), bytes.end());
           routes.push_back(received.route);
-          dscps.push_back(received.dscp);
+          marks.push_back(received.marks);
         });
       }
     }

@@ -1,5 +1,5 @@
-// The DSCP of datagrams, through real sockets on loopback: both families, IPv4 over IPv6 sockets, batches,
-// and together with everything else that rides beside a datagram's bytes.
+// DSCP and ECN of datagrams, through real sockets on loopback: both families, IPv4 over IPv6 sockets,
+// batches, and together with everything else that rides beside a datagram's bytes.
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -41,7 +41,7 @@ UdpSocketOptions any_port(const FamilyRow& row) {
   UdpSocketOptions options;
   options.dual_stack = row.ipv6_socket;
   options.packet_info = true;
-  options.read_dscp = true;
+  options.read_marks = true;
   return options;
 }
 
@@ -97,9 +97,9 @@ class UdpDscp : public ::testing::TestWithParam<std::tuple<FamilyRow, Sending, b
   }
 
   void expect_arrival(const test::Inbox& inbox, const Datagram& bytes, std::size_t stride,
-                      const std::vector<std::uint8_t>& dscps) {
+                      const std::vector<Marks>& marks) {
     EXPECT_EQ(inbox.datagrams, test::cut(bytes, stride));
-    EXPECT_EQ(inbox.dscps, dscps);
+    EXPECT_EQ(inbox.marks, marks);
     EXPECT_EQ(receiver_->counters().truncated, 0U);
     for (const Route& route : inbox.routes) {
       EXPECT_EQ(route.local, address_of(row_, *receiver_));
@@ -119,36 +119,44 @@ TEST_P(UdpDscp, OfEachRunArrivesWithItsDatagrams) {
   constexpr std::size_t kStride = 300;
   const Datagram bytes = test::numbered_bytes(8, kStride, kStride);
   const ConstBytes all(bytes);
-  const std::vector<SendRun> runs{{all.first(3 * kStride), kStride, to_, kExpedited},
+  const std::vector<SendRun> runs{{all.first(3 * kStride), kStride, to_, {kExpedited}},
                                   {all.subspan(3 * kStride, 2 * kStride), kStride, to_},
-                                  {all.subspan(5 * kStride, kStride), kStride, to_, kLargest},
-                                  {all.subspan(6 * kStride), kStride, to_, 1}};
+                                  {all.subspan(5 * kStride, kStride), kStride, to_, {kLargest, Ecn::ce}},
+                                  {all.subspan(6 * kStride), kStride, to_, {0, Ecn::ect0}}};
   std::vector<SendOutcome> outcomes(runs.size());
   sender_->send(runs, outcomes);
   for (const SendOutcome& outcome : outcomes) EXPECT_EQ(outcome.error, 0);
   expect_arrival(collect(*receiver_, 8), bytes, kStride,
-                 {kExpedited, kExpedited, kExpedited, 0, 0, kLargest, 1, 1});
+                 {{kExpedited},
+                  {kExpedited},
+                  {kExpedited},
+                  {},
+                  {},
+                  {kLargest, Ecn::ce},
+                  {0, Ecn::ect0},
+                  {0, Ecn::ect0}});
 }
 
 TEST_P(UdpDscp, OfPiecesArrives) {
   const Datagram bytes = test::numbered_bytes(4, 100, 10);
   std::vector<ConstBytes> pieces;
   for (std::size_t i = 0; i < 4; ++i) pieces.push_back(ConstBytes(bytes).subspan(i * 100, i < 3 ? 100 : 10));
-  const std::vector<SendPieces> sends{{std::span(pieces).first(1), to_, kLargest},
+  const std::vector<SendPieces> sends{{std::span(pieces).first(1), to_, {kLargest}},
                                       {std::span(pieces).subspan(1, 2), to_}};
   std::vector<SendOutcome> outcomes(sends.size());
   sender_->send(std::span<const SendPieces>(sends), outcomes);
-  EXPECT_EQ(sender_->send_pieces(std::span(pieces).subspan(3), to_, kExpedited).accepted, 1U);
-  expect_arrival(collect(*receiver_, 4), bytes, 100, {kLargest, 0, 0, kExpedited});
+  EXPECT_EQ(sender_->send_pieces(std::span(pieces).subspan(3), to_, {kExpedited}).accepted, 1U);
+  expect_arrival(collect(*receiver_, 4), bytes, 100, {{kLargest}, {}, {}, {kExpedited}});
 }
 
-// What the sender's socket would put there by itself is replaced too.
-TEST_P(UdpDscp, LeavesEcnZero) {
+// What the sender's socket would put there by itself is replaced.
+TEST_P(UdpDscp, AndEcnLeaveAsTheyWereGiven) {
   set_traffic_class(*sender_, row_.ipv6_socket, 3);
   const Datagram byte{1};
-  for (const std::uint8_t dscp : {std::uint8_t{1}, kExpedited, kLargest}) {
-    ASSERT_EQ(sender_->send({byte, 1, to_, dscp}).accepted, 1U);
-    EXPECT_EQ(read_traffic_class(receiver_->fd()), dscp * 4);
+  for (const Marks marks : {Marks{1}, Marks{kExpedited, Ecn::ect1}, Marks{kLargest, Ecn::ce},
+                            Marks{0, Ecn::ect0}, Marks{0, Ecn::ce}}) {
+    ASSERT_EQ(sender_->send({byte, 1, to_, marks}).accepted, 1U);
+    EXPECT_EQ(read_traffic_class(receiver_->fd()), marks.traffic_class());
   }
 }
 
@@ -175,29 +183,29 @@ class UdpDscpReceive : public ::testing::TestWithParam<FamilyRow> {
   }
 };
 
-TEST_P(UdpDscpReceive, EcnOfTheSenderIsLeftOut) {
+TEST_P(UdpDscpReceive, EcnOfTheSenderIsReadBesideIt) {
   UdpSocket receiver = open_socket(any_port(GetParam()));
   UdpSocketOptions plain;
   plain.connect = address_of(GetParam(), receiver);
   UdpSocket sender = open_socket(plain);
   const Datagram byte{1};
-  for (const int ecn : {1, 2, 3}) {
+  for (const int ecn : {0, 1, 2, 3}) {
     set_traffic_class(sender, plain.connect->family == Family::ipv6, kExpedited * 4 + ecn);
     ASSERT_EQ(sender.send({byte, 1, {}}).accepted, 1U);
-    EXPECT_EQ(collect(receiver, 1).dscps, std::vector<std::uint8_t>{kExpedited});
+    EXPECT_EQ(collect(receiver, 1).marks, (std::vector{Marks{kExpedited, static_cast<Ecn>(ecn)}}));
   }
 }
 
 TEST_P(UdpDscpReceive, IsZeroWhereNobodyAskedForIt) {
   UdpSocketOptions deaf = any_port(GetParam());
-  deaf.read_dscp = false;
+  deaf.read_marks = false;
   UdpSocket receiver = open_socket(deaf);
   UdpSocketOptions plain;
   plain.connect = address_of(GetParam(), receiver);
   UdpSocket sender = open_socket(plain);
   const Datagram byte{1};
-  ASSERT_EQ(sender.send({byte, 1, {}, kExpedited}).accepted, 1U);
-  EXPECT_EQ(collect(receiver, 1).dscps, std::vector<std::uint8_t>{0});
+  ASSERT_EQ(sender.send({byte, 1, {}, {kExpedited, Ecn::ce}}).accepted, 1U);
+  EXPECT_EQ(collect(receiver, 1).marks, std::vector<Marks>(1));
 }
 
 // Local address, DSCP, segment size and the kernel's drops together: a batch without room for them would
@@ -215,11 +223,11 @@ TEST_P(UdpDscpReceive, AllNotesOfABatchHaveRoom) {
   ReceiveBuffers buffers;
   ASSERT_LT(receiver.receive(buffers).batches.size(), flood.size());
   const Datagram series = test::numbered_bytes(4, 10, 10);
-  ASSERT_EQ(sender.send({series, 10, {}, kExpedited}).accepted, 4U);
+  ASSERT_EQ(sender.send({series, 10, {}, {kExpedited, Ecn::ect0}}).accepted, 4U);
   const test::Inbox inbox = collect(receiver, 4);
   EXPECT_EQ(inbox.batches, 1U);
   EXPECT_EQ(inbox.datagrams, test::cut(series, 10));
-  EXPECT_EQ(inbox.dscps, std::vector<std::uint8_t>(4, kExpedited));
+  EXPECT_EQ(inbox.marks, std::vector<Marks>(4, {kExpedited, Ecn::ect0}));
   EXPECT_EQ(inbox.routes.at(0).local, address_of(GetParam(), receiver));
   EXPECT_GT(receiver.counters().kernel_drops, 0U);
   EXPECT_EQ(receiver.counters().truncated, 0U);

@@ -135,7 +135,7 @@ TEST(RunSender, DropsDatagramsThatWouldWaitTooLongAndLetsTheRestPass) {
   for (const bool has_datagrams : {true, false}) {
     for (int i = 0; i < 3; ++i) {
       out.make_packet(1000);
-      out.send(1000, PathSet::of(PathId{0}), {}, kNoEpoch, 0, has_datagrams);
+      out.send(1000, PathSet::of(PathId{0}), {}, kNoEpoch, {}, has_datagrams);
     }
   }
   RunSender sender;

@@ -18,7 +18,7 @@ TEST(SocketRequest, TuningHoldsForAll) {
   for (const SocketUse use : kAllUses) {
     EXPECT_TRUE(options(use).offload);
     EXPECT_FALSE(options(use, {.offload = false, .copy_dscp = true}).offload);
-    EXPECT_FALSE(options(use, {.offload = true, .copy_dscp = false}).read_dscp);
+    EXPECT_FALSE(options(use, {.offload = true, .copy_dscp = false}).read_marks);
     EXPECT_EQ(options(use).device, "eth0");
   }
 }
@@ -31,10 +31,20 @@ TEST(SocketRequest, PacketsAreNeverCutByIp) {
 }
 
 TEST(SocketRequest, DscpIsReadOfWhatIsNoPacket) {
-  EXPECT_FALSE(options(SocketUse::bridge).read_dscp);
-  EXPECT_FALSE(options(SocketUse::paths).read_dscp);
-  EXPECT_TRUE(options(SocketUse::applications).read_dscp);
-  EXPECT_TRUE(options(SocketUse::target).read_dscp);
+  EXPECT_FALSE(options(SocketUse::bridge).read_marks);
+  EXPECT_FALSE(options(SocketUse::paths).read_marks);
+  EXPECT_TRUE(options(SocketUse::applications).read_marks);
+  EXPECT_TRUE(options(SocketUse::target).read_marks);
+}
+
+TEST(SocketRequest, EcnIsReadOfPacketsWhereThereMayBeInnerOnes) {
+  SocketTuning tuning;
+  tuning.copy_dscp = false;
+  tuning.reads_ecn = true;
+  EXPECT_TRUE(options(SocketUse::bridge, tuning).read_marks);
+  EXPECT_TRUE(options(SocketUse::paths, tuning).read_marks);
+  EXPECT_FALSE(options(SocketUse::applications, tuning).read_marks);
+  EXPECT_FALSE(options(SocketUse::target, tuning).read_marks);
 }
 
 TEST(SocketRequest, LocalAddressesAreLearntWhereManyPeersSend) {

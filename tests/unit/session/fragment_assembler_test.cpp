@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <numeric>
 
@@ -13,7 +14,7 @@ namespace mptunnel {
 namespace {
 
 using Octets = std::vector<std::uint8_t>;
-using Added = tl::expected<std::optional<Octets>, Drop>;
+using Added = tl::expected<std::optional<FragmentAssembler::Whole>, Drop>;
 
 constexpr TimePoint kStart{100s};
 constexpr SessionIndex kEpoch{0xabcdef};
@@ -30,8 +31,9 @@ struct Cut {
     return {type, number, static_cast<std::uint32_t>(packet.size() - kHeaderBytes),
             static_cast<std::uint32_t>(offset), ConstBytes(packet).subspan(kHeaderBytes + offset, size)};
   }
-  Added add(FragmentAssembler& to, std::size_t offset, std::size_t size, TimePoint now = kStart) const {
-    return to.add(epoch, part(offset, size), now);
+  Added add(FragmentAssembler& to, std::size_t offset, std::size_t size, TimePoint now = kStart,
+            OuterEcn ecn = {}) const {
+    return to.add(epoch, part(offset, size), ecn, now);
   }
 
   PacketNumber number;
@@ -54,7 +56,7 @@ TEST(FragmentAssembler, GivesThePacketWithItsLastFragmentHeaderAndAll) {
     EXPECT_EQ(assembler.bytes(), 60 + 2 * kFragmentRecordBytes) << "what came, and no more";
     const Added whole = cut.add(assembler, 60, 40);
     ASSERT_TRUE(whole && *whole);
-    EXPECT_EQ(**whole, cut.packet);
+    EXPECT_EQ((*whole)->packet, cut.packet);
     EXPECT_EQ(assembler.packets(), 0U);
     EXPECT_EQ(assembler.bytes(), 0U);
     EXPECT_EQ(budget.bytes(), 0U);
@@ -67,7 +69,7 @@ TEST(FragmentAssembler, OneFragmentMayBeAll) {
   const Cut cut(1, 1);
   const Added whole = cut.add(assembler, 0, 1);
   ASSERT_TRUE(whole && *whole);
-  EXPECT_EQ(**whole, cut.packet);
+  EXPECT_EQ((*whole)->packet, cut.packet);
 }
 
 TEST(FragmentAssembler, TakesFragmentsInAnyOrder) {
@@ -81,7 +83,7 @@ TEST(FragmentAssembler, TakesFragmentsInAnyOrder) {
       ASSERT_TRUE(added);
       ASSERT_EQ(added->has_value(), i == 4);
       if (*added) {
-        ASSERT_EQ(**added, cut.packet);
+        ASSERT_EQ((*added)->packet, cut.packet);
       }
     }
   } while (std::next_permutation(order.begin(), order.end()));
@@ -96,7 +98,7 @@ TEST(FragmentAssembler, FragmentsOfSeveralSplitsCombine) {
   EXPECT_TRUE(is_waiting(cut.add(assembler, 40, 20)));
   const Added whole = cut.add(assembler, 20, 20);
   ASSERT_TRUE(whole && *whole);
-  EXPECT_EQ(**whole, cut.packet);
+  EXPECT_EQ((*whole)->packet, cut.packet);
 }
 
 TEST(FragmentAssembler, WhatIsAllThereAlreadyIsACopy) {
@@ -122,7 +124,7 @@ TEST(FragmentAssembler, AnotherTotalIsAContradiction) {
   }
   const Added whole = cut.add(assembler, 50, 50);
   ASSERT_TRUE(whole && *whole);
-  EXPECT_EQ(**whole, cut.packet);
+  EXPECT_EQ((*whole)->packet, cut.packet);
 }
 
 TEST(FragmentAssembler, PacketsOfOtherKeysTypesAndNumbersAreOthers) {
@@ -135,7 +137,7 @@ TEST(FragmentAssembler, PacketsOfOtherKeysTypesAndNumbersAreOthers) {
   for (const Cut& cut : cuts) {
     const Added whole = cut.add(assembler, 10, 10);
     ASSERT_TRUE(whole && *whole);
-    EXPECT_EQ(**whole, cut.packet);
+    EXPECT_EQ((*whole)->packet, cut.packet);
   }
 }
 
@@ -271,7 +273,7 @@ TEST(FragmentBudget, LargestHolderYields) {
     EXPECT_EQ(assembler->evicted(), 0U);
     const Added whole = wanted.add(*assembler, 1000, 2000);
     ASSERT_TRUE(whole && *whole);
-    EXPECT_EQ(**whole, wanted.packet);
+    EXPECT_EQ((*whole)->packet, wanted.packet);
   }
   EXPECT_EQ(greedy.expire(kStart + kFragmentLife), 2000U) << "each is counted";
   EXPECT_EQ(budget.bytes(), 0U);
@@ -287,6 +289,23 @@ TEST(FragmentBudget, AssemblerThatGoesGivesItsBytesBack) {
     EXPECT_EQ(budget.bytes(), stays.bytes() + goes.bytes());
   }
   EXPECT_EQ(budget.bytes(), stays.bytes());
+}
+
+TEST(FragmentAssembler, CongestionThatOneFragmentMetIsThatOfThePacket) {
+  constexpr std::array<Ecn, 4> kByCongestion{Ecn::not_ect, Ecn::ect0, Ecn::ect1, Ecn::ce};
+  FragmentBudget budget;
+  FragmentAssembler assembler(budget);
+  std::uint32_t number = 0;
+  for (std::size_t first = 0; first < 4; ++first) {
+    for (std::size_t second = 0; second < 4; ++second) {
+      const Cut cut(++number, 100);
+      EXPECT_TRUE(is_waiting(cut.add(assembler, 0, 60, kStart, {kByCongestion.at(first)})));
+      EXPECT_FALSE(cut.add(assembler, 10, 20, kStart, {Ecn::ce})) << "a copy, and what it met counts no more";
+      const Added whole = cut.add(assembler, 60, 40, kStart, {kByCongestion.at(second)});
+      ASSERT_TRUE(whole && *whole);
+      EXPECT_EQ((*whole)->ecn.ecn, kByCongestion.at(std::max(first, second))) << first << " " << second;
+    }
+  }
 }
 
 TEST(FragmentAssembler, AgreesWithAMapOfBytesForRandomSplits) {
@@ -318,7 +337,7 @@ TEST(FragmentAssembler, AgreesWithAMapOfBytesForRandomSplits) {
       }
       ASSERT_EQ(added->has_value(), is_whole);
       if (!is_whole) continue;
-      ASSERT_EQ(**added, cuts[which].packet);
+      ASSERT_EQ((*added)->packet, cuts[which].packet);
       std::fill(bits.begin(), bits.end(), false);
     }
   }

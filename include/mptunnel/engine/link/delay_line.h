@@ -41,8 +41,7 @@ class DelayLine final : public BudgetHolder {
   /// A sealed packet that goes to `to`; `least` is the least delay of all paths that its datagram goes to.
   /// Keeps a copy for each of these that gets it later, and returns the others. Of a copy that finds no room
   /// (kMaxDelayedBytes for each path, and the budget), take_missed() tells.
-  PathSet take(ConstBytes packet, PathSet to, Duration least, std::uint8_t dscp, SessionIndex epoch,
-               TimePoint now);
+  PathSet take(ConstBytes packet, PathSet to, Duration least, Marks marks, SessionIndex epoch, TimePoint now);
   /// Sends what is due by the paths of `may`. What is for others, or late by more than kQueueLife, because
   /// the program stood still, is missed too.
   void release(PathSet may, Output& out, SessionHandle session, TimePoint now);

@@ -32,7 +32,7 @@ class KeptPackets final : public BudgetHolder {
     return now < until_;
   }
   /// A sealed packet that leaves. The oldest go for it, if there are kKeptBytes.
-  void keep(ConstBytes packet, std::uint8_t dscp, SessionIndex epoch, TimePoint now);
+  void keep(ConstBytes packet, Marks marks, SessionIndex epoch, TimePoint now);
   /// Sends what is kept and no older than kQueueLife by this path, too, and goes on keeping: other paths may
   /// be about to move.
   /// Each packet goes to a path once.

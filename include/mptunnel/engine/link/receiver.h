@@ -13,6 +13,7 @@
 #include "mptunnel/engine/link/repair_receiver.h"
 #include "mptunnel/engine/link/session_link.h"
 #include "mptunnel/engine/output.h"
+#include "mptunnel/ip/marks.h"
 #include "mptunnel/session/fragment_assembler.h"
 #include "mptunnel/wire/frame.h"
 
@@ -57,20 +58,26 @@ class Receiver {
     /// that it comes from may be new.
     bool is_copy = false;
   };
-  /// Opens a DATA packet in place, and counts it. nullopt if it is dropped.
+  /// Opens a DATA packet in place, and counts it. nullopt if it is dropped. So is one that certainly met
+  /// congestion, CE, with an inner packet that knows no ECN (RFC 6040, section 4.2): as if it had not come,
+  /// for another copy may do.
   std::optional<Opened> open_data(LinkEpoch& epoch, const PacketHeader& header, Bytes packet, Origin& origin,
-                                  TimePoint now);
+                                  OuterEcn ecn, TimePoint now);
   /// Opens a CONTROL packet in place. The caller counts it once it has acted on it, because a report in it
   /// speaks of what was sent before. Copies are dropped and counted here: a genuine one is returned all the
   /// same, and marked. nullopt if it is anything else that is dropped.
   std::optional<Opened> open_control(LinkEpoch& epoch, const PacketHeader& header, Bytes packet,
                                      Origin& origin, TimePoint now);
-  /// Takes a fragment that came under this key. Returns the frames of the packet that it completes, opened
-  /// and kept in `out`; nullopt if it completes none, or is dropped. A CONTROL packet in fragments may have a
+  struct Whole {
+    ConstBytes frames;  ///< opened, and kept in `out`
+    OuterEcn ecn;
+  };
+  /// Takes a fragment that came under this key, in a packet with this ECN. Returns the packet that it
+  /// completes; nullopt if it completes none, or is dropped. A CONTROL packet in fragments may have a
   /// datagram and a FLOW_OPEN in front of it, or REPAIR, and no other frame: that could change what the
   /// packet around the fragment still needs.
-  std::optional<ConstBytes> add_fragment(LinkEpoch& epoch, const FragmentFrame& fragment, Output& out,
-                                         TimePoint now);
+  std::optional<Whole> add_fragment(LinkEpoch& epoch, const FragmentFrame& fragment, OuterEcn ecn,
+                                    Output& out, TimePoint now);
   /// Reads the frames of an opened DATA packet: `on_datagram(const DatagramFrame&)`, and for any other
   /// `on_other(const Frame&)`, which returns whether a DATA packet may have it; if not, the rest is dropped.
   template <typename OnDatagram, typename OnOther>
@@ -119,15 +126,8 @@ class Receiver {
       out.deliver(flow, datagram.payload);
     }
   }
-  /// The same of an inner packet, to the device. Whatever has no number waits for nothing.
-  void deliver_inner(const IpFrame& frame, bool is_recovered, Output& out, TimePoint now) {
-    if (frame.number) {
-      order_.on_datagram({tun_flow(frame.number->bucket), frame.number->number, frame.packet, is_recovered},
-                         out, now);
-    } else {
-      out.deliver(tun_flow(0), frame.packet);
-    }
-  }
+  /// The same of an inner packet, with this ECN, to the device. Whatever has no number waits for nothing.
+  void deliver_inner(const IpFrame& frame, Ecn ecn, bool is_recovered, Output& out, TimePoint now);
   /// An inner packet came and does not go to the device: nothing waits for it.
   void skip_inner(const IpFrame& frame, Output& out, TimePoint now) {
     if (frame.number) order_.skip(tun_flow(frame.number->bucket), frame.number->number, out, now);

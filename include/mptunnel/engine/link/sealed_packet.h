@@ -11,6 +11,7 @@
 #include "mptunnel/base/path_set.h"
 #include "mptunnel/base/time.h"
 #include "mptunnel/engine/output.h"
+#include "mptunnel/ip/marks.h"
 #include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
@@ -18,7 +19,7 @@ namespace mptunnel {
 struct SealedPacket {
   TimePoint time;  ///< whoever keeps it says what of
   SessionIndex epoch;
-  std::uint8_t dscp = 0;
+  Marks marks;
   std::vector<std::uint8_t> bytes;
 
   /// What it counts in a QueueBudget.
@@ -26,7 +27,7 @@ struct SealedPacket {
   /// Sends a copy by this path.
   void send(PathId path, Output& out, SessionHandle session) const {
     std::copy(bytes.begin(), bytes.end(), out.make_packet(bytes.size()).begin());
-    out.send(bytes.size(), PathSet::of(path), session, epoch, dscp, true);
+    out.send(bytes.size(), PathSet::of(path), session, epoch, marks, true);
   }
 };
 

@@ -45,8 +45,8 @@ class Sender {
   ~Sender() = default;
 
   /// Sends a datagram of the flow, or queues a copy of it. What goes no further is counted.
-  void send(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dscp, const PathViews& paths,
-            Output& out, TimePoint now);
+  void send(const OutgoingFlow& flow, ConstBytes payload, Marks marks, const PathViews& paths, Output& out,
+            TimePoint now);
   /// To be called after all send() of one call. Returns the paths that a packet larger than kBaseMtu went to:
   /// their MTU is worth confirming.
   PathSet finish(const PathViews& paths, Output& out, TimePoint now);
@@ -135,7 +135,7 @@ class Sender {
  private:
   /// How a packet with a datagram leaves, whole or in fragments.
   struct Leaving {
-    std::uint8_t dscp = 0;
+    Marks marks;
     Duration least_delay{};  ///< of all the paths that it goes to, see DelayLine
   };
   /// A sealed packet in the arena that is, or may be, too large for some paths.
@@ -153,12 +153,12 @@ class Sender {
   }
   /// Asks the scheduler, and seals the datagram if it may leave now. If not, it returns false, and whoever
   /// has the datagram keeps it: resume_ says until when. There is a key and a path.
-  bool leaves(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dscp, const PathViews& paths,
-              Output& out, TimePoint now);
-  void seal(const OutgoingFlow& flow, ConstBytes payload, std::uint8_t dscp, PathSet chosen,
-            const PathViews& paths, Output& out, TimePoint now);
+  bool leaves(const OutgoingFlow& flow, ConstBytes payload, Marks marks, const PathViews& paths, Output& out,
+              TimePoint now);
+  void seal(const OutgoingFlow& flow, ConstBytes payload, Marks marks, PathSet chosen, const PathViews& paths,
+            Output& out, TimePoint now);
   /// The last `size` bytes of the arena are a sealed packet that goes to the `chosen` paths.
-  bool send_sealed(std::size_t size, std::uint8_t dscp, PathSet chosen, const PathViews& paths, Output& out,
+  bool send_sealed(std::size_t size, Marks marks, PathSet chosen, const PathViews& paths, Output& out,
                    TimePoint now);
   /// The paths that get such a packet in fragments besides: all, if it may be too large for each by now.
   [[nodiscard]] PathSet doubtful_for(std::size_t size, PathSet chosen, const PathViews& paths) const;
