@@ -108,4 +108,19 @@ inline std::vector<Packet> inner_packets(RawClient& raw, const Output& out, Time
   return packets;
 }
 
+/// A tunnel of one path, and another client of its server.
+struct TwoClients {
+  explicit TwoClients(const TunnelSettings& settings) : tunnel(settings) {}
+  /// The other one joins, and asks for 10.42.42.9 and fd00:42::9. False if it does not join.
+  bool begin() {
+    tunnel.start();
+    if (!other.join(9, 9, tunnel.now)) return false;
+    ask(other, {wanted_address("10.42.42.9"), wanted_address("fd00:42::9")}, tunnel.now);
+    return true;
+  }
+
+  PathTunnel tunnel;
+  RawClient other{*tunnel.server, tunnel.server_random, raw_route(9)};
+};
+
 }  // namespace mptunnel::test

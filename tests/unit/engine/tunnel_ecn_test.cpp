@@ -228,11 +228,9 @@ TEST_F(TunnelEcn, WhatALaterCopyMetIsNotKnown) {
 TEST(TunnelEcnBetweenClients, IsForwardedInsideAndOutside) {
   TunnelSettings settings = inner_tunnel(1);
   settings.limits.inner->client_to_client = true;
-  PathTunnel tunnel(settings);
-  tunnel.start();
-  RawClient other(*tunnel.server, tunnel.server_random, raw_route(9));
-  ASSERT_TRUE(other.join(9, 9, tunnel.now));
-  ask(other, {wanted_address("10.42.42.9")}, tunnel.now);
+  TwoClients clients(settings);
+  ASSERT_TRUE(clients.begin());
+  auto& [tunnel, other] = clients;
   for (const Ecn outer : {Ecn::ect0, Ecn::ce}) {
     Packet packet = tunnel.seal_as_client(
         PacketType::data, ip_frame(with_ecn(inner_udp("10.42.42.7", "10.42.42.9"), Ecn::ect0)));
@@ -250,11 +248,9 @@ TEST(TunnelEcnBetweenClients, DscpIsLeftOutIfThatIsWanted) {
     TunnelSettings settings = inner_tunnel(1);
     settings.limits.inner->client_to_client = true;
     settings.limits.inner->copies_dscp = copies;
-    PathTunnel tunnel(settings);
-    tunnel.start();
-    RawClient other(*tunnel.server, tunnel.server_random, raw_route(9));
-    ASSERT_TRUE(other.join(9, 9, tunnel.now));
-    ask(other, {wanted_address("10.42.42.9")}, tunnel.now);
+    TwoClients clients(settings);
+    ASSERT_TRUE(clients.begin());
+    auto& [tunnel, other] = clients;
     Packet inner = inner_udp("10.42.42.7", "10.42.42.9");
     inner[1] = Marks{46, Ecn::ect0}.traffic_class();
     Packet packet = tunnel.seal_as_client(PacketType::data, ip_frame(inner));

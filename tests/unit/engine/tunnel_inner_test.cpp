@@ -295,11 +295,9 @@ TEST_F(TunnelInner, WhatIsForAnotherClientGoesThereIfThatIsWanted) {
   for (const bool is_wanted : {false, true}) {
     TunnelSettings settings = inner_tunnel(1);
     settings.limits.inner->client_to_client = is_wanted;
-    PathTunnel tunnel(settings);
-    tunnel.start();
-    RawClient other(*tunnel.server, tunnel.server_random, raw_route(9));
-    ASSERT_TRUE(other.join(9, 9, tunnel.now));
-    ask(other, {wanted_address("10.42.42.9"), wanted_address("fd00:42::9")}, tunnel.now);
+    TwoClients clients(settings);
+    ASSERT_TRUE(clients.begin());
+    auto& [tunnel, other] = clients;
     for (const bool is_ipv4 : {true, false}) {
       const char* from = is_ipv4 ? "10.42.42.7" : "fd00:42::7";
       const char* to = is_ipv4 ? "10.42.42.9" : "fd00:42::9";
@@ -479,11 +477,9 @@ TEST(TunnelInnerHostile, MangledPacketsReachNobodyElse) {
   TunnelSettings settings = inner_tunnel(1);
   settings.limits.inner->client_to_client = true;
   settings.order = {OrderSettings::Mode::always, 20ms};
-  PathTunnel tunnel(settings);
-  tunnel.start();
-  RawClient other(*tunnel.server, tunnel.server_random, raw_route(9));
-  ASSERT_TRUE(other.join(9, 9, tunnel.now));
-  ask(other, {wanted_address("10.42.42.9"), wanted_address("fd00:42::9")}, tunnel.now);
+  TwoClients clients(settings);
+  ASSERT_TRUE(clients.begin());
+  auto& [tunnel, other] = clients;
   TestRandom random(77);
   const std::vector<Packet> seeds{inner_up(), inner_udp("fd00:42::7", "fd00:42::1"),
                                   inner_udp("10.42.42.7", "10.42.42.9"),
