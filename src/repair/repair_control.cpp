@@ -57,7 +57,9 @@ RepairControl::RepairControl(RepairSettings settings) : settings_(settings) {
 }
 
 const RepairPlan& RepairControl::observe(const LossReport& report, TimePoint now) {
+  const std::uint64_t recoveries = losses_.recoveries();
   losses_.add(report.sent, report.lost, report.runs, now);
+  is_over_ |= losses_.recoveries() != recoveries;
   const Basis basis =
       basis_of(settings_, believed(report), report.symbols_per_second, report.bits_per_second);
   if (!(basis == basis_) && (!computed_ || now - *computed_ >= kComputeEach)) {
@@ -65,7 +67,10 @@ const RepairPlan& RepairControl::observe(const LossReport& report, TimePoint now
     basis_ = basis;
     wanted_ = compute(settings_, basis);
   }
-  follow(wanted_, now);
+  // Otherwise wanted_ is still for the rise.
+  const bool falls_at_once = is_over_ && basis == basis_;
+  if (falls_at_once) is_over_ = false;
+  follow(wanted_, falls_at_once, now);
   return plan_;
 }
 
@@ -134,10 +139,10 @@ RepairPlan RepairControl::compute(const RepairSettings& settings, const Basis& b
 }
 
 /// Up at once; down by steps, once a lower rate has done for a while. Of denser traffic a lower share does as
-/// much at once.
-void RepairControl::follow(const RepairPlan& wanted, TimePoint now) {
+/// much at once, and what was for a rise that is over has no use.
+void RepairControl::follow(const RepairPlan& wanted, bool falls_at_once, TimePoint now) {
   const bool is_denser = wanted.is_on() && wanted.horizon > plan_.horizon;
-  if (settings_.fixed || is_denser || wanted.rate.share() >= plan_.rate.share()) {
+  if (settings_.fixed || falls_at_once || is_denser || wanted.rate.share() >= plan_.rate.share()) {
     plan_ = wanted;
     next_fall_ = now + kFallAfter;
     return;

@@ -45,6 +45,11 @@ inline constexpr Duration kRecentHalfLife = 50ms;  ///< of what shows a change
 inline constexpr double kChangeDeviations = 3;
 /// One loss, or one outage, is none.
 inline constexpr double kChangeRuns = 1.5;
+/// A rise that has been over for this long, and for as long as it lasted, is forgotten at once; for twice as
+/// long if the one before it was forgotten less than kRiseApart ago, up to kMostPatience.
+inline constexpr Duration kLeastPatience = 500ms;
+inline constexpr Duration kMostPatience = 16s;
+inline constexpr Duration kRiseApart = 5s;
 /// The loss that is repaired is the upper bound of what was measured: it is exceeded once in 20 times.
 inline constexpr double kLossDeviations = 1.64;
 /// There is something to repair once the lower bound is above the target: one loss in 100,000 symbols is not.

@@ -1,9 +1,11 @@
 // What losses were like lately: how many symbols all paths lost, in how many runs. It forgets by halves, so
 // that the share is known well while nothing changes; and it forgets at once what was before if the last
-// moments show that more is lost now.
+// moments show that more is lost now. A rise that is over, as when a queue on the way was full for a moment,
+// is forgotten as fast as it came, and what was known before it counts again.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "mptunnel/base/time.h"
 
@@ -22,6 +24,8 @@ class LossMemory {
   [[nodiscard]] double mean_run() const { return mean_run_of(long_); }
   /// Times that what was before was forgotten at once.
   [[nodiscard]] std::uint64_t changes() const { return changes_; }
+  /// Times that a rise was forgotten, because it was over.
+  [[nodiscard]] std::uint64_t recoveries() const { return recoveries_; }
 
  private:
   struct Counts {
@@ -29,15 +33,31 @@ class LossMemory {
     double lost = 0;
     double runs = 0;
     void fade(double factor);
-    void add(double more_sent, double more_lost, double more_runs);
+    void add(const Counts& more);
+    [[nodiscard]] Counts without(const Counts& part) const;
+  };
+  /// More is lost than before.
+  struct Rise {
+    Counts before;  ///< what was known, without the losses that showed the rise
+    Counts during;
+    Counts since;  ///< what was counted since no more was lost than before
+    TimePoint began;
+    TimePoint ended;  ///< when `since` began
   };
   static double mean_run_of(const Counts& counts);
   static double upper_of(const Counts& counts, double deviations);
   static double lower_of(const Counts& counts, double deviations);
 
+  void rise(TimePoint now);
+  void follow_rise(const Counts& news, Duration span, TimePoint now);
+
   Counts long_;
   Counts recent_;
+  std::optional<Rise> rise_;
+  Duration patience_{};    ///< so long a rise must be over to be forgotten
+  TimePoint recovered_{};  ///< when the last one was
   TimePoint last_;
+  std::uint64_t recoveries_ = 0;
   std::uint64_t changes_ = 0;
 };
 

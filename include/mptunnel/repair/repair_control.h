@@ -2,7 +2,8 @@
 // losses that were measured. What it is not: the one who says when each leaves; see RepairPacer.
 //
 //     losses measured -> upper bound of their share -> the smallest rate whose residual_loss() is the target
-//                        (none on clean paths)         within the budget; it rises at once and falls slowly
+//                        (none on clean paths)         within the budget; it rises at once and falls slowly,
+//                                                                  unless a moment's losses are over
 #pragma once
 
 #include <cstdint>
@@ -72,7 +73,7 @@ class RepairControl {
   static Basis basis_of(const RepairSettings& settings, const LossModel& model, double symbols_per_second,
                         double bits_per_second);
   [[nodiscard]] LossModel believed(const LossReport& report) const;
-  void follow(const RepairPlan& wanted, TimePoint now);
+  void follow(const RepairPlan& wanted, bool falls_at_once, TimePoint now);
 
   RepairSettings settings_;
   LossMemory losses_;
@@ -81,6 +82,7 @@ class RepairControl {
   RepairPlan wanted_;
   RepairPlan plan_;
   TimePoint next_fall_;
+  bool is_over_ = false;  ///< a rise of the losses, and the plan is still for it
 };
 
 }  // namespace mptunnel

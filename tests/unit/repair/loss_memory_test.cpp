@@ -67,6 +67,58 @@ TEST_F(LossMemoryTest, AFallIsKnownOnceWhatWasHasFaded) {
   EXPECT_LT(memory_.upper(2), 0.001);
 }
 
+TEST_F(LossMemoryTest, ARiseThatIsOverIsForgottenAtOnce) {
+  run(60s, 0);
+  run(200ms, 0.3);
+  EXPECT_GT(memory_.lower(2), 0.15);
+  run(kLeastPatience - 100ms, 0);
+  EXPECT_GT(memory_.lower(2), 0.05);
+  run(200ms, 0);
+  EXPECT_LT(memory_.upper(2), 1e-3);
+  EXPECT_EQ(memory_.recoveries(), 1U);
+}
+
+TEST_F(LossMemoryTest, WhatWasKnownBeforeARiseCountsAgainAfterIt) {
+  run(60s, 0.005);
+  const std::uint64_t recoveries = memory_.recoveries();
+  run(200ms, 0.3);
+  EXPECT_GT(memory_.lower(2), 0.1);
+  run(1s, 0.005);
+  EXPECT_GT(memory_.recoveries(), recoveries);
+  EXPECT_GT(memory_.lower(2), 0.003);
+  EXPECT_LT(memory_.upper(2), 0.007);
+}
+
+TEST_F(LossMemoryTest, ARiseIsRememberedForAsLongAsItLasted) {
+  run(60s, 0);
+  run(3s, 0.1);
+  run(2s, 0);
+  EXPECT_GT(memory_.lower(2), 0.02);
+  run(1500ms, 0);
+  EXPECT_LT(memory_.upper(2), 1e-3);
+}
+
+TEST_F(LossMemoryTest, ARiseThatComesBackAgainAndAgainIsRemembered) {
+  run(60s, 0);
+  for (int i = 0; i < 5; ++i) {
+    run(200ms, 0.3);
+    run(2s, 0);
+  }
+  EXPECT_LE(memory_.recoveries(), 3U);
+  EXPECT_GT(memory_.lower(2), 0.02);
+  // And no longer, once it is over for as long as it went on.
+  run(20s, 0);
+  EXPECT_LT(memory_.upper(2), 1e-3);
+}
+
+TEST_F(LossMemoryTest, FewSymbolsDoNotShowThatARiseIsOver) {
+  run(60s, 0);
+  run(200ms, 0.3);
+  for (int i = 0; i < 15; ++i) memory_.add(1, 0, 0, now_ += 100ms);
+  EXPECT_GT(memory_.lower(2), 0.1);
+  EXPECT_EQ(memory_.recoveries(), 0U);
+}
+
 TEST_F(LossMemoryTest, WhatStaysTheSameIsSeldomTakenForAChange) {
   run(600s, 0.01);
   EXPECT_LE(memory_.changes(), 60U);

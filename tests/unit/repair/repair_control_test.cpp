@@ -174,6 +174,18 @@ TEST_F(RepairControlTest, FallsSlowlyAndToNothing) {
   EXPECT_EQ(share(), 0);
 }
 
+/// As when a queue on the way was full for a moment.
+TEST_F(RepairControlTest, FallsAtOnceWhenARiseIsOver) {
+  run(60s, 0);
+  run(200ms, 0.3);
+  const double risen = share();
+  ASSERT_GT(risen, 0.3);
+  run(kLeastPatience - 100ms, 0);
+  EXPECT_GT(share(), risen / 2);
+  run(200ms, 0);
+  EXPECT_EQ(share(), 0);
+}
+
 /// Repair of a sparse flow costs a large share, and that is not what bulk is to begin with.
 TEST_F(RepairControlTest, FallsAtOnceWhenTrafficGetsDenser) {
   const auto observe = [this](double per_second) {
