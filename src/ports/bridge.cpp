@@ -304,7 +304,7 @@ bool Bridge::settle() {
   } else if (!from.is_set() || from == remote_) {
     socket_.hear_none();
   } else if (may_go_elsewhere_ && route_.leaves_alike(remote_, from)) {
-    if (socket_.use(from)) {
+    if (socket_.use_heard(from, remote_)) {
       go_elsewhere(from);
       return false;
     }
@@ -323,7 +323,6 @@ void Bridge::go_elsewhere(const Endpoint& to) {
   // new client's. If nothing answers there, on_down() follows.
   sent_to_ = to;
   is_elsewhere_proved_ = is_up_ = false;
-  hear_besides();
   stop_trying();
   context_.events.on_bridge_readdressed(id_);
 }

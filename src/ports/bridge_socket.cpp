@@ -47,9 +47,24 @@ tl::expected<void, std::string> BridgeSocket::use(const Endpoint& remote) {
   if (auto problem = interface_problem(table_, from_, remote)) return tl::unexpected(std::move(*problem));
   const bool is_same_family = socket_ && local().family == remote.family;
   if (!is_same_family || !has_valid_device()) return open(remote);
+  const auto connected = socket_->connect(remote);
   hear_none();
-  if (const auto connected = socket_->connect(remote); !connected)
-    return tl::unexpected(why_not(connected.error(), remote));
+  if (!connected) return tl::unexpected(why_not(connected.error(), remote));
+  return {};
+}
+
+tl::expected<void, std::string> BridgeSocket::use_heard(const Endpoint& remote, const Endpoint& instead) {
+  const Endpoint before = local();
+  SocketFactory::Socket heard = std::exchange(elsewhere_, nullptr);
+  std::unique_ptr<ReadWatcher> watcher = std::exchange(elsewhere_watcher_, nullptr);
+  if (auto used = use(remote); !used) return used;
+  if (heard && local() == before) {
+    elsewhere_ = std::move(heard);
+    elsewhere_watcher_ = std::move(watcher);
+  } else {
+    hear_all();
+  }
+  hear_only(instead);
   return {};
 }
 

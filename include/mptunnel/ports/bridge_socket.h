@@ -32,6 +32,9 @@ class BridgeSocket {
 
   /// Sends to `remote` from now on. The error is a sentence for people; the socket may be gone then.
   tl::expected<void, std::string> use(const Endpoint& remote);
+  /// The same, where `remote` is heard already; besides it hears `instead` from now on. What has come is not
+  /// lost, and nothing that comes meanwhile finds no socket: that error would end a child of socat.
+  tl::expected<void, std::string> use_heard(const Endpoint& remote, const Endpoint& instead);
   /// Sends to `remote` from another port: from the usual one to each of the others in turn, from these to the
   /// usual one. False, and nothing is changed, if the configuration gives the port or there is no other.
   bool turn_port(const Endpoint& remote);

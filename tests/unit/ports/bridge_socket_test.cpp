@@ -152,6 +152,28 @@ TEST_F(BridgeSocketTest, HearsElsewhereOnTheSamePortWhileItIsWanted) {
   EXPECT_EQ(ports_.sockets.sockets.size(), 1U);
 }
 
+TEST_F(BridgeSocketTest, WhatIsHeardAndWhereItSendsChangePlacesByTheSameSockets) {
+  BridgeSocket socket = make({.device = "", .bind = {}});
+  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  socket.hear_all();
+  const DatagramSocket* const elsewhere = socket.elsewhere();
+  ASSERT_TRUE(socket.use_heard(endpoint("192.0.2.9"), endpoint("192.0.2.1")));
+  EXPECT_EQ(ports_.sockets.sockets.front()->remote(), endpoint("192.0.2.9"));
+  EXPECT_EQ(socket.elsewhere(), elsewhere) << "it may have what was not read yet";
+  EXPECT_EQ(ports_.sockets.sockets.back()->remote(), endpoint("192.0.2.1"));
+  ports_.sockets.sockets.back()->make_readable();
+  ports_.loop.run();
+  EXPECT_EQ(elsewhere_readable_, 1);
+}
+
+TEST_F(BridgeSocketTest, WhatWasNotHeardIsHeardOnceItSendsElsewhere) {
+  BridgeSocket socket = make({.device = "", .bind = {}});
+  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  ASSERT_TRUE(socket.use_heard(endpoint("192.0.2.9"), endpoint("192.0.2.1")));
+  ASSERT_NE(socket.elsewhere(), nullptr);
+  EXPECT_EQ(ports_.sockets.sockets.back()->remote(), endpoint("192.0.2.1"));
+}
+
 TEST_F(BridgeSocketTest, ChangeOfAddressOrPortEndsWhatIsHeardElsewhere) {
   BridgeSocket socket = make({.device = "", .bind = {}});
   ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
