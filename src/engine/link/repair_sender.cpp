@@ -66,9 +66,9 @@ std::optional<RepairSender::Made> RepairSender::next(const LinkEpoch* epoch, con
 /// A plan follows reports. Of a flow that grew since, its window would be left behind before a repair symbol
 /// leaves.
 std::size_t RepairSender::reach(TimePoint now) const {
-  const std::size_t planned = control_->plan().window;
+  const RepairPlan& plan = control_->plan();
   const std::size_t within = std::min(encoder_->count_since(now - settings_->delay), kMostHorizon);
-  return within >= 2 * planned ? within : planned;
+  return within >= 2 * plan.horizon ? std::max(within, plan.window) : plan.window;
 }
 
 PathId RepairSender::choose(const PathViews& paths, std::size_t bytes) {

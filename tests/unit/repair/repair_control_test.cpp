@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "code_trial.h"
@@ -119,6 +120,22 @@ TEST(RepairControl, AFixedRateIsOnAlways) {
     control.observe({1000, 500, 200, 0, 0, kDense, kDense * kBits}, kRepairStart + 1s);
     EXPECT_NEAR(control.plan().rate.share(), share, share * 0.01);
   }
+}
+
+/// What its symbols cost is that: a multiplication for each byte of the window.
+TEST(RepairControl, AFixedRateHasTheShortestWindowThatDoes) {
+  RepairSettings settings;
+  settings.fixed = 0.05;
+  EXPECT_EQ(plan_for(settings, {0, 1, 0}, 50'000).window, 40U);
+  for (const double loss : {1e-3, 0.01, 0.03}) {
+    const RepairPlan plan = plan_for(settings, {loss, 1, 0}, 50'000);
+    EXPECT_EQ(plan.horizon, kMostHorizon) << loss;
+    EXPECT_GE(plan.window, 40U) << loss;
+    EXPECT_LE(plan.window, kMostHorizon) << loss;
+    const double whole = residual_loss({plan.loss, 1, 0}, plan.rate, kMostHorizon);
+    EXPECT_LE(plan.residual, std::max(settings.residual, whole * kNearLeast)) << loss;
+  }
+  EXPECT_EQ(plan_for(settings, {0.01, 1, 0}, 50'000).window, kMostHorizon) << "all that helps";
 }
 
 /// A flow with reports every 20 ms.
