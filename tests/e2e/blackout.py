@@ -3,7 +3,7 @@
 import time
 
 import harness
-from harness import check
+import paths
 
 RATE = 1000
 
@@ -27,10 +27,9 @@ def black_out(test, tunnel, dark, what):
     for bridge in dark:
         tunnel.client.wait_for(f"bridge b{tunnel.bridges.index(bridge)} is up", 20, start)
     before = [forwarded(test, bridge) for bridge in dark]
-    time.sleep(1)
-    for bridge, had in zip(dark, before):
-        passed = forwarded(test, bridge) - had
-        check(passed >= RATE // 2, f"{what}: {passed} datagrams in the second after {bridge.name} came back")
+    # In a second, unless the machine is busy; probes alone are fewer in all that time.
+    paths.until(lambda: all(forwarded(test, bridge) - had >= RATE // 2 for bridge, had in zip(dark, before)),
+                f"{what}: the bridges that came back carry", 5)
 
 
 def carry(test, encrypt):

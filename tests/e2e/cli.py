@@ -77,8 +77,11 @@ def signals_end_it(test):
         tunnel.client.signal(number)
         check(tunnel.client.wait() == 0, "mpclient's exit code")
         tunnel.server.wait_for("session ended: the program ended", 2)
+        before = len(tunnel.server.log())
         tunnel.start_client()
         tunnel.wait_up()
+        # Of this client, whose address mpserver knows then: so that it can tell it.
+        tunnel.server.wait_for(r"path \S+ from \S+ is up", 20, before)
         tunnel.server.signal(number)
         check(tunnel.server.wait() == 0, "mpserver's exit code")
         tunnel.client.wait_for("mpserver ended the session: the program ended", 2)

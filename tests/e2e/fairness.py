@@ -7,8 +7,9 @@ PINGS = 1000
 # The flood's datagrams are larger than the pings, and the echo behind mpserver does not see them: what is lost or late is
 # lost or late in the tunnel.
 PING_BYTES, FLOOD_BYTES, SEEN_BYTES = 200, 1400, 1000
-# The target is 3 ms, and tests/bench/run measures it. A test that shares its machine can only tell whether anything starves.
-STARVED_MS = 20
+# The target is 3 ms, and tests/bench/run measures it. A test that shares its machine can only tell whether anything starves: that
+# delays most datagrams, while a processor that others use delays the slowest few.
+STARVED_MS, STALLED_MS = 20, 60
 SOCKETS = 8
 
 
@@ -41,7 +42,9 @@ def judge(test, result, calm, what):
                 f"(without the flood {calm['latency_ms']['p99']:.2f} ms)")
     check(result["sent"] > 0 and lost <= result["kernel_drops"], f"{what}: {lost} lost, {result['kernel_drops']} by its own socket")
     if not test.is_sanitized:
-        check(p99 <= STARVED_MS, f"{what}: the 99th percentile is {p99:.2f} ms")
+        p90 = result["latency_ms"]["p90"]
+        check(p90 <= STARVED_MS, f"{what}: the 90th percentile is {p90:.2f} ms")
+        check(p99 <= STALLED_MS, f"{what}: the 99th percentile is {p99:.2f} ms")
 
 
 def beside(test, tunnel, what, start_flood, *options):

@@ -12,7 +12,7 @@ import harness
 import namespaces
 from harness import check, check_range, say
 from rings import make_key
-from sites import CLIENT4, CLIENT6, LINKS, MEBIBYTE, SERVER4, SERVER6, Receiver, Site, connect, device_mtu, leads_in, transfer, udp_echo
+from sites import CLIENT4, CLIENT6, LINKS, MEBIBYTE, SERVER4, SERVER6, Receiver, Site, connect, device_mtu, leads_in, transfer, udp_echo, wait_until
 
 BULK = 32 * MEBIBYTE
 CUTS = 10
@@ -108,6 +108,7 @@ def restarts(test):
     server = site.start_server(statements=[f"tun {SERVER4}/24", "tun-name srv0"])
     client = site.start_client(statements=["tun auto", "tun-name cli0"])
     client.wait_for("10\\.42\\.42\\.", 10)
+    wait_until(lambda: "inet 10.42.42." in site.ip(c, "address", "show", "cli0"), "the client's address")
     address = re.search(r"inet (10\.42\.42\.\d+)/24", site.ip(c, "address", "show", "cli0")).group(1)
     say(f"the client has {address}")
     at_end = Receiver(s, SERVER4, socket.AF_INET)
@@ -187,9 +188,11 @@ def kept_by_key(test):
     say(alice.wait_for("is not for its key any more", 10))
     say(server.wait_for("alice.*10.42.42.*", 10))
     say(bob.wait_for(r"inner addresses: this client has 10\.42\.42\.7/24", 40))
+    # The log says so before the device has it.
+    wait_until(lambda: "10.42.42.7/24" in site.ip(site.client_ns[1], "address", "show", "dev", "tun0"), "bob's address")
     site.ping(site.client_ns[1], SERVER4)
     say(alice.wait_for(r"inner addresses: this client has 10\.42\.42\.", 20, ended))
-    check("10.42.42.7/24" not in site.ip(site.client_ns[0], "address", "show", "dev", "tun0"), "alice keeps what is bob's")
+    wait_until(lambda: "10.42.42.7/24" not in site.ip(site.client_ns[0], "address", "show", "dev", "tun0"), "alice gives up what is bob's")
     site.ping(site.client_ns[0], SERVER4)
 
 

@@ -52,7 +52,7 @@ def ended_at_once(ring, tunnel, start, since, what):
 
 
 def keys_come_and_go(test):
-    """A client's session ends within 1 s of its key, and comes back with it, by --reload and by SIGHUP; others lose nothing"""
+    """A client's session ends within 1 s of its key, and comes back with it, by the control socket and by SIGHUP; others lose nothing"""
     ring = Ring(test, "go", ["alice", "bob"]).start()
     alice, bob = ring.client("alice"), ring.client("bob")
     is_in(alice)
@@ -60,9 +60,9 @@ def keys_come_and_go(test):
     beside = stream(test, bob)
     passes(test, alice)
     right = ring.key("alice")
-    for reload, what, lines, key in ((ring.reload, "taken out", ["bob"], right),
+    for reload, what, lines, key in ((ring.reload_by_socket, "taken out", ["bob"], right),
                                      (ring.hang_up, "disabled", ["alice disabled", "bob"], right),
-                                     (ring.reload, "another key", ["bob", "alice"], make_key())):
+                                     (ring.reload_by_socket, "another key", ["bob", "alice"], make_key())):
         start = len(alice.client.log()), len(ring.server.log())
         ring.keys["alice"] = key
         ring.write(lines)
@@ -283,8 +283,8 @@ def a_thousand_keys(test):
     beside = stream(test, tunnel)
     ring.write([name for name in others if name != others[0]] + ["alice"])
     since = time.monotonic()
-    check("999 clients have keys of their own" in ring.reload(), "nothing was read")
-    harness.check_range(round(time.monotonic() - since, 3), 0, 5 if test.is_sanitized else 1, "seconds of --reload")
+    check("999 clients have keys of their own" in ring.reload_by_socket(), "nothing was read")
+    harness.check_range(round(time.monotonic() - since, 3), 0, 5 if test.is_sanitized else 1, "seconds until they were read again")
     finish(beside)
     check(ring.names() == ["alice", others[-1]], f"{ring.names()} are there")
 

@@ -69,11 +69,13 @@ def bridges_on_one_port(test, tunnel, namespace, addresses, options):
 def carries(test, bridge, what):
     """The bridge passes what is sent, each way."""
     before = test.tell(bridge, "stats")
-    time.sleep(1)
-    after = test.tell(bridge, "stats")
-    for way in ("up", "down"):
-        passed = after[way]["forwarded"] - before[way]["forwarded"]
-        check(passed >= RATE // 2, f"{what}: {bridge.name} passed {passed} datagrams {way} in a second")
+
+    def has_passed():
+        now = test.tell(bridge, "stats")
+        return all(now[way]["forwarded"] - before[way]["forwarded"] >= RATE // 2 for way in ("up", "down"))
+
+    # In a second, unless the machine is busy; probes alone are fewer in all that time.
+    paths.until(has_passed, f"{what}: {bridge.name} passes {RATE // 2} datagrams each way", 5)
 
 
 def wait_moved(test, tunnel, bridge, within, what):
@@ -147,12 +149,14 @@ def both_families(test, hosts):
                 answering[label] = bridge
                 tunnel.add_path(bridge.port, f"name={label}", name)
     hosts.say(names)
-    started = time.monotonic()
     tunnel.start()
+    started = harness.log_time_ns(tunnel.client_listening)
     for label in answering:
-        tunnel.client.wait_for(rf"bridge {label} is up", max(0.1, UP_WITHIN - (time.monotonic() - started)))
-        say(f"{label}: up after {time.monotonic() - started:.1f} s")
-    harness.check_clean(test.send(tunnel.port, "--for", 1, "--rate", 200, netns=hosts.namespace).json(), "traffic")
+        line = tunnel.client.wait_for(rf"bridge {label} is up", 30)
+        took = (harness.log_time_ns(line) - started) / 10**9
+        say(f"{label}: up after {took:.1f} s")
+        check(took <= UP_WITHIN, f"{label}: up after {took:.1f} s only")
+    harness.check_clean(test.send(tunnel.port, "--count", 200, "--rate", 200, netns=hosts.namespace).json(), "traffic")
     for label, bridge in answering.items():
         passed = test.tell(bridge, "stats")
         check(min(passed[way]["forwarded"] for way in ("up", "down")) >= 200, f"{label}: its bridge did not carry the traffic")

@@ -1,5 +1,6 @@
 """Either end is killed with SIGKILL under traffic and started again alone: round trips go on by themselves."""
 
+import math
 import time
 
 import harness
@@ -47,7 +48,7 @@ class Restarts:
         # Another program may have, or give back, one of the derived ports; then mpserver says so.
         moves = sum(process.count("target: source port .* is taken") for process in self.servers)
         check(1 <= echoed["sources"] <= 1 + moves, f"{self.name}the target saw {echoed['sources']} source addresses")
-        return self.judge(send)
+        return self.judge(result["slipped_ms"] / 1000)
 
     def restart(self, tunnel):
         process = tunnel.server if self.end == "mpserver" else tunnel.client
@@ -63,7 +64,7 @@ class Restarts:
         time.sleep(self.bound_ms / 1000 + PAUSE_SECONDS)
         self.times.append((killed, listening, harness.now_ns()))
 
-    def judge(self, send):
+    def judge(self, slipped_seconds):
         """Milliseconds from each "listening" to the first round trip."""
         sent, received = [], []
         for line in self.timeline.read_text(encoding="ascii").splitlines():
@@ -77,13 +78,14 @@ class Restarts:
             first = min((r for r in received if r >= listening), default=None)
             check(first is not None, f"{self.name}nothing came back after a restart")
             delays.append((first - listening) / MILLISECOND)
-            check(delays[-1] <= self.bound_ms,
+            # A program that is not let run for a moment may miss the bound once; both_ends() looks at all of them.
+            check(delays[-1] <= 2 * self.bound_ms,
                   f"{self.name}the first round trip came {delays[-1]:.0f} ms after 'listening' (down for "
                   f"{(listening - killed) / 10**9:.2f} s)")
-            from_here = listening + self.bound_ms * MILLISECOND
+            from_here = max(listening + self.bound_ms * MILLISECOND, first)
             passed = sum(1 for s in sent if from_here <= s < end - 100 * MILLISECOND)
             due = (end - 100 * MILLISECOND - from_here) / 10**9 * RATE
-            check(passed >= 0.8 * due, f"{self.name}{passed} of {due:.0f} round trips after a restart")
+            check(passed >= 0.8 * (due - RATE * slipped_seconds), f"{self.name}{passed} of {due:.0f} round trips after a restart")
         return delays
 
 
@@ -103,6 +105,9 @@ def both_ends(test):
     for restarts, delays in zip(all_restarts, results):
         summary.setdefault((restarts.end, restarts.encrypt, restarts.down_seconds), []).extend(delays)
     for (end, encrypt, down), delays in summary.items():
+        most = sorted(delays)[math.ceil(0.9 * len(delays)) - 1]
+        bound = 1000 if test.is_sanitized else 300
+        check(most <= bound, f"{end}, down for {down} s: nine of ten are back after {most:.0f} ms, not {bound}")
         harness.say(f"{end}, {'sealed' if encrypt else 'clear'}, down for {down} s, {len(delays)} times: first round trip after "
                     f"{sorted(delays)[len(delays) // 2]:.0f} ms, at most {max(delays):.0f} ms")
 

@@ -77,8 +77,8 @@ def what_both_ends_tell(test):
     tunnel.server_options += ["--key-file", key]
     tunnel.client_options += ["--key-file", key]
     tunnel.add_bridges(3).start().wait_up()
-    harness.check_clean(test.send(tunnel.port, "--for", 1, "--rate", 200).json(), "tunnel")
     sent = 200
+    harness.check_clean(test.send(tunnel.port, "--count", sent, "--rate", 200).json(), "tunnel")
 
     client = ask_json(test, "mpclient", "--control", control_of(tunnel.client))
     check_names(client, CLIENT, "mpclient")

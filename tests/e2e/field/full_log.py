@@ -26,6 +26,7 @@ class Logged:
         env = {**os.environ, "STATE_DIRECTORY": str(test.folder / "state")}
         self.process = subprocess.Popen([str(test.build / name), "--control", "none", *map(str, arguments)], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=self.writer, env=env)
+        harness.favour(self.process)
 
     def read(self):
         """What is there; the pipe is empty then."""
@@ -59,7 +60,16 @@ class Logged:
     def hang_up(self, times):
         for _ in range(times):
             self.process.send_signal(signal.SIGHUP)
-            time.sleep(0.1)  # two that wait are one
+            deadline = time.monotonic() + 10
+            while not self._has_acted():  # two that wait are one
+                check(time.monotonic() < deadline, f"{self.name} does not take a signal")
+                time.sleep(0.01)
+
+    def _has_acted(self):
+        """No signal waits, and the program sleeps."""
+        state = pathlib.Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        waiting = int(re.search(r"^ShdPnd:\s+(\w+)", state, re.M)[1], 16)
+        return re.search(r"^State:\s+S", state, re.M) and not waiting >> (signal.SIGHUP - 1) & 1
 
     def stop(self):
         if self.process.poll() is None:

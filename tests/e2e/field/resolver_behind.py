@@ -47,8 +47,9 @@ def name_server_behind_the_tunnel(test):
         config = test.file("mpclient.conf", f"listen 127.0.0.1:{port}\n{NAME} {server_port}\n")
 
         def start():
-            started = time.monotonic()
-            return test.start(["mpclient", config], netns=a), started
+            client = test.start(["mpclient", config], netns=a)
+            client.wait_for("listening on", 20)
+            return client, time.monotonic()
 
         names.say(FIRST)
         client, _ = start()

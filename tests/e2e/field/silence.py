@@ -39,6 +39,8 @@ class Network:
     def start(self, line):
         config = self.test.file("client.conf", f"listen 127.0.0.1:3000\n{line} name=b\n")
         self.client = self.test.start(["mpclient", "--control", self.test.folder / "control", config], netns=self.c)
+        # A program's start may take a second or two where many start: what is waited for counts from here.
+        self.client.wait_for("listening on", 20)
         return self.client
 
     def check_said(self, *words):

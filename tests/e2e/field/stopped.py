@@ -12,8 +12,9 @@ import status  # noqa: E402
 from harness import check, check_range, say  # noqa: E402
 
 RATE, STOPPED = 200, 3
-# Of those that came within it some wait longer until they are read, and all go through two programs.
-OLDEST_MS = 700
+# Of those that came within it some wait longer until they are read, and all go through two programs, on a machine that may be busy.
+# Without the limit the oldest would be as late as the program was stopped for.
+OLDEST_MS = 1500
 
 
 def stopped(test, program):
@@ -24,17 +25,19 @@ def stopped(test, program):
     tunnel.client_options += ["--control", str(control["mpclient"])]
     tunnel.server_options += ["--control", str(control["mpserver"])]
     tunnel.start().wait_up()
-    send = test.send(tunnel.port, "--for", STOPPED + 3, "--rate", RATE, "--size", 200)
-    time.sleep(1)
+    send = test.send(tunnel.port, "--for", STOPPED + 3, "--rate", RATE, "--size", 200, "--progress")
+    send.wait_for(r"^1 s: sent")
     process = tunnel.client if program == "mpclient" else tunnel.server
     process.signal(signal.SIGSTOP)
+    since = time.monotonic()
     time.sleep(STOPPED)
     process.signal(signal.SIGCONT)
+    lasted = time.monotonic() - since
     result = send.json()
     answer = status.ask_json(test, program, "--control", control[program])
     say(f"latency {result['latency_ms']}, {result['lost']} of {result['sent']} lost; drops {answer['drops']}")
     # What came in the first 2.5 s of 3, and answers, probes and handshakes beside.
-    wanted = (STOPPED - 0.5) * RATE
+    wanted = (lasted - 0.5) * RATE
     check_range(answer["drops"].get("old", 0), 0.9 * wanted, 1.3 * wanted, "datagrams dropped because they were old")
     check_range(result["latency_ms"]["max"], 0, OLDEST_MS, "longest round trip, ms")
     check_range(result["lost"], 0.9 * wanted, 1.1 * wanted, "datagrams that never came back")
