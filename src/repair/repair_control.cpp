@@ -50,18 +50,22 @@ RepairRate fixed_rate(double share) {
   return {static_cast<std::uint32_t>(std::lround(share * 4)), 4};
 }
 
-/// The shortest window that leaves hardly more than the whole horizon does: a repair symbol takes a
-/// multiplication for each byte of its window. Each source symbol is in two windows at least.
-std::size_t shortest_window(const LossModel& model, RepairRate rate, std::size_t horizon, double residual) {
+/// The shortest window that leaves hardly more than the whole horizon does, and what it leaves: a repair
+/// symbol takes a multiplication for each byte of its window. Each source symbol is in two windows at least.
+std::pair<std::size_t, double> shortest_window(const LossModel& model, RepairRate rate, std::size_t horizon,
+                                               double residual) {
   const std::size_t least = std::size_t{2} * ((rate.sources + rate.repairs - 1) / rate.repairs);
-  const double enough = std::max(residual, kNearLeast * residual_loss(model, rate, horizon));
   std::size_t window = horizon;
+  double left = residual_loss(model, rate, window);
+  const double enough = std::max(residual, kNearLeast * left);
   while (window > least) {
     const std::size_t shorter = std::max(window / 2, least);
-    if (residual_loss(model, rate, shorter) > enough) break;
+    const double more = residual_loss(model, rate, shorter);
+    if (more > enough) break;
     window = shorter;
+    left = more;
   }
-  return window;
+  return {window, left};
 }
 
 }  // namespace
@@ -133,9 +137,9 @@ RepairPlan RepairControl::compute(const RepairSettings& settings, const Basis& b
     plan.rate = fixed_rate(*settings.fixed);
     // Whatever it costs: sizes may differ.
     plan.budget = kUnboundBudget;
-    const std::size_t window = shortest_window(basis.model, plan.rate, basis.horizon, settings.residual);
+    const auto [window, left] = shortest_window(basis.model, plan.rate, basis.horizon, settings.residual);
     plan.window = std::max(window, kLeastWindow);
-    plan.residual = residual_loss(basis.model, plan.rate, window);
+    plan.residual = left;
     return plan;
   }
   if (basis.model.loss <= 0) return plan;

@@ -62,14 +62,15 @@ class Spared:
     def undisturbed(self, carrying, seconds):
         """A time (since, until) in which none of these bridges had a pause that makes a path suspect, for then others help; the
         third such time whatever was in it."""
-        for last in (False, False, True):
+        tries = 3
+        while True:
             since = harness.now_ns()
             time.sleep(seconds)
             until = harness.now_ns()
-            if last or max(self.pause_ms(number, since, until) for number in carrying) < DISTURBED_MS:
+            tries -= 1
+            if tries == 0 or max(self.pause_ms(number, since, until) for number in carrying) < DISTURBED_MS:
                 return since, until
             time.sleep(RELEASED_WITHIN)
-        return None
 
     def first_data(self, number, since):
         """When the first DATA packet passed the bridge since then, {direction: ms after or None}."""

@@ -4,10 +4,10 @@ import base64
 import json
 import os
 import signal
-import socket
 import time
 
 import harness
+import status
 from harness import PORTS, check
 
 
@@ -85,14 +85,7 @@ class Ring:
 
     def reload_by_socket(self):
         """The same, without the start of a program, which takes as long as a busy machine likes."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asker:
-            asker.settimeout(20)
-            asker.connect(str(self.control))
-            asker.sendall(b"reload\n")
-            answer = b""
-            while piece := asker.recv(1 << 16):
-                answer += piece
-        return answer.decode()
+        return status.ask_socket(self.control, b"reload\n", 20)
 
     def hang_up(self):
         """SIGHUP, and what mpserver logs last because of it."""

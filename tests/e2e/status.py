@@ -48,6 +48,24 @@ def wait_socket(path, seconds=10):
         time.sleep(0.02)
 
 
+def connect(control, seconds=10):
+    asker = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    # With a time-out connect() would fail if it has to wait for a place in the queue.
+    asker.connect(str(control))
+    asker.settimeout(seconds)
+    return asker
+
+
+def ask_socket(control, request, seconds=10):
+    """What comes for these bytes, by no other program: its start takes as long as a busy machine likes."""
+    with connect(control, seconds) as asker:
+        asker.sendall(request)
+        text = b""
+        while piece := asker.recv(1 << 16):
+            text += piece
+    return text.decode()
+
+
 def control_of(process):
     return process.arguments[process.arguments.index("--control") + 1]
 
@@ -313,34 +331,19 @@ def hostile_askers(test):
     control = control_of(tunnel.server)
     send = test.send(tunnel.port, "--for", 4, "--rate", 500)
 
-    def connect():
-        asker = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        # With a time-out connect() would fail if it has to wait for a place in the queue.
-        asker.connect(control)
-        asker.settimeout(10)
-        return asker
-
-    def answer(request):
-        with connect() as asker:
-            asker.sendall(request)
-            text = b""
-            while piece := asker.recv(65536):
-                text += piece
-        return text.decode()
-
     for request in (b"\n", b"Status\n", b"status\0json\n", b"\xff\xfe\n", b"status json \n"):
-        check(answer(request).startswith("error: "), f"the answer to {request}")
-    check(answer(b"x" * 257).startswith("error: "), "the answer to a request without end")
-    check(answer(b"status\n").startswith("mpserver  "), "a plain request")
-    silent = [connect() for _ in range(16)]
+        check(ask_socket(control, request).startswith("error: "), f"the answer to {request}")
+    check(ask_socket(control, b"x" * 257).startswith("error: "), "the answer to a request without end")
+    check(ask_socket(control, b"status\n").startswith("mpserver  "), "a plain request")
+    silent = [connect(control) for _ in range(16)]
     # No program is started to ask: how long that takes says more about the machine than about mpserver.
     started = time.monotonic()
-    check(answer(b"status\n").startswith("mpserver  "), "a request beside sixteen silent askers")
+    check(ask_socket(control, b"status\n").startswith("mpserver  "), "a request beside sixteen silent askers")
     check(time.monotonic() - started < 1, "sixteen silent askers keep others away")
     for asker in silent:
         asker.close()
     for _ in range(200):
-        with connect() as asker:
+        with connect(control) as asker:
             asker.sendall(b"status json\n")
     ask(test, "mpserver", "--control", control)
     harness.check_clean(send.json(), "tunnel beside hostile askers")

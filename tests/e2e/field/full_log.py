@@ -11,6 +11,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import harness
+import paths
 from harness import check, say
 
 HELD_BACK = 3
@@ -60,10 +61,7 @@ class Logged:
     def hang_up(self, times):
         for _ in range(times):
             self.process.send_signal(signal.SIGHUP)
-            deadline = time.monotonic() + 10
-            while not self._has_acted():  # two that wait are one
-                check(time.monotonic() < deadline, f"{self.name} does not take a signal")
-                time.sleep(0.01)
+            paths.until(self._has_acted, f"{self.name} takes a signal", 10, 0.01)  # two that wait are one
 
     def _has_acted(self):
         """No signal waits, and the program sleeps."""

@@ -16,6 +16,11 @@ OUTAGE = 7
 WITHIN_MS = 1000
 
 
+def ms_after(since, line):
+    """How long after `since`, on time.monotonic(), a line was logged."""
+    return round((harness.log_time_ns(line) / 1e9 - since) * 1000)
+
+
 class Network:
     """c with the links l1 and l2 to the router r, behind which s has SERVER."""
 
@@ -45,8 +50,7 @@ class Network:
         count = self.client.wait_for_count(pattern, seen + 1, 10)
         check(count > seen, f"{what}: no line matches '{pattern}'")
         line = [line for line in self.client.log() if re.search(pattern, line)][seen]
-        took = round((harness.log_time_ns(line) / 1e9 - since) * 1000)
-        harness.check_range(took, -WITHIN_MS, WITHIN_MS, f"{what}: ms until the path was up")
+        harness.check_range(ms_after(since, line), -WITHIN_MS, WITHIN_MS, f"{what}: ms until the path was up")
 
 
 def comes_later(test):
@@ -81,7 +85,7 @@ def changes(test):
     time.sleep(1)
     since = net.route("add", "default", "via", "10.97.2.1", "metric", 50)
     line = client.wait_for("bridge routed now sends from 10.97.2.2", 5)
-    harness.check_range(round((harness.log_time_ns(line) / 1e9 - since) * 1000), -WITHIN_MS, WITHIN_MS, "ms until it was followed")
+    harness.check_range(ms_after(since, line), -WITHIN_MS, WITHIN_MS, "ms until it was followed")
     # Nobody is there any more.
     test.ip("-n", net.r, "link", "set", "l1", "down")
     result = send.json()

@@ -48,7 +48,7 @@ def overloaded(test, links):
     while True:
         answer = status.ask_json(test, "mpclient", "--control", control)
         slow = next(path for path in answer["paths"] if path["name"] == "slow")
-        # A pause of the machine makes it suspect for a moment; that it never was at the same time as slow is looked at below.
+        # A pause of the machine makes it suspect for a moment, and that is its problem then.
         if slow["state"] == "up" or time.monotonic() > deadline:
             break
         time.sleep(0.05)

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <numeric>
 #include <optional>
 #include <queue>
 #include <random>
@@ -35,6 +36,15 @@ struct Figures {
   double queue_p95_ms = 0;
   double lost = 0;             ///< of what was sent in the last half
   std::vector<double> mbit_s;  ///< what came in each 100 ms
+
+  /// Of the windows from `first` to the one before `end`.
+  [[nodiscard]] double least(std::ptrdiff_t first, std::ptrdiff_t end) const {
+    return *std::min_element(mbit_s.begin() + first, mbit_s.begin() + end);
+  }
+  [[nodiscard]] double mean(std::ptrdiff_t first, std::ptrdiff_t end) const {
+    return std::accumulate(mbit_s.begin() + first, mbit_s.begin() + end, 0.0) /
+           static_cast<double>(end - first);
+  }
 };
 
 /// One path with a drop-tail queue and a sender that always has something to send, by the rate of a
@@ -63,11 +73,8 @@ class PathModel {
     std::sort(queues.begin(), queues.end());
     figures_.queue_p50_ms = queues[queues.size() / 2];
     figures_.queue_p95_ms = queues[queues.size() * 95 / 100];
-    double came = 0;
-    for (std::size_t i = figures_.mbit_s.size() / 3; i + 1 < figures_.mbit_s.size(); ++i)
-      came += figures_.mbit_s[i];
-    const auto windows = figures_.mbit_s.size() - 1 - figures_.mbit_s.size() / 3;
-    figures_.used = came / static_cast<double>(windows) / link_.mbit_s;
+    const auto windows = static_cast<std::ptrdiff_t>(figures_.mbit_s.size());
+    figures_.used = figures_.mean(windows / 3, windows - 1) / link_.mbit_s;
     return figures_;
   }
   [[nodiscard]] const RateControl& control() const { return control_; }
@@ -213,10 +220,8 @@ TEST(RateControl, FollowsARateThatFallsAndRises) {
   link.rate_at = [](double now) { return now >= 5 && now < 10 ? 5.0 : 20.0; };
   const Figures figures = PathModel(link).run(15);
   // From a second after it fell, and from 1.5 s after it rose.
-  for (std::size_t i = 60; i < 99; ++i) EXPECT_GE(figures.mbit_s[i], 4.0) << i;
-  double back = 0;
-  for (std::size_t i = 115; i < 145; ++i) back += figures.mbit_s[i] / 30;
-  EXPECT_GE(back, 18.5);
+  EXPECT_GE(figures.least(60, 99), 4.0);
+  EXPECT_GE(figures.mean(115, 145), 18.5);
 }
 
 // A policer drops what is above its rate, and makes no queue that would say so.
@@ -230,10 +235,8 @@ TEST(RateControl, LossThatBeginsIsNoCongestion) {
   LinkOptions link{20, 20, 60, 0, 1, 0, {}, {}};
   link.loss_at = [](double now) { return now < 5 ? 0.0 : 0.15; };
   const Figures figures = PathModel(link).run(15);
-  for (std::size_t i = 80; i < 150; ++i) EXPECT_GE(figures.mbit_s[i], 14) << i;
-  double later = 0;
-  for (std::size_t i = 80; i < 149; ++i) later += figures.mbit_s[i] / 69;
-  EXPECT_GE(later, 19);
+  EXPECT_GE(figures.least(80, 150), 14);
+  EXPECT_GE(figures.mean(80, 149), 19);
 }
 
 TEST(RateControl, NeverAboveItsCap) {
@@ -255,10 +258,8 @@ TEST(RateControl, ALongerWayIsNoQueue) {
   LinkOptions link{20, 20, 60, 0, 1, 0, {}, {}};
   link.more_ms_at = [](double now) { return now < 5 ? 0.0 : 40.0; };
   const Figures figures = PathModel(link).run(20);
-  for (std::size_t i = 70; i < 199; ++i) EXPECT_GE(figures.mbit_s[i], 10) << i;
-  double later = 0;
-  for (std::size_t i = 70; i < 199; ++i) later += figures.mbit_s[i] / 129;
-  EXPECT_GE(later, 18.5);
+  EXPECT_GE(figures.least(70, 199), 10);
+  EXPECT_GE(figures.mean(70, 199), 18.5);
 }
 
 TEST(RateControl, BeginsWithAFewPackets) {
