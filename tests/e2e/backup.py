@@ -9,7 +9,7 @@ import harness
 import paths
 from harness import check, check_range, say
 
-RATE = 500
+RATE = harness.eased(500)
 KEEPALIVE = 2
 QUIET_SECONDS = 6
 # A PING of each end and the answers to both, for each keepalive, and one more of each at the edges.

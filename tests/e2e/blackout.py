@@ -5,7 +5,7 @@ import time
 import harness
 import paths
 
-RATE = 1000
+RATE = harness.eased(1000)
 
 
 def forwarded(test, bridge):

@@ -5,7 +5,7 @@ import time
 import harness
 from harness import PORTS, check
 
-RATE = 1000
+RATE = harness.eased(1000)
 MILLISECOND = 10**6
 
 

@@ -24,7 +24,7 @@ def two_clients_forty_applications(test):
     """Two mpclients with twenty applications each, 0 to 1,400 bytes over lossy paths: replies never cross"""
     tunnel = harness.standing_tunnel(test, 3, options=["--loss", "10", "--jitter", "5"])
     other = second_client(test, tunnel, "other ")
-    rate = 500 if test.is_sanitized else 2000
+    rate = harness.eased(2000)
     results = harness.in_parallel(*(
         lambda port=t.port, seed=i: test.send(port, "--for", 5, "--rate", rate, "--size", "0-1400", "--flows", 20,
                                               "--seed", 100 + seed).json()
@@ -42,8 +42,8 @@ def one_client_leaves(test):
     """One of two clients ends; the other does not notice"""
     tunnel = harness.standing_tunnel(test, 2)
     other = second_client(test, tunnel, "other ")
-    send = test.send(tunnel.port, "--for", 3, "--rate", 1000)
-    harness.check_clean(test.send(other.port, "--for", 1, "--rate", 1000).json(), "the one that leaves")
+    send = test.send(tunnel.port, "--for", 3, "--rate", harness.eased(1000))
+    harness.check_clean(test.send(other.port, "--for", 1, "--rate", harness.eased(1000)).json(), "the one that leaves")
     check(other.client.stop() == 0, "exit code")
     tunnel.server.wait_for("session ended: the program ended")
     harness.check_clean(send.json(), "the one that stays")
@@ -53,7 +53,7 @@ def every_size(test):
     """0 to 1,400 bytes, and large ones up to the largest that UDP has, which no packet holds whole"""
     tunnel = harness.standing_tunnel(test, 2)
     for size in ("0-1400", "0", "1", "1400-9000", f"60000-{LARGEST}", str(LARGEST)):
-        rate = 100 if size.startswith("6") else 1000
+        rate = harness.eased(100 if size.startswith("6") else 1000)
         result = test.send(tunnel.port, "--for", 1, "--rate", rate, "--size", size).json()
         harness.check_clean(result, f"{size} bytes")
 

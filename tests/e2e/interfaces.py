@@ -13,7 +13,7 @@ import namespaces
 import paths
 from harness import check, say
 
-RATE = 1000
+RATE = harness.eased(1000)
 LINKS = 3
 DOWN_WITHIN, UP_WITHIN = 0.5, 2.0
 # Of a lost carrier the kernel tells up to a second late (net/core/link_watch.c).

@@ -3,7 +3,7 @@
 import harness
 from harness import PORTS
 
-RATE = 1000
+RATE = harness.eased(1000)
 
 
 def exchange(test, tunnel, target, what, netns=None, paths=None):

@@ -6,7 +6,7 @@ import time
 import harness
 from harness import check
 
-RATE = 500
+RATE = harness.eased(500)
 SECONDS = 3
 
 

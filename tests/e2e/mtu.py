@@ -123,7 +123,7 @@ def carry_all_sizes(test, family):
     tunnel = tunnel_over(test, net, echo.port)
     # The search starts with traffic.
     test.send(tunnel.port, "--for", WARM_UP, "--rate", 100, "--size", "1-2000", name="warm-up", netns=net.a).json()
-    sends = [test.send(tunnel.port, "--for", SECONDS, "--rate", rate, "--size", size, name=f"{size} bytes", netns=net.a)
+    sends = [test.send(tunnel.port, "--for", SECONDS, "--rate", harness.eased(rate), "--size", size, name=f"{size} bytes", netns=net.a)
              for size, rate in SIZES.items()]
     wait_mtus(tunnel, MTUS, f"search, IPv{family}", family)
     for size, send in zip(SIZES, sends):
@@ -151,7 +151,7 @@ def lowered(test):
     net = Routed(test)
     echo = test.echo(netns=net.b)
     tunnel = tunnel_over(test, net, echo.port)
-    send = test.send(tunnel.port, "--for", 60, "--rate", 500, "--size", "100-1440", netns=net.a)
+    send = test.send(tunnel.port, "--for", 60, "--rate", harness.eased(500), "--size", "100-1440", netns=net.a)
     wait_mtus(tunnel, MTUS, "search")
     net.set_mtu(0, LOWERED_MTU)
     wait_mtus(tunnel, (LOWERED_MTU, *MTUS[1:]), "lowered")

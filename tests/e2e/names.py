@@ -9,7 +9,7 @@ import namespaces
 import paths
 from harness import check, say
 
-RATE = 1000
+RATE = harness.eased(1000)
 RESOLVE_INTERVAL = 5
 MOVED_WITHIN = RESOLVE_INTERVAL + 2
 # After a failure the name is resolved sooner, but the path has to be missed first.

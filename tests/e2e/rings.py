@@ -105,7 +105,7 @@ def passes(test, tunnel, seconds=1, rate=200):
 
 def stream(test, tunnel):
     """A stream of datagrams, which runs when this returns, until finish()."""
-    send = test.send(tunnel.port, "--for", 120, "--rate", 500, "--progress", name=f"{tunnel.name}stream")
+    send = test.send(tunnel.port, "--for", 120, "--rate", harness.eased(500), "--progress", name=f"{tunnel.name}stream")
     send.wait_for(r"received [1-9]", 20)
     return send
 

@@ -6,7 +6,7 @@ import time
 import harness
 from harness import PORTS, check
 
-RATE = 1000
+RATE = harness.eased(1000)
 
 
 def socat(test, port, target, fork=True, name="socat"):

@@ -329,7 +329,7 @@ def hostile_askers(test):
     """Requests that are wrong, endless or never read disturb neither the tunnel nor proper requests"""
     tunnel = harness.standing_tunnel(test, 2)
     control = control_of(tunnel.server)
-    send = test.send(tunnel.port, "--for", 4, "--rate", 500)
+    send = test.send(tunnel.port, "--for", 4, "--rate", harness.eased(500))
 
     for request in (b"\n", b"Status\n", b"status\0json\n", b"\xff\xfe\n", b"status json \n"):
         check(ask_socket(control, request).startswith("error: "), f"the answer to {request}")
