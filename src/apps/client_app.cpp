@@ -171,7 +171,7 @@ void ClientApp::read_bridge(PathId path, DatagramSocket* (Bridge::*socket)() con
     DatagramSocket* const from = bridge == nullptr ? nullptr : (bridge->*socket)();
     if (from == nullptr) return;
     const ReceiveResult result = path_budget_.receive(*from, buffers_);
-    bridge_drops_.add(result, now);
+    engine_.on_path_lost(bridge_drops_.add(result, now), now);
     if (result.error != 0) bridge->on_error(result.error);
     if (result.has_icmp) {
       if (const auto report = from->take_icmp()) bridge->on_icmp(*report);

@@ -47,6 +47,7 @@ void ClientProber::probe(LinkEpoch& epoch, PathId path, std::vector<Frame> frame
   const bool asks_others = own.probed.wants_help() && &epoch == state_.link.current() && now >= own.next_help;
   if (asks_others) report.flags |= PathReport::kByAnyPath;
   if (own.probed.traits().metered) report.flags |= PathReport::kMetered;
+  if (state_.context.overrun.is_on(now)) report.flags |= PathReport::kOverrun;
   if (&epoch == state_.link.next()) report.flags |= PathReport::kUncounted;
   frames.emplace_back(PingFrame{report});
   if (const auto delay = delay_to_tell(state_, epoch, path)) frames.emplace_back(*delay);

@@ -36,6 +36,7 @@ void ServerControl::answer_proxy(EpochRef epoch, ServerPath& path, const PathRep
   epoch.epoch->on_report_elsewhere(report);
   PathReport answer = epoch.epoch->make_report(report.path, report.sequence, arrival.now);
   answer.flags |= PathReport::kByProxy;
+  if (state_.context.overrun.is_on(arrival.now)) answer.flags |= PathReport::kOverrun;
   epoch.session->sender.send_control(*epoch.epoch, {PongFrame{answer}}, PathSet::of(report.path), arrival.out,
                                      arrival.now);
 }
@@ -48,6 +49,7 @@ void ServerControl::answer_ping(EpochRef epoch, ServerPath& path, const PathRepo
                                     kChallengeBytes, state_.context.random, arrival.now);
   if (verdict.answer) {
     PathReport answer = epoch.epoch->make_report(report.path, report.sequence, arrival.now);
+    if (state_.context.overrun.is_on(arrival.now)) answer.flags |= PathReport::kOverrun;
     if (path.mtu.is_measured()) answer.mtu = static_cast<std::uint16_t>(path.mtu.mtu());
     reply.path = report.path;
     reply.is_direct = verdict.challenge && arrival.route != path.route();

@@ -28,6 +28,7 @@ Duration from_microseconds(std::uint32_t count) {
 void PathTraffic::take_counts_of_ours(const PathReport& report) {
   peer_jitter = from_microseconds(report.jitter);
   peer_mtu = report.mtu;
+  peer_overrun = (report.flags & PathReport::kOverrun) != 0;
   if ((report.flags & PathReport::kUncounted) != 0) return;
   peer_first = widen(report.first, peer_first);
   peer_duplicates = widen(report.duplicates, peer_duplicates);

@@ -58,6 +58,7 @@ struct PathTraffic {
   std::uint64_t peer_duplicates = 0;
   Duration peer_jitter{};
   std::uint16_t peer_mtu = 0;
+  bool peer_overrun = false;  ///< its sockets lose much of what comes, by whatever path
 
   [[nodiscard]] Duration jitter() const { return jitter_; }
 

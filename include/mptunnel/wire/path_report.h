@@ -26,6 +26,8 @@ struct PathReport {
   /// PING, with kStandby: no data may go there, not even if there is no other path: it may lead through the
   /// VPN inside, see TunnelProof.
   static constexpr std::uint8_t kHeld = 64;
+  /// The sender's sockets lose much of what comes by the paths: see OverrunWatch.
+  static constexpr std::uint8_t kOverrun = 128;
   static constexpr std::uint32_t kNothingHeld = 0xffffffff;
 
   PathId path;

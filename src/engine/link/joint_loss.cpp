@@ -14,10 +14,10 @@ constexpr double kLeastSent = 20;
 
 }  // namespace
 
-void JointLoss::Fading::follow(const Arrivals& counts, bool is_queued, TimePoint now) {
+void JointLoss::Fading::follow(const Arrivals& counts, bool is_of_path, TimePoint now) {
   if (counts.sent < last.sent) *this = {};
   if (counts.sent == last.sent) return;
-  if (is_queued) {
+  if (!is_of_path) {
     last = counts;
     time = now;
     return;
@@ -36,8 +36,17 @@ double JointLoss::Fading::loss() const {
   return sent < kLeastSent ? 0 : std::min(1.0, lost / sent);
 }
 
+void JointLoss::Overrun::follow(const PathTraffic& traffic, TimePoint now) {
+  if (traffic.sent >= sent && traffic.unsent >= unsent) {
+    watch.on_passed(traffic.sent - sent, now);
+    watch.on_lost(traffic.unsent - unsent, now);
+  }
+  sent = traffic.sent;
+  unsent = traffic.unsent;
+}
+
 void JointLoss::restart() {
-  count_ = 0;
+  count_ = overrun_ = 0;
   told_ = {};
 }
 
@@ -45,11 +54,23 @@ LossReport JointLoss::on_report(const DataCounts& counts, const ReportedPaths& p
   LossReport report;
   // Of one path nothing is known that is not counted of the session as well.
   report.expected_loss = paths.carrying.size() < 2 ? 0 : 1;
+  PathSet queued = paths.queued;
+  bool is_overrun = false;
   for (const PathId path : paths.carrying) {
-    paths_[path.value].follow(paths.traffic[path.value].out, paths.queued.contains(path), now);
+    Overrun& own = overruns_[path.value];
+    own.follow(paths.traffic[path.value], now);
+    if (own.watch.is_on(now)) queued.insert(path);
+    // A machine that can't keep up with one path's packets has no time for those of the others.
+    is_overrun |= paths.traffic[path.value].peer_overrun;
+  }
+  if (is_overrun) queued = paths.carrying;
+  for (const PathId path : paths.carrying) {
+    const PathTraffic& traffic = paths.traffic[path.value];
+    paths_[path.value].follow(traffic.out, !queued.contains(path), now);
     report.expected_loss *= of(path);
   }
   reports_[count_++ % kReports] = counts;
+  if (is_overrun) overrun_ = count_;
   const std::size_t looked_at = std::min({count_, kReports, paths.carrying.size() + kReportsMore});
   DataCounts best = counts;
   for (std::size_t i = 1; i < looked_at; ++i) {
@@ -57,7 +78,8 @@ LossReport JointLoss::on_report(const DataCounts& counts, const ReportedPaths& p
     if (other.lost < best.lost) best = other;
   }
   if (best.of <= told_.of) return report;
-  if (!(paths.carrying - paths.queued).empty()) {
+  // What it lost may be news only once no report from then is compared any more.
+  if (!(paths.carrying - queued).empty() && count_ - overrun_ >= looked_at) {
     report.sent = best.of - told_.of;
     report.lost = std::min<std::uint64_t>(report.sent, best.lost - std::min(best.lost, told_.lost));
     report.runs = std::min<std::uint64_t>(report.lost, best.runs - std::min(best.runs, told_.runs));

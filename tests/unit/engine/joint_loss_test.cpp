@@ -142,6 +142,37 @@ TEST_F(JointLossTest, WhatAPathWithoutAQueueLosesTooIsLost) {
   EXPECT_NEAR(losses_.of(PathId{1}), 0.1, 1e-9);
 }
 
+/// Who can't keep up loses more if it gets repair symbols as well.
+TEST_F(JointLossTest, WhatEitherEndsSocketsLoseIsNoLossOfPaths) {
+  report({1000, 0, 0});
+  traffic_[1].peer_overrun = true;  // by the other path no report came since
+  pass(PathId{0}, 1000, 500);
+  pass(PathId{1}, 1000, 500);
+  EXPECT_EQ(report({2000, 300, 10}).sent, 0U);
+  traffic_[1].peer_overrun = false;
+  now_ += 5s;
+  for (std::uint32_t i = 1; i < 9; ++i) report({2000 + 100 * i, 300, 10});
+  for (const PathId path : paths_) {
+    traffic_[path.value].count_sent(900, 900'000);
+    traffic_[path.value].unsent += 100;
+  }
+  EXPECT_EQ(report({4000, 600, 20}).sent, 0U) << "they did not leave";
+  EXPECT_EQ(losses_.of(PathId{0}), 0);
+  now_ += kOverrunHold;
+  std::uint64_t sent = 0;
+  for (std::uint32_t i = 1; i < 9; ++i) sent += report({4000 + 100 * i, 600, 20}).sent;
+  EXPECT_GE(sent, 500U) << "and once it is over, what comes counts again";
+}
+
+TEST_F(JointLossTest, ALineThatTakesNoMoreIsNotAllPaths) {
+  traffic_[0].unsent += 100;
+  pass(PathId{0}, 1000, 500);
+  pass(PathId{1}, 1000, 900);
+  EXPECT_EQ(report({1000, 50, 40}).lost, 50U);
+  EXPECT_EQ(losses_.of(PathId{0}), 0);
+  EXPECT_NEAR(losses_.of(PathId{1}), 0.1, 1e-9);
+}
+
 TEST_F(JointLossTest, NoPathsLoseNothingOfWhichIsKnown) {
   paths_ = {};
   EXPECT_EQ(report({100, 0, 0}).expected_loss, 0);

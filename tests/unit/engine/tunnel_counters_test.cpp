@@ -4,6 +4,7 @@
 
 #include <array>
 #include <functional>
+#include <utility>
 
 #include "support/test_random.h"
 #include "tunnel_paths.h"
@@ -314,6 +315,27 @@ TEST_F(TunnelCounters, WhatWasLostBeforeTheEngineIsOfTheFlowsSession) {
   const ServerSnapshot snapshot = tunnel_.server->snapshot(tunnel_.now);
   ASSERT_EQ(snapshot.peers.size(), 1U);
   EXPECT_EQ(snapshot.peers.front().session.lost_before, 7U);
+}
+
+TEST_F(TunnelCounters, EachEndHearsThatTheOthersSocketsLose) {
+  start({0, 0, 0});
+  const auto told = [this](PathId path) {
+    return std::pair(tunnel_.client->state().link.traffic(path)->peer_overrun,
+                     tunnel_.session().current().path(path).peer_overrun);
+  };
+  using Told = std::pair<bool, bool>;
+  tunnel_.move_data(1s);
+  EXPECT_EQ(told(PathId{1}), Told(false, false));
+  tunnel_.client->on_path_lost(kOverrunLost, tunnel_.now);
+  tunnel_.move_data(500ms);
+  EXPECT_EQ(told(PathId{1}), Told(false, true));
+  tunnel_.move_data(2s);
+  EXPECT_EQ(told(PathId{1}), Told(false, false));
+  tunnel_.server->on_network_lost(kOverrunLost, tunnel_.now);
+  tunnel_.move_data(500ms);
+  EXPECT_EQ(told(PathId{1}), Told(true, false));
+  tunnel_.move_data(2s);
+  EXPECT_EQ(told(PathId{1}), Told(false, false));
 }
 
 }  // namespace

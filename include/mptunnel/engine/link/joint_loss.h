@@ -8,6 +8,7 @@
 
 #include "mptunnel/base/path_set.h"
 #include "mptunnel/base/time.h"
+#include "mptunnel/path/overrun_watch.h"
 #include "mptunnel/path/path_traffic.h"
 #include "mptunnel/repair/repair_control.h"
 #include "mptunnel/wire/repair_frame.h"
@@ -34,7 +35,8 @@ class JointLoss {
   void restart();
   /// A report came, by any path. A packet that it misses may still be on its way, by this path or a slower
   /// one: so of the last reports the one that misses least counts. Returns what is news: `sent` is 0 if
-  /// nothing is, or if packets wait on all paths: to repair what a full queue loses would fill it more.
+  /// nothing is, or if packets wait on all paths, or are lost at the sockets of one end: to repair what a
+  /// full queue loses would fill it more.
   LossReport on_report(const DataCounts& counts, const ReportedPaths& paths, TimePoint now);
   /// The share of packets that this path lost lately; 0 if it is not known.
   [[nodiscard]] double of(PathId path) const { return paths_[path.value].loss(); }
@@ -48,14 +50,23 @@ class JointLoss {
     double sent = 0;
     double lost = 0;
     TimePoint time{};
-    void follow(const Arrivals& counts, bool is_queued, TimePoint now);
+    void follow(const Arrivals& counts, bool is_of_path, TimePoint now);
     [[nodiscard]] double loss() const;
+  };
+  /// Of our own sockets.
+  struct Overrun {
+    OverrunWatch watch;
+    std::uint64_t sent = 0;  ///< as last counted
+    std::uint64_t unsent = 0;
+    void follow(const PathTraffic& traffic, TimePoint now);
   };
 
   std::array<DataCounts, kReports> reports_{};
-  std::size_t count_ = 0;  ///< of reports so far under this key
+  std::size_t count_ = 0;    ///< of reports so far under this key
+  std::size_t overrun_ = 0;  ///< the last of them that said that the peer can't keep up, from 1
   DataCounts told_;
   std::array<Fading, kMaxPaths> paths_{};
+  std::array<Overrun, kMaxPaths> overruns_{};
 };
 
 }  // namespace mptunnel

@@ -10,6 +10,7 @@
 
 #include "mptunnel/base/drop.h"
 #include "mptunnel/base/random.h"
+#include "mptunnel/path/overrun_watch.h"
 #include "mptunnel/repair/repair_control.h"
 #include "mptunnel/schedule/copies.h"
 #include "mptunnel/session/order_settings.h"
@@ -70,6 +71,7 @@ struct LinkContext {
   /// What is repaired of what each session sends; nullopt: nothing.
   std::optional<RepairSettings> repair;
   OrderSettings order;
+  OverrunWatch overrun;  ///< of the sockets by which packets come
 };
 
 }  // namespace mptunnel
