@@ -46,7 +46,7 @@ void RunSender::keep_within(std::size_t room, SendQueue& queue, TimePoint now) {
 }
 
 void RunSender::note(const DatagramSocket& socket, SendQueue& queue, bool is_due, TimePoint now) const {
-  if (is_due) {
+  if (is_due && queue.is_due_after()) {
     queue.after(socket.queued_bytes(), now);
     return;
   }
