@@ -69,9 +69,8 @@ void ClientEngine::shut(PathSet looped, Output& out, TimePoint now) {
 
 void ClientEngine::on_path(PathId path, DatagramBatch batch, Output& out, TimePoint now, OuterEcn ecn) {
   MPT_ASSERT(state_.paths.contains(path));
-  const std::size_t packets = datagrams_in(batch);
-  state_.context.overrun.on_passed(packets, now);
-  ecn.is_certain = ecn.is_certain && packets == 1;
+  state_.context.overrun.on_passed(1, now);
+  ecn.is_certain = ecn.is_certain && datagrams_in(batch) == 1;
   for_each_datagram(batch, [&](Bytes packet) { inbound_.on_packet(path, packet, ecn, out, now); });
   state_.activity.update(now);
 }

@@ -26,7 +26,7 @@ class ServerEngine {
   void on_network(DatagramBatch batch, const Route& route, Output& out, TimePoint now,
                   Ecn ecn = Ecn::not_ect) {
     const std::size_t first = out.events.size();
-    state_.context.overrun.on_passed(datagrams_in(batch), now);
+    state_.context.overrun.on_passed(1, now);
     inbound_.on_network(batch, route, ecn, out, now);
     limiter_.limit(out, first, now);
   }
@@ -40,8 +40,8 @@ class ServerEngine {
   void on_tun(DatagramBatch packets, const InnerFlow& flow, Output& out, TimePoint now) {
     outbound_.on_tun(packets, flow, out, now);
   }
-  /// So many packets of the network were lost in this machine before they came here.
-  void on_network_lost(std::uint64_t packets, TimePoint now) { state_.context.overrun.on_lost(packets, now); }
+  /// So many batches of the network were lost in this machine before they came here.
+  void on_network_lost(std::uint64_t batches, TimePoint now) { state_.context.overrun.on_lost(batches, now); }
   /// So many datagrams for the flow were lost in this machine before they came here.
   void on_target_lost(FlowHandle flow, std::uint64_t datagrams) {
     if (datagrams == 0) return;

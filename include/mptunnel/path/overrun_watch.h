@@ -12,7 +12,8 @@ namespace mptunnel {
 
 class OverrunWatch {
  public:
-  /// So many packets passed the sockets.
+  /// So many packets passed the sockets, or batches of them: as what is lost is counted. (The kernel takes
+  /// what it joined for one.)
   void on_passed(std::uint64_t packets, TimePoint now) {
     roll(now);
     passed_ += packets;
