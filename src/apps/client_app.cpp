@@ -171,7 +171,8 @@ void ClientApp::read_bridge(PathId path, DatagramSocket* (Bridge::*socket)() con
     DatagramSocket* const from = bridge == nullptr ? nullptr : (bridge->*socket)();
     if (from == nullptr) return;
     const ReceiveResult result = path_budget_.receive(*from, buffers_);
-    engine_.on_path_lost(bridge_drops_.add(result, now), now);
+    const std::uint64_t lost = bridge_drops_.add(result, now);
+    if (bridge_drops_.is_pressed(now)) engine_.on_path_lost(lost, now);
     if (result.error != 0) bridge->on_error(result.error);
     if (result.has_icmp) {
       if (const auto report = from->take_icmp()) bridge->on_icmp(*report);

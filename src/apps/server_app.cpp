@@ -151,7 +151,8 @@ void ServerApp::on_network(DatagramSocket& socket) {
   const TimePoint now = monotonic_now();
   for (network_budget_.start(); network_budget_.more();) {
     const ReceiveResult result = network_budget_.receive(socket, buffers_);
-    engine_.on_network_lost(network_drops_.add(result, now), now);
+    const std::uint64_t lost = network_drops_.add(result, now);
+    if (network_drops_.is_pressed(now)) engine_.on_network_lost(lost, now);
     for (const Received& received : result.batches)
       engine_.on_network(received.batch, received.route, out_, now, received.marks.ecn);
     flush(now);

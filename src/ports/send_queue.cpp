@@ -29,7 +29,7 @@ void SendQueue::before(std::size_t queued, TimePoint now) {
   }
   queued_ = queued;
   residue_ = queued;
-  sample_each_ = queued > 0 ? kQueueSampleEach : std::min(2 * sample_each_, kEmptySampleEach);
+  sample_each_ = queued > 0 || rate_ ? kQueueSampleEach : std::min(2 * sample_each_, kEmptySampleEach);
   if (residue_ >= kFreeQueueBytes) stood_at_ = now;
   if (rate_ && now - stood_at_ > kForgetAfter) {
     rate_.reset();

@@ -76,7 +76,11 @@ RepairControl::RepairControl(RepairSettings settings) : settings_(settings) {
 
 const RepairPlan& RepairControl::observe(const LossReport& report, TimePoint now) {
   const std::uint64_t recoveries = losses_.recoveries();
-  losses_.add(report.sent, report.lost, report.runs, now);
+  if (report.is_overrun) {
+    losses_.skip(now);
+  } else {
+    losses_.add(report.sent, report.lost, report.runs, now);
+  }
   is_over_ |= losses_.recoveries() != recoveries;
   const Basis basis =
       basis_of(settings_, believed(report), report.symbols_per_second, report.bits_per_second);

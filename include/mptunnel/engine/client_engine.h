@@ -48,7 +48,7 @@ class ClientEngine {
   void on_tun(DatagramBatch packets, const InnerFlow& flow, Output& out, TimePoint now);
   /// What arrived on a path's socket, with this ECN. Decrypted in place: deliveries point into `batch`.
   void on_path(PathId path, DatagramBatch batch, Output& out, TimePoint now, OuterEcn ecn = {});
-  /// So many batches of paths were lost in this machine before they came here.
+  /// So many batches of paths were lost because this machine did not read them in time.
   void on_path_lost(std::uint64_t batches, TimePoint now) { state_.context.overrun.on_lost(batches, now); }
   /// To be called at deadline() or later; more often does no harm.
   void on_deadline(Output& out, TimePoint now);

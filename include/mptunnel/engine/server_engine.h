@@ -40,7 +40,7 @@ class ServerEngine {
   void on_tun(DatagramBatch packets, const InnerFlow& flow, Output& out, TimePoint now) {
     outbound_.on_tun(packets, flow, out, now);
   }
-  /// So many batches of the network were lost in this machine before they came here.
+  /// So many batches of the network were lost because this machine did not read them in time.
   void on_network_lost(std::uint64_t batches, TimePoint now) { state_.context.overrun.on_lost(batches, now); }
   /// So many datagrams for the flow were lost in this machine before they came here.
   void on_target_lost(FlowHandle flow, std::uint64_t datagrams) {

@@ -19,9 +19,13 @@ class KernelDropWatch {
   /// Adds what a receive call has reported, mostly nothing. Returns how many datagrams that were.
   std::uint64_t add(const ReceiveResult& result, TimePoint now) {
     old_ += result.old;
+    if (result.more) full_at_ = now;
     if (result.kernel_drops > 0) count(result.kernel_drops, now);
     return result.old + result.kernel_drops;
   }
+  /// Whether so much came lately that a read had no room for all. If not, what the kernel dropped did not
+  /// find the buffer full: it counts wrong checksums as well, which anybody can send.
+  [[nodiscard]] bool is_pressed(TimePoint now) const { return full_at_ && now - *full_at_ < kPressedFor; }
   [[nodiscard]] const char* what() const { return what_; }
   /// Dropped by the kernel.
   [[nodiscard]] std::uint64_t total() const { return total_; }
@@ -32,6 +36,7 @@ class KernelDropWatch {
   [[nodiscard]] std::uint64_t reported() const { return reported_; }
 
  private:
+  static constexpr Duration kPressedFor = std::chrono::milliseconds(500);
   void count(std::uint64_t drops, TimePoint now);
 
   const char* what_;
@@ -39,6 +44,7 @@ class KernelDropWatch {
   std::uint64_t old_ = 0;
   std::uint64_t reported_ = 0;
   std::optional<TimePoint> reported_at_;
+  std::optional<TimePoint> full_at_;
 };
 
 /// At the end: a line for each that has counted something.

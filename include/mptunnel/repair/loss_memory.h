@@ -17,6 +17,9 @@ class LossMemory {
   /// neighbours.
   void add(std::uint64_t sent, std::uint64_t lost, std::uint64_t runs, TimePoint now);
 
+  /// Nothing is known of the time since the last call: it does not fade what is.
+  void skip(TimePoint now) { last_ = now; }
+
   /// Bounds of the share that is lost, by the counts of runs: losses of one run say no more than one does.
   [[nodiscard]] double upper(double deviations) const { return upper_of(long_, deviations); }
   [[nodiscard]] double lower(double deviations) const { return lower_of(long_, deviations); }

@@ -35,6 +35,8 @@ struct LossReport {
   double repair_loss = 0;
   double symbols_per_second = 0;  ///< that are sent now
   double bits_per_second = 0;
+  /// A machine can't keep up, and what is missing says nothing: what was known stays.
+  bool is_overrun = false;
 };
 
 struct RepairPlan {

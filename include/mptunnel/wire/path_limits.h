@@ -54,11 +54,11 @@ inline constexpr std::uint32_t kDownAfterProbes = 3;
 /// RTT, RTT + kQueueShows). What is in it comes late, and nobody knows how late.
 inline constexpr Duration kDownAfterQueue = 4s;
 inline constexpr Duration kQueueShows = 100ms;
-/// A machine can't keep up with what comes if its sockets lose so many within a window, one of so many; and
-/// for so long after it what is missing may be these.
+/// A machine can't keep up if its sockets lose so many within a window, one of so many that passed in it so
+/// far; and for so long after it what is missing may be these.
 inline constexpr Duration kOverrunWindow = 1s;
-inline constexpr std::uint64_t kOverrunLost = 8;
-inline constexpr std::uint64_t kOverrunOf = 4096;
+inline constexpr std::uint64_t kOverrunLost = 3;
+inline constexpr std::uint64_t kOverrunOf = 1024;
 inline constexpr Duration kOverrunHold = 1s;
 /// A path that shows that it passes in one direction is said to pass in no other after so long a silence:
 /// until then its answers may only be late.

@@ -45,6 +45,24 @@ void JointLoss::Overrun::follow(const PathTraffic& traffic, TimePoint now) {
   unsent = traffic.unsent;
 }
 
+/// Paths of which much did not leave this machine lately.
+PathSet JointLoss::cut_at_home(const ReportedPaths& paths, TimePoint now) {
+  PathSet cut;
+  for (const PathId path : paths.carrying) {
+    Overrun& own = overruns_[path.value];
+    own.follow(paths.traffic[path.value], now);
+    if (own.watch.is_on(now)) cut.insert(path);
+  }
+  return cut;
+}
+
+/// A machine that can't keep up with one path's packets has no time for those of the others.
+bool JointLoss::is_peer_overrun(const ReportedPaths& paths) {
+  bool is_overrun = false;
+  for (const PathId path : paths.carrying) is_overrun |= paths.traffic[path.value].peer_overrun;
+  return is_overrun;
+}
+
 void JointLoss::restart() {
   count_ = overrun_ = 0;
   told_ = {};
@@ -54,19 +72,12 @@ LossReport JointLoss::on_report(const DataCounts& counts, const ReportedPaths& p
   LossReport report;
   // Of one path nothing is known that is not counted of the session as well.
   report.expected_loss = paths.carrying.size() < 2 ? 0 : 1;
-  PathSet queued = paths.queued;
-  bool is_overrun = false;
+  const PathSet cut = cut_at_home(paths, now);
+  const bool is_overrun =
+      is_peer_overrun(paths) || (!cut.empty() && (paths.carrying - paths.queued - cut).empty());
   for (const PathId path : paths.carrying) {
-    Overrun& own = overruns_[path.value];
-    own.follow(paths.traffic[path.value], now);
-    if (own.watch.is_on(now)) queued.insert(path);
-    // A machine that can't keep up with one path's packets has no time for those of the others.
-    is_overrun |= paths.traffic[path.value].peer_overrun;
-  }
-  if (is_overrun) queued = paths.carrying;
-  for (const PathId path : paths.carrying) {
-    const PathTraffic& traffic = paths.traffic[path.value];
-    paths_[path.value].follow(traffic.out, !queued.contains(path), now);
+    paths_[path.value].follow(paths.traffic[path.value].out, !is_overrun && !paths.queued.contains(path),
+                              now);
     report.expected_loss *= of(path);
   }
   reports_[count_++ % kReports] = counts;
@@ -77,9 +88,10 @@ LossReport JointLoss::on_report(const DataCounts& counts, const ReportedPaths& p
     const DataCounts& other = reports_[(count_ - 1 - i) % kReports];
     if (other.lost < best.lost) best = other;
   }
+  // What is lost in an overrun would be news as long as a report from then is compared.
+  report.is_overrun = overrun_ > 0 && count_ - overrun_ < looked_at;
   if (best.of <= told_.of) return report;
-  // What it lost may be news only once no report from then is compared any more.
-  if (!(paths.carrying - queued).empty() && count_ - overrun_ >= looked_at) {
+  if (!(paths.carrying - paths.queued).empty() && !report.is_overrun) {
     report.sent = best.of - told_.of;
     report.lost = std::min<std::uint64_t>(report.sent, best.lost - std::min(best.lost, told_.lost));
     report.runs = std::min<std::uint64_t>(report.lost, best.runs - std::min(best.runs, told_.runs));

@@ -22,6 +22,18 @@ TEST(KernelDropWatch, CountsWhatWaitedTooLongApart) {
   EXPECT_EQ(watch.lost(), 5U);
 }
 
+TEST(KernelDropWatch, IsPressedOnlyWhereAReadWasFull) {
+  KernelDropWatch watch("in a test");
+  const TimePoint start = TimePoint{} + std::chrono::hours(1);
+  watch.add(lost(100), start);
+  EXPECT_FALSE(watch.is_pressed(start)) << "wrong checksums";
+  ReceiveResult full;
+  full.more = true;
+  watch.add(full, start);
+  EXPECT_TRUE(watch.is_pressed(start + std::chrono::milliseconds(499)));
+  EXPECT_FALSE(watch.is_pressed(start + std::chrono::milliseconds(500)));
+}
+
 TEST(KernelDropWatch, CountsAllAndTellsOnceAMinute) {
   KernelDropWatch watch("in a test");
   const TimePoint start = TimePoint{} + std::chrono::hours(1);

@@ -59,6 +59,32 @@ INSTANTIATE_TEST_SUITE_P(
                     PlanRow{"SparseOfThreePaths", {1e-3, 1, 0}, 2000, 1e-5, 0.13, 2'000'000}),
     [](const auto& row) { return std::string(row.param.name); });
 
+/// Neither more of it nor less, however long that lasts.
+TEST(RepairControl, WhatWasKnownStaysInAnOverrun) {
+  RepairControl control{{}};
+  LossReport report;
+  report.symbols_per_second = kDense;
+  report.bits_per_second = kDense * kBits;
+  TimePoint now = kRepairStart;
+  for (int i = 0; i < 100; ++i) {
+    report.sent = 500;
+    report.lost = report.runs = 5;
+    control.observe(report, now += 100ms);
+  }
+  ASSERT_TRUE(control.plan().is_on());
+  const RepairRate rate = control.plan().rate;
+  LossReport overrun = report;
+  overrun.sent = overrun.lost = overrun.runs = 0;
+  overrun.is_overrun = true;
+  for (int i = 0; i < 6000; ++i) {
+    control.observe(overrun, now += 100ms);
+    ASSERT_EQ(control.plan().rate, rate) << i;
+  }
+  report.lost = report.runs = 0;
+  for (int i = 0; i < 3000; ++i) control.observe(report, now += 100ms);
+  EXPECT_FALSE(control.plan().is_on());
+}
+
 /// 50 datagrams of 160 bytes a second.
 TEST(RepairControl, ASparseFlowGetsLateCopies) {
   const double bits = 50 * 160 * 8;

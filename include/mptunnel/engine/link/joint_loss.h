@@ -61,9 +61,12 @@ class JointLoss {
     void follow(const PathTraffic& traffic, TimePoint now);
   };
 
+  PathSet cut_at_home(const ReportedPaths& paths, TimePoint now);
+  [[nodiscard]] static bool is_peer_overrun(const ReportedPaths& paths);
+
   std::array<DataCounts, kReports> reports_{};
   std::size_t count_ = 0;    ///< of reports so far under this key
-  std::size_t overrun_ = 0;  ///< the last of them that said that the peer can't keep up, from 1
+  std::size_t overrun_ = 0;  ///< the last of them that came in an overrun, from 1; 0: none
   DataCounts told_;
   std::array<Fading, kMaxPaths> paths_{};
   std::array<Overrun, kMaxPaths> overruns_{};
