@@ -9,6 +9,14 @@ std::uint64_t order_of(const EpochRef& epoch, const ServerArrival& arrival) {
   return std::uint64_t{epoch.epoch->order()} << 32U | arrival.header.number.value;
 }
 
+/// What is answered to a report, whichever way it came.
+PathReport answer_to(const PathReport& report, const EpochRef& epoch, const OverrunWatch& overrun,
+                     TimePoint now) {
+  PathReport answer = epoch.epoch->make_report(report.path, report.sequence, now);
+  if (overrun.is_on(now)) answer.flags |= PathReport::kOverrun;
+  return answer;
+}
+
 }  // namespace
 
 void ServerControl::on_ping(EpochRef epoch, const PathReport& report, Reply& reply,
@@ -34,9 +42,8 @@ void ServerControl::answer_proxy(EpochRef epoch, ServerPath& path, const PathRep
   path.on_proxy_report(report, order_of(epoch, arrival), arrival.now);
   if (!path.is_validated()) return;
   epoch.epoch->on_report_elsewhere(report);
-  PathReport answer = epoch.epoch->make_report(report.path, report.sequence, arrival.now);
+  PathReport answer = answer_to(report, epoch, state_.context.overrun, arrival.now);
   answer.flags |= PathReport::kByProxy;
-  if (state_.context.overrun.is_on(arrival.now)) answer.flags |= PathReport::kOverrun;
   epoch.session->sender.send_control(*epoch.epoch, {PongFrame{answer}}, PathSet::of(report.path), arrival.out,
                                      arrival.now);
 }
@@ -48,8 +55,7 @@ void ServerControl::answer_ping(EpochRef epoch, ServerPath& path, const PathRepo
   const auto verdict = path.on_ping({arrival.route, order_of(epoch, arrival), arrival.packet.size(), is_copy},
                                     kChallengeBytes, state_.context.random, arrival.now);
   if (verdict.answer) {
-    PathReport answer = epoch.epoch->make_report(report.path, report.sequence, arrival.now);
-    if (state_.context.overrun.is_on(arrival.now)) answer.flags |= PathReport::kOverrun;
+    PathReport answer = answer_to(report, epoch, state_.context.overrun, arrival.now);
     if (path.mtu.is_measured()) answer.mtu = static_cast<std::uint16_t>(path.mtu.mtu());
     reply.path = report.path;
     reply.is_direct = verdict.challenge && arrival.route != path.route();

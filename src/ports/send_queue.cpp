@@ -29,7 +29,6 @@ void SendQueue::before(std::size_t queued, TimePoint now) {
   }
   queued_ = queued;
   residue_ = queued;
-  sample_each_ = queued > 0 || rate_ ? kQueueSampleEach : std::min(2 * sample_each_, kEmptySampleEach);
   if (residue_ >= kFreeQueueBytes) stood_at_ = now;
   if (rate_ && now - stood_at_ > kForgetAfter) {
     rate_.reset();
@@ -55,7 +54,7 @@ void SendQueue::mark(std::size_t queued, TimePoint now) {
   const auto old = age();
   const bool is_young = is_learnt_ && old && *old < kYoungQueue && now < learn_at_;
   const bool is_watched = was_refused_ || (residue_ >= kFreeQueueBytes && !is_young);
-  next_ = is_watched ? now : now + sample_each_;
+  next_ = is_watched ? now : now + (is_due_after() ? kQueueSampleEach : kEmptySampleEach);
 }
 
 void SendQueue::learn(std::size_t queued, TimePoint now) {

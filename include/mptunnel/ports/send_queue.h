@@ -69,7 +69,6 @@ class SendQueue {
 
   Limit limit_;
   TimePoint next_{};  ///< when the kernel is asked again
-  Duration sample_each_ = kQueueSampleEach;
   std::size_t residue_ = 0;
   std::size_t queued_ = 0;              ///< as last known
   std::optional<TimePoint> marked_at_;  ///< nothing was sent since: what is missing then has left

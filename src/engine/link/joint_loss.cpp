@@ -58,9 +58,10 @@ PathSet JointLoss::cut_at_home(const ReportedPaths& paths, TimePoint now) {
 
 /// A machine that can't keep up with one path's packets has no time for those of the others.
 bool JointLoss::is_peer_overrun(const ReportedPaths& paths) {
-  bool is_overrun = false;
-  for (const PathId path : paths.carrying) is_overrun |= paths.traffic[path.value].peer_overrun;
-  return is_overrun;
+  for (const PathId path : paths.carrying) {
+    if (paths.traffic[path.value].peer_overrun) return true;
+  }
+  return false;
 }
 
 void JointLoss::restart() {
@@ -89,7 +90,7 @@ LossReport JointLoss::on_report(const DataCounts& counts, const ReportedPaths& p
     if (other.lost < best.lost) best = other;
   }
   // What is lost in an overrun would be news as long as a report from then is compared.
-  report.is_overrun = overrun_ > 0 && count_ - overrun_ < looked_at;
+  report.is_overrun = count_ - overrun_ < looked_at;
   if (best.of <= told_.of) return report;
   if (!(paths.carrying - paths.queued).empty() && !report.is_overrun) {
     report.sent = best.of - told_.of;
