@@ -9,13 +9,14 @@ namespace mptunnel {
 
 RepairEncoder::RepairEncoder(EncoderLimits limits) : store_({limits.symbols, limits.bytes, limits.age}) {}
 
-bool RepairEncoder::add(std::uint64_t number, ConstBytes bytes, TimePoint now) {
+bool RepairEncoder::add(std::uint64_t number, ConstBytes head, ConstBytes body, TimePoint now) {
   MPT_ASSERT(number >= next_);
-  if (number != next_ || bytes.size() > kMaxSymbolBytes) {
+  const bool fits = head.size() + body.size() <= kMaxSymbolBytes;
+  if (number != next_ || !fits) {
     while (store_.drop_oldest()) continue;
   }
   next_ = number + 1;
-  return bytes.size() <= kMaxSymbolBytes && store_.put(number, bytes, now);
+  return fits && store_.put(number, head, body, now);
 }
 
 RepairEncoder::Window RepairEncoder::newest(std::size_t most, TimePoint now) {

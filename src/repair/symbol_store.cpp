@@ -11,6 +11,8 @@ namespace mptunnel {
 namespace {
 
 constexpr std::size_t kFirstRingBytes = std::size_t{16} << 10U;
+constexpr std::size_t kCacheLine = 64;
+constexpr std::size_t kMostFetched = 2048;
 
 }  // namespace
 
@@ -23,8 +25,9 @@ void SymbolStore::make_tables() {
   arrivals_.resize(slots_.size());
 }
 
-bool SymbolStore::put(std::uint64_t number, ConstBytes bytes, TimePoint now) {
-  MPT_ASSERT(bytes.size() <= kMaxSymbolBytes);
+bool SymbolStore::put(std::uint64_t number, ConstBytes head, ConstBytes body, TimePoint now) {
+  const std::size_t size = head.size() + body.size();
+  MPT_ASSERT(size <= kMaxSymbolBytes);
   if (slots_.empty()) make_tables();
   expire(now);
   if (number < floor_) return false;
@@ -35,23 +38,32 @@ bool SymbolStore::put(std::uint64_t number, ConstBytes bytes, TimePoint now) {
   }
   if (slot.used) free_slot(slot);
   if (arrived_ == arrivals_.size()) drop_oldest();
-  std::optional<std::size_t> begin = place_for(bytes.size());
+  std::optional<std::size_t> begin = place_for(size);
   while (!begin) {
     if (ring_.size() < limits_.bytes) {
-      grow(bytes.size());
+      grow(size);
     } else {
       drop_oldest();
     }
-    begin = place_for(bytes.size());
+    begin = place_for(size);
   }
   // What went for it may have been higher.
   if (number < floor_) return false;
-  if (!bytes.empty()) std::memcpy(ring_.data() + *begin, bytes.data(), bytes.size());
-  end_ = *begin + bytes.size();
-  slot = {number, *begin, bytes.size(), true};
-  arrivals_[(first_arrival_ + arrived_++) % arrivals_.size()] = {number, *begin, now};
+  write(head, body, *begin);
+  slot = {number, *begin, size, true};
+  arrivals_[wrap(first_arrival_ + arrived_++)] = {number, *begin, now};
   ++size_;
   return true;
+}
+
+/// The ring is larger than the caches near the processor, as a rule: what the next symbol is likely to be
+/// written to is fetched meanwhile.
+void SymbolStore::write(ConstBytes head, ConstBytes body, std::size_t begin) {
+  if (!head.empty()) std::memcpy(ring_.data() + begin, head.data(), head.size());
+  if (!body.empty()) std::memcpy(ring_.data() + begin + head.size(), body.data(), body.size());
+  end_ = begin + head.size() + body.size();
+  const std::size_t fetched = std::min(std::min(end_ - begin, kMostFetched), ring_.size() - end_);
+  for (std::size_t at = 0; at < fetched; at += kCacheLine) __builtin_prefetch(ring_.data() + end_ + at, 1);
 }
 
 std::optional<ConstBytes> SymbolStore::find(std::uint64_t number) const {
@@ -70,13 +82,19 @@ void SymbolStore::expire(TimePoint now) {
   while (arrived_ > 0 && now - arrivals_[first_arrival_].time >= limits_.age) drop_oldest();
 }
 
+/// They lie in the order of their times.
 std::size_t SymbolStore::count_since(TimePoint time) const {
-  std::size_t count = 0;
-  while (count < arrived_ &&
-         arrivals_[(first_arrival_ + arrived_ - 1 - count) % arrivals_.size()].time >= time) {
-    ++count;
+  std::size_t before = 0;
+  std::size_t end = arrived_;
+  while (before < end) {
+    const std::size_t middle = (before + end) / 2;
+    if (arrival(middle).time < time) {
+      before = middle + 1;
+    } else {
+      end = middle;
+    }
   }
-  return count;
+  return arrived_ - before;
 }
 
 bool SymbolStore::drop_oldest() {
@@ -84,7 +102,7 @@ bool SymbolStore::drop_oldest() {
   const Arrival& oldest = arrivals_[first_arrival_];
   Slot& slot = slot_of(oldest.number);
   if (slot.used && slot.number == oldest.number) free_slot(slot);
-  first_arrival_ = (first_arrival_ + 1) % arrivals_.size();
+  first_arrival_ = wrap(first_arrival_ + 1);
   --arrived_;
   return true;
 }
@@ -118,10 +136,10 @@ void SymbolStore::grow(std::size_t bytes) {
       std::min(limits_.bytes, std::max({kFirstRingBytes, 2 * ring_.size(), ring_.size() + bytes})));
   std::size_t end = 0;
   for (std::size_t i = 0; i < arrived_; ++i) {
-    Arrival& arrival = arrivals_[(first_arrival_ + i) % arrivals_.size()];
-    const std::size_t from = std::exchange(arrival.begin, end);
-    Slot& slot = slot_of(arrival.number);
-    if (!slot.used || slot.number != arrival.number) continue;
+    Arrival& moved = arrivals_[wrap(first_arrival_ + i)];
+    const std::size_t from = std::exchange(moved.begin, end);
+    Slot& slot = slot_of(moved.number);
+    if (!slot.used || slot.number != moved.number) continue;
     if (slot.size > 0) std::memcpy(larger.data() + end, ring_.data() + from, slot.size);
     slot.begin = end;
     end += slot.size;

@@ -22,10 +22,11 @@ class RepairEncoder {
     std::size_t coded_bytes = 0;  ///< of its repair symbol: kSymbolPrefixBytes and the longest
   };
 
-  /// Keeps a copy of a symbol that has been sent. Numbers ascend; if they skip one, all before are forgotten,
-  /// because a window has no gaps. So they are, too, if this one can't be kept because it is larger than
-  /// kMaxSymbolBytes: then false.
-  bool add(std::uint64_t number, ConstBytes bytes, TimePoint now);
+  /// Keeps a copy of a symbol that has been sent, in two pieces. Numbers ascend; if they skip one, all before
+  /// are forgotten, because a window has no gaps. So they are, too, if this one can't be kept because it is
+  /// larger than kMaxSymbolBytes: then false.
+  bool add(std::uint64_t number, ConstBytes head, ConstBytes body, TimePoint now);
+  bool add(std::uint64_t number, ConstBytes bytes, TimePoint now) { return add(number, {}, bytes, now); }
   /// The newest symbols, at most `most` and at most kMaxRepairWindow, and none that is too old by now.
   [[nodiscard]] Window newest(std::size_t most, TimePoint now);
   /// Symbols added since then that are kept.

@@ -24,8 +24,9 @@ class SymbolStore {
   explicit SymbolStore(Limits limits);
 
   /// Keeps a copy. False if the number is there or lies below the floor, or if a higher number has its slot:
-  /// then the floor is above it from now on. `bytes` has at most kMaxSymbolBytes.
-  bool put(std::uint64_t number, ConstBytes bytes, TimePoint now);
+  /// then the floor is above it from now on. The bytes, of both pieces together, are at most kMaxSymbolBytes.
+  bool put(std::uint64_t number, ConstBytes head, ConstBytes body, TimePoint now);
+  bool put(std::uint64_t number, ConstBytes bytes, TimePoint now) { return put(number, {}, bytes, now); }
   /// The bytes of a symbol, valid until the next call that is not const; nullopt if it is not kept.
   [[nodiscard]] std::optional<ConstBytes> find(std::uint64_t number) const;
   [[nodiscard]] bool contains(std::uint64_t number) const;
@@ -61,14 +62,18 @@ class SymbolStore {
   };
 
   void make_tables();
+  void write(ConstBytes head, ConstBytes body, std::size_t begin);
+  [[nodiscard]] std::size_t wrap(std::size_t place) const { return place & (slots_.size() - 1); }
+  /// The arrival that came so many after the first one.
+  [[nodiscard]] const Arrival& arrival(std::size_t index) const {
+    return arrivals_[wrap(first_arrival_ + index)];
+  }
   void free_slot(Slot& slot);
   /// Where `bytes` more fit, or nullopt.
   [[nodiscard]] std::optional<std::size_t> place_for(std::size_t bytes) const;
   void grow(std::size_t bytes);
-  [[nodiscard]] Slot& slot_of(std::uint64_t number) { return slots_[number & (slots_.size() - 1)]; }
-  [[nodiscard]] const Slot& slot_of(std::uint64_t number) const {
-    return slots_[number & (slots_.size() - 1)];
-  }
+  [[nodiscard]] Slot& slot_of(std::uint64_t number) { return slots_[wrap(number)]; }
+  [[nodiscard]] const Slot& slot_of(std::uint64_t number) const { return slots_[wrap(number)]; }
 
   Limits limits_;
   std::vector<Slot> slots_;        ///< none before the first symbol

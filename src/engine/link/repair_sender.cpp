@@ -27,14 +27,11 @@ void RepairSender::keep(const LinkEpoch& epoch, ConstBytes head, ConstBytes body
                         TimePoint now) {
   if (!epoch.can_repair()) return stop();
   if (epoch.order() != order_) start(epoch);
-  symbol_.assign(head.begin(), head.end());
-  symbol_.insert(symbol_.end(), body.begin(), body.end());
-  const std::size_t size = symbol_.size();
-  encoder_->add(epoch.keys().data_sealed() - 1, symbol_, now);
+  encoder_->add(epoch.keys().data_sealed() - 1, head, body, now);
   // Whoever has to yield for it may be this one, which gives the symbol up then.
   account();
   dscp_ = dscp;
-  due_ += pacer_->on_source(size, now);
+  due_ += pacer_->on_source(head.size() + body.size(), now);
 }
 
 void RepairSender::on_deadline(TimePoint now) {
@@ -127,7 +124,8 @@ void RepairSender::observe(const LinkEpoch& epoch, const DataCounts& counts, con
   report.repair_loss = worst;
   const RepairPlan& plan = control_->observe(report, now);
   if (plan.is_on() && !encoder_) {
-    encoder_ = std::make_unique<RepairEncoder>();
+    // No window is longer.
+    encoder_ = std::make_unique<RepairEncoder>(EncoderLimits{.symbols = kMostHorizon});
   } else if (!plan.is_on() && encoder_) {
     stop();
   }
