@@ -73,12 +73,14 @@ void ClientEngine::on_path(PathId path, DatagramBatch batch, Output& out, TimePo
   ecn.is_certain = ecn.is_certain && datagrams_in(batch) == 1;
   for_each_datagram(batch, [&](Bytes packet) { inbound_.on_packet(path, packet, ecn, out, now); });
   state_.activity.update(now);
+  if (state_.receiver.acks().is_on()) acknowledge(out, now);
 }
 
 TimePoint ClientEngine::deadline() const {
   TimePoint first = std::min({next_housekeeping_, state_.sender.deadline(), handshaking_.deadline(),
                               state_.receiver.order().deadline(), addressing_.deadline()});
-  if (state_.link.current() != nullptr) first = std::min(first, prober_.deadline());
+  if (state_.link.current() != nullptr)
+    first = std::min({first, prober_.deadline(), state_.receiver.acks().deadline()});
   return first;
 }
 
@@ -95,9 +97,16 @@ void ClientEngine::on_deadline(Output& out, TimePoint now) {
     handshaking_.on_paths_changed(out, now);
   }
   if (now >= state_.sender.marks().deadline()) check_marks(out, now);
+  acknowledge(out, now);
   handshaking_.run(out, now);
   addressing_.run(out, now);
   if (now >= next_housekeeping_) run_housekeeping(out, now);
+}
+
+void ClientEngine::acknowledge(Output& out, TimePoint now) {
+  if (now < state_.receiver.acks().deadline() || state_.link.current() == nullptr) return;
+  state_.sender.send_acks(state_.receiver.acks().take(*state_.link.current(), now), state_.paths.views(now),
+                          out, now);
 }
 
 void ClientEngine::check_marks(Output& out, TimePoint now) {

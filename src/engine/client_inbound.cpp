@@ -97,6 +97,9 @@ struct ClientInbound::ControlVisitor {
     if (is_first(FrameType::handshake)) in.handshaking_.on_answer(handshake.packet, arrival.out, arrival.now);
   }
   void operator()(const SeenFromFrame& seen) const { in.introducing_.on_seen(epoch, seen); }
+  void operator()(const AckWantedFrame& wanted) const {
+    if (&epoch == in.state_.link.current()) in.state_.receiver.acks().on_wanted(wanted, epoch, arrival.now);
+  }
   void operator()(const EpochCountsFrame& counts) const { in.state_.link.on_counts(counts); }
   void operator()(const AddressesGivenFrame& given) const {
     if (in.addressing_.on_given(epoch, given, arrival.out, arrival.now))
@@ -227,7 +230,8 @@ void ClientInbound::on_control(const Arrival& arrival) {
   if (opened->is_news) handshaking_.on_heard(*epoch, arrival.now);
   const bool is_counted = !is_test_of_address(opened->frames);
   read_control(*epoch, opened->frames, arrival);
-  if (is_counted) epoch->path(arrival.path).count_received(arrival.packet.size());
+  if (is_counted)
+    epoch->path(arrival.path).count_received(arrival.header, arrival.packet.size(), arrival.now);
   // After the frames: they may be what a path needs to be up.
   if (state_.paths[arrival.path].probed.passed_in(arrival.now)) on_paths_changed(arrival);
 }

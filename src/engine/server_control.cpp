@@ -116,6 +116,11 @@ struct ServerControl::Visitor {
     if (!is_first(FrameType::epoch_counts)) return;
     if (const auto own = epoch.session->link.on_counts(counts)) reply.frames.emplace_back(*own);
   }
+  /// Whoever has proved no address makes nothing be kept.
+  void operator()(const AckWantedFrame& wanted) const {
+    if (epoch.session->is_proved && epoch.epoch == epoch.session->link.current())
+      epoch.session->receiver.acks().on_wanted(wanted, *epoch.epoch, arrival.now);
+  }
   void operator()(const AddressesWantedFrame& wanted) const {
     if (is_first(FrameType::addresses_wanted))
       control.on_addresses_wanted(*epoch.session, wanted, reply, arrival);

@@ -39,6 +39,7 @@ void ServerInbound::on_network(DatagramBatch batch, const Route& route, Ecn ecn,
       state_.context.drops.add(Drop::unknown_index);
     }
   });
+  if (epoch.session != nullptr) outbound_.acknowledge(*epoch.session, out, now);
 }
 
 void ServerInbound::on_data(EpochRef epoch, RouteOrigin& origin, const ServerArrival& arrival) {
@@ -171,8 +172,12 @@ void ServerInbound::read_and_count(EpochRef epoch, ConstBytes frames, const Serv
   const SessionHandle handle = epoch.session->handle;
   control_.read(epoch, frames, arrival);
   // Afterwards: a report in the packet speaks of what was sent before it, and a PING may have made the path.
-  if (ServerSession* session = state_.table.find(handle))
-    RouteOrigin(*session, arrival.route).genuine().count_received(arrival.packet.size());
+  ServerSession* session = state_.table.find(handle);
+  if (session == nullptr) return;
+  RouteOrigin(*session, arrival.route)
+      .genuine()
+      .count_received(arrival.header, arrival.packet.size(), arrival.now);
+  outbound_.acknowledge(*session, arrival.out, arrival.now);
 }
 
 void ServerInbound::heard(ServerSession& session, bool control, const ServerArrival& arrival) {

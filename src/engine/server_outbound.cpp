@@ -67,6 +67,16 @@ void ServerOutbound::finish(ServerSession& session, const PathViews& paths, Outp
   if (session.sender.has_waiting()) state_.alarm.wake_by(session.sender.wake_by(now));
 }
 
+void ServerOutbound::acknowledge(ServerSession& session, Output& out, TimePoint now) {
+  Acknowledger& acks = session.receiver.acks();
+  if (!acks.is_on()) return;
+  if (now >= acks.deadline()) {
+    const std::vector<Frame> due = acks.take(session.current(), now);
+    if (!session.superseded) session.sender.send_acks(due, session.views(now), out, now);
+  }
+  state_.alarm.wake_for_acks(session);
+}
+
 void ServerOutbound::flush(ServerSession& session, Output& out, TimePoint now) {
   if (!session.sender.has_waiting()) return;
   const PathViews paths = session.views(now);

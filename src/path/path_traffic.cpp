@@ -2,28 +2,10 @@
 
 #include <algorithm>
 
+#include "mptunnel/path/wire_numbers.h"
 #include "mptunnel/wire/limits.h"
 
 namespace mptunnel {
-namespace {
-
-std::uint32_t microseconds(TimePoint time) {
-  return static_cast<std::uint32_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count());
-}
-
-/// The count that ends in `low` and is nearest to `near`.
-std::uint64_t widen(std::uint32_t low, std::uint64_t near) {
-  const auto step = static_cast<std::int32_t>(low - static_cast<std::uint32_t>(near));
-  if (step < 0 && near < static_cast<std::uint64_t>(-std::int64_t{step})) return low;
-  return near + static_cast<std::uint64_t>(std::int64_t{step});
-}
-
-Duration from_microseconds(std::uint32_t count) {
-  return std::chrono::microseconds(count);
-}
-
-}  // namespace
 
 void PathTraffic::take_counts_of_ours(const PathReport& report) {
   peer_jitter = from_microseconds(report.jitter);
@@ -53,16 +35,16 @@ std::optional<Duration> PathTraffic::on_report(const PathReport& report, TimePoi
     in = {std::max(in.sent, widen(report.sent, in.sent)), received};
   take_counts_of_ours(report);
   if (report.held == PathReport::kNothingHeld) return std::nullopt;
-  const auto round_trip = static_cast<std::int32_t>(microseconds(now) - report.echo - report.held);
+  const auto round_trip = static_cast<std::int32_t>(wire_time(now) - report.echo - report.held);
   if (round_trip < 0) return std::nullopt;
   return from_microseconds(static_cast<std::uint32_t>(round_trip));
 }
 
 void PathTraffic::fill_report(PathReport& report, TimePoint now) const {
-  report.time = microseconds(now);
+  report.time = wire_time(now);
   if (last_time_) {
     report.echo = *last_time_;
-    report.held = microseconds(now) - microseconds(last_came_);
+    report.held = wire_time(now) - wire_time(last_came_);
   }
   report.sent = static_cast<std::uint32_t>(sent);
   report.received = static_cast<std::uint32_t>(in.received);

@@ -81,6 +81,22 @@ DatagramFrame read_numbered(FieldReader& fields, const ByteReader& reader) {
   return {flow, fields.bytes(reader.rest().size()), number};
 }
 
+AckFrame read_ack(FieldReader& fields, FrameError& error) {
+  AckFrame ack{PathId{fields.u8()}, fields.u32(), fields.u32(), fields.u32(), fields.u8(), {}};
+  if (ack.count == 0 || ack.count > kMaxAckSamples) {
+    // Behind a field that is cut short others may seem to be there.
+    if (fields.complete()) error = FrameError::invalid;
+    return ack;
+  }
+  for (std::size_t i = 0; i < ack.count; ++i) {
+    AckSample& sample = ack.samples.at(i);
+    sample = {static_cast<PacketType>(fields.u8()), PacketNumber{fields.u32()}, fields.u32()};
+    if (fields.complete() && sample.type != PacketType::data && sample.type != PacketType::control)
+      error = FrameError::invalid;
+  }
+  return ack;
+}
+
 ServerHelloFrame read_server_hello(FieldReader& fields, FrameError& error) {
   const std::uint8_t resumed = fields.u8();
   if (resumed > 1) error = FrameError::invalid;
@@ -198,6 +214,10 @@ Frame read_frame(FrameType type, FieldReader& fields, const ByteReader& reader, 
       return read_repair(fields, reader, error);
     case FrameType::repair_report:
       return read_repair_report(fields);
+    case FrameType::ack:
+      return read_ack(fields, error);
+    case FrameType::ack_wanted:
+      return AckWantedFrame{fields.u16(), fields.u16()};
     case FrameType::epoch_counts:
       return EpochCountsFrame{SessionIndex{fields.u32()}, fields.u32(), fields.u32(), fields.u32()};
     default:

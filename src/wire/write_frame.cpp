@@ -126,6 +126,25 @@ struct FrameWriter {
     write_type(FrameType::repair_report, out);
     for (const std::uint32_t* count : counts_of(frame)) out.u32(*count);
   }
+  void operator()(const AckFrame& frame) const {
+    write_type(FrameType::ack, out);
+    MPT_ASSERT(frame.count > 0 && frame.count <= kMaxAckSamples);
+    out.u8(frame.path.value);
+    out.u32(frame.time);
+    out.u32(frame.packets);
+    out.u32(frame.bytes);
+    out.u8(frame.count);
+    for (const AckSample& sample : frame.sampled()) {
+      out.u8(static_cast<std::uint8_t>(sample.type));
+      out.u32(sample.number.value);
+      out.u32(sample.age);
+    }
+  }
+  void operator()(const AckWantedFrame& frame) const {
+    write_type(FrameType::ack_wanted, out);
+    out.u16(frame.interval);
+    out.u16(frame.packets);
+  }
   void operator()(const EpochCountsFrame& frame) const {
     write_type(FrameType::epoch_counts, out);
     out.u32(frame.index.value);

@@ -45,6 +45,14 @@ IpFrame some_ip(bool is_numbered, Input& input) {
   return frame;
 }
 
+AckFrame some_ack(PathId path, Input& input) {
+  AckFrame ack{path, input.u16(), input.u8(), input.u16(), static_cast<std::uint8_t>(1 + input.below(8)), {}};
+  for (std::size_t i = 0; i < ack.count; ++i)
+    ack.samples.at(i) = {input.below(2) == 0 ? PacketType::data : PacketType::control,
+                         PacketNumber{input.u8()}, input.u16()};
+  return ack;
+}
+
 }  // namespace
 
 HandshakeSettings read_settings(Input& input) {
@@ -130,6 +138,8 @@ Frame some_frame(Input& input) {
       if (type == 87 || type == 219) return some_ip(type == 219, input);
       if (type == 109) return AddressesWantedFrame{input.u8(), input.u8(), input.piece(input.u8())};
       if (type == 241) return AddressesGivenFrame{input.u8(), input.u8(), input.piece(input.u8())};
+      if (type == 53) return AckWantedFrame{input.u8(), input.u8()};
+      if (type == 173) return some_ack(path(), input);
       DatagramFrame datagram{flow(), input.piece(input.u8())};
       if ((type & 0x80U) != 0) datagram.number = input.u16();
       return datagram;

@@ -88,6 +88,12 @@ struct FrameText {
   std::string operator()(const RepairReportFrame& f) const {
     return fmt::format("REPAIR_REPORT: {} recovered, {} lost of {}", f.recovered, f.lost, f.of);
   }
+  std::string operator()(const AckFrame& f) const {
+    return fmt::format("ACK path {}: {} packets", f.path.value, f.packets);
+  }
+  std::string operator()(const AckWantedFrame& f) const {
+    return fmt::format("ACK_WANTED each {} ms, {} packets", f.interval, f.packets);
+  }
   std::string operator()(const MarkSeenFrame& f) const {
     return fmt::format("MARK_SEEN path {} #{}", f.path.value, f.sequence);
   }

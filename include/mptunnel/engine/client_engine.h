@@ -77,6 +77,8 @@ class ClientEngine {
   /// Of a session, that no path carries data; nullopt if one does.
   [[nodiscard]] std::optional<SessionLost> outage(TimePoint now) const;
   /// Finds which DSCPs vanish on which paths.
+  /// Sends the ACKs that are due.
+  void acknowledge(Output& out, TimePoint now);
   void check_marks(Output& out, TimePoint now);
   /// Once a second: the server is told what came under keys that have ended, and answers.
   void tell_epoch_counts(Output& out, TimePoint now);

@@ -73,7 +73,7 @@ class ServerEngine {
   ServerState state_;
   ServerOutbound outbound_{state_};
   ServerControl control_{state_, outbound_};
-  ServerInbound inbound_{state_, control_};
+  ServerInbound inbound_{state_, control_, outbound_};
   ServerTimers timers_{state_, outbound_};
   EventLimiter limiter_;
 };

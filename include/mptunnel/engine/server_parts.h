@@ -23,6 +23,8 @@ class ServerOutbound {
   void send_inner(SessionHandle to, DatagramBatch packets, const InnerFlow& flow, Output& out, TimePoint now);
   /// Sends what waited for a path, or for its flow to be opened.
   void flush(ServerSession& session, Output& out, TimePoint now);
+  /// To be called after packets of the session came: sends the ACKs that are due, and sees to the others.
+  void acknowledge(ServerSession& session, Output& out, TimePoint now);
   /// Packets larger than kBaseMtu went to these paths.
   void note_large(ServerSession& session, PathSet paths, TimePoint now);
 
@@ -123,7 +125,8 @@ class ServerControl {
 /// From the network to the target: packets find their session and are opened; handshakes are answered.
 class ServerInbound {
  public:
-  ServerInbound(ServerState& state, ServerControl& control) : state_(state), control_(control) {}
+  ServerInbound(ServerState& state, ServerControl& control, ServerOutbound& outbound)
+      : state_(state), control_(control), outbound_(outbound) {}
 
   /// Packets that came together, all with this ECN.
   void on_network(DatagramBatch batch, const Route& route, Ecn ecn, Output& out, TimePoint now);
@@ -140,13 +143,14 @@ class ServerInbound {
 
   ServerState& state_;
   ServerControl& control_;
+  ServerOutbound& outbound_;
 };
 
 /// What the server does because time passes.
 ///
 ///   tick        about once a second, earlier while datagrams wait: pending handshakes, silent sessions, old
 ///               keys, idle flows, fragments, samples of the counters, states of paths
-///   delays      copies that leave later than those of other paths
+///   later       copies that leave later than those of other paths, REPAIR, ACK, what is held
 ///   marks       probes of DSCPs that are due, of all sessions
 ///   MTU probes  those of all sessions that are due within kMtuTick leave together
 class ServerTimers {

@@ -34,7 +34,7 @@ class ServerAlarm {
   TimePoint tick = kNever;             ///< all that is looked through about once a second
   TimePoint mtu = kNever;              ///< the first MTU probe
   TimePoint marks = kNever;            ///< what finds which DSCPs get through
-  TimePoint later = kNever;            ///< a copy that leaves later than others, REPAIR, or what is held
+  TimePoint later = kNever;            ///< a copy that leaves later than others, REPAIR, ACK, or what is held
   std::vector<SessionHandle> awaited;  ///< whose these are; each once
   TimePoint released{};                ///< when such left last: not sooner again than kDelayTick later
 
@@ -44,6 +44,8 @@ class ServerAlarm {
     marks = std::min(marks, session.sender.marks().deadline());
     wake_later(session, session.sender.next_later());
   }
+  /// What the session has to acknowledge.
+  void wake_for_acks(ServerSession& session) { wake_later(session, session.receiver.acks().deadline()); }
   /// What waits in the session for what is missing.
   void wake_for_order(ServerSession& session) { wake_later(session, session.receiver.order().deadline()); }
   /// Sees to it that the path's next MTU probe is sent in time. A path that can have none now is looked at

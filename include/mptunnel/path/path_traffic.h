@@ -11,6 +11,8 @@
 
 #include "mptunnel/base/path_set.h"
 #include "mptunnel/base/time.h"
+#include "mptunnel/path/arrival_log.h"
+#include "mptunnel/wire/header.h"
 #include "mptunnel/wire/path_report.h"
 
 namespace mptunnel {
@@ -58,7 +60,8 @@ struct PathTraffic {
   std::uint64_t peer_duplicates = 0;
   Duration peer_jitter{};
   std::uint16_t peer_mtu = 0;
-  bool peer_overrun = false;  ///< its sockets lose much of what comes, by whatever path
+  bool peer_overrun = false;             ///< its sockets lose much of what comes, by whatever path
+  std::shared_ptr<ArrivalLog> arrivals;  ///< while the peer wants to know more of what comes
 
   [[nodiscard]] Duration jitter() const { return jitter_; }
 
@@ -69,6 +72,11 @@ struct PathTraffic {
   void count_received(std::size_t bytes) {
     ++received;
     received_bytes += bytes;
+  }
+  /// The same of a DATA or CONTROL packet, which may have to be acknowledged.
+  void count_received(const PacketHeader& header, std::size_t bytes, TimePoint now) {
+    count_received(bytes);
+    if (arrivals) arrivals->note(header, received, received_bytes, now);
   }
   /// A report of the peer, which came at `now`. Reports may overtake each other: the counts of the furthest
   /// one stay. Returns the round trip time that it shows; nullopt if it echoes none of ours.

@@ -43,6 +43,16 @@ class PathViews {
   [[nodiscard]] bool empty() const { return paths_.empty(); }
   /// `path` is one of paths().
   [[nodiscard]] const PathView& of(PathId path) const { return views_[path.value]; }
+  /// Of `among`, which is not empty, the one with the least round-trip time; one of which none is known only
+  /// if none is known of any.
+  [[nodiscard]] PathId fastest(PathSet among) const {
+    PathId best = *among.begin();
+    for (const PathId path : among) {
+      const Duration rtt = of(path).rtt;
+      if (rtt != Duration::zero() && (of(best).rtt == Duration::zero() || rtt < of(best).rtt)) best = path;
+    }
+    return best;
+  }
   /// The largest packet that all of them carry whole; kMaxPacketBytes if there is none.
   [[nodiscard]] std::size_t smallest_mtu() const { return smallest_mtu_; }
   /// Those of `among` that a packet of `size` bytes is too large for.

@@ -10,6 +10,7 @@
 #include "mptunnel/base/cursor.h"
 #include "mptunnel/base/endpoint.h"
 #include "mptunnel/base/ids.h"
+#include "mptunnel/wire/ack_frame.h"
 #include "mptunnel/wire/close_reason.h"
 #include "mptunnel/wire/epoch_counts_frame.h"
 #include "mptunnel/wire/flow_limits.h"
@@ -142,7 +143,7 @@ using Frame =
                  ChallengeFrame, EchoFrame, CloseFrame, ClientHelloFrame, ServerHelloFrame, FragmentFrame,
                  MtuProbeFrame, MtuSeenFrame, HandshakeFrame, NameFrame, SeenFromFrame, MarkProbeFrame,
                  MarkSeenFrame, DelayFrame, RepairFrame, RepairReportFrame, EpochCountsFrame, IpFrame,
-                 AddressesWantedFrame, AddressesGivenFrame>;
+                 AddressesWantedFrame, AddressesGivenFrame, AckFrame, AckWantedFrame>;
 
 enum class FrameError : std::uint8_t { none, truncated, unknown, invalid };
 

@@ -15,24 +15,18 @@
 //     0x0b CLIENT_HELLO   | identity 16 | process 8 |
 //     0x0c SERVER_HELLO   | resumed 1 |
 //     0x0d FRAGMENT       | type 1 | packet number 4 | total 4 | offset 4 | bytes to the end of the packet
-//     0x0e                reserved: ACK
-//     0x0f IP             | inner packet to the end of the packet
-//     0x10 IP_NUMBERED    | bucket 2 | number 2 | inner packet to the end of the packet
-//     0x11 and 0x12       reserved: FLOW_OPEN with a target
-//     0x13 REPAIR         | first number 4 | count 1 | seed 2 | symbol to the end of the packet
-//     0x14 MTU_PROBE      | path 1 | size 2 |
-//     0x15 MTU_SEEN       | path 1 | size 2 |
-//     0x16 HANDSHAKE      | length v | HANDSHAKE 1 or 2, see handshake.h |
-//     0x17 NAME           | path 1 | length 1 | text
-//     0x18 SEEN_FROM      | path 1 | family 1 (4 or 6) | address 16 | port 2 |
-//     0x19 MARK_PROBE     | path 1 | sequence 4 |
-//     0x1a MARK_SEEN      | path 1 | sequence 4 |
-//     0x1b DELAY          | path 1 | milliseconds 2 |
-//     0x1c REPAIR_REPORT  | of 4 | recovered 4 | lost 4 | runs 4 | useless 4 |
-//     0x1d EPOCH_COUNTS   | index 4 | sealed 4 | opened 4 | recovered 4 |
-//     0x1e NUMBERED       | flow w | number 2 | payload to the end of the packet
-//     0x1f ADDRESSES_WANTED | sequence 1 | count 1 | entries
-//     0x20 ADDRESSES_GIVEN  | sequence 1 | count 1 | entries, a verdict 1 behind each
+//     0x0e ACK            | path 1 | time 4 | packets 4 | bytes 4 | count 1 | samples 9 each, see ack_frame.h
+//     | 0x0f IP             | inner packet to the end of the packet 0x10 IP_NUMBERED    | bucket 2 | number 2
+//     | inner packet to the end of the packet 0x11 and 0x12       reserved: FLOW_OPEN with a target 0x13
+//     REPAIR         | first number 4 | count 1 | seed 2 | symbol to the end of the packet 0x14 MTU_PROBE |
+//     path 1 | size 2 | 0x15 MTU_SEEN       | path 1 | size 2 | 0x16 HANDSHAKE      | length v | HANDSHAKE 1
+//     or 2, see handshake.h | 0x17 NAME           | path 1 | length 1 | text 0x18 SEEN_FROM      | path 1 |
+//     family 1 (4 or 6) | address 16 | port 2 | 0x19 MARK_PROBE     | path 1 | sequence 4 | 0x1a MARK_SEEN |
+//     path 1 | sequence 4 | 0x1b DELAY          | path 1 | milliseconds 2 | 0x1c REPAIR_REPORT  | of 4 |
+//     recovered 4 | lost 4 | runs 4 | useless 4 | 0x1d EPOCH_COUNTS   | index 4 | sealed 4 | opened 4 |
+//     recovered 4 | 0x1e NUMBERED       | flow w | number 2 | payload to the end of the packet 0x1f
+//     ADDRESSES_WANTED | sequence 1 | count 1 | entries 0x20 ADDRESSES_GIVEN  | sequence 1 | count 1 |
+//     entries, a verdict 1 behind each 0x21 ACK_WANTED     | interval 2 | packets 2 |
 //
 // An entry is: kind 1 | family 1 (4 or 6) | prefix length 1 | address 4 or 16.
 // "v" is a variable-length integer of 1 or 2 bytes (RFC 9000, section 16), "w" one of 1, 2 or 4, a number its
@@ -58,6 +52,7 @@ enum class FrameType : std::uint8_t {
   client_hello = 0x0b,
   server_hello = 0x0c,
   fragment = 0x0d,
+  ack = 0x0e,
   ip = 0x0f,
   ip_numbered = 0x10,
   repair = 0x13,
@@ -74,6 +69,7 @@ enum class FrameType : std::uint8_t {
   numbered = 0x1e,
   addresses_wanted = 0x1f,
   addresses_given = 0x20,
+  ack_wanted = 0x21,
 };
 
 constexpr std::uint64_t frame_bit(FrameType type) {
@@ -82,8 +78,7 @@ constexpr std::uint64_t frame_bit(FrameType type) {
 
 /// The frames that this implementation understands, as the handshake announces them: bit i is frame type i.
 inline constexpr std::uint64_t kKnownFrames =
-    ((frame_bit(FrameType::addresses_given) << 1U) - frame_bit(FrameType::repair)) |
-    frame_bit(FrameType::ip) | frame_bit(FrameType::ip_numbered) |
-    ((frame_bit(FrameType::fragment) << 1U) - 1);
+    ((frame_bit(FrameType::ack_wanted) << 1U) - frame_bit(FrameType::repair)) |
+    ((frame_bit(FrameType::ip_numbered) << 1U) - 1);
 
 }  // namespace mptunnel

@@ -161,6 +161,16 @@ inline constexpr double kCopiesReadBurst = 1000;
 inline constexpr double kCopiesReadPerSecondOfNetwork = 500;
 inline constexpr double kCopiesReadBurstOfNetwork = 200;
 
+// ACK.
+
+/// Whoever wants more gets no more: an ACK is longer than the least packet.
+inline constexpr Duration kLeastAckInterval = 5ms;
+inline constexpr std::size_t kLeastAckPackets = 16;
+inline constexpr Duration kAckWantedFor =
+    30s;  ///< after the last ACK_WANTED; idle paths have a PING each 10 s
+/// With four samples each they are 1,040 bytes.
+inline constexpr std::size_t kAcksOfPacket = 20;
+
 // Copies of a path that leave later (`delay=`).
 
 inline constexpr Duration kMaxDelay = 2s;  ///< that a server grants

@@ -43,18 +43,19 @@ std::optional<Receiver::Opened> Receiver::open_data(LinkEpoch& epoch, const Pack
   const auto opened = keys.open_data(header, packet, now, refusal(epoch, ecn));
   if (!opened) {
     context_.drops.add(opened.error());
-    if (opened.error() == Drop::copy) count_copy(epoch, header, packet, origin);
+    if (opened.error() == Drop::copy) count_copy(epoch, header, packet, origin, now);
     return std::nullopt;
   }
   PathTraffic& traffic = origin.genuine();
-  traffic.count_received(packet.size());
+  traffic.count_received(header, packet.size(), now);
   ++traffic.first;
   repair_.on_data(epoch, header.number, *opened, now);
   // A clear packet is no sign of life: anybody on the way can write one.
   return Opened{*opened, is_news && !keys.is_clear()};
 }
 
-void Receiver::count_copy(LinkEpoch& epoch, const PacketHeader& header, Bytes packet, Origin& origin) {
+void Receiver::count_copy(LinkEpoch& epoch, const PacketHeader& header, Bytes packet, Origin& origin,
+                          TimePoint now) {
   // From an address that is new each is looked at, because only what is genuine is remembered.
   const bool is_new = !origin.is_known();
   const bool was_recovered = repair_.is_recovered(epoch, header.number);
@@ -63,7 +64,7 @@ void Receiver::count_copy(LinkEpoch& epoch, const PacketHeader& header, Bytes pa
   if (is_new && !is_genuine) return;
   if (was_recovered && is_genuine) repair_.withdraw(epoch, header.number);
   PathTraffic& traffic = origin.genuine();
-  traffic.count_received(packet.size());
+  traffic.count_received(header, packet.size(), now);
   ++traffic.duplicates;
   if (!is_genuine) traffic.voided = true;
 }

@@ -286,6 +286,17 @@ void Sender::send_mtu_probe(PathId path, MtuSearch& search, const MtuSearch::Pat
   out.send(*size, PathSet::of(path), session_, epoch.index());
 }
 
+void Sender::send_acks(const std::vector<Frame>& acks, const PathViews& paths, Output& out, TimePoint now) {
+  LinkEpoch* epoch = link_.current();
+  if (epoch == nullptr || !epoch->keys().peer_knows(FrameType::ack) || !can_send(paths, now)) return;
+  const PathSet fastest = PathSet::of(paths.fastest(paths.paths()));
+  for (auto first = acks.begin(); first != acks.end();) {
+    const auto count = std::min<std::ptrdiff_t>(acks.end() - first, kAcksOfPacket);
+    send_control(*epoch, {first, first + count}, fastest, out, now);
+    first += count;
+  }
+}
+
 void Sender::count_sent(LinkEpoch* epoch, PathId path, const PacketRun& run, std::uint32_t accepted,
                         Drop drop, DropCounters& drops) {
   if (epoch != nullptr) epoch->path(path).count_sent(accepted, run.bytes_of_first(accepted));

@@ -133,7 +133,7 @@ const DropRow kDrops[] = {
      [](Tunnel& t) {
        return client_control(t, {6, 0, 0});
      }},
-    {"UnknownFrameOfData", Drop::unknown_frame, [](Tunnel& t) { return client_data(t, {0x0e}); }},
+    {"UnknownFrameOfData", Drop::unknown_frame, [](Tunnel& t) { return client_data(t, {0x11}); }},
     {"UnknownFrameOfControl", Drop::unknown_frame, [](Tunnel& t) { return client_control(t, {0xff}); }},
     {"UnknownFrameBehindADatagram", Drop::unknown_frame,
      [](Tunnel& t) {

@@ -140,6 +140,17 @@ std::vector<Row> rows() {
        with_head({0x1f, 9, 3}, kWantedEntries)},
       {"ADDRESSES_WANTED of nothing", AddressesWantedFrame{0xff, 0, {}}, {0x1f, 0xff, 0}},
       {"ADDRESSES_GIVEN", AddressesGivenFrame{9, 2, kGivenEntries}, with_head({0x20, 9, 2}, kGivenEntries)},
+      {"ACK",
+       AckFrame{PathId{3},
+                0x01020304,
+                5,
+                0xf0f1f2f3,
+                2,
+                {AckSample{PacketType::data, PacketNumber{0x0a0b0c0d}, 0},
+                 AckSample{PacketType::control, PacketNumber{7}, 0x01000002}}},
+       {0x0e, 3,    1,    2, 3, 4, 0, 0, 0, 5, 0xf0, 0xf1, 0xf2, 0xf3, 2, 4, 0x0a,
+        0x0b, 0x0c, 0x0d, 0, 0, 0, 0, 5, 0, 0, 0,    7,    1,    0,    0, 2}},
+      {"ACK_WANTED", AckWantedFrame{0x0102, 0x0304}, {0x21, 1, 2, 3, 4}},
       {"MTU_SEEN", MtuSeenFrame{PathId{0xff}, 0xfffe}, {0x15, 0xff, 0xff, 0xfe}},
   };
 }
@@ -290,6 +301,26 @@ TEST(RepairFrame, OfNoPacketsOrOfNumbersThatNoKeySealsIsRefused) {
   EXPECT_EQ(error_of(0xffffffff, 1), FrameError::invalid);
 }
 
+TEST(AckFrame, OfNoOrTooManySamplesOrOfAPacketThatIsNotAckedIsRefused) {
+  Octets ack(15 + 9 * (kMaxAckSamples + 1), 0);
+  ack[0] = 0x0e;
+  for (std::size_t at = 15; at < ack.size(); at += 9) ack[at] = static_cast<std::uint8_t>(PacketType::data);
+  const auto error_of = [&](std::uint8_t count) {
+    ack[14] = count;
+    return read_all(ConstBytes(ack).first(std::min(ack.size(), std::size_t{15} + 9 * count))).error;
+  };
+  EXPECT_EQ(error_of(0), FrameError::invalid);
+  EXPECT_EQ(error_of(1), FrameError::none);
+  EXPECT_EQ(error_of(kMaxAckSamples), FrameError::none);
+  EXPECT_EQ(error_of(kMaxAckSamples + 1), FrameError::invalid);
+  EXPECT_EQ(error_of(0xff), FrameError::invalid);
+  for (const PacketType type : {PacketType{}, PacketType::handshake1, PacketType::cookie, PacketType{6}}) {
+    ack[15 + 9] = static_cast<std::uint8_t>(type);
+    EXPECT_EQ(error_of(1), FrameError::none);
+    EXPECT_EQ(error_of(2), FrameError::invalid);
+  }
+}
+
 TEST(FrameReader, RefusesLengthsOfMoreThanTwoBytes) {
   for (const std::uint8_t first : {std::uint8_t{0x80}, std::uint8_t{0xc0}, std::uint8_t{0xff}})
     EXPECT_EQ(read_all(Octets{2, 0, first, 0, 0, 0, 0, 0, 0, 0}).error, FrameError::truncated);
@@ -310,8 +341,8 @@ TEST(FrameReader, RefusesFlowIdsOfEightBytes) {
 }
 
 TEST(FrameReader, StopsAtAnUnknownFrame) {
-  for (unsigned type = 0x0e; type < 256; ++type) {
-    if ((type >= 0x13 && type <= 0x20) || type == 0x0f || type == 0x10) continue;
+  for (unsigned type = 0x11; type < 256; ++type) {
+    if (type >= 0x13 && type <= 0x21) continue;
     Octets packet{5, 1, static_cast<std::uint8_t>(type), 5, 2};
     FrameReader reader(packet);
     EXPECT_TRUE(reader.next());

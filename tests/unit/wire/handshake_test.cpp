@@ -106,8 +106,8 @@ HandshakePayload server_payload() {
   return payload;
 }
 
-const Octets kServerBytes{1,    0,    1,    1,    2, 0, 1, 2,    3,    0,    8, 0, 0, 0, 1,
-                          0xff, 0xf9, 0xbf, 0xff, 4, 0, 3, 0xfe, 0xdc, 0xba, 5, 0, 1, 3};
+const Octets kServerBytes{1,    0,    1,    1,    2, 0, 1, 2,    3,    0,    8, 0, 0, 0, 3,
+                          0xff, 0xf9, 0xff, 0xff, 4, 0, 3, 0xfe, 0xdc, 0xba, 5, 0, 1, 3};
 
 void expect_equal(const HandshakePayload& one, const HandshakePayload& other) {
   EXPECT_EQ(one.versions, other.versions);

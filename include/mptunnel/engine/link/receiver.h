@@ -7,6 +7,7 @@
 
 #include "mptunnel/base/bytes.h"
 #include "mptunnel/engine/inner_flow.h"
+#include "mptunnel/engine/link/acknowledger.h"
 #include "mptunnel/engine/link/control_packet.h"
 #include "mptunnel/engine/link/link_context.h"
 #include "mptunnel/engine/link/reorder_buffer.h"
@@ -132,6 +133,9 @@ class Receiver {
   void skip_inner(const IpFrame& frame, Output& out, TimePoint now) {
     if (frame.number) order_.skip(tun_flow(frame.number->bucket), frame.number->number, out, now);
   }
+  /// What the peer is to know of what came, if it wants to.
+  [[nodiscard]] Acknowledger& acks() { return acks_; }
+  [[nodiscard]] const Acknowledger& acks() const { return acks_; }
   [[nodiscard]] ReorderBuffer& order() { return order_; }
   [[nodiscard]] const ReorderBuffer& order() const { return order_; }
   /// Forgets fragments that are too old, what is not repaired any more, and what did not come; kNever: all.
@@ -143,12 +147,13 @@ class Receiver {
   [[nodiscard]] const FragmentAssembler& fragments() const { return fragments_; }
 
  private:
-  void count_copy(LinkEpoch& epoch, const PacketHeader& header, Bytes packet, Origin& origin);
+  void count_copy(LinkEpoch& epoch, const PacketHeader& header, Bytes packet, Origin& origin, TimePoint now);
 
   LinkContext& context_;
   FragmentAssembler fragments_;
   RepairReceiver repair_;
   ReorderBuffer order_;
+  Acknowledger acks_;
 };
 
 }  // namespace mptunnel

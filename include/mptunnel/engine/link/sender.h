@@ -82,7 +82,6 @@ class Sender {
   /// Sends what finds that out, if it is due, and returns what was found.
   std::vector<MarkWatch::News> check_marks(const PathViews& paths, Duration slowest, Output& out,
                                            TimePoint now);
-  /// To be told of what the peer reports.
   [[nodiscard]] RepairSender& repair() { return repair_; }
   [[nodiscard]] const RepairSender& repair() const { return repair_; }
   /// Sends the REPAIR whose time has come. Returns as finish().
@@ -95,9 +94,8 @@ class Sender {
   void resend_kept(PathId path, Output& out, TimePoint now);
   /// Sends the copies whose time has come, by those of these paths alone.
   void release_delayed(PathSet paths, Output& out, TimePoint now);
-  /// When the first of them leaves; kNever if none waits.
+  /// When the first of them leaves; kNever if none waits. next_later(): or REPAIR does.
   [[nodiscard]] TimePoint next_delayed() const { return delayed_.deadline(); }
-  /// When the first of them leaves, or REPAIR does.
   [[nodiscard]] TimePoint next_later() const { return std::min(delayed_.deadline(), repair_.deadline()); }
   /// When a caller that does not follow deadline() should look again, after something had to wait.
   [[nodiscard]] TimePoint wake_by(TimePoint now) const { return std::min(now + kQueueTick, resume_); }
@@ -116,6 +114,8 @@ class Sender {
                    Output& out, TimePoint now);
   void send_answer_to(const Route& route, LinkEpoch& epoch, const std::vector<Frame>& frames,
                       std::size_t at_most, Output& out, TimePoint now);
+  /// Sends these ACKs of the current epoch by the fastest path, if there is one.
+  void send_acks(const std::vector<Frame>& acks, const PathViews& paths, Output& out, TimePoint now);
   /// Sends the MTU probe that is due on this path under the current key, if one is.
   void send_mtu_probe(PathId path, MtuSearch& search, const MtuSearch::Patience& patience, bool moving,
                       Output& out, TimePoint now);
