@@ -17,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kBudget = std::size_t{160} << 10U;
-constexpr std::size_t kMostSteps = 60;
+constexpr std::size_t kMostFragmentsSteps = 60;
 constexpr std::uint32_t kUnit = 50;  ///< of totals, offsets and lengths, so that fragments meet
 
 constexpr std::array<Ecn, 4> kByCongestion{Ecn::not_ect, Ecn::ect0, Ecn::ect1, Ecn::ce};
@@ -59,12 +59,12 @@ struct Model {
 
 using Result = tl::expected<std::optional<FragmentAssembler::Whole>, Drop>;
 
-class Run {
+class FragmentsRun {
  public:
-  explicit Run(ConstBytes input) : input_(input) {}
+  explicit FragmentsRun(ConstBytes input) : input_(input) {}
 
   void execute() {
-    for (std::size_t i = 0; i < kMostSteps && !input_.empty(); ++i) {
+    for (std::size_t i = 0; i < kMostFragmentsSteps && !input_.empty(); ++i) {
       step();
       check();
     }
@@ -196,7 +196,7 @@ class Run {
 }  // namespace
 
 void fuzz_fragments(ConstBytes input) {
-  Run(input).execute();
+  FragmentsRun(input).execute();
 }
 
 }  // namespace mptunnel::fuzz

@@ -16,14 +16,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMaxSteps = 200;
-constexpr std::size_t kMaxHandshakes = 24;
 constexpr std::size_t kPaths = 3;
 constexpr std::size_t kMaxFlowsOfClient = 4;
 constexpr std::uint32_t kSources = 8;
 /// Before it knows what its server chose, the next epoch is there beside the current and the old ones.
 constexpr std::size_t kMostEpochs = kMaxOldEpochs + 2;
-constexpr int kCallsAtOnce = 3;
 
 ClientSettings settings_of(const HandshakeSettings& handshake) {
   ClientSettings settings;
@@ -35,9 +32,9 @@ ClientSettings settings_of(const HandshakeSettings& handshake) {
   return settings;
 }
 
-class Attack {
+class AttackOnClient {
  public:
-  explicit Attack(Input& input)
+  explicit AttackOnClient(Input& input)
       : input_(input),
         settings_(read_settings(input)),
         keyring_({settings_.key, {}}),
@@ -298,7 +295,7 @@ class Attack {
 }  // namespace
 
 void attack_client(Input& input) {
-  Attack(input).execute();
+  AttackOnClient(input).execute();
 }
 
 }  // namespace mptunnel::fuzz

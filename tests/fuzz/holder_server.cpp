@@ -16,10 +16,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMaxSteps = 200;
-constexpr std::size_t kMaxHandshakes = 24;
-constexpr int kCallsAtOnce = 3;
-
 struct Holder {
   std::unique_ptr<ClientHandshake> handshake;
   std::unique_ptr<KeyEpoch> epoch;
@@ -38,9 +34,10 @@ ServerSettings small_tables(Input& input) {
   return settings;
 }
 
-class Attack {
+class AttackOnServer {
  public:
-  explicit Attack(Input& input) : input_(input), settings_(small_tables(input)), server_(settings_, random_) {
+  explicit AttackOnServer(Input& input)
+      : input_(input), settings_(small_tables(input)), server_(settings_, random_) {
     for (std::size_t i = 0; i < holders_.size(); ++i) {
       holders_[i].handshake = std::make_unique<ClientHandshake>(settings_.handshake, random_);
       holders_[i].route = routes().at(i);
@@ -325,7 +322,7 @@ class Attack {
 }  // namespace
 
 void attack_server(Input& input) {
-  Attack(input).execute();
+  AttackOnServer(input).execute();
 }
 
 }  // namespace mptunnel::fuzz

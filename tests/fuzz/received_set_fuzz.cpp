@@ -14,9 +14,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class Run {
+class ReceivedSetRun {
  public:
-  explicit Run(ConstBytes input)
+  explicit ReceivedSetRun(ConstBytes input)
       : input_(input), quota_(512U * static_cast<std::uint32_t>(input_.below(16))), set_(quota_) {}
 
   void execute() {
@@ -120,7 +120,7 @@ class Run {
 
 void fuzz_received_set(ConstBytes input) {
   constexpr std::size_t kMostBytes = 150;
-  Run(input.first(std::min(input.size(), kMostBytes))).execute();
+  ReceivedSetRun(input.first(std::min(input.size(), kMostBytes))).execute();
 }
 
 }  // namespace mptunnel::fuzz

@@ -18,7 +18,7 @@
 namespace mptunnel::fuzz {
 namespace {
 
-constexpr std::size_t kMostSteps = 300;
+constexpr std::size_t kMostRepairSteps = 300;
 constexpr std::size_t kMostHeld = 16;
 
 struct HeldRepair {
@@ -39,16 +39,16 @@ DecoderLimits limits_by(std::uint8_t choice) {
   return limits;
 }
 
-class Run {
+class RepairRun {
  public:
-  explicit Run(ConstBytes input)
+  explicit RepairRun(ConstBytes input)
       : input_(input),
         limits_(limits_by(input_.u8())),
         decoder_(limits_),
         encoder_({32, kMaxSymbolBytes, 50ms}) {}
 
   void execute() {
-    for (std::size_t i = 0; i < kMostSteps && !input_.empty(); ++i) {
+    for (std::size_t i = 0; i < kMostRepairSteps && !input_.empty(); ++i) {
       step(input_.u8());
       check_limits();
     }
@@ -213,7 +213,7 @@ class Run {
 }  // namespace
 
 void fuzz_repair(ConstBytes input) {
-  Run(input).execute();
+  RepairRun(input).execute();
 }
 
 }  // namespace mptunnel::fuzz

@@ -15,7 +15,7 @@ using sim::Lane;
 using sim::Link;
 
 // What one input may cost.
-constexpr std::size_t kMaxSteps = 120;
+constexpr std::size_t kMaxScheduleSteps = 120;
 constexpr std::size_t kMaxPackets = 500;
 constexpr Duration kMaxTime = 200s;
 constexpr std::size_t kMaxRestarts = 8;
@@ -144,7 +144,7 @@ void Schedule::run() {
       &Schedule::offer,        &Schedule::offer,          &Schedule::offer,       &Schedule::push,
       &Schedule::push,         &Schedule::restart_client, &Schedule::move_path,   &Schedule::restart_server,
       &Schedule::toggle_path,  &Schedule::change_link,    &Schedule::refuse,      &Schedule::wear_keys};
-  for (std::size_t step = 0; step < kMaxSteps && packets_ < kMaxPackets && !input_.empty(); ++step) {
+  for (std::size_t step = 0; step < kMaxScheduleSteps && packets_ < kMaxPackets && !input_.empty(); ++step) {
     (this->*input_.one_of(kSteps))();
     pass_time(0ms);
     if (world_.journal().failures() > 0) break;

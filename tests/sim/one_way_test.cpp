@@ -14,7 +14,7 @@ BenchOptions with_paths(std::size_t paths) {
   return options;
 }
 
-void expect_no_loss(Bench& bench) {
+void expect_all_answered(Bench& bench) {
   bench.settle();
   EXPECT_GT(bench.tally(false).offered, 1000U);
   EXPECT_EQ(bench.tally(false).lost(), 0U);
@@ -39,7 +39,7 @@ TEST(OneWay, TwoHalfDeadPathsAreOneThatLives) {
   bench.run(1s);
   EXPECT_EQ(bench.state(0), PathState::up);
   EXPECT_EQ(bench.state(1), PathState::up);
-  expect_no_loss(bench);
+  expect_all_answered(bench);
 }
 
 TEST(OneWay, TheOtherWayRoundAsWell) {
@@ -60,7 +60,7 @@ TEST(OneWay, TheOtherWayRoundAsWell) {
   bench.run(10s);
   EXPECT_EQ(bench.state(1), PathState::down);
   EXPECT_EQ(bench.state(2), PathState::down);
-  expect_no_loss(bench);
+  expect_all_answered(bench);
 }
 
 TEST(OneWay, HalvesThatDieTenMinutesLaterAreDown) {
@@ -74,7 +74,7 @@ TEST(OneWay, HalvesThatDieTenMinutesLaterAreDown) {
   bench.pass(0, false, false);
   bench.run(3s);
   EXPECT_EQ(bench.state(0), PathState::down);
-  expect_no_loss(bench);
+  expect_all_answered(bench);
 }
 
 TEST(OneWay, AnOutageIsOverOnceDataPassesEachWayBySomePath) {
@@ -123,7 +123,7 @@ TEST(OneWay, APathThatNeverPassedInIsUsedOut) {
   EXPECT_EQ(bench.state(0), PathState::suspect);
   bench.pass(1, false, true);
   bench.run(60s);
-  expect_no_loss(bench);
+  expect_all_answered(bench);
 }
 
 }  // namespace

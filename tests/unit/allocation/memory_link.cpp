@@ -7,7 +7,6 @@
 namespace mptunnel::test {
 namespace {
 
-constexpr std::size_t kPayloadBytes = 100;
 constexpr std::uint64_t kCopyLostEach = 50;
 constexpr std::uint64_t kAllLostEach = 400;
 

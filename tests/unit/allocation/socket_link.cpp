@@ -8,7 +8,6 @@
 namespace mptunnel::test {
 namespace {
 
-constexpr std::size_t kPayloadBytes = 100;
 constexpr int kPatience = 5000;  // readings, at most a millisecond each
 
 UdpSocket open(const std::optional<Endpoint>& connect, bool packet_info) {

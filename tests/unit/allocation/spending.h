@@ -1,12 +1,16 @@
 // How often each step of a datagram's way asked operator new for memory, so that a failure says where.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <ostream>
 
 #include "../session/allocation_counter.h"
 
 namespace mptunnel::test {
+
+/// Of each datagram.
+inline constexpr std::size_t kPayloadBytes = 100;
 
 struct Spending {
   std::uint64_t receive = 0;         ///< sockets, of either end

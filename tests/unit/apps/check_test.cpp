@@ -7,21 +7,16 @@
 #include "mptunnel/config/statement.h"
 #include "mptunnel/control/control_path.h"
 #include "mptunnel/crypto/kdf.h"
+#include "start_support.h"
 #include "support/temporary_folder.h"
 #include "support/variable.h"
 
 namespace mptunnel {
 namespace {
 
+using test::kKeyOfZeros;
 using test::TemporaryFolder;
-
-const std::string kKeyOfZeros = std::string(43, 'A') + "=";
-
-CommandLine with_config(const std::string& path) {
-  CommandLine line;
-  line.config_path = path;
-  return line;
-}
+using test::with_config;
 
 TEST(RenderCheck, SaysWhatMpclientUnderstood) {
   const TemporaryFolder folder;

@@ -5,6 +5,7 @@
 #include "mptunnel/apps/start.h"
 #include "mptunnel/crypto/kdf.h"
 #include "mptunnel/host/system.h"
+#include "start_support.h"
 #include "support/temporary_folder.h"
 #include "support/test_random.h"
 #include "support/variable.h"
@@ -13,10 +14,9 @@
 namespace mptunnel {
 namespace {
 
+using test::kKeyOfZeros;
 using test::TemporaryFolder;
 using test::TestRandom;
-
-const std::string kKeyOfZeros = std::string(43, 'A') + "=";
 
 /// A user with a state folder, who starts mpclient again and again.
 class ClientIdentityTest : public testing::Test {

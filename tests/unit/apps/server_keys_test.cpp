@@ -6,14 +6,15 @@
 #include <tuple>
 
 #include "mptunnel/apps/start.h"
+#include "start_support.h"
 #include "support/temporary_folder.h"
 
 namespace mptunnel {
 namespace {
 
+using test::kKeyOfZeros;
 using test::TemporaryFolder;
 
-const std::string kKeyOfZeros = std::string(43, 'A') + "=";
 const std::string kOther = std::string(42, 'A') + "E=";
 
 TEST(ServerKeys, AreReadFromBothFiles) {

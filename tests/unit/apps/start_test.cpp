@@ -7,20 +7,15 @@
 #include <cstdlib>
 
 #include "mptunnel/crypto/aead.h"
+#include "start_support.h"
 #include "support/temporary_folder.h"
 
 namespace mptunnel {
 namespace {
 
+using test::kKeyOfZeros;
 using test::TemporaryFolder;
-
-const std::string kKeyOfZeros = std::string(43, 'A') + "=";
-
-CommandLine with_config(const std::string& path) {
-  CommandLine line;
-  line.config_path = path;
-  return line;
-}
+using test::with_config;
 
 KeySource file_key(const std::string& path, const std::string& origin) {
   return {.kind = KeySource::Kind::file, .value = path, .origin = origin};

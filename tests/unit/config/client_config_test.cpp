@@ -1,11 +1,14 @@
 #include <gtest/gtest.h>
 
+#include "error_row.h"
 #include "mptunnel/config/config.h"
 
 namespace mptunnel {
 namespace {
 
 using namespace std::chrono_literals;
+using test::error_row_name;
+using test::ErrorRow;
 
 ClientConfig parsed(std::string_view text, std::string_view file = "mpclient.conf") {
   auto config = parse_client_config(text, file);
@@ -16,7 +19,7 @@ ClientConfig parsed(std::string_view text, std::string_view file = "mpclient.con
   return std::move(*config);
 }
 
-std::vector<std::string> errors_of(std::string_view text, const KeyFileCheck& check = {}) {
+std::vector<std::string> client_errors(std::string_view text, const KeyFileCheck& check = {}) {
   std::vector<std::string> lines;
   const auto config = parse_client_config(text, "c", check);
   if (!config) {
@@ -240,24 +243,10 @@ TEST(ClientConfig, TakesAsManyBridgesAsThereArePaths) {
   EXPECT_EQ(parsed(many_bridges(32)).bridges.size(), 32U);
 }
 
-struct ErrorRow {
-  const char* name;
-  std::string text;
-  std::vector<std::string> errors;
-};
-
-void PrintTo(const ErrorRow& row, std::ostream* out) {
-  *out << row.name;
-}
-
 class ClientConfigErrors : public testing::TestWithParam<ErrorRow> {};
 
 TEST_P(ClientConfigErrors, SayWhatIsWrongAndWhatWouldBeRight) {
-  EXPECT_EQ(errors_of(GetParam().text), GetParam().errors);
-}
-
-std::string error_row_name(const testing::TestParamInfo<ErrorRow>& info) {
-  return info.param.name;
+  EXPECT_EQ(client_errors(GetParam().text), GetParam().errors);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -697,7 +686,7 @@ INSTANTIATE_TEST_SUITE_P(
     error_row_name);
 
 TEST(ClientConfig, BlanksThatOnlyLookLikeOneMayStandInComments) {
-  EXPECT_TRUE(errors_of("\xef\xbb\xbfh 1 # not\xc2\xa0here ; nor // here\nkey-file //etc/k\n").empty());
+  EXPECT_TRUE(client_errors("\xef\xbb\xbfh 1 # not\xc2\xa0here ; nor // here\nkey-file //etc/k\n").empty());
 }
 
 TEST(ClientConfig, LinesThatDifferInTheirNamesAloneAreTwoPaths) {
@@ -708,8 +697,8 @@ TEST(ClientConfig, LinesThatDifferInTheirNamesAloneAreTwoPaths) {
 }
 
 TEST(ClientConfig, LinkLocalAddressNeedsItsInterface) {
-  EXPECT_TRUE(errors_of("fe80::1%eth0 1\nfe80::1 2 dev=eth0\nfe80::2 3 dev=eth0 bind=fe80::3\n").empty());
-  EXPECT_EQ(errors_of("[fe80::1] 1\nh 2 bind=fe80::2\nlisten [fe80::3]:5\n"),
+  EXPECT_TRUE(client_errors("fe80::1%eth0 1\nfe80::1 2 dev=eth0\nfe80::2 3 dev=eth0 bind=fe80::3\n").empty());
+  EXPECT_EQ(client_errors("[fe80::1] 1\nh 2 bind=fe80::2\nlisten [fe80::3]:5\n"),
             (std::vector<std::string>{
                 "c:1: 'fe80::1' is link-local, another host on each link: write its interface too, as in "
                 "'fe80::1%eth0', or dev=eth0",
@@ -726,11 +715,12 @@ TEST(ClientConfig, InterfaceOfALinkLocalBindIsThatOfTheBridge) {
   EXPECT_EQ(config.bridges[0].name, "[fe80::1%eth0]:1@eth0@fe80::2");
   EXPECT_EQ(config.bridges[1].bind->to_string(), "[fe80::2]:5");
   EXPECT_TRUE(config.bridges[2].devices.empty());
-  EXPECT_EQ(errors_of("h 1 bind=fe80::2%eth0 dev=eth1\nlisten [fe80::2%eth0]:5\nh 2 bind=[fe80::2%eth0]:5\n"),
-            (std::vector<std::string>{
-                "c:1: bind= is an address of 'eth0', and dev= names another interface: leave one of the two "
-                "out",
-                "c:3: bind=[fe80::2]:5 is where this program listens for applications: take another port"}));
+  EXPECT_EQ(
+      client_errors("h 1 bind=fe80::2%eth0 dev=eth1\nlisten [fe80::2%eth0]:5\nh 2 bind=[fe80::2%eth0]:5\n"),
+      (std::vector<std::string>{
+          "c:1: bind= is an address of 'eth0', and dev= names another interface: leave one of the two "
+          "out",
+          "c:3: bind=[fe80::2]:5 is where this program listens for applications: take another port"}));
 }
 
 TEST(ClientConfig, LinkLocalListenAddressHasItsInterfaceByName) {
@@ -739,7 +729,7 @@ TEST(ClientConfig, LinkLocalListenAddressHasItsInterfaceByName) {
   EXPECT_EQ(to_string(config.listen[1]), "[fe80::1%eth1]:5");
   EXPECT_EQ(config.listen[1].zone, "eth1");
   EXPECT_EQ(config.listen[1].endpoint.scope, 0U);
-  EXPECT_EQ(errors_of("listen [fe80::1%eth0]:5\nlisten [fe80::1%eth0]:5\nfe80::1%eth0 5\n").size(), 2U);
+  EXPECT_EQ(client_errors("listen [fe80::1%eth0]:5\nlisten [fe80::1%eth0]:5\nfe80::1%eth0 5\n").size(), 2U);
 }
 
 TEST(ClientConfig, DelayIsInMilliseconds) {
@@ -748,7 +738,7 @@ TEST(ClientConfig, DelayIsInMilliseconds) {
   EXPECT_EQ(parsed("h 1 delay=2000ms\n").bridges[0].delay, milliseconds(2000));
   EXPECT_EQ(parsed("h 1\n").bridges[0].delay, milliseconds(0));
   for (const char* const value : {"0", "2001", "1s", "ms", "-1", "5.5"}) {
-    EXPECT_EQ(errors_of(std::string("h 1 delay=") + value + "\n"),
+    EXPECT_EQ(client_errors(std::string("h 1 delay=") + value + "\n"),
               std::vector<std::string>{std::string("c:1: delay='") + value +
                                        "': write milliseconds, from 1 to 2000"});
   }
@@ -759,11 +749,11 @@ TEST(ClientConfig, WarnIsALogLevel) {
 }
 
 TEST(ClientConfig, TakesALineOfTheLargestLength) {
-  EXPECT_TRUE(errors_of("h 1\n#" + std::string(4095, 'x') + "\r\n").empty());
+  EXPECT_TRUE(client_errors("h 1\n#" + std::string(4095, 'x') + "\r\n").empty());
 }
 
 TEST(ClientConfig, CountsMistakesBeyondTheFirstHundred) {
-  const auto errors = errors_of(repeated("x\n", 250));
+  const auto errors = client_errors(repeated("x\n", 250));
   ASSERT_EQ(errors.size(), 101U);
   EXPECT_EQ(errors[99], "c:100: bridge 'x' has no port: write a bridge as 'HOST PORT'");
   EXPECT_EQ(errors[100], "c:100: and 150 more mistakes: correct the ones above first");
@@ -772,8 +762,8 @@ TEST(ClientConfig, CountsMistakesBeyondTheFirstHundred) {
 TEST(ClientConfig, LimitsAddressesToListenOn) {
   std::string text = "h 1\n";
   for (int i = 0; i < 16; ++i) text += "listen 127.0.0.1:" + std::to_string(5000 + i) + "\n";
-  EXPECT_TRUE(errors_of(text).empty());
-  const auto errors = errors_of(text + "listen 127.0.0.1:6000\n");
+  EXPECT_TRUE(client_errors(text).empty());
+  const auto errors = client_errors(text + "listen 127.0.0.1:6000\n");
   ASSERT_EQ(errors.size(), 1U);
   EXPECT_EQ(errors[0], "c:18: 127.0.0.1:6000 is one too many: listen on at most 16 addresses, or on '*'");
 }
@@ -784,7 +774,7 @@ TEST(ClientConfig, TellsABadKeyFileAmongTheOtherMistakes) {
     asked.push_back(path);
     return "others may read it: chmod 600 k";
   };
-  const auto errors = errors_of("key-file k\nh 0\n", check);
+  const auto errors = client_errors("key-file k\nh 0\n", check);
   EXPECT_EQ(asked, (std::vector<std::string>{"k"}));
   ASSERT_EQ(errors.size(), 2U);
   EXPECT_EQ(errors[0], "c:1: others may read it: chmod 600 k");
@@ -796,7 +786,7 @@ TEST(ClientConfig, MarkIsDecimalOrHexadecimal) {
   EXPECT_EQ(parsed("host 4000\nfwmark 0x64").fwmark, 100U);
   EXPECT_EQ(parsed("host 4000\nfwmark 0XFFFFffff").fwmark, 0xffffffffU);
   for (const std::string wrong : {"0", "0x", "0x100000000", "4294967296", "-1", "64h", "0x-1", "x", "1 2"})
-    EXPECT_EQ(errors_of("host 4000\nfwmark " + wrong).size(), 1U) << wrong;
+    EXPECT_EQ(client_errors("host 4000\nfwmark " + wrong).size(), 1U) << wrong;
 }
 
 }  // namespace

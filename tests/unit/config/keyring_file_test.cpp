@@ -3,16 +3,19 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "error_row.h"
 #include "mptunnel/config/limits.h"
 #include "mptunnel/config/statement.h"
 
 namespace mptunnel {
 namespace {
 
+using test::ErrorRow;
+
 const std::string kKey = std::string(43, 'A') + "=";
 const std::string kOther = std::string(42, 'A') + "E=";
 
-std::vector<std::string> errors_of(const std::string& text, const KeyCheck& check = {}) {
+std::vector<std::string> keyring_errors(const std::string& text, const KeyCheck& check = {}) {
   std::vector<std::string> lines;
   const auto keyring = parse_keyring(text, "k", check);
   if (!keyring) {
@@ -46,16 +49,16 @@ TEST(KeyringFile, KeepsAddressesAndNetworksForAClient) {
   std::vector<std::string> all;
   for (const Prefix& prefix : keyring->front().allow) all.push_back(prefix.to_string());
   EXPECT_EQ(all, (std::vector<std::string>{"10.42.42.7/32", "192.168.7.0/24", "fd00:9::/48"}));
-  EXPECT_EQ(errors_of("a " + kKey + " allow=0.0.0.0/0\n").size(), 1U);
-  EXPECT_EQ(errors_of("a " + kKey + " allow=10.0.0.1,\n").size(), 1U);
-  EXPECT_EQ(errors_of("a " + kKey + " allow=10.0.0.1/8\n").size(), 1U);
+  EXPECT_EQ(keyring_errors("a " + kKey + " allow=0.0.0.0/0\n").size(), 1U);
+  EXPECT_EQ(keyring_errors("a " + kKey + " allow=10.0.0.1,\n").size(), 1U);
+  EXPECT_EQ(keyring_errors("a " + kKey + " allow=10.0.0.1/8\n").size(), 1U);
   std::string many = "10.0.0.1";
   for (int i = 2; i <= 12; ++i) many += fmt::format(",10.0.0.{}", i);
-  EXPECT_TRUE(errors_of("a " + kKey + " allow=" + many + "\n").empty());
-  EXPECT_EQ(errors_of("a " + kKey + " allow=" + many + ",10.0.0.13\n"),
+  EXPECT_TRUE(keyring_errors("a " + kKey + " allow=" + many + "\n").empty());
+  EXPECT_EQ(keyring_errors("a " + kKey + " allow=" + many + ",10.0.0.13\n"),
             std::vector<std::string>{"k:1: 'allow' takes at most 12 networks"});
   EXPECT_EQ(
-      errors_of("a " + kKey + " allow=10.0.0.1\nb " + kOther + " allow=10.0.0.2,10.0.0.1/32\n"),
+      keyring_errors("a " + kKey + " allow=10.0.0.1\nb " + kOther + " allow=10.0.0.2,10.0.0.1/32\n"),
       std::vector<std::string>{"k:2: 10.0.0.1/32 stands on line 1 already: one client alone can have it"});
 }
 
@@ -65,8 +68,8 @@ TEST(KeyringFile, WithoutClientsHasAComment) {
   EXPECT_TRUE(keyring->empty());
   const std::vector<std::string> refused{
       "k:1: there is no client and no comment: is the file whole? If nobody may come, write a comment"};
-  EXPECT_EQ(errors_of(""), refused);
-  EXPECT_EQ(errors_of("\n \n"), refused);
+  EXPECT_EQ(keyring_errors(""), refused);
+  EXPECT_EQ(keyring_errors("\n \n"), refused);
 }
 
 TEST(KeyringFile, ThatWasCutIsRefusedWhereverThatWas) {
@@ -78,23 +81,14 @@ TEST(KeyringFile, ThatWasCutIsRefusedWhereverThatWas) {
     EXPECT_FALSE(parse_keyring(cut, "k")) << cut;
   }
   EXPECT_EQ(
-      errors_of("alice " + kKey + "\nbob " + kOther),
+      keyring_errors("alice " + kKey + "\nbob " + kOther),
       std::vector<std::string>{"k:2: the last line has no end: is the file whole? End it with a newline"});
-}
-
-struct ErrorRow {
-  const char* name;
-  std::string text;
-  std::vector<std::string> errors;
-};
-void PrintTo(const ErrorRow& row, std::ostream* out) {
-  *out << row.name;
 }
 
 class KeyringFileErrors : public testing::TestWithParam<ErrorRow> {};
 
 TEST_P(KeyringFileErrors, SayWhatIsWrongAndWhatWouldBeRight) {
-  EXPECT_EQ(errors_of(GetParam().text), GetParam().errors);
+  EXPECT_EQ(keyring_errors(GetParam().text), GetParam().errors);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -130,13 +124,13 @@ TEST(KeyringFile, KeysAreJudgedByTheCheckAndStandInNoMessage) {
     if (key == kOther) return std::nullopt;
     return "no good";
   };
-  EXPECT_EQ(errors_of("a " + kKey + "\nb " + kOther + "\n", refuse),
+  EXPECT_EQ(keyring_errors("a " + kKey + "\nb " + kOther + "\n", refuse),
             std::vector<std::string>{"k:1: no good"});
   const std::string half = kKey.substr(22);
-  for (const std::string& error : errors_of("a " + half + " " + half + "\n", refuse))
+  for (const std::string& error : keyring_errors("a " + half + " " + half + "\n", refuse))
     EXPECT_EQ(error.find(half), std::string::npos) << error;
   for (const std::string& error :
-       errors_of("a b " + kKey + "\n" + kKey + " " + kKey + "\n" + kKey + "=\n", refuse))
+       keyring_errors("a b " + kKey + "\n" + kKey + " " + kKey + "\n" + kKey + "=\n", refuse))
     EXPECT_EQ(error.find(std::string(20, 'A')), std::string::npos) << error;
 }
 
@@ -144,7 +138,7 @@ TEST(KeyringFile, HasAtMostSoManyClients) {
   std::string text;
   for (std::size_t i = 1; i <= kMaxKeyringLines; ++i) text += fmt::format("c{} {}\n", i, kKey);
   EXPECT_TRUE(parse_keyring(text, "k"));
-  EXPECT_EQ(errors_of(text + "more " + kKey + "\nand " + kKey + "\n"),
+  EXPECT_EQ(keyring_errors(text + "more " + kKey + "\nand " + kKey + "\n"),
             std::vector<std::string>{"k:4097: this is client 4097: write at most 4096"});
 }
 

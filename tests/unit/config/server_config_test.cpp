@@ -1,12 +1,16 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "error_row.h"
 #include "mptunnel/config/config.h"
 
 namespace mptunnel {
 namespace {
 
-std::vector<std::string> errors_of(std::string_view text) {
+using test::error_row_name;
+using test::ErrorRow;
+
+std::vector<std::string> server_errors(std::string_view text) {
   std::vector<std::string> lines;
   const auto config = parse_server_config(text, "s");
   if (!config) {
@@ -36,24 +40,10 @@ TEST(ServerConfig, ReadsEveryStatement) {
   EXPECT_EQ(config->common.log_level, LogLevel::error);
 }
 
-struct ErrorRow {
-  const char* name;
-  std::string text;
-  std::vector<std::string> errors;
-};
-
-void PrintTo(const ErrorRow& row, std::ostream* out) {
-  *out << row.name;
-}
-
 class ServerConfigErrors : public testing::TestWithParam<ErrorRow> {};
 
 TEST_P(ServerConfigErrors, SayWhatIsWrongAndWhatWouldBeRight) {
-  EXPECT_EQ(errors_of(GetParam().text), GetParam().errors);
-}
-
-std::string error_row_name(const testing::TestParamInfo<ErrorRow>& info) {
-  return info.param.name;
+  EXPECT_EQ(server_errors(GetParam().text), GetParam().errors);
 }
 
 constexpr std::string_view kGood = "listen 2000\ntarget h:1\n";

@@ -3,27 +3,22 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "hex.h"
+#include "numbered_key.h"
 
 namespace mptunnel {
 namespace {
 
 using test::array_from_hex;
 using test::from_hex;
+using test::numbered_key;
 using test::to_hex;
 
-constexpr std::array kCiphers{Cipher::aes_256_gcm, Cipher::chacha20_poly1305};
-
-SecretKey numbered_key() {
-  SecretKey key;
-  std::iota(key.bytes.begin(), key.bytes.end(), std::uint8_t{1});
-  return key;
-}
+constexpr std::array kAeadCiphers{Cipher::aes_256_gcm, Cipher::chacha20_poly1305};
 
 std::vector<std::uint8_t> numbered_bytes(std::size_t count) {
   std::vector<std::uint8_t> bytes(count);
@@ -129,7 +124,7 @@ constexpr std::array<std::size_t, 18> kSizes{0,    1,    2,    15,   16,   17,  
 
 TEST(Aead, SplitsAndPlacesOfThePlaintextGiveTheSamePacket) {
   const auto associated = numbered_bytes(8);
-  for (const Cipher cipher : kCiphers) {
+  for (const Cipher cipher : kAeadCiphers) {
     Aead sealer(cipher, numbered_key(), Aead::Use::seal);
     for (const std::size_t size : kSizes) {
       const auto text = numbered_bytes(size);
@@ -157,7 +152,7 @@ TEST(Aead, SplitsAndPlacesOfThePlaintextGiveTheSamePacket) {
 
 TEST(Aead, RefusesEveryFlippedBit) {
   const auto associated = numbered_bytes(8);
-  for (const Cipher cipher : kCiphers) {
+  for (const Cipher cipher : kAeadCiphers) {
     Aead opener(cipher, numbered_key(), Aead::Use::open);
     const auto packet = sealed(cipher, numbered_key(), Nonce{}, associated, numbered_bytes(40));
     for (std::size_t bit = 0; bit < packet.size() * 8; ++bit) {
@@ -178,7 +173,7 @@ TEST(Aead, RefusesEveryFlippedBit) {
 }
 
 TEST(Aead, RefusesEveryTruncation) {
-  for (const Cipher cipher : kCiphers) {
+  for (const Cipher cipher : kAeadCiphers) {
     Aead opener(cipher, numbered_key(), Aead::Use::open);
     const auto packet = sealed(cipher, numbered_key(), Nonce{}, {}, numbered_bytes(40));
     for (std::size_t size = 0; size < packet.size(); ++size) {
@@ -189,7 +184,7 @@ TEST(Aead, RefusesEveryTruncation) {
 }
 
 TEST(Aead, RefusesAnotherNonceOrKey) {
-  for (const Cipher cipher : kCiphers) {
+  for (const Cipher cipher : kAeadCiphers) {
     const auto packet = sealed(cipher, numbered_key(), packet_nonce(PacketNumber{7}), {}, numbered_bytes(40));
     Aead opener(cipher, numbered_key(), Aead::Use::open);
     auto copy = packet;
@@ -202,7 +197,7 @@ TEST(Aead, RefusesAnotherNonceOrKey) {
 }
 
 TEST(Aead, OneContextSealsManyPacketsLikeAFreshOneEach) {
-  for (const Cipher cipher : kCiphers) {
+  for (const Cipher cipher : kAeadCiphers) {
     Aead sealer(cipher, numbered_key(), Aead::Use::seal);
     for (std::uint32_t number = 0; number < 50; ++number) {
       const Nonce nonce = packet_nonce(PacketNumber{number});
@@ -238,9 +233,9 @@ void expect_same_packets(Cipher cipher) {
 }
 
 TEST(Aead, BothLibrariesGiveTheSamePackets) {
-  if (std::none_of(kCiphers.begin(), kCiphers.end(), has_ipsec_mb))
+  if (std::none_of(kAeadCiphers.begin(), kAeadCiphers.end(), has_ipsec_mb))
     GTEST_SKIP() << "built without ipsec-mb, or this processor can't run it";
-  for (const Cipher cipher : kCiphers) {
+  for (const Cipher cipher : kAeadCiphers) {
     SCOPED_TRACE(name_of(cipher));
     if (has_ipsec_mb(cipher)) expect_same_packets(cipher);
   }

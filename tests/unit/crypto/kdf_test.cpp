@@ -10,23 +10,19 @@
 
 #include "hex.h"
 #include "kdf_vectors.h"
+#include "numbered_key.h"
 #include "support/blake2s.h"
 
 namespace mptunnel {
 namespace {
 
 using test::from_hex;
+using test::numbered_key;
 using test::to_hex;
 
 constexpr std::string_view kMachine = "0123456789abcdef";
 constexpr std::string_view kListen = "localhost:3000";
 constexpr std::string_view kPath = "/etc/mptunnel/mpclient.conf";
-
-SecretKey numbered_key() {
-  SecretKey key;
-  std::iota(key.bytes.begin(), key.bytes.end(), std::uint8_t{0});
-  return key;
-}
 
 ClientIdentity numbered_identity() {
   ClientIdentity identity{};

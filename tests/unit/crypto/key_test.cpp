@@ -7,21 +7,21 @@
 
 #include "hex.h"
 #include "mptunnel/crypto/system_random.h"
+#include "numbered_key.h"
 #include "support/test_random.h"
 
 namespace mptunnel {
 namespace {
 
-// 00 01 ... 1f, by Python's base64.b64encode(bytes(range(32))).
-constexpr std::string_view kText = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-constexpr std::string_view kBytes = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+using test::kNumberedKeyHex;
+using test::kNumberedKeyText;
 
 TEST(ParseKey, ReadsBase64WithBlanksAroundIt) {
-  for (const std::string& text :
-       {std::string(kText), " " + std::string(kText) + "\n", "\t\r\n" + std::string(kText) + "\r\n"}) {
+  for (const std::string& text : {std::string(kNumberedKeyText), " " + std::string(kNumberedKeyText) + "\n",
+                                  "\t\r\n" + std::string(kNumberedKeyText) + "\r\n"}) {
     const auto key = parse_key(text);
     ASSERT_TRUE(key) << key.error();
-    EXPECT_EQ(test::to_hex(key->bytes), kBytes);
+    EXPECT_EQ(test::to_hex(key->bytes), kNumberedKeyHex);
   }
 }
 
@@ -32,14 +32,14 @@ TEST(ParseKey, SaysWhatIsWrong) {
     std::string text;
     std::string error;
   };
-  const std::string text(kText);
+  const std::string text(kNumberedKeyText);
   const Row rows[] = {
       {"empty", "", "the key has 0 characters: " + wanted},
       {"blanks only", " \n", "the key has 0 characters: " + wanted},
       {"too short", text.substr(1), "the key has 43 characters: " + wanted},
       {"padding left out", text.substr(0, 43), "the key has 43 characters: " + wanted},
       {"too long", text + "A", "the key has 45 characters: " + wanted},
-      {"hexadecimal digits", std::string(kBytes), "the key has 64 characters: " + wanted},
+      {"hexadecimal digits", std::string(kNumberedKeyHex), "the key has 64 characters: " + wanted},
       {"16 bytes", "AAECAwQFBgcICQoLDA0ODw==", "the key has 24 characters: " + wanted},
       {"31 bytes",
        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg==", "the key is not base64 of 32 bytes: " + wanted},
@@ -69,11 +69,11 @@ TEST(ParseKey, SaysWhatIsWrong) {
 
 TEST(ParseKey, AcceptsOneSpellingOfEachKeyOnly) {
   // Of all texts that differ in one character, those that are base64 of 32 bytes give another key.
-  const auto original = parse_key(kText);
+  const auto original = parse_key(kNumberedKeyText);
   ASSERT_TRUE(original);
-  for (std::size_t at = 0; at < kText.size(); ++at) {
+  for (std::size_t at = 0; at < kNumberedKeyText.size(); ++at) {
     for (int character = 33; character < 256; ++character) {
-      std::string text(kText);
+      std::string text(kNumberedKeyText);
       if (text[at] == static_cast<char>(character)) continue;
       text[at] = static_cast<char>(character);
       const auto key = parse_key(text);

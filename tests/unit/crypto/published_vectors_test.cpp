@@ -23,6 +23,7 @@ using test::Octets;
 using test::read_vectors;
 using test::to_hex;
 using test::VectorRecord;
+using HandshakeRole = NoiseHandshake::Role;
 
 /// Skips the test if the vectors under `path` are missing. `path` ends with -NOTFOUND then.
 #define MPT_NEEDS_VECTORS(path, package)                            \
@@ -195,7 +196,6 @@ void check_noise(const VectorRecord& record) {
   const Octets prologue = record.has("prologue") ? from_hex(record.hex("prologue")) : Octets();
   test::FixedRandom initiator_random(record.hex("gen_init_ephemeral"));
   test::FixedRandom responder_random(record.hex("gen_resp_ephemeral"));
-  using HandshakeRole = NoiseHandshake::Role;
   NoiseHandshake initiator(HandshakeRole::initiator, prologue, is_keyed ? &psk : nullptr, initiator_random);
   NoiseHandshake responder(HandshakeRole::responder, prologue, is_keyed ? &psk : nullptr, responder_random);
   ASSERT_NO_FATAL_FAILURE(pass_message(initiator, responder, record, "msg_0"));

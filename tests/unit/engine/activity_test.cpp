@@ -5,20 +5,20 @@
 namespace mptunnel {
 namespace {
 
-constexpr TimePoint kStart{};
+constexpr TimePoint kTimeZero{};
 
 TEST(Activity, NothingMovesAtFirst) {
   Activity activity;
-  activity.update(kStart);
+  activity.update(kTimeZero);
   EXPECT_FALSE(activity.is_moving());
   EXPECT_FALSE(activity.is_application_sending());
 }
 
 TEST(Activity, ChangesWithUpdateAlone) {
   Activity activity;
-  activity.note_application(kStart);
+  activity.note_application(kTimeZero);
   EXPECT_FALSE(activity.is_moving());
-  activity.update(kStart);
+  activity.update(kTimeZero);
   EXPECT_TRUE(activity.is_moving());
 }
 
@@ -26,14 +26,14 @@ TEST(Activity, DataMovesForAWhileAfterADatagramEitherWay) {
   for (const bool from_application : {false, true}) {
     Activity activity;
     if (from_application) {
-      activity.note_application(kStart);
+      activity.note_application(kTimeZero);
     } else {
-      activity.note_delivery(kStart);
+      activity.note_delivery(kTimeZero);
     }
-    activity.update(kStart + kDataMovesFor - 1ns);
+    activity.update(kTimeZero + kDataMovesFor - 1ns);
     EXPECT_TRUE(activity.is_moving());
     EXPECT_EQ(activity.is_application_sending(), from_application);
-    activity.update(kStart + kDataMovesFor);
+    activity.update(kTimeZero + kDataMovesFor);
     EXPECT_FALSE(activity.is_moving());
     EXPECT_FALSE(activity.is_application_sending());
   }
@@ -41,9 +41,9 @@ TEST(Activity, DataMovesForAWhileAfterADatagramEitherWay) {
 
 TEST(Activity, DeliveriesGoOnWhenTheApplicationHasStopped) {
   Activity activity;
-  activity.note_application(kStart);
-  activity.note_delivery(kStart + 1s);
-  activity.update(kStart + kDataMovesFor);
+  activity.note_application(kTimeZero);
+  activity.note_delivery(kTimeZero + 1s);
+  activity.update(kTimeZero + kDataMovesFor);
   EXPECT_TRUE(activity.is_moving());
   EXPECT_FALSE(activity.is_application_sending());
 }
@@ -52,9 +52,9 @@ TEST(Activity, DeliveriesGoOnWhenTheApplicationHasStopped) {
 Duration busy_time(Activity& activity, Duration apart, Duration time) {
   Duration busy{};
   for (Duration age{}; age < time; age += 10ms) {
-    if (age % apart == Duration{}) activity.note_application(kStart + age);
-    if ((age + apart / 2) % apart == Duration{}) activity.note_delivery(kStart + age);
-    activity.update(kStart + age);
+    if (age % apart == Duration{}) activity.note_application(kTimeZero + age);
+    if ((age + apart / 2) % apart == Duration{}) activity.note_delivery(kTimeZero + age);
+    activity.update(kTimeZero + age);
     if (activity.is_busy()) busy += 10ms;
   }
   return busy;
@@ -76,12 +76,12 @@ TEST(Activity, IsNeverBusyWithAPingASecondOrLess) {
 
 TEST(Activity, IsNoLongerBusyOnceOnlyAFewDatagramsMove) {
   Activity activity;
-  activity.note_application(kStart, 1000);
-  activity.update(kStart);
+  activity.note_application(kTimeZero, 1000);
+  activity.update(kTimeZero);
   ASSERT_TRUE(activity.is_busy());
   for (Duration age = 1s; age <= 4s; age += 1s) {
-    activity.note_application(kStart + age);
-    activity.update(kStart + age);
+    activity.note_application(kTimeZero + age);
+    activity.update(kTimeZero + age);
   }
   EXPECT_TRUE(activity.is_moving());
   EXPECT_FALSE(activity.is_busy());
@@ -89,11 +89,11 @@ TEST(Activity, IsNoLongerBusyOnceOnlyAFewDatagramsMove) {
 
 TEST(Activity, IsNotBusyOnceNothingMoves) {
   Activity activity;
-  activity.note_application(kStart, 1000);
-  activity.update(kStart);
-  activity.update(kStart + kDataMovesFor - 1ns);
+  activity.note_application(kTimeZero, 1000);
+  activity.update(kTimeZero);
+  activity.update(kTimeZero + kDataMovesFor - 1ns);
   EXPECT_TRUE(activity.is_busy());
-  activity.update(kStart + kDataMovesFor);
+  activity.update(kTimeZero + kDataMovesFor);
   EXPECT_FALSE(activity.is_busy());
 }
 

@@ -2,24 +2,21 @@
 
 #include <gtest/gtest.h>
 
+#include "drop_row.h"
 #include "mptunnel/engine/event_limiter.h"
 #include "tunnel.h"
 
 namespace mptunnel {
 namespace {
 
+using test::DropRow;
 using test::frame_bytes;
 using test::Packet;
 using test::Tunnel;
 using test::TunnelSettings;
 using test::Wire;
+using test::with_type;
 
-/// What a client with a session, and with one open flow of id 0, does with a packet.
-struct DropRow {
-  const char* name;
-  Drop drop;
-  std::function<Packet(Tunnel&)> make;
-};
 class ClientEngineDrop : public testing::TestWithParam<DropRow> {};
 
 TEST_P(ClientEngineDrop, IsCountedByItsReasonAndChangesNothing) {
@@ -41,10 +38,6 @@ TEST_P(ClientEngineDrop, IsCountedByItsReasonAndChangesNothing) {
   ASSERT_EQ(tunnel.at_application.size(), 1U);
 }
 
-Packet with_type(Packet packet, std::uint8_t type) {
-  packet[0] = type;
-  return packet;
-}
 Packet server_data(Tunnel& tunnel, const Packet& frames) {
   return tunnel.seal_as_server(PacketType::data, frames);
 }
@@ -52,7 +45,7 @@ Packet server_control(Tunnel& tunnel, const Packet& frames) {
   return tunnel.seal_as_server(PacketType::control, frames);
 }
 
-const DropRow kDrops[] = {
+const DropRow kClientDrops[] = {
     DropRow{"Empty", Drop::truncated, [](Tunnel&) { return Packet{}; }},
     DropRow{"SevenBytes", Drop::truncated, [](Tunnel&) { return Packet(7, 5); }},
     DropRow{"HeaderOnly", Drop::truncated,
@@ -158,7 +151,7 @@ const DropRow kDrops[] = {
               pong.report.path = PathId{3};
               return server_control(t, frame_bytes({pong}));
             }}};
-INSTANTIATE_TEST_SUITE_P(Reasons, ClientEngineDrop, testing::ValuesIn(kDrops),
+INSTANTIATE_TEST_SUITE_P(Reasons, ClientEngineDrop, testing::ValuesIn(kClientDrops),
                          [](const auto& row) { return std::string(row.param.name); });
 
 TEST(ClientEngine, ExpiredKeyOpensNothing) {

@@ -5,18 +5,20 @@
 #include <string>
 
 #include "link_support.h"
+#include "some_values.h"
+#include "support/start_time.h"
 
 namespace mptunnel {
 namespace {
 
 using namespace std::chrono_literals;
+using test::kEpoch;
+using test::kSession;
+using test::kStart;
 
 constexpr PathId kPrompt{0};
 constexpr PathId kLate{1};
 constexpr PathId kLater{5};
-constexpr SessionHandle kSession{9};
-constexpr SessionIndex kEpoch{77};
-constexpr TimePoint kStart = TimePoint{} + 1h;
 
 class DelayLineTest : public testing::Test {
  protected:

@@ -8,6 +8,7 @@
 #include <ostream>
 #include <vector>
 
+#include "drop_row.h"
 #include "raw_client.h"
 #include "tunnel_paths.h"
 
@@ -74,16 +75,8 @@ inline void PrintTo(const ExitRow& row, std::ostream* out) {
   *out << row.name;
 }
 
-inline Packet flipped(Packet packet, std::size_t byte) {
-  packet.at(byte) ^= 1U;
-  return packet;
-}
 inline Packet last_flipped(const Packet& packet) {
   return flipped(packet, packet.size() - 1);
-}
-inline Packet with_type(Packet packet, std::uint8_t type) {
-  packet.at(0) = type;
-  return packet;
 }
 /// A DATAGRAM of flow 0.
 inline Packet datagram(std::size_t size = 10) {
@@ -97,11 +90,6 @@ inline Packet beginning(std::uint32_t number, std::uint32_t total = 100) {
 inline Packet repair_of_one(std::uint32_t number) {
   const Packet coded{0, 9, 1, 2, 3};
   return frame_bytes({RepairFrame{PacketNumber{number}, 1, 0, coded}});
-}
-inline Packet handshake1(Tunnel& tunnel, const HandshakeSettings& settings = {}) {
-  ClientHandshake client(settings, tunnel.client_random);
-  client.begin(SessionIndex{99}, tunnel.now);
-  return {client.message().begin(), client.message().end()};
 }
 /// A handshake packet as somebody without a pre-shared key may make it.
 inline Packet with_mac(Packet packet) {

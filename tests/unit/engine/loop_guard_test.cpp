@@ -3,13 +3,15 @@
 #include <gtest/gtest.h>
 
 #include "mptunnel/wire/header.h"
+#include "some_values.h"
 
 namespace mptunnel {
 namespace {
 
+using test::kEpoch;
+using test::kPath;
+
 constexpr TimePoint kNow{100s};
-constexpr SessionIndex kEpoch{77};
-constexpr PathId kPath{3};
 
 /// A CONTROL packet of this size, with `in_front` bytes of a tunnel device before it.
 std::vector<std::uint8_t> packet(std::uint32_t number, std::size_t size = kProbeBytes,

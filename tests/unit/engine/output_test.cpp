@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include "some_values.h"
+
 namespace mptunnel {
 namespace {
 
-constexpr SessionHandle kSession{1};
-constexpr SessionIndex kEpoch{77};
+using test::kEpoch;
+using test::kSession;
 
 /// Sends packets of these sizes, filled with their number; returns the runs as (count, stride, tail).
 struct Shape {

@@ -30,7 +30,7 @@ class TestOrigin final : public Origin {
   }
 };
 
-Packet bytes_of(const std::vector<Frame>& frames) {
+Packet encoded(const std::vector<Frame>& frames) {
   std::vector<std::uint8_t> bytes(kMaxControlBytes);
   ByteWriter writer(bytes);
   for (const Frame& frame : frames) encode_frame(frame, writer);
@@ -47,7 +47,7 @@ class ReceiverTest : public testing::Test {
     return *test::seal(pair_.client.keys(), kind, payload);
   }
   Packet seal(Kind kind, const std::vector<Frame>& frames) {
-    return *test::seal(pair_.client.keys(), kind, bytes_of(frames), {});
+    return *test::seal(pair_.client.keys(), kind, encoded(frames), {});
   }
   std::optional<Receiver::Opened> open(Packet& packet, Origin& origin) {
     const PacketHeader header = *decode_header(packet);
@@ -306,8 +306,8 @@ class ReceiverRead : public ReceiverTest {
         });
     return seen;
   }
-  std::string read(const std::vector<Frame>& frames) { return read(bytes_of(frames)); }
-  static DatagramFrame datagram(std::string_view payload) { return {FlowId{5}, mptunnel::bytes_of(payload)}; }
+  std::string read(const std::vector<Frame>& frames) { return read(encoded(frames)); }
+  static DatagramFrame datagram(std::string_view payload) { return {FlowId{5}, bytes_of(payload)}; }
 };
 
 TEST_F(ReceiverRead, DatagramThatFillsThePacket) {
@@ -327,11 +327,11 @@ TEST_F(ReceiverRead, StopsAtAFrameThatMayNotStandThere) {
 }
 
 TEST_F(ReceiverRead, ReadsNothingOfAPacketWithAFrameThatItCannotRead) {
-  Packet truncated = bytes_of({datagram("a"), CloseFrame{}});
+  Packet truncated = encoded({datagram("a"), CloseFrame{}});
   truncated.pop_back();
   EXPECT_EQ(read(truncated), "");
   EXPECT_EQ(drops(Drop::bad_frame), 1U);
-  Packet unknown = bytes_of({datagram("a")});
+  Packet unknown = encoded({datagram("a")});
   unknown.push_back(0x11);
   EXPECT_EQ(read(unknown), "");
   EXPECT_EQ(drops(Drop::unknown_frame), 1U);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "recording.h"
+#include "some_values.h"
 
 namespace mptunnel {
 namespace {
@@ -17,17 +18,17 @@ using test::Fate;
 using test::Flight;
 using test::handshake;
 using test::has_type;
+using test::kBackup;
 using test::kPlain;
 using test::Recorder;
 using test::RecorderSettings;
 using test::Recording;
 using test::settings_of;
 
-constexpr PathTraits kBackup{true, false, kProbeWhileIdle};
-constexpr PathTraits kMetered{false, true, 20s};
+constexpr PathTraits kMeteredEach20Seconds{false, true, 20s};
 
 /// A network that drops what is larger than its path carries.
-auto narrow(const std::vector<std::size_t>& mtus) {
+auto through(const std::vector<std::size_t>& mtus) {
   return [mtus](const Flight& flight) {
     return flight.bytes.size() <= mtus.at(flight.path.value) ? Fate{Duration{}} : Fate{};
   };
@@ -83,7 +84,7 @@ TEST(RecordedPackets, ClearWithoutKey) {
 /// Paths that carry less than others, each way, and less than before.
 Recording mixed_mtus(const RecorderSettings& settings) {
   Recorder recorder(settings);
-  recorder.fate = narrow({1472, 1372, 560});
+  recorder.fate = through({1472, 1372, 560});
   recorder.start();
   recorder.run_for(100ms);
   recorder.exchange(1s, 1300, 200ms);
@@ -107,7 +108,7 @@ Recording mixed_mtus(const RecorderSettings& settings) {
   recorder.run_for(300ms);
   if (!settings.client.encrypt) return recorder.finish();
   recorder.note("the first path shrinks: the network drops, then the kernel refuses");
-  recorder.fate = narrow({1272, 1372, 560});
+  recorder.fate = through({1272, 1372, 560});
   recorder.exchange(1s, 1300, 200ms);
   recorder.fate = nullptr;
   recorder.refuses = [](const Flight& flight) { return flight.bytes.size() > 1260; };
@@ -125,7 +126,7 @@ TEST(RecordedPackets, MixedMtusClear) {
 
 TEST(RecordedPackets, SteadyFragmentsAndAPathThatGrows) {
   Recorder recorder(aes(1));
-  recorder.fate = narrow({1252});
+  recorder.fate = through({1252});
   recorder.start();
   recorder.run_for(1s);
   for (int i = 0; i < 4; ++i) {
@@ -142,7 +143,8 @@ TEST(RecordedPackets, SteadyFragmentsAndAPathThatGrows) {
 }
 
 TEST(RecordedPackets, BackupsAndMeteredPaths) {
-  RecorderSettings settings = settings_of(handshake(true, true, true), {kPlain, kBackup, kMetered});
+  RecorderSettings settings =
+      settings_of(handshake(true, true, true), {kPlain, kBackup, kMeteredEach20Seconds});
   Recorder recorder(settings);
   recorder.start();
   recorder.run_for(100ms);

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "recorder.h"
+#include "some_values.h"
 
 namespace mptunnel::test {
 
@@ -32,8 +33,6 @@ using Fate = std::vector<Duration>;
 
 /// The scenario gives what tests/unit/engine/recorded_packets/NAME.txt holds; the first difference is shown.
 void expect_recorded(const std::string& name, const Recording& made);
-
-inline constexpr PathTraits kPlain{};
 
 inline SecretKey key_of(std::uint8_t fill) {
   SecretKey key;

@@ -9,12 +9,13 @@
 
 #include "mptunnel/engine/link/reorder_buffer.h"
 #include "mptunnel/wire/order_limits.h"
+#include "some_values.h"
 #include "support/test_random.h"
 
 namespace mptunnel {
 namespace {
 
-constexpr Duration kMost = 20ms;
+using test::kMost;
 
 struct Datagram {
   FlowHandle flow;

@@ -7,13 +7,15 @@
 #include <string>
 
 #include "mptunnel/wire/order_limits.h"
+#include "some_values.h"
 
 namespace mptunnel {
 namespace {
 
+using test::kMost;
+
 constexpr FlowHandle kFlow{1};
 constexpr FlowHandle kOther{2};
-constexpr Duration kMost = 20ms;
 
 class ReorderBufferTest : public testing::Test {
  protected:

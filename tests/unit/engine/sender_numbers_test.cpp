@@ -5,12 +5,14 @@
 #include <vector>
 
 #include "sender_support.h"
+#include "some_values.h"
 
 namespace mptunnel {
 namespace {
 
 using test::kDataBytes;
 using test::kEpochStart;
+using test::kMost;
 using test::kOpenFlow;
 using test::Packet;
 using test::packets_to;
@@ -21,7 +23,6 @@ using Number = std::optional<std::uint16_t>;
 using Numbers = std::vector<Number>;
 using Mode = OrderSettings::Mode;
 
-constexpr Duration kMost = 20ms;
 const PathViews kOne = views_of({{0, 1472}});
 
 /// Enough to make its flow dense at once.

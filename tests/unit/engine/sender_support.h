@@ -8,11 +8,11 @@
 
 #include "link_support.h"
 #include "mptunnel/engine/link/sender.h"
+#include "some_values.h"
 #include "support/test_random.h"
 
 namespace mptunnel::test {
 
-inline constexpr SessionHandle kSession{9};
 /// The peer knows it, by an id of one byte.
 inline constexpr OutgoingFlow kOpenFlow{FlowHandle{1}, FlowId{5}, std::nullopt};
 /// Bytes of a DATA packet of that flow besides the payload.

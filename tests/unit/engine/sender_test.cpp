@@ -27,7 +27,7 @@ using test::views_of;
 constexpr PathId kFirst{0};
 constexpr PathId kSecond{1};
 
-PathViews two_paths() {
+PathViews two_common_views() {
   return views_of({{0, kBaseMtu}, {1, kBaseMtu}});
 }
 Sender::FindFlow always(const OutgoingFlow& flow) {
@@ -55,9 +55,9 @@ TEST(Sender, AsksTheSchedulerForEachDatagramInOrder) {
     asked.emplace_back(datagram.bytes, datagram.flow.value, datagram.dscp, paths.paths().size());
     return Decision{paths.paths(), {}};
   });
-  side.sender->send(kOpenFlow, bytes_of("abc"), {46}, two_paths(), side.out, kEpochStart);
+  side.sender->send(kOpenFlow, bytes_of("abc"), {46}, two_common_views(), side.out, kEpochStart);
   const OutgoingFlow other{FlowHandle{2}, FlowId{6}, std::nullopt};
-  side.sender->send(other, {}, {}, two_paths(), side.out, kEpochStart);
+  side.sender->send(other, {}, {}, two_common_views(), side.out, kEpochStart);
   EXPECT_EQ(asked, (decltype(asked){{3, 1, 46, 2}, {0, 2, 0, 2}}));
 }
 
@@ -73,7 +73,7 @@ TEST(Sender, PathsDifferByDatagramAndThoseInARowShareARun) {
         return Decision{paths.paths(), {}};
     }
   });
-  for (const char* payload : {"a", "b", "cc", "dd", "ee", "fff", "g"}) side.send(two_paths(), payload);
+  for (const char* payload : {"a", "b", "cc", "dd", "ee", "fff", "g"}) side.send(two_common_views(), payload);
   side.sender->finish({}, side.out, kEpochStart);
   std::vector<std::pair<PathSet, std::uint32_t>> runs;
   for (const PacketRun& run : side.out.runs) runs.emplace_back(run.paths, run.count);
@@ -91,7 +91,7 @@ TEST(Sender, PathsDifferByDatagramAndThoseInARowShareARun) {
 
 TEST(Sender, CopiesAreTheVerySameBytes) {
   SenderSide side;
-  side.send(two_paths(), "a");
+  side.send(two_common_views(), "a");
   ASSERT_EQ(side.out.runs.size(), 1U);
   EXPECT_EQ(side.out.arena.size(), kDataBytes + 1);
   EXPECT_EQ(packets_to(side.out, kFirst), packets_to(side.out, kSecond));
@@ -101,7 +101,7 @@ TEST(Sender, CopiesAreTheVerySameBytes) {
 TEST(Sender, MarksOfTheDatagramAreThoseOfItsPackets) {
   SenderSide side;
   for (const Marks marks : {Marks{46}, Marks{46}, Marks{8}, Marks{8, Ecn::ce}})
-    side.sender->send(kOpenFlow, bytes_of("a"), marks, two_paths(), side.out, kEpochStart);
+    side.sender->send(kOpenFlow, bytes_of("a"), marks, two_common_views(), side.out, kEpochStart);
   ASSERT_EQ(side.out.runs.size(), 3U);
   EXPECT_EQ(side.out.runs[0].marks, Marks{46});
   EXPECT_EQ(side.out.runs[1].marks, Marks{8});
@@ -110,7 +110,7 @@ TEST(Sender, MarksOfTheDatagramAreThoseOfItsPackets) {
 
 TEST(Sender, FlowOpenRidesInFrontOfTheDatagram) {
   SenderSide side;
-  side.send(two_paths(), "hello", {FlowHandle{1}, FlowId{5}, 0x1234});
+  side.send(two_common_views(), "hello", {FlowHandle{1}, FlowId{5}, 0x1234});
   const auto frames = test::open(*side.far, packets_to(side.out, kFirst).at(0));
   ASSERT_TRUE(frames);
   FrameReader reader(*frames);
@@ -123,7 +123,7 @@ TEST(Sender, FlowOpenRidesInFrontOfTheDatagram) {
 
 TEST(Sender, TooLargeADatagramIsDroppedAndLeavesNothing) {
   SenderSide side;
-  side.sender->send(kOpenFlow, Packet(kMaxPacketBytes + 1), {}, two_paths(), side.out, kEpochStart);
+  side.sender->send(kOpenFlow, Packet(kMaxPacketBytes + 1), {}, two_common_views(), side.out, kEpochStart);
   EXPECT_EQ(side.drops(Drop::too_large), 1U);
   EXPECT_TRUE(side.out.arena.empty());
   EXPECT_FALSE(side.sender->has_waiting());
@@ -134,9 +134,9 @@ TEST(Sender, TooLargeADatagramIsDroppedAndLeavesNothing) {
 class SenderWaiting : public testing::Test {
  protected:
   void send(std::string_view payload, TimePoint now = kEpochStart) {
-    side_.send(two_paths(), payload, kOpenFlow, now);
+    side_.send(two_common_views(), payload, kOpenFlow, now);
   }
-  void flush(TimePoint now, const PathViews& paths = two_paths()) {
+  void flush(TimePoint now, const PathViews& paths = two_common_views()) {
     side_.sender->flush(paths, always(kOpenFlow), side_.out, now);
   }
   std::string sent() { return texts(*side_.far, packets_to(side_.out, kFirst)); }
@@ -183,8 +183,8 @@ TEST_F(SenderWaiting, WhatIsPutOffAgainMovesTheDeadline) {
 }
 
 TEST_F(SenderWaiting, LeavesInOrderWithItsMarks) {
-  sender_.send(kOpenFlow, bytes_of("a"), {46}, two_paths(), side_.out, kEpochStart);
-  sender_.send(kOpenFlow, bytes_of("b"), {8, Ecn::ect0}, two_paths(), side_.out, kEpochStart);
+  sender_.send(kOpenFlow, bytes_of("a"), {46}, two_common_views(), side_.out, kEpochStart);
+  sender_.send(kOpenFlow, bytes_of("b"), {8, Ecn::ect0}, two_common_views(), side_.out, kEpochStart);
   flush(leaves_at_);
   ASSERT_EQ(side_.out.runs.size(), 2U);
   EXPECT_EQ(side_.out.runs[0].marks, Marks{46});
@@ -248,7 +248,7 @@ TEST(Sender, SessionWithMostDatagramsThatWaitLosesItsOldestForOthers) {
   SenderSide side([](const PathViews& paths, const auto&, TimePoint) { return Decision{paths.paths(), {}}; });
   const OutgoingFlow unknown{FlowHandle{1}, std::nullopt, std::nullopt};
   const auto send = [&](Sender& sender, const Packet& payload) {
-    sender.send(unknown, payload, {}, two_paths(), side.out, kEpochStart);
+    sender.send(unknown, payload, {}, two_common_views(), side.out, kEpochStart);
   };
   send(*side.sender, Packet(100));
   std::vector<std::unique_ptr<Sender>> greedy;
@@ -274,12 +274,12 @@ TEST(Sender, FlowThatThePeerDoesNotKnowWaits) {
     return Decision{paths.paths(), {}};
   });
   const OutgoingFlow unknown{FlowHandle{1}, std::nullopt, std::nullopt};
-  side.send(two_paths(), "a", unknown);
-  side.sender->flush(two_paths(), always(unknown), side.out, kEpochStart);
+  side.send(two_common_views(), "a", unknown);
+  side.sender->flush(two_common_views(), always(unknown), side.out, kEpochStart);
   EXPECT_TRUE(side.out.empty());
   EXPECT_TRUE(side.sender->has_waiting());
   EXPECT_EQ(asked, 0);
-  side.sender->flush(two_paths(), always(kOpenFlow), side.out, kEpochStart);
+  side.sender->flush(two_common_views(), always(kOpenFlow), side.out, kEpochStart);
   EXPECT_EQ(texts(*side.far, packets_to(side.out, kFirst)), "a");
 }
 
@@ -290,7 +290,7 @@ TEST(Sender, WhatWaitsForAFlowThatEndedIsDropped) {
   const auto find = [](FlowHandle flow) {
     return flow == FlowHandle{1} ? std::nullopt : std::optional(OutgoingFlow{flow, FlowId{6}, std::nullopt});
   };
-  side.sender->flush(two_paths(), find, side.out, kEpochStart);
+  side.sender->flush(two_common_views(), find, side.out, kEpochStart);
   EXPECT_EQ(side.drops(Drop::flow_unknown), 1U);
   EXPECT_EQ(texts(*side.far, packets_to(side.out, kFirst)), "b");
   EXPECT_FALSE(side.sender->has_waiting());
@@ -299,18 +299,18 @@ TEST(Sender, WhatWaitsForAFlowThatEndedIsDropped) {
 TEST(Sender, WithoutPathOrUsableKeyDatagramsWait) {
   SenderSide side;
   EXPECT_FALSE(side.sender->can_send({}, kEpochStart));
-  EXPECT_TRUE(side.sender->can_send(two_paths(), kEpochStart));
+  EXPECT_TRUE(side.sender->can_send(two_common_views(), kEpochStart));
   const TimePoint spent = kEpochStart + kRejectAfter;
-  EXPECT_FALSE(side.sender->can_send(two_paths(), spent));
-  side.send(two_paths(), "a", kOpenFlow, spent);
+  EXPECT_FALSE(side.sender->can_send(two_common_views(), spent));
+  side.send(two_common_views(), "a", kOpenFlow, spent);
   EXPECT_TRUE(side.sender->has_waiting());
-  EXPECT_TRUE(side.sender->flush(two_paths(), always(kOpenFlow), side.out, spent).empty());
+  EXPECT_TRUE(side.sender->flush(two_common_views(), always(kOpenFlow), side.out, spent).empty());
   EXPECT_TRUE(side.out.empty());
   side.link.propose(test::make_epoch(SessionIndex{7}, SessionIndex{8}, Role::client,
                                      Cipher::chacha20_poly1305, kKnownFrames, spent));
-  EXPECT_FALSE(side.sender->can_send(two_paths(), spent)) << "not confirmed yet";
+  EXPECT_FALSE(side.sender->can_send(two_common_views(), spent)) << "not confirmed yet";
   side.link.confirm(true, spent);
-  side.sender->flush(two_paths(), always(kOpenFlow), side.out, spent);
+  side.sender->flush(two_common_views(), always(kOpenFlow), side.out, spent);
   ASSERT_EQ(side.out.runs.size(), 1U);
   EXPECT_EQ(side.out.runs[0].epoch, SessionIndex{7});
 }
@@ -318,8 +318,8 @@ TEST(Sender, WithoutPathOrUsableKeyDatagramsWait) {
 TEST(Sender, KeyThatIsSpentInTheMidstOfABatchMakesTheRestWait) {
   SenderSide side;
   test::wear_out(side.keys(), kRejectAfterPackets - 1, 0);
-  side.send(two_paths(), "a");
-  side.send(two_paths(), "b");
+  side.send(two_common_views(), "a");
+  side.send(two_common_views(), "b");
   EXPECT_EQ(side.out.runs.at(0).count, 1U);
   EXPECT_TRUE(side.sender->has_waiting());
   EXPECT_EQ(side.drops(Drop::number_limit), 0U);
@@ -371,7 +371,7 @@ TEST(Sender, LargestWholeNeedsASessionAndAPath) {
   SenderSide side;
   EXPECT_FALSE(side.sender->largest_whole({}));
   side.link.retire_current(kEpochStart);
-  EXPECT_FALSE(side.sender->largest_whole(two_paths()));
+  EXPECT_FALSE(side.sender->largest_whole(two_common_views()));
 }
 
 TEST(Sender, SteadyFragmentingIsAnEventThatNamesTheSmallestPath) {
@@ -470,7 +470,7 @@ TEST(Sender, MtuProbeLeavesWhenItIsDue) {
 
 TEST(Sender, CountsWhatTheKernelTookAndWhatItRefused) {
   SenderSide side;
-  for (const char* payload : {"aaa", "bbb", "c"}) side.send(two_paths(), payload);
+  for (const char* payload : {"aaa", "bbb", "c"}) side.send(two_common_views(), payload);
   ASSERT_EQ(side.out.runs.size(), 1U);
   const PacketRun run = side.out.runs[0];
   LinkEpoch& epoch = *side.link.current();

@@ -2,23 +2,22 @@
 
 #include <gtest/gtest.h>
 
+#include "drop_row.h"
 #include "raw_client.h"
 
 namespace mptunnel {
 namespace {
 
+using test::DropRow;
+using test::flipped;
 using test::frame_bytes;
+using test::handshake1;
 using test::Packet;
 using test::RawClient;
 using test::Tunnel;
 using test::TunnelSettings;
+using test::with_type;
 
-/// What a server with one session, and with one open flow of id 0, does with a packet.
-struct DropRow {
-  const char* name;
-  Drop drop;
-  std::function<Packet(Tunnel&)> make;
-};
 class ServerEngineDrop : public testing::TestWithParam<DropRow> {};
 
 TEST_P(ServerEngineDrop, IsCountedByItsReasonAndChangesNothing) {
@@ -43,28 +42,14 @@ TEST_P(ServerEngineDrop, IsCountedByItsReasonAndChangesNothing) {
   ASSERT_EQ(tunnel.at_target.size(), 1U);
 }
 
-Packet with_type(Packet packet, std::uint8_t type) {
-  packet[0] = type;
-  return packet;
-}
 Packet client_data(Tunnel& tunnel, const Packet& frames) {
   return tunnel.seal_as_client(PacketType::data, frames);
 }
 Packet client_control(Tunnel& tunnel, const Packet& frames) {
   return tunnel.seal_as_client(PacketType::control, frames);
 }
-Packet flipped(Packet packet, std::size_t byte) {
-  packet.at(byte) ^= 1U;
-  return packet;
-}
-/// HANDSHAKE 1 of another client with these settings.
-Packet handshake1(Tunnel& tunnel, const HandshakeSettings& settings = {}) {
-  ClientHandshake client(settings, tunnel.client_random);
-  client.begin(SessionIndex{99}, tunnel.now);
-  return {client.message().begin(), client.message().end()};
-}
 
-const DropRow kDrops[] = {
+const DropRow kServerDrops[] = {
     {"Empty", Drop::truncated, [](Tunnel&) { return Packet{}; }},
     {"SevenBytes", Drop::truncated, [](Tunnel&) { return Packet(7, 4); }},
     {"TypeZero", Drop::unknown_type, [](Tunnel&) { return Packet(300, 0); }},
@@ -162,7 +147,7 @@ const DropRow kDrops[] = {
        return client_control(t, frame_bytes({ping}));
      }},
 };
-INSTANTIATE_TEST_SUITE_P(Reasons, ServerEngineDrop, testing::ValuesIn(kDrops),
+INSTANTIATE_TEST_SUITE_P(Reasons, ServerEngineDrop, testing::ValuesIn(kServerDrops),
                          [](const auto& row) { return std::string(row.param.name); });
 
 TEST(ServerEngine, ExpiredKeyOpensNothing) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "link_support.h"
+#include "some_values.h"
 #include "support/key_wear.h"
 
 namespace mptunnel {
@@ -10,8 +11,7 @@ namespace {
 
 using test::kEpochStart;
 using test::Kind;
-
-constexpr PathId kPath{3};
+using test::kPath;
 
 std::unique_ptr<KeyEpoch> keys(std::uint32_t index) {
   return test::make_epoch(SessionIndex{index}, SessionIndex{1000 + index}, Role::client);

@@ -1,13 +1,14 @@
 #include <gtest/gtest.h>
 
 #include "mptunnel/engine/client_paths.h"
+#include "some_values.h"
 
 namespace mptunnel {
 namespace {
 
-constexpr PathTraits kPlain{};
-constexpr PathTraits kBackup{.backup = true, .metered = false};
-constexpr PathTraits kMetered{.backup = false, .metered = true};
+using test::kBackup;
+using test::kMetered;
+using test::kPlain;
 
 /// Paths with these traits, all of them up, and the policy that rules them.
 class StandbyPolicyTest : public testing::Test {

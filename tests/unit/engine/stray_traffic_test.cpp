@@ -2,11 +2,12 @@
 
 #include "link_support.h"
 #include "mptunnel/engine/server_session.h"
+#include "some_values.h"
 
 namespace mptunnel {
 namespace {
 
-constexpr PathId kPath{3};
+using test::kPath;
 
 Route at(std::uint16_t port) {
   return {*parse_numeric_endpoint("192.0.2.1", port), *parse_numeric_endpoint("198.51.100.1", 2000)};

@@ -2,20 +2,20 @@
 
 #include <gtest/gtest.h>
 
+#include "some_values.h"
 #include "tunnel_paths.h"
 
 namespace mptunnel {
 namespace {
 
+using test::kBackup;
+using test::kMetered;
+using test::kPlain;
 using test::Packet;
 using test::PathTunnel;
 using test::Tunnel;
 using test::TunnelSettings;
 using test::Wire;
-
-constexpr PathTraits kPlain{};
-constexpr PathTraits kBackup{true, false};
-constexpr PathTraits kMetered{false, true};
 
 TunnelSettings with(const std::vector<PathTraits>& traits, std::size_t min_paths = 1) {
   TunnelSettings settings;

@@ -1,6 +1,7 @@
 // Both engines together: datagrams of a flow are delivered in their order.
 #include <gtest/gtest.h>
 
+#include "some_values.h"
 #include "support/key_wear.h"
 #include "tunnel_paths.h"
 
@@ -9,13 +10,12 @@ namespace {
 
 using test::Delivered;
 using test::frame_bytes;
+using test::kMost;
 using test::Packet;
 using test::PathTunnel;
 using test::Tunnel;
 using test::TunnelSettings;
 using test::Wire;
-
-constexpr Duration kMost = 20ms;
 
 TunnelSettings with_order(Duration most = kMost) {
   TunnelSettings settings;

@@ -5,22 +5,16 @@
 
 #include <array>
 #include <csignal>
-#include <fstream>
-#include <sstream>
 
+#include "file_support.h"
 #include "support/temporary_folder.h"
 
 namespace mptunnel {
 namespace {
 
 using namespace std::chrono_literals;
+using test::content_of;
 using test::TemporaryFolder;
-
-std::string text_of(const std::string& path) {
-  std::stringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
 
 using Failures = std::vector<std::string>;
 
@@ -33,7 +27,7 @@ TEST(Hooks, RunByTheShellWithTheirVariables) {
   EXPECT_FALSE(hooks.empty());
   EXPECT_EQ(hooks.finish(10s), Failures{});
   EXPECT_TRUE(hooks.empty());
-  EXPECT_EQ(text_of(path), "Tun7\n");
+  EXPECT_EQ(content_of(path), "Tun7\n");
 }
 
 TEST(Hooks, SayHowTheyEndedIfNotWell) {
@@ -58,13 +52,13 @@ TEST(Hooks, AreEndedWithWhatTheyStarted) {
   Hooks hooks;
   const std::array<std::string, 1> variables{"OUT=" + path};
   ASSERT_TRUE(hooks.run("sleep 100 & echo $! > \"$OUT\"; wait", variables));
-  for (int i = 0; i < 500 && text_of(path).empty(); ++i) usleep(10'000);
-  const pid_t child = std::stoi(text_of(path));
+  for (int i = 0; i < 500 && content_of(path).empty(); ++i) usleep(10'000);
+  const pid_t child = std::stoi(content_of(path));
   EXPECT_EQ(hooks.finish(0s).size(), 1U);
   // It may be dead and not yet reaped: by then it has no memory any more.
   std::string status;
   for (int i = 0; i < 500; ++i) {
-    status = text_of("/proc/" + std::to_string(child) + "/cmdline");
+    status = content_of("/proc/" + std::to_string(child) + "/cmdline");
     if (status.empty()) break;
     usleep(10'000);
   }
@@ -81,7 +75,7 @@ TEST(Hooks, VariablesReplaceThoseOfTheProgram) {
                         variables));
   EXPECT_EQ(hooks.finish(10s), Failures{});
   unsetenv("MPTUNNEL_TEST_HOOK");
-  EXPECT_EQ(text_of(path), "1\nnew\n");
+  EXPECT_EQ(content_of(path), "1\nnew\n");
 }
 
 TEST(Hooks, HaveALimit) {

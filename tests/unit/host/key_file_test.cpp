@@ -12,13 +12,13 @@
 
 #include "mptunnel/host/read_file.h"
 #include "unit/crypto/hex.h"
+#include "unit/crypto/numbered_key.h"
 
 namespace mptunnel {
 namespace {
 
-// 00 01 ... 1f, by Python's base64.b64encode(bytes(range(32))).
-constexpr std::string_view kText = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-constexpr std::string_view kBytes = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+using test::kNumberedKeyHex;
+using test::kNumberedKeyText;
 
 class KeyFile : public testing::Test {
  public:
@@ -51,19 +51,19 @@ class KeyFile : public testing::Test {
 };
 
 TEST_F(KeyFile, GivesItsOneLineThatIsNoComment) {
-  const std::string text(kText);
+  const std::string text(kNumberedKeyText);
   for (const std::string& content :
        {text, text + "\n", "# made on a Monday\n\n  " + text + "  \n\n# end\n", "#\r\n" + text + "\r\n",
         "alice " + text + "\n", "# for alice\n alice\t " + text + " \r\n",
         std::string(4096 - 45, '\n') + text + "\n"}) {
     const auto key = load_key_file(write(content));
     ASSERT_TRUE(key) << key.error();
-    EXPECT_EQ(test::to_hex(key->bytes), kBytes);
+    EXPECT_EQ(test::to_hex(key->bytes), kNumberedKeyHex);
   }
 }
 
 TEST_F(KeyFile, MayBeReachedByASymbolicLink) {
-  std::filesystem::create_symlink(write(std::string(kText)), path("link"));
+  std::filesystem::create_symlink(write(std::string(kNumberedKeyText)), path("link"));
   EXPECT_TRUE(load_key_file(path("link")));
   ASSERT_EQ(::chmod(path().c_str(), 0644), 0);
   expect_error(path("link"), "is open to others than its owner: chmod 600 " + path("link"));
@@ -72,9 +72,11 @@ TEST_F(KeyFile, MayBeReachedByASymbolicLink) {
 TEST_F(KeyFile, IsRefusedWhereOthersMayOpenIt) {
   for (const mode_t mode : {0604U, 0660U, 0670U, 0444U, 0620U, 0602U, 0610U, 0601U, 0644U, 0666U, 0777U}) {
     SCOPED_TRACE(mode);
-    expect_error(write(std::string(kText), mode), "is open to others than its owner: chmod 600 " + path());
+    expect_error(write(std::string(kNumberedKeyText), mode),
+                 "is open to others than its owner: chmod 600 " + path());
   }
-  for (const mode_t mode : {0600U, 0700U}) EXPECT_TRUE(load_key_file(write(std::string(kText), mode)));
+  for (const mode_t mode : {0600U, 0700U})
+    EXPECT_TRUE(load_key_file(write(std::string(kNumberedKeyText), mode)));
   ASSERT_EQ(::chmod(path().c_str(), 0400), 0);
   EXPECT_TRUE(load_key_file(path()));
 }
@@ -84,7 +86,7 @@ TEST_F(KeyFile, IsRefusedWhereOthersMayOpenIt) {
 TEST_F(KeyFile, MayBeReadByItsGroup) {
   for (const mode_t mode : {0440U, 0640U, 0540U}) {
     SCOPED_TRACE(mode);
-    const std::string file = write(std::string(kText), mode);
+    const std::string file = write(std::string(kNumberedKeyText), mode);
     EXPECT_TRUE(load_key_file(file));
     EXPECT_EQ(secret_file_warning(file, kKeyFileWords), std::nullopt);
   }
@@ -92,7 +94,7 @@ TEST_F(KeyFile, MayBeReadByItsGroup) {
 }
 
 TEST_F(KeyFile, WarnsOfAGroupThatIsNotItsOwners) {
-  const std::string file = write(std::string(kText), 0640);
+  const std::string file = write(std::string(kNumberedKeyText), 0640);
   if (::chown(file.c_str(), static_cast<uid_t>(-1), 4711) != 0)
     GTEST_SKIP() << "only root can give a file to any group";
   EXPECT_TRUE(load_key_file(file));
@@ -106,7 +108,7 @@ TEST_F(KeyFile, WarnsOfAGroupThatIsNotItsOwners) {
 
 // root:group 0440, read by a service of that group: neither the file nor what the group may do is its own.
 TEST_F(KeyFile, OfRootIsReadByTheGroupWithoutAWarning) {
-  const std::string file = write(std::string(kText), 0440);
+  const std::string file = write(std::string(kNumberedKeyText), 0440);
   if (::chown(file.c_str(), 0, 4711) != 0) GTEST_SKIP() << "only root can give a file to any group";
   const pid_t child = ::fork();
   if (child == 0) {
@@ -120,7 +122,7 @@ TEST_F(KeyFile, OfRootIsReadByTheGroupWithoutAWarning) {
 }
 
 TEST_F(KeyFile, OfAServiceIsFoundAmongItsCredentials) {
-  const std::string file = write(std::string(kText));
+  const std::string file = write(std::string(kNumberedKeyText));
   EXPECT_EQ(credential_path("key", folder_), file);
   EXPECT_EQ(credential_path("$CREDENTIALS_DIRECTORY/other", folder_), path("other"));
   EXPECT_EQ(credential_path("${CREDENTIALS_DIRECTORY}/key", folder_), file);
@@ -130,7 +132,7 @@ TEST_F(KeyFile, OfAServiceIsFoundAmongItsCredentials) {
 }
 
 TEST_F(KeyFile, BelongsToThisUserOrToRoot) {
-  const std::string file = write(std::string(kText));
+  const std::string file = write(std::string(kNumberedKeyText));
   EXPECT_TRUE(load_key_file(file));
   if (::chown(file.c_str(), 4711, static_cast<gid_t>(-1)) != 0)
     GTEST_SKIP() << "only root can give a file away";
@@ -147,12 +149,12 @@ TEST_F(KeyFile, BelongsToThisUserOrToRoot) {
 }
 
 TEST_F(KeyFile, MayBeginWithAByteOrderMark) {
-  EXPECT_TRUE(load_key_file(write("\xef\xbb\xbf" + std::string(kText) + "\r\n")));
-  EXPECT_TRUE(load_key_file(write("\xef\xbb\xbf# a comment\n" + std::string(kText))));
+  EXPECT_TRUE(load_key_file(write("\xef\xbb\xbf" + std::string(kNumberedKeyText) + "\r\n")));
+  EXPECT_TRUE(load_key_file(write("\xef\xbb\xbf# a comment\n" + std::string(kNumberedKeyText))));
 }
 
 TEST_F(KeyFile, SaysWhatIsWrongWithIt) {
-  const std::string text(kText);
+  const std::string text(kNumberedKeyText);
   const std::string wanted = "a key is 32 bytes in base64, 44 characters, as --genkey prints it";
   expect_error(path("absent"), "can't be opened: No such file or directory");
   expect_error(folder_, "is not a regular file: name the file that has the key");
@@ -182,7 +184,7 @@ TEST_F(KeyFile, LeavesNoDescriptorOpen) {
   const int before = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   ASSERT_GE(before, 0);
   ::close(before);
-  EXPECT_TRUE(load_key_file(write(std::string(kText))));
+  EXPECT_TRUE(load_key_file(write(std::string(kNumberedKeyText))));
   EXPECT_FALSE(load_key_file(folder_));
   const int after = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   ::close(after);

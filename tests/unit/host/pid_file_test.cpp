@@ -8,31 +8,22 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <fstream>
 #include <iterator>
 #include <thread>
 #include <vector>
 
+#include "file_support.h"
 #include "support/temporary_folder.h"
 
 namespace mptunnel {
 namespace {
 
+using test::content_of;
+using test::mode_of;
 using test::TemporaryFolder;
-
-std::string content_of(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::string own_pid_text() {
   return std::to_string(getpid()) + "\n";
-}
-
-mode_t mode_of(const std::string& path) {
-  struct stat status {};
-  EXPECT_EQ(lstat(path.c_str(), &status), 0);
-  return status.st_mode & 07777U;
 }
 
 /// Somebody who may only read a file, and locks what can be locked of it.

@@ -9,15 +9,16 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <set>
 #include <thread>
 #include <vector>
 
+#include "file_support.h"
 #include "mptunnel/host/read_file.h"
 #include "support/temporary_folder.h"
 #include "support/test_random.h"
+#include "unit/crypto/numbered_key.h"
 
 namespace {
 
@@ -51,23 +52,12 @@ extern "C" int renameat2(int from_folder, const char* from, int to_folder, const
 namespace mptunnel {
 namespace {
 
+using test::content_of;
+using test::kNumberedKeyText;
+using test::mode_of;
 using test::TemporaryFolder;
 using test::TestRandom;
 using Bytes32 = std::array<std::uint8_t, kKeyBytes>;
-
-// 00 01 ... 1f in base64.
-constexpr std::string_view kText = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-
-std::string content_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-mode_t mode_of(const std::string& path) {
-  struct stat status {};
-  EXPECT_EQ(::lstat(path.c_str(), &status), 0) << path;
-  return status.st_mode & 07777U;
-}
 
 std::size_t files_in(const std::string& folder) {
   return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
@@ -157,7 +147,7 @@ TEST(KeepSecret, NeverReplacesWhatIsThere) {
   const TemporaryFolder folder;
   const std::string cure = "remove it, and the next start makes a new one";
   const std::string wrong = "is not right: it should have 32 bytes in base64; " + cure;
-  const std::string text(kText);
+  const std::string text(kNumberedKeyText);
   const std::pair<std::string, std::string> rows[] = {
       {"", "has no secret in it: " + cure},
       {"# only a comment\n", "has no secret in it: " + cure},
@@ -176,7 +166,7 @@ TEST(KeepSecret, NeverReplacesWhatIsThere) {
 
 TEST(KeepSecret, RefusesWhatIsOpenToOthersOrNoFile) {
   const TemporaryFolder folder;
-  const std::string path = folder.write("secret", std::string(kText));
+  const std::string path = folder.write("secret", std::string(kNumberedKeyText));
   ASSERT_EQ(::chmod(path.c_str(), 0640), 0);
   EXPECT_EQ(error_of(path, true),
             "state file " + path + " is open to others than its owner: chmod 600 " + path);

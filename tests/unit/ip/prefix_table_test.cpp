@@ -6,17 +6,16 @@
 #include <map>
 
 #include "../session/allocation_counter.h"
+#include "address_text.h"
 #include "support/common/prng.h"
 
 namespace mptunnel {
 namespace {
 
+using test::address;
 using Inserted = PrefixTable::Inserted;
 using Match = PrefixTable::Match;
 
-IpAddress address(const char* text) {
-  return parse_ip_address(text).value();
-}
 Prefix prefix(const char* text) {
   return parse_prefix(text).value();
 }

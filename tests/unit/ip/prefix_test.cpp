@@ -2,12 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "address_text.h"
+
 namespace mptunnel {
 namespace {
 
-IpAddress address(const char* text) {
-  return parse_ip_address(text).value();
-}
+using test::address;
 
 struct PrefixRow {
   const char* name;

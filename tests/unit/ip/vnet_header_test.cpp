@@ -26,7 +26,7 @@ TEST(VnetHeaderBytes, AreThoseOfLinux) {
 }
 
 TEST(VnetHeaderBytes, NothingIsAskedByZeroes) {
-  EXPECT_EQ(bytes_of({}), Bytes10{});
+  EXPECT_EQ(bytes_of(VnetHeader{}), Bytes10{});
   EXPECT_EQ(read_vnet_header(Bytes10{}), VnetHeader{});
 }
 

@@ -18,10 +18,10 @@ namespace mptunnel {
 namespace {
 
 using test::ask_ip;
+using test::kTable;
 using test::run_ip;
 
 constexpr std::uint32_t kMark = 0x6d70;
-constexpr std::uint32_t kTable = 7109;
 
 /// Has no address of its own making, which would come later, and look like a change.
 bool is_quiet(const std::string& device) {

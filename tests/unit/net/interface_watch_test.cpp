@@ -27,12 +27,12 @@ bool ip_batch(const std::string& lines) {
 }
 
 /// va and vb, joined to each other, both switched off.
-bool make_pair() {
+bool make_veth_pair() {
   return ip("link set lo up") && ip("link add va type veth peer name vb");
 }
 
-void in_namespace(void (*body)()) {
-  test::in_namespace(make_pair, body, "no right to make a network namespace, or no ip(8) or veth");
+void in_veth_namespace(void (*body)()) {
+  test::in_namespace(make_veth_pair, body, "no right to make a network namespace, or no ip(8) or veth");
 }
 
 struct Watched {
@@ -69,7 +69,7 @@ struct Watched {
 };
 
 TEST(InterfaceWatch, KnowsEverythingFromItsStart) {
-  in_namespace([] {
+  in_veth_namespace([] {
     ASSERT_TRUE(ip("link set va up") && ip("link set vb up") && ip("addr add 10.1.1.1/24 dev va"));
     const Watched watched;
     ASSERT_NE(watched.find("lo"), nullptr);
@@ -85,7 +85,7 @@ TEST(InterfaceWatch, KnowsEverythingFromItsStart) {
 }
 
 TEST(InterfaceWatch, FollowsALinkUpAndDown) {
-  in_namespace([] {
+  in_veth_namespace([] {
     Watched watched;
     const auto is_up = [](const InterfaceTable& table) { return table.find("va")->is_up; };
     const auto is_down = [&](const InterfaceTable& table) { return !is_up(table); };
@@ -104,7 +104,7 @@ TEST(InterfaceWatch, FollowsALinkUpAndDown) {
 }
 
 TEST(InterfaceWatch, FollowsAnInterfaceThatIsDeletedAndMadeAgain) {
-  in_namespace([] {
+  in_veth_namespace([] {
     Watched watched;
     const std::uint32_t before = watched.find("va")->index;
     ASSERT_TRUE(ip("link del va"));
@@ -119,7 +119,7 @@ TEST(InterfaceWatch, FollowsAnInterfaceThatIsDeletedAndMadeAgain) {
 }
 
 TEST(InterfaceWatch, FollowsAddresses) {
-  in_namespace([] {
+  in_veth_namespace([] {
     Watched watched;
     const auto has_address = [](const InterfaceTable& table) {
       return table.owner_of(test::endpoint("10.1.1.1")) != nullptr;
@@ -139,7 +139,7 @@ TEST(InterfaceWatch, FollowsAddresses) {
 }
 
 TEST(InterfaceWatch, TakesAnIpv6AddressOnceItIsNotTentative) {
-  in_namespace([] {
+  in_veth_namespace([] {
     const auto wait_for_up = [](Watched& watched) {
       watched.wait_for([](const InterfaceTable& table) { return table.find("va")->is_up; }, "up");
     };
@@ -166,7 +166,7 @@ TEST(InterfaceWatch, TakesAnIpv6AddressOnceItIsNotTentative) {
 }
 
 TEST(InterfaceWatch, KnowsTunAndTapAsTunnels) {
-  in_namespace([] {
+  in_veth_namespace([] {
     Watched watched;
     if (!ip("tuntap add dev t0 mode tun") || !ip("tuntap add dev t1 mode tap")) test::skip_in_namespace();
     watched.wait_for([](const InterfaceTable& table) { return table.find("t1") != nullptr; }, "made");
@@ -179,7 +179,7 @@ TEST(InterfaceWatch, KnowsTunAndTapAsTunnels) {
 }
 
 TEST(InterfaceWatch, TellsManyChangesOnce) {
-  in_namespace([] {
+  in_veth_namespace([] {
     Watched watched;
     std::string lines;
     for (int i = 1; i <= 20; ++i) lines += "addr add 10.1.1." + std::to_string(i) + "/24 dev va\\n";
@@ -192,7 +192,7 @@ TEST(InterfaceWatch, TellsManyChangesOnce) {
 }
 
 TEST(InterfaceWatch, DoesNotTellOfWhatDoesNotMatter) {
-  in_namespace([] {
+  in_veth_namespace([] {
     Watched watched;
     // Each gives a message of its own for va, and one wake-up takes them all.
     ASSERT_TRUE(ip("link set va mtu 1400") && ip("link set va txqueuelen 7") && ip("link set va alias x"));
@@ -236,7 +236,7 @@ bool lose_messages() {
 }
 
 TEST(InterfaceWatch, ReadsAllAnewWhereMessagesWereLost) {
-  in_namespace([] {
+  in_veth_namespace([] {
     Watched watched;
     ASSERT_TRUE(lose_messages());
     ASSERT_TRUE(ip("link set va name vc") && ip("addr add 10.1.1.1/24 dev vc"));
@@ -276,7 +276,7 @@ TEST(InterfaceWatch, SaysWhyItCantStart) {
 }
 
 TEST(InterfaceWatch, KeepsWhatItKnowsWhileItCantReadAnew) {
-  in_namespace([] {
+  in_veth_namespace([] {
     Watched watched;
     ASSERT_TRUE(lose_messages());
     ASSERT_TRUE(ip("link set va name vc"));
@@ -294,7 +294,7 @@ TEST(InterfaceWatch, KeepsWhatItKnowsWhileItCantReadAnew) {
 }
 
 TEST(InterfaceWatch, MayBeDestroyedByItsCallback) {
-  in_namespace([] {
+  in_veth_namespace([] {
     test::PatientLoop loop;
     std::optional<InterfaceWatch> watch;
     watch.emplace(loop, [&] {

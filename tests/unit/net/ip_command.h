@@ -1,11 +1,15 @@
 // ip(8), for tests in a namespace of their own: it is another opinion of what was set up.
 #pragma once
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 
 namespace mptunnel::test {
+
+/// The number of a routing table that nobody else has.
+inline constexpr std::uint32_t kTable = 7109;
 
 /// Whether it did it.
 inline bool run_ip(const std::string& arguments) {

@@ -10,6 +10,7 @@
 #include "namespace_support.h"
 #include "netlink_messages.h"
 #include "network_rights.h"
+#include "tun_namespace.h"
 
 namespace mptunnel {
 namespace {
@@ -21,13 +22,13 @@ AddressPrefix prefix(std::string_view text) {
   return parse_address_prefix(text).value();
 }
 
-bool has_device() {
+bool has_new_device() {
   return run_ip("link set lo up") && run_ip("tuntap add dev tunnel0 mode tun") &&
          run_ip("link set tunnel0 addrgenmode none");
 }
 
-void in_device_namespace(void (*body)()) {
-  test::in_namespace(has_device, body, "no right to make a network namespace, or no ip(8) or TUN devices");
+void with_new_device(void (*body)()) {
+  test::in_tun_namespace(body, has_new_device);
 }
 
 LinkConfig tunnel() {
@@ -40,7 +41,7 @@ bool shows(const std::string& what) {
 }
 
 TEST(LinkConfig, SetsUpMtuAndQueue) {
-  in_device_namespace([] {
+  with_new_device([] {
     const LinkConfig link = tunnel();
     EXPECT_TRUE(link.set_up(true));
     EXPECT_TRUE(shows(",UP"));
@@ -60,7 +61,7 @@ TEST(LinkConfig, SetsUpMtuAndQueue) {
 }
 
 TEST(LinkConfig, AddsAndRemovesAddresses) {
-  in_device_namespace([] {
+  with_new_device([] {
     const LinkConfig link = tunnel();
     ASSERT_TRUE(link.set_up(true));
     for (const char* text : {"10.77.0.1/24", "10.78.0.1/32", "fd77::1/64"}) {
@@ -87,7 +88,7 @@ TEST(LinkConfig, AddsAndRemovesAddresses) {
 }
 
 TEST(LinkConfig, AsksNobodyWhetherAnAddressIsTaken) {
-  in_device_namespace([] {
+  with_new_device([] {
     // On a TUN device there is nobody to ask.
     if (!run_ip("link add va type veth peer name vb") || !run_ip("link set vb up")) test::skip_in_namespace();
     const LinkConfig link(interface_number("va"), "va");
@@ -100,7 +101,7 @@ TEST(LinkConfig, AsksNobodyWhetherAnAddressIsTaken) {
 }
 
 TEST(LinkConfig, ListsNoOthersAddresses) {
-  in_device_namespace([] {
+  with_new_device([] {
     ASSERT_TRUE(run_ip("addr add 10.99.0.1/24 dev lo"));
     EXPECT_TRUE(tunnel().addresses()->empty());
     const auto of_loopback = LinkConfig(interface_number("lo"), "lo").addresses();
@@ -110,7 +111,7 @@ TEST(LinkConfig, ListsNoOthersAddresses) {
 }
 
 TEST(LinkConfig, SaysWhatIsWrong) {
-  in_device_namespace([] {
+  with_new_device([] {
     const LinkConfig link = tunnel();
     const LinkConfig gone(987654, "gone0");
     EXPECT_EQ(gone.set_up(true).error(), "gone0 can't be switched on: No such device");
@@ -132,7 +133,7 @@ TEST(LinkConfig, SaysWhatIsWrong) {
 }
 
 TEST(LinkConfig, SaysThatIpv6IsOff) {
-  in_device_namespace([] {
+  with_new_device([] {
     const LinkConfig link = tunnel();
     // Less than IPv6 needs.
     ASSERT_TRUE(link.set_up(true) && link.set_mtu(1000));

@@ -11,23 +11,23 @@
 #include "namespace_support.h"
 #include "netlink_messages.h"
 #include "network_rights.h"
+#include "tun_namespace.h"
 
 namespace mptunnel {
 namespace {
 
 using test::ask_ip;
+using test::kTable;
 using test::run_ip;
 
-constexpr std::uint32_t kTable = 7109;
-
-bool has_device() {
+bool has_device_up() {
   return run_ip("link set lo up") && run_ip("tuntap add dev tunnel0 mode tun") &&
          run_ip("addr add 10.77.0.1/24 dev tunnel0") && run_ip("addr add fd77::1/64 dev tunnel0 nodad") &&
          run_ip("link set tunnel0 up");
 }
 
-void in_device_namespace(void (*body)()) {
-  test::in_namespace(has_device, body, "no right to make a network namespace, or no ip(8) or TUN devices");
+void with_device_up(void (*body)()) {
+  test::in_tun_namespace(body, has_device_up);
 }
 
 LinkRoute route(std::string_view to, std::uint32_t table = kMainTable, std::uint32_t metric = 0) {
@@ -40,7 +40,7 @@ LinkRoute route(std::string_view to, std::uint32_t table = kMainTable, std::uint
 }
 
 /// Family, and how ip(8) is asked.
-constexpr std::array<std::pair<Family, const char*>, 2> kFamilies{
+constexpr std::array<std::pair<Family, const char*>, 2> kFamilyOptions{
     {{Family::ipv4, "-4 "}, {Family::ipv6, "-6 "}}};
 
 bool has_line(const std::string& text, const std::string& what) {
@@ -48,7 +48,7 @@ bool has_line(const std::string& text, const std::string& what) {
 }
 
 TEST(RouteConfig, AddsAndRemovesRoutes) {
-  in_device_namespace([] {
+  with_device_up([] {
     const std::string before4 = ask_ip("-4 route show table all");
     const std::string before6 = ask_ip("-6 route show table all");
     LinkRoute sourced = route("192.0.2.0/24", kTable, 77);
@@ -90,7 +90,7 @@ TEST(RouteConfig, AddsAndRemovesRoutes) {
 }
 
 TEST(RouteConfig, TouchesNoRouteOfOthers) {
-  in_device_namespace([] {
+  with_device_up([] {
     ASSERT_TRUE(run_ip("route add 192.0.2.0/24 dev tunnel0") &&
                 run_ip("route add 2001:db8::/32 dev tunnel0"));
     const std::string before = ask_ip("route show table all") + ask_ip("-6 route show table all");
@@ -105,8 +105,8 @@ TEST(RouteConfig, TouchesNoRouteOfOthers) {
 }
 
 TEST(RouteConfig, AddsAndRemovesRules) {
-  in_device_namespace([] {
-    for (const auto& [family, option] : kFamilies) {
+  with_device_up([] {
+    for (const auto& [family, option] : kFamilyOptions) {
       const std::string show = option + std::string("rule show");
       const std::string before = ask_ip(show);
       const RoutingRule rest{
@@ -130,7 +130,7 @@ TEST(RouteConfig, AddsAndRemovesRules) {
 }
 
 TEST(RouteConfig, TouchesNoRuleOfOthers) {
-  in_device_namespace([] {
+  with_device_up([] {
     ASSERT_TRUE(run_ip("rule add not fwmark 0x64 lookup 7109 priority 501"));
     const std::string before = ask_ip("rule show");
     EXPECT_TRUE(remove_rule({.priority = 501, .table = kTable, .mark = 0x64, .is_inverted = true}));
@@ -139,7 +139,7 @@ TEST(RouteConfig, TouchesNoRuleOfOthers) {
 }
 
 TEST(RouteConfig, SaysWhatIsWrong) {
-  in_device_namespace([] {
+  with_device_up([] {
     LinkRoute gone = route("192.0.2.0/24");
     gone.interface = 987654;
     EXPECT_EQ(add_route(gone).error().find("the route to 192.0.2.0/24 can't be made: No such device"), 0U)

@@ -5,14 +5,14 @@
 namespace mptunnel {
 namespace {
 
-struct Row {
+struct AddressRow {
   const char* name;
   const char* address;
   bool as_ipv6;
   socklen_t length;  // 0: can't be
 };
 
-constexpr Row kRows[] = {
+constexpr AddressRow kAddressRows[] = {
     {"IPv4", "192.0.2.1", false, sizeof(sockaddr_in)},
     {"IPv4 mapped", "192.0.2.1", true, sizeof(sockaddr_in6)},
     {"IPv6", "2001:db8::1", true, sizeof(sockaddr_in6)},
@@ -21,7 +21,7 @@ constexpr Row kRows[] = {
 };
 
 TEST(SocketAddress, ComesBackAsItWentIn) {
-  for (const Row& row : kRows) {
+  for (const AddressRow& row : kAddressRows) {
     const Endpoint endpoint = parse_numeric_endpoint(row.address, 4000).value();
     SocketAddress address{};
     ASSERT_EQ(to_socket_address(endpoint, row.as_ipv6, address), row.length) << row.name;

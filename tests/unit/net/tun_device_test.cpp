@@ -25,23 +25,16 @@
 #include "net_support.h"
 #include "network_rights.h"
 #include "support/ip_packets.h"
+#include "tun_namespace.h"
 
 namespace mptunnel {
 namespace {
 
+using test::in_tun_namespace;
 using test::make_udp;
 using test::PacketBytes;
 using test::PacketSpec;
 using test::run_ip;
-
-bool has_tun() {
-  return run_ip("link set lo up") && run_ip("tuntap add dev probe0 mode tun") &&
-         run_ip("link del dev probe0");
-}
-
-void in_tun_namespace(void (*body)()) {
-  test::in_namespace(has_tun, body, "no right to make a network namespace, or no ip(8) or TUN devices");
-}
 
 TunDevice open_tun(const TunOptions& options) {
   auto device = TunDevice::open(options);

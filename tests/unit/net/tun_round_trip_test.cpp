@@ -23,21 +23,15 @@
 #include "mptunnel/net/tun_device.h"
 #include "namespace_support.h"
 #include "net_support.h"
+#include "tun_namespace.h"
 
 namespace mptunnel {
 namespace {
 
-constexpr std::size_t kMtu = 1400;
+using test::in_tun_namespace;
+
+constexpr std::size_t kTunMtu = 1400;
 constexpr std::size_t kStreamBytes = 4'000'000;
-
-bool has_tun() {
-  return test::run_ip("tuntap add dev probe0 mode tun") && test::run_ip("link del dev probe0") &&
-         test::run_ip("link set lo up");
-}
-
-void in_tun_namespace(void (*body)()) {
-  test::in_namespace(has_tun, body, "no right to make a network namespace, or no ip(8) or TUN devices");
-}
 
 template <typename Value>
 Value value_of(tl::expected<Value, std::string> result) {
@@ -53,7 +47,7 @@ TunDevice make_end(const std::string& name, TunOffload most, const char* ipv4, c
   TunDevice device = value_of(TunDevice::open({name, most}));
   EXPECT_EQ(device.offload(), most);
   const LinkConfig link(device.index(), name);
-  check(link.set_mtu(kMtu));
+  check(link.set_mtu(kTunMtu));
   check(link.set_up(true));
   check(link.add_address(parse_address_prefix(ipv4).value()));
   check(link.add_address(parse_address_prefix(ipv6).value()));
@@ -104,7 +98,7 @@ class Relay {
     auto segmenter = Segmenter::make(packet.header, packet.bytes);
     if (!segmenter) throw std::runtime_error(name_of(segmenter.error()));
     while (const auto segment = segmenter->next()) {
-      EXPECT_LE(segment->size(), kMtu);
+      EXPECT_LE(segment->size(), kTunMtu);
       test::Datagram whole(segment->head.begin(), segment->head.end());
       whole.insert(whole.end(), segment->payload.begin(), segment->payload.end());
       carried_.push_back(std::move(whole));

@@ -2,7 +2,7 @@
 // of loopback. It needs a network namespace of its own.
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <net/if.h>
+#include <linux/if.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
@@ -41,7 +41,7 @@ bool set_up_loopback() {
   return ioctl(fd.get(), SIOCSIFFLAGS, &request) == 0;
 }
 
-void in_namespace(void (*body)()) {
+void with_loopback(void (*body)()) {
   test::in_namespace(set_up_loopback, body);
 }
 
@@ -131,12 +131,12 @@ std::optional<IcmpReport> heard(UdpSocket& socket) {
   return result.has_icmp ? socket.take_icmp() : std::nullopt;
 }
 
-bool is_quiet(const UdpSocket& socket) {
+bool hears_nothing(const UdpSocket& socket) {
   return !test::wait_readable(socket.fd(), monotonic_now() + std::chrono::milliseconds(20));
 }
 
 TEST(UdpIcmp, SaysWhoRefusesAndWhy) {
-  in_namespace([] {
+  with_loopback([] {
     const UdpSocket peer = open_socket(bound_to("127.0.0.1"));
     UdpSocket socket = open_hearing(peer);
     using Row = std::tuple<std::uint8_t, std::uint8_t, IcmpKind>;
@@ -156,13 +156,13 @@ TEST(UdpIcmp, SaysWhoRefusesAndWhy) {
       EXPECT_EQ(report->kind, kind) << int{type} << "/" << int{code};
       EXPECT_EQ(report->from, endpoint(kRouter));
       EXPECT_EQ(report->to, peer.local_endpoint());
-      EXPECT_TRUE(is_quiet(socket));
+      EXPECT_TRUE(hears_nothing(socket));
     }
   });
 }
 
 TEST(UdpIcmp, OfIpv6IsTheSame) {
-  in_namespace([] {
+  with_loopback([] {
     const UdpSocket peer = open_socket(bound_to("::1"));
     UdpSocket socket = open_hearing(peer);
     using Row = std::tuple<std::uint8_t, std::uint8_t, IcmpKind>;
@@ -184,7 +184,7 @@ TEST(UdpIcmp, OfIpv6IsTheSame) {
 }
 
 TEST(UdpIcmp, CostsNoDatagramAndIsReadLater) {
-  in_namespace([] {
+  with_loopback([] {
     UdpSocket peer = open_socket(bound_to("127.0.0.1"));
     UdpSocket socket = open_hearing(peer);
     const Datagram bytes = test::numbered_bytes(5, 100, 40);
@@ -196,13 +196,13 @@ TEST(UdpIcmp, CostsNoDatagramAndIsReadLater) {
       EXPECT_EQ(outcome.error, 0);
       EXPECT_EQ(test::collect(peer, 5).datagrams, test::cut(bytes, 100));
       EXPECT_TRUE(heard(socket)) << "though the send has met the error";
-      EXPECT_TRUE(is_quiet(socket));
+      EXPECT_TRUE(hears_nothing(socket));
     }
   });
 }
 
 TEST(UdpIcmp, SizesThatIcmpTellsCostNoDatagramAndNoOffload) {
-  in_namespace([] {
+  with_loopback([] {
     UdpSocket peer = open_socket(bound_to("127.0.0.1"));
     for (const bool hears : {false, true}) {
       UdpSocketOptions options;
@@ -222,13 +222,13 @@ TEST(UdpIcmp, SizesThatIcmpTellsCostNoDatagramAndNoOffload) {
       EXPECT_EQ(socket.counters().too_big, 0U);
       ASSERT_EQ(socket.send({bytes, 100, {}}).accepted, 5U);
       EXPECT_EQ(test::collect(peer, 5).batches, 1U) << "runs still leave in one piece";
-      while (hears && !is_quiet(socket)) EXPECT_FALSE(heard(socket)) << "it says nothing of the way";
+      while (hears && !hears_nothing(socket)) EXPECT_FALSE(heard(socket)) << "it says nothing of the way";
     }
   });
 }
 
 TEST(UdpIcmp, FloodIsReadInBoundedStepsAndStopsNothing) {
-  in_namespace([] {
+  with_loopback([] {
     UdpSocket peer = open_socket(bound_to("127.0.0.1"));
     UdpSocket socket = open_hearing(peer);
     const Datagram bytes = test::numbered_bytes(5, 100, 40);
@@ -240,14 +240,14 @@ TEST(UdpIcmp, FloodIsReadInBoundedStepsAndStopsNothing) {
     }
     EXPECT_EQ(test::collect(peer, 15).datagrams.size(), 15U);
     int steps = 0;
-    for (; steps < 20 && !is_quiet(socket); ++steps) EXPECT_TRUE(heard(socket));
+    for (; steps < 20 && !hears_nothing(socket); ++steps) EXPECT_TRUE(heard(socket));
     EXPECT_GE(steps, 300 / 64);
     EXPECT_LE(steps, 300 / 64 + 2);
   });
 }
 
 TEST(UdpIcmp, WhatTheKernelItselfSaysOfSizesIsReadAway) {
-  in_namespace([] {
+  with_loopback([] {
     UdpSocket peer = open_socket(bound_to("127.0.0.1"));
     UdpSocket socket = open_hearing(peer);
     const Datagram large(2000);
@@ -258,18 +258,18 @@ TEST(UdpIcmp, WhatTheKernelItselfSaysOfSizesIsReadAway) {
     }
     EXPECT_EQ(socket.counters().too_big, 10U);
     EXPECT_FALSE(heard(socket));
-    EXPECT_TRUE(is_quiet(socket)) << "the loop would wake up without end";
+    EXPECT_TRUE(hears_nothing(socket)) << "the loop would wake up without end";
   });
 }
 
 TEST(UdpIcmp, AboutAnotherPeerIsNotHeard) {
-  in_namespace([] {
+  with_loopback([] {
     const UdpSocket peer = open_socket(bound_to("127.0.0.1"));
     const UdpSocket socket = open_hearing(peer);
     const Endpoint other =
         peer.local_endpoint().with_port(static_cast<std::uint16_t>(peer.local_endpoint().port ^ 1U));
     forge(socket.local_endpoint(), other, ICMP_DEST_UNREACH, ICMP_PKT_FILTERED);
-    EXPECT_TRUE(is_quiet(socket));
+    EXPECT_TRUE(hears_nothing(socket));
   });
 }
 

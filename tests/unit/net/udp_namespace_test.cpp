@@ -2,7 +2,7 @@
 // MTU and, besides its own, an address of another network.
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <net/if.h>
+#include <linux/if.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -20,14 +20,14 @@ using test::collect;
 using test::Datagram;
 using test::open_socket;
 
-constexpr int kMtu = 1500;
+constexpr int kLoopbackMtu = 1500;
 constexpr const char* kOtherAddress = "10.9.8.7";
 
-bool set_up_loopback() {
+bool set_up_two_addresses() {
   const int fd = socket(AF_INET, SOCK_DGRAM, 0);
   ifreq request{};
   std::strncpy(request.ifr_name, "lo", IFNAMSIZ - 1);
-  request.ifr_mtu = kMtu;
+  request.ifr_mtu = kLoopbackMtu;
   bool done = ioctl(fd, SIOCSIFMTU, &request) == 0;
   request.ifr_flags = IFF_UP | IFF_RUNNING;
   done = ioctl(fd, SIOCSIFFLAGS, &request) == 0 && done;
@@ -41,8 +41,8 @@ bool set_up_loopback() {
   return done;
 }
 
-void in_namespace(void (*body)()) {
-  test::in_namespace(set_up_loopback, body);
+void with_two_addresses(void (*body)()) {
+  test::in_namespace(set_up_two_addresses, body);
 }
 
 UdpSocket open_sender(const UdpSocket& receiver, bool allow_fragments) {
@@ -53,7 +53,7 @@ UdpSocket open_sender(const UdpSocket& receiver, bool allow_fragments) {
 }
 
 TEST(UdpMtu, StrideBeyondItGoesOutInFragmentsAndOffloadStays) {
-  in_namespace([] {
+  with_two_addresses([] {
     UdpSocket receiver = open_socket(bound_to("127.0.0.1"));
     UdpSocket sender = open_sender(receiver, true);
     for (const std::size_t stride :
@@ -73,7 +73,7 @@ TEST(UdpMtu, StrideBeyondItGoesOutInFragmentsAndOffloadStays) {
 }
 
 TEST(UdpMtu, WithoutFragmentsWhatIsTooBigIsToldAndTheTailPasses) {
-  in_namespace([] {
+  with_two_addresses([] {
     UdpSocket receiver = open_socket(bound_to("127.0.0.1"));
     UdpSocket sender = open_sender(receiver, false);
     const Datagram bytes = test::numbered_bytes(4, 1473, 30);
@@ -90,7 +90,7 @@ TEST(UdpMtu, WithoutFragmentsWhatIsTooBigIsToldAndTheTailPasses) {
 }
 
 TEST(UdpSocketConnect, ChoosesItsLocalAddressAnewForAnotherPeer) {
-  in_namespace([] {
+  with_two_addresses([] {
     UdpSocket first = open_socket(bound_to("127.0.0.1"));
     UdpSocket second = open_socket(bound_to(kOtherAddress));
     UdpSocket socket = open_sender(first, true);

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "support/start_time.h"
+
 namespace mptunnel {
 namespace {
 
-constexpr TimePoint kStart{100s};
+using test::kStart;
 
 TEST(OverrunWatch, ManyOfWhatComesAreOneUntilTheyAreLongOver) {
   OverrunWatch watch;

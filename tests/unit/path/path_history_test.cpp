@@ -3,11 +3,12 @@
 #include <gtest/gtest.h>
 
 #include "mptunnel/wire/limits.h"
+#include "support/start_time.h"
 
 namespace mptunnel {
 namespace {
 
-constexpr TimePoint kStart{100s};
+using test::kStart;
 
 /// A path of 100 packets and 10,000 bytes a second each way, of which so many of 100 are lost.
 struct Flowing {

@@ -5,12 +5,13 @@
 #include <gtest/gtest.h>
 
 #include "mptunnel/wire/limits.h"
+#include "support/start_time.h"
 #include "support/test_random.h"
 
 namespace mptunnel {
 namespace {
 
-constexpr TimePoint kStart{100s};
+using test::kStart;
 
 /// One end of a path.
 struct End {
@@ -45,7 +46,7 @@ TEST(PathTraffic, ReportSaysWhatIsCounted) {
   traffic.first = 0x2'0000'0003;
   traffic.duplicates = 9;
   PathReport report;
-  traffic.fill_report(report, kStart);
+  traffic.fill_report(report, TimePoint{100s});
   EXPECT_EQ(report.time, 100'000'000U) << "microseconds";
   EXPECT_EQ(report.held, PathReport::kNothingHeld);
   EXPECT_EQ(report.sent, 7U);
@@ -255,9 +256,9 @@ TEST(PathTraffic, RoundTripNeverIsNegative) {
   PathReport report = counts(1000, 0, 0, 0);
   report.echo = 100'000'000;
   report.held = 5000;
-  EXPECT_FALSE(traffic.on_report(report, kStart + 4ms));
+  EXPECT_FALSE(traffic.on_report(report, TimePoint{100s} + 4ms));
   report.time = 2000;
-  EXPECT_EQ(traffic.on_report(report, kStart + 5ms), Duration{});
+  EXPECT_EQ(traffic.on_report(report, TimePoint{100s} + 5ms), Duration{});
 }
 
 TEST(PathTraffic, JitterIsThatOfRfc3550) {

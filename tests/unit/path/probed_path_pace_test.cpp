@@ -4,11 +4,12 @@
 
 #include "mptunnel/path/probed_path.h"
 #include "mptunnel/wire/limits.h"
+#include "support/start_time.h"
 
 namespace mptunnel {
 namespace {
 
-constexpr TimePoint kStart{100s};
+using test::kStart;
 
 ProbedPath available(const PathTraits& traits = {}) {
   ProbedPath path;

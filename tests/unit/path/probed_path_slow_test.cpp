@@ -9,11 +9,12 @@
 
 #include "mptunnel/path/probed_path.h"
 #include "mptunnel/wire/limits.h"
+#include "support/start_time.h"
 
 namespace mptunnel {
 namespace {
 
-constexpr TimePoint kStart{100s};
+using test::kStart;
 
 /// A path that is probed as the client does it, and whose PINGs come back after the time that `rtt` says for
 /// when they were sent, though in order.

@@ -6,11 +6,13 @@
 #include <string>
 
 #include "mptunnel/wire/limits.h"
+#include "support/start_time.h"
 
 namespace mptunnel {
 namespace {
 
-constexpr TimePoint kStart{100s};
+using test::kStart;
+
 constexpr Duration kRtt = 20ms;
 
 /// A path, and the time that it lives in.

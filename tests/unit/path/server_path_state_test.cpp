@@ -4,12 +4,13 @@
 
 #include "mptunnel/path/server_path.h"
 #include "mptunnel/wire/limits.h"
+#include "support/start_time.h"
 #include "support/test_random.h"
 
 namespace mptunnel {
 namespace {
 
-constexpr TimePoint kStart{100s};
+using test::kStart;
 
 class ServerPathState : public testing::Test {
  protected:

@@ -5,12 +5,14 @@
 #include <vector>
 
 #include "mptunnel/wire/limits.h"
+#include "support/start_time.h"
 #include "support/test_random.h"
 
 namespace mptunnel {
 namespace {
 
-constexpr TimePoint kStart{100s};
+using test::kStart;
+
 constexpr std::size_t kPingBytes = 56;
 constexpr std::size_t kChallengeBytes = 33;
 

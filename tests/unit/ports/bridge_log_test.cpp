@@ -6,21 +6,19 @@
 #include <cerrno>
 
 #include "unit/ports/captured_log.h"
+#include "unit/ports/endpoints.h"
 
 namespace mptunnel {
 namespace {
 
 using namespace std::chrono_literals;
-
-Endpoint endpoint(std::string_view address, std::uint16_t port = 4000) {
-  return parse_numeric_endpoint(address, port).value();
-}
+using test::bridge_at;
 
 class BridgeLogTest : public testing::Test {
  protected:
-  const Endpoint remote_ = endpoint("192.0.2.1");
-  const Endpoint other_ = endpoint("192.0.2.2");
-  const Endpoint local_ = endpoint("10.0.0.1", 5000);
+  const Endpoint remote_ = bridge_at("192.0.2.1");
+  const Endpoint other_ = bridge_at("192.0.2.2");
+  const Endpoint local_ = bridge_at("10.0.0.1", 5000);
   test::CapturedLog lines_;
   TimePoint now_ = TimePoint{} + 1h;
   LimitedLog limited_{[this] { return now_; }};

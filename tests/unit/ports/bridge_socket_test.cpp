@@ -3,15 +3,14 @@
 #include <gtest/gtest.h>
 
 #include "mptunnel/crypto/kdf.h"
+#include "unit/ports/endpoints.h"
 #include "unit/ports/fake_ports.h"
 #include "unit/ports/interfaces.h"
 
 namespace mptunnel {
 namespace {
 
-Endpoint endpoint(std::string_view address, std::uint16_t port = 4000) {
-  return parse_numeric_endpoint(address, port).value();
-}
+using test::bridge_at;
 
 class BridgeSocketTest : public testing::Test {
  protected:
@@ -40,8 +39,8 @@ class BridgeSocketTest : public testing::Test {
 TEST_F(BridgeSocketTest, OpensOnThePortThatFollowsFromTheIdentity) {
   BridgeSocket socket = make({.device = "eth0", .bind = {}});
   EXPECT_FALSE(socket.is_open());
-  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
-  EXPECT_EQ(socket.local(), endpoint("10.0.0.1", derive_port(kIdentity, "bridge")));
+  ASSERT_TRUE(socket.use(bridge_at("192.0.2.1")));
+  EXPECT_EQ(socket.local(), bridge_at("10.0.0.1", derive_port(kIdentity, "bridge")));
   EXPECT_EQ(ports_.sockets.requests.front().use, SocketUse::bridge);
   EXPECT_EQ(ports_.sockets.requests.front().device, "eth0");
   ports_.sockets.sockets.front()->make_readable();
@@ -50,90 +49,90 @@ TEST_F(BridgeSocketTest, OpensOnThePortThatFollowsFromTheIdentity) {
 }
 
 TEST_F(BridgeSocketTest, BindsAsConfigured) {
-  BridgeSocket socket = make({.device = "", .bind = endpoint("10.0.0.1", 5000)});
-  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
-  EXPECT_EQ(socket.local(), endpoint("10.0.0.1", 5000));
+  BridgeSocket socket = make({.device = "", .bind = bridge_at("10.0.0.1", 5000)});
+  ASSERT_TRUE(socket.use(bridge_at("192.0.2.1")));
+  EXPECT_EQ(socket.local(), bridge_at("10.0.0.1", 5000));
 }
 
 TEST_F(BridgeSocketTest, TurnsToAnotherAddressOfTheSameFamily) {
   BridgeSocket socket = make({.device = "", .bind = {}});
-  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
-  ASSERT_TRUE(socket.use(endpoint("192.0.2.2")));
+  ASSERT_TRUE(socket.use(bridge_at("192.0.2.1")));
+  ASSERT_TRUE(socket.use(bridge_at("192.0.2.2")));
   EXPECT_EQ(ports_.sockets.requests.size(), 1U);
-  EXPECT_EQ(ports_.sockets.sockets.front()->remote(), endpoint("192.0.2.2"));
+  EXPECT_EQ(ports_.sockets.sockets.front()->remote(), bridge_at("192.0.2.2"));
 }
 
 TEST_F(BridgeSocketTest, OpensAnewForTheOtherFamilyOnTheSamePort) {
   BridgeSocket socket = make({.device = "", .bind = {}});
-  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  ASSERT_TRUE(socket.use(bridge_at("192.0.2.1")));
   const std::uint16_t port = socket.local().port;
-  ASSERT_TRUE(socket.use(endpoint("2001:db8::2")));
+  ASSERT_TRUE(socket.use(bridge_at("2001:db8::2")));
   EXPECT_EQ(ports_.sockets.sockets.size(), 1U);
-  EXPECT_EQ(socket.local(), endpoint("2001:db8::1", port));
+  EXPECT_EQ(socket.local(), bridge_at("2001:db8::1", port));
 }
 
 TEST_F(BridgeSocketTest, OpensAnewWhenItsInterfaceIsAnother) {
   BridgeSocket socket = make({.device = "eth0", .bind = {}});
-  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  ASSERT_TRUE(socket.use(bridge_at("192.0.2.1")));
   test::remove_interface(table_, 1, "eth0");
   test::set_interface(table_, 2, "eth0");
   test::add_address(table_, 2, "10.0.0.1");
   EXPECT_FALSE(socket.has_valid_device());
-  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  ASSERT_TRUE(socket.use(bridge_at("192.0.2.1")));
   EXPECT_TRUE(socket.has_valid_device());
   EXPECT_EQ(ports_.sockets.requests.size(), 2U);
 }
 
 TEST_F(BridgeSocketTest, TakesADerivedPortWhenItsOwnIsTaken) {
   BridgeSocket socket = make({.device = "", .bind = {}});
-  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  ASSERT_TRUE(socket.use(bridge_at("192.0.2.1")));
   const std::uint16_t port = socket.local().port;
   ports_.sockets.open_error = [port](const SocketRequest& request) {
     return request.bind.port == port ? EADDRINUSE : 0;
   };
-  ASSERT_TRUE(socket.use(endpoint("2001:db8::2")));
+  ASSERT_TRUE(socket.use(bridge_at("2001:db8::2")));
   EXPECT_EQ(socket.local().port, derive_port(kIdentity, "bridge 1"));
 }
 
 TEST_F(BridgeSocketTest, TurnsToEachOtherPortAndBackToTheUsualOneBetween) {
-  BridgeSocket socket = make({.device = "eth0", .bind = endpoint("10.0.0.1", 0)});
-  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  BridgeSocket socket = make({.device = "eth0", .bind = bridge_at("10.0.0.1", 0)});
+  ASSERT_TRUE(socket.use(bridge_at("192.0.2.1")));
   for (const int choice : {1, 0, 2, 0, 3, 0, 1}) {
-    ASSERT_TRUE(socket.turn_port(endpoint("192.0.2.1")));
-    EXPECT_EQ(socket.local(), endpoint("10.0.0.1", derived_port(kIdentity, "bridge", choice)));
+    ASSERT_TRUE(socket.turn_port(bridge_at("192.0.2.1")));
+    EXPECT_EQ(socket.local(), bridge_at("10.0.0.1", derived_port(kIdentity, "bridge", choice)));
     ASSERT_EQ(ports_.sockets.sockets.size(), 1U);
-    EXPECT_EQ(ports_.sockets.sockets.front()->remote(), endpoint("192.0.2.1"));
+    EXPECT_EQ(ports_.sockets.sockets.front()->remote(), bridge_at("192.0.2.1"));
     EXPECT_EQ(ports_.sockets.requests.back().device, "eth0");
   }
   // It keeps the port when it has to be opened anew.
   const std::uint16_t port = socket.local().port;
   socket.close();
-  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  ASSERT_TRUE(socket.use(bridge_at("192.0.2.1")));
   EXPECT_EQ(socket.local().port, port);
 }
 
 TEST_F(BridgeSocketTest, PassesTakenPortsOver) {
   BridgeSocket socket = make({.device = "", .bind = {}});
-  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  ASSERT_TRUE(socket.use(bridge_at("192.0.2.1")));
   ports_.sockets.open_error = [](const SocketRequest& request) {
     return request.bind.port == derived_port(kIdentity, "bridge", 3) ? 0 : EADDRINUSE;
   };
-  ASSERT_TRUE(socket.turn_port(endpoint("192.0.2.1")));
+  ASSERT_TRUE(socket.turn_port(bridge_at("192.0.2.1")));
   EXPECT_EQ(socket.local().port, derived_port(kIdentity, "bridge", 3));
-  EXPECT_FALSE(socket.turn_port(endpoint("192.0.2.1")));
+  EXPECT_FALSE(socket.turn_port(bridge_at("192.0.2.1")));
   EXPECT_EQ(socket.local().port, derived_port(kIdentity, "bridge", 3));
 }
 
 TEST_F(BridgeSocketTest, PortOfTheConfigurationIsTheOnlyOne) {
-  BridgeSocket socket = make({.device = "", .bind = endpoint("10.0.0.1", 5000)});
-  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
-  EXPECT_FALSE(socket.turn_port(endpoint("192.0.2.1")));
+  BridgeSocket socket = make({.device = "", .bind = bridge_at("10.0.0.1", 5000)});
+  ASSERT_TRUE(socket.use(bridge_at("192.0.2.1")));
+  EXPECT_FALSE(socket.turn_port(bridge_at("192.0.2.1")));
   EXPECT_EQ(socket.local().port, 5000);
 }
 
 TEST_F(BridgeSocketTest, HearsElsewhereOnTheSamePortWhileItIsWanted) {
   BridgeSocket socket = make({.device = "eth0", .bind = {}});
-  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  ASSERT_TRUE(socket.use(bridge_at("192.0.2.1")));
   EXPECT_EQ(socket.elsewhere(), nullptr);
   socket.hear_all();
   ASSERT_NE(socket.elsewhere(), nullptr);
@@ -146,21 +145,21 @@ TEST_F(BridgeSocketTest, HearsElsewhereOnTheSamePortWhileItIsWanted) {
   ports_.loop.run();
   EXPECT_EQ(elsewhere_readable_, 1);
   EXPECT_EQ(readable_, 0);
-  socket.hear_only(endpoint("192.0.2.9"));
-  EXPECT_EQ(elsewhere.remote(), endpoint("192.0.2.9"));
+  socket.hear_only(bridge_at("192.0.2.9"));
+  EXPECT_EQ(elsewhere.remote(), bridge_at("192.0.2.9"));
   socket.hear_none();
   EXPECT_EQ(ports_.sockets.sockets.size(), 1U);
 }
 
 TEST_F(BridgeSocketTest, WhatIsHeardAndWhereItSendsChangePlacesByTheSameSockets) {
   BridgeSocket socket = make({.device = "", .bind = {}});
-  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  ASSERT_TRUE(socket.use(bridge_at("192.0.2.1")));
   socket.hear_all();
   const DatagramSocket* const elsewhere = socket.elsewhere();
-  ASSERT_TRUE(socket.use_heard(endpoint("192.0.2.9"), endpoint("192.0.2.1")));
-  EXPECT_EQ(ports_.sockets.sockets.front()->remote(), endpoint("192.0.2.9"));
+  ASSERT_TRUE(socket.use_heard(bridge_at("192.0.2.9"), bridge_at("192.0.2.1")));
+  EXPECT_EQ(ports_.sockets.sockets.front()->remote(), bridge_at("192.0.2.9"));
   EXPECT_EQ(socket.elsewhere(), elsewhere) << "it may have what was not read yet";
-  EXPECT_EQ(ports_.sockets.sockets.back()->remote(), endpoint("192.0.2.1"));
+  EXPECT_EQ(ports_.sockets.sockets.back()->remote(), bridge_at("192.0.2.1"));
   ports_.sockets.sockets.back()->make_readable();
   ports_.loop.run();
   EXPECT_EQ(elsewhere_readable_, 1);
@@ -168,20 +167,20 @@ TEST_F(BridgeSocketTest, WhatIsHeardAndWhereItSendsChangePlacesByTheSameSockets)
 
 TEST_F(BridgeSocketTest, WhatWasNotHeardIsHeardOnceItSendsElsewhere) {
   BridgeSocket socket = make({.device = "", .bind = {}});
-  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
-  ASSERT_TRUE(socket.use_heard(endpoint("192.0.2.9"), endpoint("192.0.2.1")));
+  ASSERT_TRUE(socket.use(bridge_at("192.0.2.1")));
+  ASSERT_TRUE(socket.use_heard(bridge_at("192.0.2.9"), bridge_at("192.0.2.1")));
   ASSERT_NE(socket.elsewhere(), nullptr);
-  EXPECT_EQ(ports_.sockets.sockets.back()->remote(), endpoint("192.0.2.1"));
+  EXPECT_EQ(ports_.sockets.sockets.back()->remote(), bridge_at("192.0.2.1"));
 }
 
 TEST_F(BridgeSocketTest, ChangeOfAddressOrPortEndsWhatIsHeardElsewhere) {
   BridgeSocket socket = make({.device = "", .bind = {}});
-  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  ASSERT_TRUE(socket.use(bridge_at("192.0.2.1")));
   socket.hear_all();
-  ASSERT_TRUE(socket.use(endpoint("192.0.2.2")));
+  ASSERT_TRUE(socket.use(bridge_at("192.0.2.2")));
   EXPECT_EQ(socket.elsewhere(), nullptr);
   socket.hear_all();
-  ASSERT_TRUE(socket.turn_port(endpoint("192.0.2.2")));
+  ASSERT_TRUE(socket.turn_port(bridge_at("192.0.2.2")));
   EXPECT_EQ(socket.elsewhere(), nullptr);
   socket.hear_all();
   socket.close();
@@ -190,23 +189,23 @@ TEST_F(BridgeSocketTest, ChangeOfAddressOrPortEndsWhatIsHeardElsewhere) {
 
 TEST_F(BridgeSocketTest, InterfaceProblemLeavesTheSocketAsItIs) {
   BridgeSocket socket = make({.device = "eth0", .bind = {}});
-  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  ASSERT_TRUE(socket.use(bridge_at("192.0.2.1")));
   test::set_interface(table_, 1, "eth0", false);
-  EXPECT_EQ(socket.use(endpoint("192.0.2.2")).error(), "interface eth0 is down");
-  EXPECT_EQ(ports_.sockets.sockets.front()->remote(), endpoint("192.0.2.1"));
+  EXPECT_EQ(socket.use(bridge_at("192.0.2.2")).error(), "interface eth0 is down");
+  EXPECT_EQ(ports_.sockets.sockets.front()->remote(), bridge_at("192.0.2.1"));
 }
 
 TEST_F(BridgeSocketTest, FailureToOpenLeavesNone) {
   BridgeSocket socket = make({.device = "", .bind = {}});
-  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  ASSERT_TRUE(socket.use(bridge_at("192.0.2.1")));
   ports_.sockets.open_error = [](const SocketRequest&) { return EPERM; };
-  EXPECT_EQ(socket.use(endpoint("2001:db8::2")).error(), "open 1");
+  EXPECT_EQ(socket.use(bridge_at("2001:db8::2")).error(), "open 1");
   EXPECT_FALSE(socket.is_open());
 }
 
 TEST_F(BridgeSocketTest, KnowsWhetherItsAddressIsValid) {
   BridgeSocket socket = make({.device = "", .bind = {}});
-  ASSERT_TRUE(socket.use(endpoint("192.0.2.1")));
+  ASSERT_TRUE(socket.use(bridge_at("192.0.2.1")));
   EXPECT_TRUE(socket.has_valid_source());
   test::remove_address(table_, 1, "10.0.0.1");
   EXPECT_FALSE(socket.has_valid_source());

@@ -4,19 +4,18 @@
 
 #include <string>
 
+#include "unit/ports/endpoints.h"
+
 namespace mptunnel {
 namespace {
 
 using namespace std::chrono_literals;
+using test::bridge_at;
 using Texts = std::vector<std::string>;
-
-Endpoint endpoint(const std::string& address) {
-  return parse_numeric_endpoint(address, 4000).value();
-}
 
 std::vector<Endpoint> endpoints(const Texts& addresses) {
   std::vector<Endpoint> result;
-  for (const std::string& address : addresses) result.push_back(endpoint(address));
+  for (const std::string& address : addresses) result.push_back(bridge_at(address));
   return result;
 }
 
@@ -37,19 +36,19 @@ TEST(CandidateList, FamiliesTakeTurns) {
 TEST(CandidateList, GoesRound) {
   CandidateList list;
   list.assign(endpoints({"10.0.0.1", "10.0.0.2", "10.0.0.3"}), std::nullopt);
-  EXPECT_EQ(list.first(), endpoint("10.0.0.1"));
-  EXPECT_EQ(list.after(endpoint("10.0.0.2")), endpoint("10.0.0.3"));
-  EXPECT_EQ(list.after(endpoint("10.0.0.3")), endpoint("10.0.0.1"));
-  EXPECT_EQ(list.after(endpoint("192.0.2.1")), endpoint("10.0.0.1"));
-  EXPECT_TRUE(list.contains(endpoint("10.0.0.3")));
-  EXPECT_FALSE(list.contains(endpoint("192.0.2.1")));
+  EXPECT_EQ(list.first(), bridge_at("10.0.0.1"));
+  EXPECT_EQ(list.after(bridge_at("10.0.0.2")), bridge_at("10.0.0.3"));
+  EXPECT_EQ(list.after(bridge_at("10.0.0.3")), bridge_at("10.0.0.1"));
+  EXPECT_EQ(list.after(bridge_at("192.0.2.1")), bridge_at("10.0.0.1"));
+  EXPECT_TRUE(list.contains(bridge_at("10.0.0.3")));
+  EXPECT_FALSE(list.contains(bridge_at("192.0.2.1")));
 }
 
 TEST(CandidateList, KeepsOneFamilyOnRequest) {
   CandidateList list;
   list.assign(endpoints({"::1", "10.0.0.1"}), Family::ipv4);
   ASSERT_EQ(list.size(), 1U);
-  EXPECT_EQ(list.first(), endpoint("10.0.0.1"));
+  EXPECT_EQ(list.first(), bridge_at("10.0.0.1"));
   list.assign(endpoints({"::1"}), Family::ipv4);
   EXPECT_TRUE(list.empty());
 }

@@ -7,10 +7,14 @@
 #include <utility>
 #include <vector>
 
+#include "mptunnel/base/ids.h"
 #include "mptunnel/ports/port_context.h"
 #include "unit/ports/fake_sockets.h"
 
 namespace mptunnel::test {
+
+/// Some flow.
+inline constexpr FlowHandle kFlow{7};
 
 class FakeClock final : public Clock {
  public:

@@ -2,14 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include "unit/ports/endpoints.h"
 #include "unit/ports/interfaces.h"
 
 namespace mptunnel {
 namespace {
 
-Endpoint endpoint(std::string_view address) {
-  return parse_numeric_endpoint(address, 4000).value();
-}
+using test::bridge_at;
 
 /// eth0 (1) is up with 10.0.0.1, wwan0 (2) is down with 10.1.0.1, tun0 (3) is up with 10.8.0.1.
 InterfaceTable host() {
@@ -24,7 +23,7 @@ InterfaceTable host() {
 }
 
 std::string problem(const SendFrom& from, std::string_view remote = "192.0.2.1") {
-  return interface_problem(host(), from, endpoint(remote)).value_or("none");
+  return interface_problem(host(), from, bridge_at(remote)).value_or("none");
 }
 
 TEST(InterfaceRules, DeviceMustBeThereAndUpWithAnAddressOfTheFamily) {
@@ -36,18 +35,19 @@ TEST(InterfaceRules, DeviceMustBeThereAndUpWithAnAddressOfTheFamily) {
 }
 
 TEST(InterfaceRules, BindAddressMustBeOneOfAnInterfaceThatIsUp) {
-  EXPECT_EQ(problem({.device = "", .bind = endpoint("10.0.0.1")}), "none");
-  EXPECT_EQ(problem({.device = "", .bind = endpoint("127.0.0.1")}), "none");
-  EXPECT_EQ(problem({.device = "", .bind = endpoint("0.0.0.0")}), "none");
-  EXPECT_EQ(problem({.device = "", .bind = endpoint("10.9.9.9")}), "10.9.9.9 is not an address of this host");
-  EXPECT_EQ(problem({.device = "", .bind = endpoint("10.1.0.1")}), "interface wwan0 of 10.1.0.1 is down");
+  EXPECT_EQ(problem({.device = "", .bind = bridge_at("10.0.0.1")}), "none");
+  EXPECT_EQ(problem({.device = "", .bind = bridge_at("127.0.0.1")}), "none");
+  EXPECT_EQ(problem({.device = "", .bind = bridge_at("0.0.0.0")}), "none");
+  EXPECT_EQ(problem({.device = "", .bind = bridge_at("10.9.9.9")}),
+            "10.9.9.9 is not an address of this host");
+  EXPECT_EQ(problem({.device = "", .bind = bridge_at("10.1.0.1")}), "interface wwan0 of 10.1.0.1 is down");
 }
 
 TEST(InterfaceRules, UnreadTableHoldsNothingAgainstAnything) {
   const InterfaceTable unread;
-  EXPECT_FALSE(interface_problem(unread, {.device = "eth9", .bind = {}}, endpoint("192.0.2.1")));
+  EXPECT_FALSE(interface_problem(unread, {.device = "eth9", .bind = {}}, bridge_at("192.0.2.1")));
   EXPECT_TRUE(is_same_device(unread, "eth9", 5));
-  EXPECT_TRUE(is_valid_source(unread, endpoint("10.9.9.9")));
+  EXPECT_TRUE(is_valid_source(unread, bridge_at("10.9.9.9")));
 }
 
 TEST(InterfaceRules, DeviceIsTheSameByItsIndex) {
@@ -58,10 +58,10 @@ TEST(InterfaceRules, DeviceIsTheSameByItsIndex) {
 }
 
 TEST(InterfaceRules, SourceIsAnAddressThatIsUp) {
-  EXPECT_TRUE(is_valid_source(host(), endpoint("10.0.0.1")));
-  EXPECT_TRUE(is_valid_source(host(), endpoint("127.0.0.1")));
-  EXPECT_FALSE(is_valid_source(host(), endpoint("10.1.0.1")));
-  EXPECT_FALSE(is_valid_source(host(), endpoint("10.9.9.9")));
+  EXPECT_TRUE(is_valid_source(host(), bridge_at("10.0.0.1")));
+  EXPECT_TRUE(is_valid_source(host(), bridge_at("127.0.0.1")));
+  EXPECT_FALSE(is_valid_source(host(), bridge_at("10.1.0.1")));
+  EXPECT_FALSE(is_valid_source(host(), bridge_at("10.9.9.9")));
 }
 
 class PatternTest : public testing::Test {

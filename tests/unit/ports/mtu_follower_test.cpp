@@ -2,12 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include "support/start_time.h"
+
 namespace mptunnel {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr TimePoint kStart{1000s};
+using test::kStart;
 
 TEST(MtuFollower, IsTheUsualOneWhileNothingIsKnown) {
   MtuFollower mtu(std::nullopt, 1280, 9000);

@@ -13,9 +13,8 @@ namespace {
 using namespace std::chrono_literals;
 using test::add_deliveries;
 using test::add_run;
+using test::kFlow;
 using test::sum_of;
-
-constexpr FlowHandle kFlow{7};
 
 class ServerCarrierTest : public testing::Test {
  protected:

@@ -4,13 +4,14 @@
 
 #include <string>
 
+#include "support/start_time.h"
+
 namespace mptunnel {
 namespace {
 
 using namespace std::chrono_literals;
+using test::kStart;
 using Why = TargetAddresses::Why;
-
-constexpr TimePoint kStart{1000s};
 
 class TargetAddressesTest : public testing::Test {
  protected:

@@ -12,8 +12,7 @@ namespace mptunnel {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr FlowHandle kFlow{7};
+using test::kFlow;
 
 class TargetTest : public testing::Test {
  protected:

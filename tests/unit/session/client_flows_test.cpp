@@ -4,11 +4,13 @@
 #include <set>
 
 #include "mptunnel/session/flows.h"
+#include "support/start_time.h"
 
 namespace mptunnel {
 namespace {
 
-constexpr TimePoint kStart{1000s};
+using test::kStart;
+
 FlowSource source(std::uint32_t handle) {
   return {FlowHandle{handle}, handle * std::uint64_t{1000}};
 }

@@ -5,13 +5,15 @@
 #include <cmath>
 #include <vector>
 
+#include "support/start_time.h"
+
 namespace mptunnel {
 
 using namespace std::chrono_literals;
 
 namespace {
 
-constexpr TimePoint kStart{10s};
+using test::kStart;
 
 /// A queue of full packets in which each has waited for `waited`: how many of those that would leave, one a
 /// millisecond, it drops through so long.

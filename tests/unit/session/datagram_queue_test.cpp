@@ -6,14 +6,15 @@
 #include <vector>
 
 #include "mptunnel/wire/limits.h"
+#include "support/start_time.h"
 
 namespace mptunnel {
 namespace {
 
-constexpr TimePoint kStart{10s};
-constexpr FlowHandle kFlow{3};
+using test::kStart;
 
-bool push(DatagramQueue& queue, std::string_view payload, Duration after = {}, FlowHandle flow = kFlow) {
+bool push(DatagramQueue& queue, std::string_view payload, Duration after = {},
+          FlowHandle flow = FlowHandle{3}) {
   return queue.push(flow, bytes_of(payload), kStart + after);
 }
 

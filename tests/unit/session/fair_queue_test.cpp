@@ -9,13 +9,15 @@
 #include <utility>
 #include <vector>
 
+#include "support/start_time.h"
+
 namespace mptunnel {
 
 using namespace std::chrono_literals;
 
 namespace {
 
-constexpr TimePoint kStart{10s};
+using test::kStart;
 
 class FairQueueTest : public testing::Test {
  protected:

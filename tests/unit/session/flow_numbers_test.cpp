@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "mptunnel/wire/order_limits.h"
+#include "support/start_time.h"
 
 namespace mptunnel {
 namespace {
 
-constexpr TimePoint kStart{100s};
+using test::kStart;
+
 constexpr FlowHandle kFlow{7};
 /// So much in a tenth of a second is dense.
 constexpr std::size_t kDense = kOrderedBitsPerSecond / 8 / 10;

@@ -8,15 +8,16 @@
 #include <numeric>
 
 #include "mptunnel/wire/header.h"
+#include "support/start_time.h"
 #include "support/test_random.h"
 
 namespace mptunnel {
 namespace {
 
+using test::kStart;
 using Octets = std::vector<std::uint8_t>;
 using Added = tl::expected<std::optional<FragmentAssembler::Whole>, Drop>;
 
-constexpr TimePoint kStart{100s};
 constexpr SessionIndex kEpoch{0xabcdef};
 
 /// A packet, and its fragments.

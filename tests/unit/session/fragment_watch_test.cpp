@@ -2,12 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include "support/start_time.h"
+
 namespace mptunnel {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr TimePoint kStart{100s};
+using test::kStart;
 
 /// A watch that is looked at once a second.
 struct Watched {

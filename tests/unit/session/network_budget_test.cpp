@@ -3,11 +3,12 @@
 #include <string>
 
 #include "mptunnel/session/token_bucket.h"
+#include "support/start_time.h"
 
 namespace mptunnel {
 namespace {
 
-constexpr TimePoint kStart{100s};
+using test::kStart;
 
 Endpoint address(const char* text) {
   return *parse_numeric_endpoint(text, 1);

@@ -5,13 +5,15 @@
 #include <string>
 
 #include "allocation_counter.h"
+#include "support/start_time.h"
 
 namespace mptunnel {
 namespace {
 
+using test::kStart;
+
 constexpr std::uint32_t kLast = (std::uint32_t{1} << 31U) - 1;
 constexpr std::uint32_t kBlock = ReceivedSet::kBlockNumbers;
-constexpr TimePoint kStart{1000s};
 
 bool insert(ReceivedSet& set, std::uint32_t number, Duration after = {}) {
   return set.insert(PacketNumber{number}, kStart + after);

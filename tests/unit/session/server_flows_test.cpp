@@ -4,11 +4,12 @@
 #include <utility>
 
 #include "mptunnel/session/flows.h"
+#include "support/start_time.h"
 
 namespace mptunnel {
 namespace {
 
-constexpr TimePoint kStart{1000s};
+using test::kStart;
 
 class ServerFlowsTest : public testing::Test {
  protected:

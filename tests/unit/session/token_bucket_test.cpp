@@ -3,11 +3,12 @@
 #include <gtest/gtest.h>
 
 #include "mptunnel/wire/limits.h"
+#include "support/start_time.h"
 
 namespace mptunnel {
 namespace {
 
-constexpr TimePoint kStart{500s};
+using test::kStart;
 
 int take_all(TokenBucket& bucket, TimePoint now) {
   int taken = 0;

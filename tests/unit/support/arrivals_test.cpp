@@ -5,6 +5,7 @@
 #include <set>
 #include <vector>
 
+#include "plain_values.h"
 #include "support/common/prng.h"
 
 namespace mptunnel::test {
@@ -13,10 +14,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Kind = ArrivalLog::Kind;
-
-TimePoint at(int ms) {
-  return TimePoint(milliseconds(ms));
-}
 
 std::vector<std::uint8_t> packet(std::uint32_t run, std::uint16_t flow, std::uint32_t number,
                                  int sent_ms = 0) {

@@ -2,16 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include "plain_values.h"
 #include "support/common/prng.h"
 
 namespace mptunnel::test {
 namespace {
 
 using std::chrono::milliseconds;
-
-TimePoint at(int ms) {
-  return TimePoint(milliseconds(ms));
-}
 
 DelayedDatagram datagram(int ms, std::uint64_t client, std::size_t bytes = 1) {
   return {.release = at(ms), .client = client, .bytes = Buffer(bytes)};

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <vector>
 
+#include "support/start_time.h"
+
 namespace mptunnel::test {
 namespace {
 
@@ -14,7 +16,6 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr TimePoint kStart{seconds(1000)};
 constexpr int kMany = 100000;
 
 /// 5 standard deviations of a binomial count.

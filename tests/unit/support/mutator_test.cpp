@@ -10,15 +10,12 @@
 #include <string>
 
 #include "mptunnel/base/cursor.h"
+#include "plain_values.h"
 
 namespace mptunnel::test {
 namespace {
 
 const std::vector<Buffer> kSamples{{1, 2, 3, 4, 5, 6, 7, 8}, {9, 10, 11}};
-
-std::string text_of(const Buffer& bytes) {
-  return {bytes.begin(), bytes.end()};
-}
 
 int bits_apart(const Buffer& left, const Buffer& right) {
   if (left.size() != right.size()) return -1;

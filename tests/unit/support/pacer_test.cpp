@@ -2,14 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include "support/start_time.h"
+
 namespace mptunnel::test {
 namespace {
 
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-constexpr TimePoint kStart{seconds(50)};
 
 TEST(Pacer, SendsTheFirstAtOnceAndTheOthersOnSchedule) {
   Pacer pacer(1000, kStart);

@@ -6,14 +6,11 @@
 #include <filesystem>
 #include <sstream>
 
+#include "plain_values.h"
 #include "support/common/batch_io.h"
 
 namespace mptunnel::test {
 namespace {
-
-std::string text_of(const Buffer& bytes) {
-  return {bytes.begin(), bytes.end()};
-}
 
 TEST(Samples, ReadsDatagramsOfAnySize) {
   std::istringstream in(text_of({0, 0, 0, 2, 7, 8, 0, 0, 0, 0, 0, 0, 0, 1, 9}));

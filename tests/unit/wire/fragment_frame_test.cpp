@@ -16,7 +16,7 @@ using Octets = std::vector<std::uint8_t>;
 FragmentFrame fragment(std::uint32_t total, std::uint32_t offset, ConstBytes bytes) {
   return {PacketType::data, PacketNumber{0x01020304}, total, offset, bytes};
 }
-Octets encoded(const FragmentFrame& frame) {
+Octets encoded_fragment(const FragmentFrame& frame) {
   Octets bytes(kFragmentPrefixBytes + frame.bytes.size());
   ByteWriter writer(bytes);
   encode_frame(frame, writer);
@@ -38,9 +38,9 @@ TEST(FragmentFrame, HasTheLayoutOfTheProtocol) {
   const Octets expected{
       0x0d, static_cast<std::uint8_t>(PacketType::data), 1, 2, 3, 4, 0, 0, 0x91, 0x92, 0, 0, 1, 2, 'a', 'b',
       'c'};
-  EXPECT_EQ(encoded(frame), expected);
+  EXPECT_EQ(encoded_fragment(frame), expected);
   frame.type = PacketType::control;
-  EXPECT_EQ(encoded(frame)[1], static_cast<std::uint8_t>(PacketType::control));
+  EXPECT_EQ(encoded_fragment(frame)[1], static_cast<std::uint8_t>(PacketType::control));
   Octets prefix(kFragmentPrefixBytes);
   ByteWriter writer(prefix);
   encode_fragment_prefix(fragment(0x9192, 0x0102, {}), writer);
@@ -49,7 +49,7 @@ TEST(FragmentFrame, HasTheLayoutOfTheProtocol) {
 
 TEST(FragmentFrame, IsReadAsItWasWrittenAndTakesTheRestOfThePacket) {
   const Octets part{0, 5, 1, 0};
-  const Octets packet = encoded(fragment(100, 96, part));
+  const Octets packet = encoded_fragment(fragment(100, 96, part));
   const auto frame = read(packet);
   ASSERT_TRUE(frame);
   EXPECT_EQ(frame->type, PacketType::data);
@@ -63,7 +63,7 @@ TEST(FragmentFrame, IsReadAsItWasWrittenAndTakesTheRestOfThePacket) {
 TEST(FragmentFrame, StandsBehindOthers) {
   const Octets part{7};
   Octets packet{5, 1, 0, 0};
-  const Octets frame = encoded(fragment(1, 0, part));
+  const Octets frame = encoded_fragment(fragment(1, 0, part));
   packet.insert(packet.end(), frame.begin(), frame.end());
   FrameReader reader(packet);
   ASSERT_TRUE(std::holds_alternative<FlowCloseFrame>(*reader.next()));
@@ -74,7 +74,7 @@ TEST(FragmentFrame, StandsBehindOthers) {
 
 TEST(FragmentFrame, CutShortIsTruncatedInItsPrefixAndEmptyBehindIt) {
   const Octets part(20, 'x');
-  const Octets packet = encoded(fragment(20, 0, part));
+  const Octets packet = encoded_fragment(fragment(20, 0, part));
   for (std::size_t size = 1; size < packet.size(); ++size) {
     const auto frame = read(ConstBytes(packet).first(size));
     if (size < kFragmentPrefixBytes) {
@@ -104,7 +104,7 @@ TEST(FragmentFrame, ThatCanBePartOfNoPacketIsRefused) {
                          Row{"largest", kMost, kMost - 1, 1, true}, Row{"too large", kMost + 1, 0, 1, false},
                          Row{"far too large", 0xffffffff, 0, 1, false}, Row{"no bytes", 10, 0, 0, false}}) {
     const Octets part(row.bytes, 'x');
-    const auto frame = read(encoded(fragment(row.total, row.offset, part)));
+    const auto frame = read(encoded_fragment(fragment(row.total, row.offset, part)));
     EXPECT_EQ(frame.has_value(), row.possible) << row.name;
     if (!frame) {
       EXPECT_EQ(frame.error(), FrameError::invalid) << row.name;
@@ -114,7 +114,7 @@ TEST(FragmentFrame, ThatCanBePartOfNoPacketIsRefused) {
 
 TEST(FragmentFrame, OfAnyOtherPacketTypeIsRefused) {
   const Octets part{1};
-  Octets packet = encoded(fragment(1, 0, part));
+  Octets packet = encoded_fragment(fragment(1, 0, part));
   for (unsigned type = 0; type < 256; ++type) {
     packet[1] = static_cast<std::uint8_t>(type);
     const bool known =

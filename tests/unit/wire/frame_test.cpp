@@ -37,7 +37,7 @@ ReadAll read_all(ConstBytes bytes) {
 
 const Octets kPayload{'h', 'i'};
 
-struct Row {
+struct FrameRow {
   std::string name;
   Frame frame;
   Octets bytes;
@@ -83,7 +83,7 @@ Octets with_head(Octets head, const Octets& rest) {
 
 /// Each kind of frame that has an end of its own, that is all but DATAGRAM, NUMBERED, FRAGMENT, REPAIR, IP
 /// and IP_NUMBERED.
-std::vector<Row> rows() {
+std::vector<FrameRow> rows() {
   ClientHelloFrame hello;
   for (std::size_t i = 0; i < hello.identity.size(); ++i)
     hello.identity[i] = static_cast<std::uint8_t>(0xa0 + i);
@@ -156,11 +156,11 @@ std::vector<Row> rows() {
 }
 
 TEST(Frame, HasTheLayoutOfTheProtocol) {
-  for (const Row& row : rows()) EXPECT_EQ(encoded(row.frame), row.bytes) << row.name;
+  for (const FrameRow& row : rows()) EXPECT_EQ(encoded(row.frame), row.bytes) << row.name;
 }
 
 TEST(Frame, IsReadAsItWasWritten) {
-  for (const Row& row : rows()) {
+  for (const FrameRow& row : rows()) {
     SCOPED_TRACE(row.name);
     const ReadAll all = read_all(row.bytes);
     EXPECT_EQ(all.error, FrameError::none);
@@ -172,7 +172,7 @@ TEST(Frame, IsReadAsItWasWritten) {
 }
 
 TEST(Frame, IsRefusedAsTruncatedFromEveryPrefix) {
-  for (const Row& row : rows()) {
+  for (const FrameRow& row : rows()) {
     for (std::size_t size = 1; size < row.bytes.size(); ++size) {
       const ReadAll all = read_all(ConstBytes(row.bytes).first(size));
       EXPECT_TRUE(all.frames.empty()) << row.name << " " << size;
@@ -202,7 +202,7 @@ TEST(Frame, KnownFramesAreTheBitsOfTheTypes) {
   std::uint64_t types = 1;  // PADDING
   types |= frame_bit(FrameType::datagram) | frame_bit(FrameType::fragment) | frame_bit(FrameType::repair) |
            frame_bit(FrameType::numbered) | frame_bit(FrameType::ip) | frame_bit(FrameType::ip_numbered);
-  for (const Row& row : rows()) types |= std::uint64_t{1} << row.bytes.front();
+  for (const FrameRow& row : rows()) types |= std::uint64_t{1} << row.bytes.front();
   EXPECT_EQ(types, kKnownFrames);
 }
 
@@ -408,7 +408,7 @@ TEST(FrameReader, SkipsPadding) {
 TEST(FrameReader, ReadsARowOfAllFramesAndEachPrefixOfIt) {
   Octets packet;
   std::vector<std::size_t> ends{0};
-  for (const Row& row : rows()) {
+  for (const FrameRow& row : rows()) {
     packet.insert(packet.end(), row.bytes.begin(), row.bytes.end());
     ends.push_back(packet.size());
   }

@@ -13,7 +13,7 @@ namespace {
 using Octets = std::vector<std::uint8_t>;
 
 /// Nothing if FrameReader finds no inner packet, or anything behind it, or an error.
-std::optional<IpFrame> read_one(ConstBytes frames, FrameError* error = nullptr) {
+std::optional<IpFrame> read_packet(ConstBytes frames, FrameError* error = nullptr) {
   FrameReader reader(frames);
   const auto frame = reader.next();
   const bool is_alone = !reader.next();
@@ -48,12 +48,12 @@ TEST(IpFrame, HasTheLayoutOfTheProtocol) {
 }
 
 TEST(IpFrame, IsReadAsItWasWrittenAndIsAView) {
-  const auto plain = read_one(kPlain);
+  const auto plain = read_packet(kPlain);
   ASSERT_TRUE(plain);
   EXPECT_EQ(plain->number, std::nullopt);
   EXPECT_EQ(plain->packet.data(), kPlain.data() + 1);
   EXPECT_EQ(plain->packet.size(), 3U);
-  const auto numbered = read_one(kNumbered);
+  const auto numbered = read_packet(kNumbered);
   ASSERT_TRUE(numbered);
   EXPECT_EQ(numbered->number, (InnerNumber{0x8102, 0xfffe}));
   EXPECT_EQ(numbered->packet.data(), kNumbered.data() + 5);
@@ -67,7 +67,7 @@ TEST(IpFrame, CutShortIsRefusedOrHasAShorterPacket) {
       SCOPED_TRACE(size);
       const ConstBytes part = ConstBytes(bytes).first(size);
       FrameError error{};
-      const auto ip = read_one(part, &error);
+      const auto ip = read_packet(part, &error);
       EXPECT_EQ(error, size < prefix ? FrameError::truncated : FrameError::none);
       ASSERT_EQ(ip.has_value(), size >= prefix);
       if (ip) {
@@ -86,7 +86,7 @@ TEST(WholeIp, AgreesWithFrameReaderWhateverComes) {
     random.fill(packet);
     if (!packet.empty()) packet[0] = random.below(2) == 0 ? 0x0f : 0x10;
     const auto whole = whole_ip(packet);
-    expect_same(whole, read_one(packet));
+    expect_same(whole, read_packet(packet));
     if (whole) ++found;
   }
   EXPECT_GT(found, 10'000);

@@ -12,7 +12,7 @@ namespace {
 using Octets = std::vector<std::uint8_t>;
 
 /// Nothing if FrameReader finds no datagram, or anything behind it, or an error.
-std::optional<DatagramFrame> read_one(ConstBytes frames, FrameError* error = nullptr) {
+std::optional<DatagramFrame> read_datagram(ConstBytes frames, FrameError* error = nullptr) {
   FrameReader reader(frames);
   const auto frame = reader.next();
   const bool is_alone = !reader.next();
@@ -37,12 +37,12 @@ Octets numbered(FlowId flow, std::uint16_t number, const Octets& payload) {
   return bytes;
 }
 
-struct Row {
+struct NumberedRow {
   FlowId flow;
   std::uint16_t number;
   Octets bytes;
 };
-const std::vector<Row> kRows{
+const std::vector<NumberedRow> kNumberedRows{
     {FlowId{5}, 0x0102, {0x1e, 5, 1, 2, 'h', 'i'}},
     {FlowId{63}, 0, {0x1e, 0x3f, 0, 0, 'h', 'i'}},
     {FlowId{64}, 0xffff, {0x1e, 0x40, 0x40, 0xff, 0xff, 'h', 'i'}},
@@ -52,15 +52,15 @@ const std::vector<Row> kRows{
 };
 
 TEST(NumberedFrame, HasTheLayoutOfTheProtocol) {
-  for (const Row& row : kRows) {
+  for (const NumberedRow& row : kNumberedRows) {
     EXPECT_EQ(numbered(row.flow, row.number, {'h', 'i'}), row.bytes) << row.flow.value;
     EXPECT_EQ(numbered(row.flow, row.number, {}).size(), datagram_prefix_bytes(row.flow) + kNumberBytes);
   }
 }
 
 TEST(NumberedFrame, IsReadAsItWasWrittenAndIsAView) {
-  for (const Row& row : kRows) {
-    const auto datagram = read_one(row.bytes);
+  for (const NumberedRow& row : kNumberedRows) {
+    const auto datagram = read_datagram(row.bytes);
     ASSERT_TRUE(datagram) << row.flow.value;
     EXPECT_EQ(datagram->flow, row.flow);
     EXPECT_EQ(datagram->number, row.number);
@@ -70,13 +70,13 @@ TEST(NumberedFrame, IsReadAsItWasWrittenAndIsAView) {
 }
 
 TEST(NumberedFrame, CutShortIsRefusedOrHasAShorterPayload) {
-  for (const Row& row : kRows) {
+  for (const NumberedRow& row : kNumberedRows) {
     const std::size_t prefix = row.bytes.size() - 2;
     for (std::size_t size = 1; size <= row.bytes.size(); ++size) {
       SCOPED_TRACE(size);
       const ConstBytes part = ConstBytes(row.bytes).first(size);
       FrameError error{};
-      const auto datagram = read_one(part, &error);
+      const auto datagram = read_datagram(part, &error);
       EXPECT_EQ(error, size < prefix ? FrameError::truncated : FrameError::none);
       ASSERT_EQ(datagram.has_value(), size >= prefix);
       if (datagram) {
@@ -90,11 +90,11 @@ TEST(NumberedFrame, CutShortIsRefusedOrHasAShorterPayload) {
 TEST(NumberedFrame, OfAFlowPastTheLimitIsRefused) {
   const Octets past{0x1e, 0x80, 4, 0, 0, 0, 1, 'x'};
   FrameError error{};
-  EXPECT_FALSE(read_one(past, &error));
+  EXPECT_FALSE(read_datagram(past, &error));
   EXPECT_EQ(error, FrameError::invalid);
   EXPECT_FALSE(whole_datagram(past));
   const Octets eight_bytes{0x1e, 0xc0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 'x'};
-  EXPECT_FALSE(read_one(eight_bytes, &error));
+  EXPECT_FALSE(read_datagram(eight_bytes, &error));
   EXPECT_EQ(error, FrameError::truncated);
   EXPECT_FALSE(whole_datagram(eight_bytes));
 }
@@ -112,8 +112,8 @@ TEST(NumberedFrame, IsReadBehindOtherFrames) {
 }
 
 TEST(NumberedFrame, OnlyItHasANumber) {
-  EXPECT_EQ(read_one(Octets{1, 5, 1, 2})->number, std::nullopt);
-  EXPECT_EQ(read_one(Octets{2, 5, 2, 1, 2})->number, std::nullopt);
+  EXPECT_EQ(read_datagram(Octets{1, 5, 1, 2})->number, std::nullopt);
+  EXPECT_EQ(read_datagram(Octets{2, 5, 2, 1, 2})->number, std::nullopt);
   EXPECT_EQ(whole_datagram(Octets{1, 5, 1, 2})->number, std::nullopt);
   Octets bytes(8);
   ByteWriter writer(bytes);
@@ -130,7 +130,7 @@ TEST(WholeDatagram, AgreesWithFrameReaderWhateverComes) {
     random.fill(packet);
     if (!packet.empty()) packet[0] = random.below(2) == 0 ? 0x1e : 0x01;
     const auto whole = whole_datagram(packet);
-    expect_same(whole, read_one(packet));
+    expect_same(whole, read_datagram(packet));
     if (whole) ++found;
   }
   EXPECT_GT(found, 10'000);
