@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr TimePoint kStart{1000s};
+constexpr TimePoint kDeparture{1000s};
 constexpr std::size_t kBytes = 1000;
 
 SentRun run(std::uint32_t first, std::uint32_t count, std::uint32_t order = 0, std::size_t tail = kBytes) {
@@ -21,11 +21,11 @@ SentRun run(std::uint32_t first, std::uint32_t count, std::uint32_t order = 0, s
 
 TEST(SentLog, FindsEachPacketOfARun) {
   SentLog log;
-  log.add(run(10, 5, 0, 300), 100, 100'000, kStart);
+  log.add(run(10, 5, 0, 300), 100, 100'000, kDeparture);
   for (std::uint32_t i = 0; i < 5; ++i) {
     const auto left = log.find(0, PacketNumber{10 + i});
     ASSERT_TRUE(left) << i;
-    EXPECT_EQ(left->at, kStart);
+    EXPECT_EQ(left->at, kDeparture);
     EXPECT_EQ(left->packets, 101 + i);
     EXPECT_EQ(left->bytes, 100'000 + (i == 4 ? 4300 : kBytes * (i + 1)));
   }
@@ -36,39 +36,39 @@ TEST(SentLog, FindsEachPacketOfARun) {
 
 TEST(SentLog, HasGapsWhereOtherPathsGotThePackets) {
   SentLog log;
-  for (std::uint32_t i = 0; i < 50; ++i) log.add(run(10 * i, 4), 4 * i, 4000 * i, kStart + i * 1ms);
+  for (std::uint32_t i = 0; i < 50; ++i) log.add(run(10 * i, 4), 4 * i, 4000 * i, kDeparture + i * 1ms);
   for (std::uint32_t number = 0; number < 500; ++number) {
     const auto left = log.find(0, PacketNumber{number});
     ASSERT_EQ(left.has_value(), number % 10 < 4) << number;
     if (left) {
-      EXPECT_EQ(left->at, kStart + number / 10 * 1ms);
+      EXPECT_EQ(left->at, kDeparture + number / 10 * 1ms);
     }
   }
 }
 
 TEST(SentLog, TellsKeysApart) {
   SentLog log;
-  log.add(run(5, 1, 3), 0, 0, kStart);
-  log.add(run(0, 10, 4), 1, 1000, kStart + 1ms);
-  EXPECT_EQ(log.find(3, PacketNumber{5})->at, kStart);
-  EXPECT_EQ(log.find(4, PacketNumber{5})->at, kStart + 1ms);
+  log.add(run(5, 1, 3), 0, 0, kDeparture);
+  log.add(run(0, 10, 4), 1, 1000, kDeparture + 1ms);
+  EXPECT_EQ(log.find(3, PacketNumber{5})->at, kDeparture);
+  EXPECT_EQ(log.find(4, PacketNumber{5})->at, kDeparture + 1ms);
   EXPECT_FALSE(log.find(3, PacketNumber{6}));
 }
 
 TEST(SentLog, LeavesLateCopiesOut) {
   SentLog log;
-  log.add(run(5, 5), 0, 0, kStart);
-  log.add(run(2, 3), 5, 5000, kStart + 1ms);
-  log.add(run(9, 1), 8, 8000, kStart + 2ms);
+  log.add(run(5, 5), 0, 0, kDeparture);
+  log.add(run(2, 3), 5, 5000, kDeparture + 1ms);
+  log.add(run(9, 1), 8, 8000, kDeparture + 2ms);
   EXPECT_FALSE(log.find(0, PacketNumber{2}));
-  EXPECT_EQ(log.find(0, PacketNumber{9})->at, kStart);
-  log.add(run(10, 1), 9, 9000, kStart + 3ms);
-  EXPECT_EQ(log.find(0, PacketNumber{10})->at, kStart + 3ms);
+  EXPECT_EQ(log.find(0, PacketNumber{9})->at, kDeparture);
+  log.add(run(10, 1), 9, 9000, kDeparture + 3ms);
+  EXPECT_EQ(log.find(0, PacketNumber{10})->at, kDeparture + 3ms);
 }
 
 TEST(SentLog, ForgetsTheOldest) {
   SentLog log;
-  for (std::uint32_t i = 0; i < 5000; ++i) log.add(run(2 * i, 1), i, kBytes * i, kStart + i * 1us);
+  for (std::uint32_t i = 0; i < 5000; ++i) log.add(run(2 * i, 1), i, kBytes * i, kDeparture + i * 1us);
   EXPECT_FALSE(log.find(0, PacketNumber{0}));
   EXPECT_FALSE(log.find(0, PacketNumber{2 * (5000 - 1025)}));
   for (std::uint32_t i = 5000 - 1024; i < 5000; ++i) {
@@ -78,7 +78,7 @@ TEST(SentLog, ForgetsTheOldest) {
 }
 
 /// A path in virtual time: what leaves arrives after the delay, or not, and is acknowledged by an ArrivalLog.
-class Path {
+class AckedPath {
  public:
   void send(std::uint32_t count, Duration delay, bool is_lost = false) {
     const SentRun sent{0, PacketType::data, PacketNumber{next_}, count, kBytes, kBytes};
@@ -97,7 +97,7 @@ class Path {
   [[nodiscard]] static TimePoint peer(TimePoint time) { return time - 900s; }
 
   DeliveryMeter meter;
-  TimePoint now = kStart;
+  TimePoint now = kDeparture;
 
  private:
   static constexpr SessionIndex kKey{5};
@@ -109,7 +109,7 @@ class Path {
 };
 
 TEST(DeliveryMeter, SaysWhatCameSinceTheLastAck) {
-  Path path;
+  AckedPath path;
   path.send(10, 20ms);
   path.now += 40ms;
   EXPECT_FALSE(path.ack()) << "what the next one is compared with";
@@ -125,13 +125,13 @@ TEST(DeliveryMeter, SaysWhatCameSinceTheLastAck) {
   EXPECT_EQ(report->received, 25 * kBytes);
   EXPECT_EQ(report->sent, 25 * kBytes);
   EXPECT_EQ(report->left, left);
-  EXPECT_EQ(report->arrived, Path::peer(left + 20ms).time_since_epoch());
+  EXPECT_EQ(report->arrived, AckedPath::peer(left + 20ms).time_since_epoch());
   EXPECT_EQ(report->least_delay, 20ms - 900s) << "the clocks' difference is in it";
   EXPECT_EQ(report->rtt, 20ms) << "without the time until the ACK was made; it came at once";
 }
 
 TEST(DeliveryMeter, CountsWhatWasLost) {
-  Path path;
+  AckedPath path;
   path.send(1, 20ms);
   path.now += 30ms;
   path.ack();
@@ -150,7 +150,7 @@ TEST(DeliveryMeter, CountsWhatWasLost) {
 }
 
 TEST(DeliveryMeter, LooksAtNoAckTwiceNorAtOneThatWasOvertaken) {
-  Path path;
+  AckedPath path;
   path.send(1, 1ms);
   path.now += 10ms;
   path.ack();
@@ -166,7 +166,7 @@ TEST(DeliveryMeter, LooksAtNoAckTwiceNorAtOneThatWasOvertaken) {
 }
 
 TEST(DeliveryMeter, PaysNoHeedToPacketsThatItDoesNotKnow) {
-  Path path;
+  AckedPath path;
   path.send(5, 1ms);
   path.now += 10ms;
   AckFrame ack = path.make_ack();
@@ -176,7 +176,7 @@ TEST(DeliveryMeter, PaysNoHeedToPacketsThatItDoesNotKnow) {
   EXPECT_FALSE(path.meter.on_ack(ack, 0, path.now));
   ack.samples[0] = {PacketType::data, PacketNumber{1}, 0};
   EXPECT_FALSE(path.meter.on_ack(ack, 1, path.now)) << "of another key";
-  EXPECT_FALSE(path.meter.on_ack(ack, 0, kStart - 1s)) << "of one that has not left";
+  EXPECT_FALSE(path.meter.on_ack(ack, 0, kDeparture - 1s)) << "of one that has not left";
 }
 
 /// Whatever a peer says, the report stays within what was sent, and RateControl within its bounds.
@@ -184,7 +184,7 @@ TEST(DeliveryMeter, TakesAnythingFromAPeer) {
   std::mt19937 engine(7);
   const auto random = [&] { return static_cast<std::uint32_t>(engine()); };
   for (int round = 0; round < 200; ++round) {
-    Path path;
+    AckedPath path;
     RateControl rate;
     std::uint64_t sent = 0;
     for (int i = 0; i < 200; ++i) {
