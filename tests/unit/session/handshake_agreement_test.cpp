@@ -66,7 +66,7 @@ TEST_P(HandshakeAgreement, IsWhatBothAreSetTo) {
   for (const KeyEpoch* own :
        {static_cast<const KeyEpoch*>(epoch->get()), static_cast<const KeyEpoch*>(theirs)}) {
     EXPECT_TRUE(own->peer_knows(FrameType::datagram) && own->peer_knows(FrameType::fragment));
-    EXPECT_FALSE(own->peer_knows(FrameType{0x0e}));
+    EXPECT_FALSE(own->peer_knows(FrameType{0x11}));
   }
   EXPECT_TRUE(test::agree(**epoch, *theirs));
 }

@@ -1,5 +1,5 @@
 // What one session sends, the same at both ends: datagrams by the paths that the scheduler picks, sealed
-// once, whole or in fragments, or waiting in the queue; and CONTROL packets.
+// once, whole or in fragments, or waiting in the queue; and, as ControlSender, CONTROL packets.
 //
 // Once all datagrams of one call of the engine are sent, finish() makes REPAIR and the fragments, so that
 // whole packets lie side by side in the arena and leave in one run.
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "mptunnel/base/bytes.h"
+#include "mptunnel/engine/link/control_sender.h"
 #include "mptunnel/engine/link/delay_line.h"
 #include "mptunnel/engine/link/kept_packets.h"
 #include "mptunnel/engine/link/link_context.h"
@@ -20,7 +21,6 @@
 #include "mptunnel/engine/link/repair_sender.h"
 #include "mptunnel/engine/link/session_link.h"
 #include "mptunnel/engine/output.h"
-#include "mptunnel/path/mtu_search.h"
 #include "mptunnel/session/datagram_queue.h"
 #include "mptunnel/session/flow_numbers.h"
 #include "mptunnel/session/fragment_watch.h"
@@ -28,21 +28,16 @@
 
 namespace mptunnel {
 
-class Sender {
+class Sender : public ControlSender {
  public:
   /// `link` and `context` outlive the sender. `session` is what the engine's runs are marked with.
   Sender(SessionHandle session, SessionLink& link, LinkContext& context)
-      : session_(session),
-        link_(link),
-        context_(context),
+      : ControlSender(session, link, context),
         scheduler_(context.make_scheduler()),
         queue_(context.waiting),
         kept_(context.waiting),
         delayed_(context.waiting),
         repair_(context.repair, context.repaired) {}
-  Sender(const Sender&) = delete;
-  Sender& operator=(const Sender&) = delete;
-  ~Sender() = default;
 
   /// Sends a datagram of the flow, or queues a copy of it. What goes no further is counted.
   void send(const OutgoingFlow& flow, ConstBytes payload, Marks marks, const PathViews& paths, Output& out,
@@ -55,10 +50,6 @@ class Sender {
   /// Sends what waits and may leave now; the rest goes on waiting. Returns as finish().
   PathSet flush(const PathViews& paths, const FindFlow& find, Output& out, TimePoint now);
   [[nodiscard]] bool has_waiting() const { return !queue_.empty(); }
-  /// Whether a datagram sent now would leave, as far as keys and paths go.
-  [[nodiscard]] bool can_send(const PathViews& paths, TimePoint now) const {
-    return !paths.empty() && link_.can_seal(now);
-  }
   /// Drops what has waited for kQueueLife.
   void expire(TimePoint now) {
     lose(Drop::queue_expired, queue_.expire(now));
@@ -101,28 +92,6 @@ class Sender {
   [[nodiscard]] TimePoint wake_by(TimePoint now) const { return std::min(now + kQueueTick, resume_); }
   /// Whether the scheduler wants flush() called now.
   [[nodiscard]] bool is_due(TimePoint now) const { return has_waiting() && now >= resume_; }
-
-  /// Sends one CONTROL packet with these frames, padded to `at_least` bytes of frames, to each of `paths`:
-  /// false if there is none, or the key is spent, which is counted.
-  bool send_control(LinkEpoch& epoch, const std::vector<Frame>& frames, PathSet paths, Output& out,
-                    TimePoint now, std::size_t at_least = 0, std::uint8_t dscp = 0);
-  /// The same, to an address that is no path's yet.
-  void send_control_to(const Route& route, LinkEpoch& epoch, const std::vector<Frame>& frames, Output& out,
-                       TimePoint now);
-  /// The same, but only if it is no larger than `at_most` bytes: otherwise it is counted as `no_path`.
-  void send_answer(LinkEpoch& epoch, const std::vector<Frame>& frames, PathId path, std::size_t at_most,
-                   Output& out, TimePoint now);
-  void send_answer_to(const Route& route, LinkEpoch& epoch, const std::vector<Frame>& frames,
-                      std::size_t at_most, Output& out, TimePoint now);
-  /// Sends these ACKs of the current epoch by the fastest path, if there is one.
-  void send_acks(const std::vector<Frame>& acks, const PathViews& paths, Output& out, TimePoint now);
-  /// Sends the MTU probe that is due on this path under the current key, if one is.
-  void send_mtu_probe(PathId path, MtuSearch& search, const MtuSearch::Patience& patience, bool moving,
-                      Output& out, TimePoint now);
-  /// The kernel took `accepted` packets of a run for this path, and refused the others for `drop`. `epoch` is
-  /// that of the run; null if it is gone, or the run is of no epoch.
-  static void count_sent(LinkEpoch* epoch, PathId path, const PacketRun& run, std::uint32_t accepted,
-                         Drop drop, DropCounters& drops);
 
   /// The largest payload that each of `paths` carries in one packet, as does what repairs it.
   [[nodiscard]] std::optional<std::size_t> largest_whole(const PathViews& paths) const;
@@ -175,14 +144,7 @@ class Sender {
   [[nodiscard]] std::optional<std::size_t> largest_frames(const PathViews& paths) const;
   void send_repairs(const PathViews& paths, Output& out, TimePoint now);
   tl::expected<void, Drop> send_fragments(const LargePacket& packet, Output& out, TimePoint now);
-  std::optional<std::size_t> seal_control(LinkEpoch& epoch, const std::vector<Frame>& frames,
-                                          std::size_t at_least, Output& out, TimePoint now);
-  std::optional<std::size_t> seal_answer(LinkEpoch& epoch, const std::vector<Frame>& frames,
-                                         std::size_t at_most, Output& out, TimePoint now);
 
-  SessionHandle session_;
-  SessionLink& link_;
-  LinkContext& context_;
   std::unique_ptr<Scheduler> scheduler_;
   DatagramQueue queue_;
   KeptPackets kept_;
