@@ -160,7 +160,9 @@ void ClientEngine::sample(PathId id, PathTraffic& traffic, Output& out, TimePoin
 
 void ClientEngine::on_sent(PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop,
                            TimePoint now) {
-  Sender::count_sent(state_.link.find(run.epoch), path, run, accepted, drop, state_.context.drops);
+  LinkEpoch* epoch = state_.link.find(run.epoch);
+  if (epoch != nullptr) state_.sender.on_sent(*epoch, path, run, accepted, now);
+  Sender::count_sent(epoch, path, run, accepted, drop, state_.context.drops);
   if (accepted < run.count && drop == Drop::message_size) state_.paths[path].mtu.on_refused(run.stride, now);
 }
 

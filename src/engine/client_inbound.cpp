@@ -97,6 +97,10 @@ struct ClientInbound::ControlVisitor {
     if (is_first(FrameType::handshake)) in.handshaking_.on_answer(handshake.packet, arrival.out, arrival.now);
   }
   void operator()(const SeenFromFrame& seen) const { in.introducing_.on_seen(epoch, seen); }
+  void operator()(const AckFrame& ack) const {
+    if (!in.state_.sender.on_ack(epoch, ack, arrival.now))
+      in.state_.context.drops.add(Drop::unexpected_frame);
+  }
   void operator()(const AckWantedFrame& wanted) const {
     if (&epoch == in.state_.link.current()) in.state_.receiver.acks().on_wanted(wanted, epoch, arrival.now);
   }

@@ -45,6 +45,7 @@ void Output::send(std::size_t size, PathSet paths, SessionHandle session, Sessio
     return;
   }
   const std::size_t offset = arena.size() - size;
+  const PacketHeader header = decode_header(ConstBytes(arena).subspan(offset)).value_or(PacketHeader{});
   if (!runs.empty()) {
     PacketRun& last = runs.back();
     const bool same_way = last.paths == paths && last.session == session && last.epoch == epoch &&
@@ -52,12 +53,14 @@ void Output::send(std::size_t size, PathSet paths, SessionHandle session, Sessio
     const bool fits = last.tail == last.stride && size <= last.stride && last.count < kMaxSegments &&
                       last.bytes() + size <= kMaxSegmentedBytes && last.offset + last.bytes() == offset;
     if (same_way && fits) {
+      last.is_row = last.is_row && header.type == last.first.type &&
+                    header.number.value == last.first.number.value + last.count;
       ++last.count;
       last.tail = size;
       return;
     }
   }
-  runs.push_back({offset, size, size, 1, paths, marks, has_datagrams, session, epoch});
+  runs.push_back({offset, size, size, 1, paths, marks, has_datagrams, session, epoch, {}, header});
 }
 
 void Output::send_direct(std::size_t size, const Route& route) {

@@ -116,6 +116,9 @@ struct ServerControl::Visitor {
     if (!is_first(FrameType::epoch_counts)) return;
     if (const auto own = epoch.session->link.on_counts(counts)) reply.frames.emplace_back(*own);
   }
+  void operator()(const AckFrame& ack) const {
+    if (!epoch.session->sender.on_ack(*epoch.epoch, ack, arrival.now)) drops().add(Drop::unexpected_frame);
+  }
   /// Whoever has proved no address makes nothing be kept.
   void operator()(const AckWantedFrame& wanted) const {
     if (epoch.session->is_proved && epoch.epoch == epoch.session->link.current())

@@ -58,6 +58,7 @@ void ServerEngine::on_sent(PathId path, const PacketRun& run, std::uint32_t acce
                            TimePoint now) {
   ServerSession* session = state_.table.find(run.session);
   LinkEpoch* epoch = session == nullptr ? nullptr : session->link.find(run.epoch);
+  if (epoch != nullptr) session->sender.on_sent(*epoch, path, run, accepted, now);
   Sender::count_sent(epoch, path, run, accepted, drop, state_.context.drops);
   if (accepted == run.count || drop != Drop::message_size) return;
   if (epoch == nullptr || !session->paths[path.value]) return;

@@ -125,6 +125,7 @@ void ServerTimers::send_later(Output& out, TimePoint now) {
     session->receiver.order().release_due(out, now);
     if (now >= sender.repair().deadline())
       outbound_.note_large(*session, sender.send_due_repairs(session->views(now), out, now), now);
+    if (sender.is_due(now)) outbound_.flush(*session, out, now);
     outbound_.acknowledge(*session, out, now);
     alarm.wake_for_sender(*session);
     alarm.wake_for_order(*session);

@@ -236,7 +236,9 @@ void RateControl::steady(bool is_limited, double now) {
 }
 
 double RateControl::rate() const {
-  const double rate = std::clamp(rate_, rtt_ > 0 ? 2 * kFullPacket / rtt_ : kFirstRate, kMostRate);
+  // Where little is sent, what comes says little: a path begins with the same whatever came before.
+  const double least = rtt_ == 0 ? kFirstRate : (is_beginning_ ? kFirstBytes : 2 * kFullPacket) / rtt_;
+  const double rate = std::clamp(rate_, std::min(least, kMostRate), kMostRate);
   return cap_ ? std::min(rate, *cap_) : rate;
 }
 

@@ -22,11 +22,11 @@ void ClientCarrier::send_runs(const Output& out, TimePoint now) {
       }
     }
     if (sender_.empty()) continue;
-    const int error = sender_.send(
-        *socket, queues_[path.value], now,
-        [this](PathId of, const PacketRun& run, std::uint32_t accepted, Drop drop) {
-          engine_.on_sent(of, run, accepted, drop, accepted == run.count ? TimePoint{} : clock_.now());
-        });
+    const int error =
+        sender_.send(*socket, queues_[path.value], now,
+                     [this, now](PathId of, const PacketRun& run, std::uint32_t accepted, Drop drop) {
+                       engine_.on_sent(of, run, accepted, drop, accepted == run.count ? now : clock_.now());
+                     });
     if (error != 0) bridge->on_error(error);
   }
 }

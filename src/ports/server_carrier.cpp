@@ -57,9 +57,8 @@ void ServerCarrier::add_runs(const Output& out, std::size_t begin, std::size_t e
 void ServerCarrier::send_copies(Outlet* outlet, TimePoint now) {
   if (sender_.empty()) return;
   sender_.send(*outlet->socket, outlet->queue, now,
-               [this](PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop) {
-                 engine_.on_sent(path, run, accepted, drop,
-                                 accepted == run.count ? TimePoint{} : clock_.now());
+               [this, now](PathId path, const PacketRun& run, std::uint32_t accepted, Drop drop) {
+                 engine_.on_sent(path, run, accepted, drop, accepted == run.count ? now : clock_.now());
                });
 }
 

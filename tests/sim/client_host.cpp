@@ -38,6 +38,7 @@ ClientHost::Program::Program(ClientHost& host, std::uint64_t seed)
               make_copies,
               host.options_.repair,
               host.options_.order,
+              host.options_.mode,
               {},
               host.options_.inner},
              random),

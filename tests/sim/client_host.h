@@ -34,6 +34,7 @@ struct ClientOptions {
   std::size_t min_paths = 1;
   std::optional<RepairSettings> repair;
   OrderSettings order;
+  SchedulerMode mode = SchedulerMode::copies;
   std::optional<std::vector<InnerEntry>> inner;  ///< what its TUN device is to have
   std::vector<PathTraits> traits;                ///< of the first paths; of the others the usual ones
   test::ImpairmentOptions up;

@@ -424,7 +424,8 @@ void Oracle::counted(Side side, ProcessNumber process, const DropCounters& befor
     }
   }
   Account& account = accounts_[process];
-  account.dropped += since(Drop::too_large) + since(Drop::queue_full) + since(Drop::queue_expired);
+  account.dropped += since(Drop::too_large) + since(Drop::queue_full) + since(Drop::queue_expired) +
+                     since(Drop::queue_delay);
   account.dropped += since(Drop::inner_unsupported);
   if (side == Side::client) account.dropped += since(Drop::flow_limit);
   if (is_offer) {

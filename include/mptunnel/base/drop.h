@@ -62,6 +62,7 @@ namespace mptunnel {
   X(own_packet)         /* carries a packet of our own: the tunnel would carry itself */             \
   X(queue_full)         /* too many wait for a session already */                                    \
   X(queue_expired)      /* no session, path or flow in time */                                       \
+  X(queue_delay)        /* waits for too long for room on the paths: its sender is to slow down */   \
   X(no_path)            /* no path may be used */                                                    \
   X(old)                /* waited too long in a receive buffer: the program was stopped or starved */ \
   X(delay_missed)       /* a copy that was to leave later found no room, or its time had passed */   \

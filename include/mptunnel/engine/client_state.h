@@ -70,6 +70,7 @@ struct ClientSettings {
   MakeScheduler make_scheduler = make_copies;  ///< for what is sent to the server
   std::optional<RepairSettings> repair{};      ///< of what is sent to the server; nullopt: nothing
   OrderSettings order{};                       ///< of what is sent to the server, and of what comes
+  SchedulerMode mode = SchedulerMode::copies;  ///< of what is sent to the server
   std::string name{};                          ///< what the server calls this client; empty: by its address
   /// What the client's TUN device is to have, at most kMaxInnerWanted; nullopt: there is no device.
   std::optional<std::vector<InnerEntry>> inner{};
@@ -77,7 +78,7 @@ struct ClientSettings {
 
 struct ClientState {
   ClientState(const ClientSettings& settings, RandomSource& random)
-      : context(random, settings.make_scheduler, settings.repair, settings.order),
+      : context(random, settings.make_scheduler, settings.repair, settings.order, settings.mode),
         name(shortened(settings.name, kMaxNameBytes)),
         paths(settings.paths, settings.min_paths),
         flows(settings.max_flows) {

@@ -21,6 +21,7 @@
 #include "mptunnel/base/ids.h"
 #include "mptunnel/engine/event.h"
 #include "mptunnel/ip/marks.h"
+#include "mptunnel/wire/header.h"
 
 namespace mptunnel {
 
@@ -38,7 +39,9 @@ struct PacketRun {
   SessionHandle session;       ///< server only
   /// Our index of the key epoch that the packets are of, for on_sent(); kNoEpoch for handshakes.
   SessionIndex epoch;
-  PathSet unmarked{};  ///< of `paths`: where their DSCP vanishes, and is left out
+  PathSet unmarked{};    ///< of `paths`: where their DSCP vanishes, and is left out
+  PacketHeader first{};  ///< of its first packet
+  bool is_row = true;    ///< all are of one type, with consecutive numbers
 
   [[nodiscard]] std::size_t bytes() const { return stride * (count - 1) + tail; }
   /// What its copies on this path carry.

@@ -24,6 +24,7 @@ struct ServerSettings : SessionLimits {
   MakeScheduler make_scheduler = make_copies;       ///< for what is sent to each client
   std::optional<RepairSettings> repair;             ///< of what is sent to each client; nullopt: nothing
   OrderSettings order;                              ///< of what is sent to each client, and of what comes
+  SchedulerMode mode = SchedulerMode::copies;       ///< of what is sent to each client
   std::optional<InnerSettings> inner;               ///< of the TUN device; nullopt: there is none
   bool has_target = true;                           ///< where flows could lead
 };
@@ -64,7 +65,7 @@ class ServerAlarm {
 
 struct ServerState {
   ServerState(const ServerSettings& settings, RandomSource& random)
-      : context(random, settings.make_scheduler, settings.repair, settings.order),
+      : context(random, settings.make_scheduler, settings.repair, settings.order, settings.mode),
         keyring({settings.handshake.key, settings.named_keys}),
         pending(settings.handshake, keyring, random),
         has_target(settings.has_target),

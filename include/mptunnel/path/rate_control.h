@@ -59,6 +59,11 @@ class RateControl {
   [[nodiscard]] double rate() const;
   /// What the bottleneck passes on, in bytes a second; 0: not known.
   [[nodiscard]] double capacity() const { return capacity_; }
+  /// The least time that packets take: by the peer's clock when they come, by ours when they leave. nullopt
+  /// before the first report.
+  [[nodiscard]] std::optional<Duration> base_delay() const {
+    return least_.empty() ? std::nullopt : std::optional(from_seconds(least_.front().delay));
+  }
   /// How long what is under way waits at the bottleneck.
   [[nodiscard]] Duration queue() const { return from_seconds(queue_); }
   [[nodiscard]] Duration target() const { return from_seconds(target_); }

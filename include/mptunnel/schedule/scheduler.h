@@ -111,6 +111,13 @@ class Scheduler {
   virtual Decision choose(const PathViews& paths, const DatagramView& datagram, TimePoint now) = 0;
 };
 
+/// What a session does with its datagrams.
+enum class SchedulerMode : std::uint8_t {
+  copies,     ///< each goes where its Scheduler says: by all paths
+  aggregate,  ///< each by one path, so that all have the sum of them; to a peer that can't acknowledge,
+              ///< copies
+};
+
 /// Makes the scheduler of one Sender: of a session at the server, of all sessions in turn at the client.
 using MakeScheduler = std::function<std::unique_ptr<Scheduler>()>;
 

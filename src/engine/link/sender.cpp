@@ -35,6 +35,10 @@ void Sender::send(const OutgoingFlow& flow, ConstBytes payload, Marks marks, con
 
 bool Sender::leaves(const OutgoingFlow& flow, ConstBytes payload, Marks marks, const PathViews& paths,
                     Output& out, TimePoint now) {
+  if (is_aggregating()) {
+    send_by_one(flow, payload, marks, paths, out, now);
+    return true;
+  }
   const Decision decision = scheduler_->choose(paths, {payload.size(), flow.handle, marks.dscp}, now);
   if (decision.is_to_leave(now)) {
     seal(flow, payload, marks, decision.paths, paths, out, now);
@@ -95,7 +99,7 @@ bool Sender::is_numbering(FrameType numbered) const {
     case OrderSettings::Mode::none:
       return false;
     case OrderSettings::Mode::automatic:
-      return repair_.is_on() && link_.current()->can_number(numbered);
+      return (repair_.is_on() || is_aggregating()) && link_.current()->can_number(numbered);
     case OrderSettings::Mode::always:
       return link_.current()->can_number(numbered);
   }
@@ -174,6 +178,10 @@ std::vector<MarkWatch::News> Sender::check_marks(const PathViews& paths, Duratio
 
 PathSet Sender::finish(const PathViews& paths, Output& out, TimePoint now) {
   send_repairs(paths, out, now);
+  if (is_aggregating()) {
+    if (const auto wanted = aggregation_->ask(paths, now))
+      send_control(*link_.current(), {*wanted}, paths.paths(), out, now);
+  }
   for (const LargePacket& large : large_) {
     const auto sent = send_fragments(large, out, now);
     if (!sent) context_.drops.add(sent.error());
@@ -237,7 +245,9 @@ tl::expected<void, Drop> Sender::send_fragments(const LargePacket& packet, Outpu
 PathSet Sender::flush(const PathViews& paths, const FindFlow& find, Output& out, TimePoint now) {
   // Each datagram that goes on waiting sets it anew. Without a path or a key there is no time to wait for.
   resume_ = kNever;
-  if (queue_.empty() || !can_send(paths, now)) return {};
+  if (aggregation_) aggregation_->pause();
+  if (!has_waiting() || !can_send(paths, now)) return {};
+  if (aggregation_) pump(paths, find, out, now);
   queue_.drain([&](const DatagramQueue::Item& item) {
     const std::optional<OutgoingFlow> flow = find(item.flow);
     if (!flow) {

@@ -233,6 +233,20 @@ const ExitRow kDatagrams[] = {
        t.advance(kQueueLife);
      },
      true},
+    {"QueueDelay", Drop::queue_delay, End::client,
+     [](auto& t) {
+       // More than the path is known to take, of which no ACK tells more, for longer than a queue may stand.
+       t.arrives = [](const Wire& wire) { return wire.to_server; };
+       for (int i = 0; i < 60 && t.client_drops(Drop::queue_delay) == 0; ++i) {
+         for (int k = 0; k < 8; ++k) t.application_sends(1, std::string(1000, 'x'));
+         t.advance(5ms);
+       }
+     },
+     false,
+     [](TunnelSettings& settings) {
+       settings.paths = 1;
+       settings.mode = SchedulerMode::aggregate;
+     }},
     {"DelayOfAProgramThatStoodStill", Drop::delay_missed, End::client,
      [](auto& t) {
        // Not so long that the flow is opened again.

@@ -20,6 +20,7 @@ ClientSettings client_settings(const TunnelSettings& settings) {
   result.min_paths = settings.min_paths;
   result.name = settings.name;
   result.order = settings.order;
+  result.mode = settings.mode;
   result.inner = settings.inner;
   return result;
 }
@@ -27,6 +28,7 @@ ServerSettings server_settings(const TunnelSettings& settings) {
   ServerSettings result = settings.limits;
   result.handshake = settings.server;
   result.order = settings.order;
+  result.mode = settings.mode;
   return result;
 }
 

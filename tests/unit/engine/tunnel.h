@@ -52,6 +52,7 @@ struct TunnelSettings {
   std::vector<std::string> path_names{};           ///< of the first paths; the others have none
   ServerSettings limits;                           ///< `handshake` is taken from `server`, `order` from below
   OrderSettings order{};                           ///< at both ends
+  SchedulerMode mode = SchedulerMode::copies;      ///< at both ends
   std::optional<std::vector<InnerEntry>> inner{};  ///< what the client's TUN device is to have
 };
 

@@ -56,8 +56,8 @@ struct LinkContext {
   /// `source` outlives the context.
   explicit LinkContext(RandomSource& source, MakeScheduler make = make_copies,
                        const std::optional<RepairSettings>& what = std::nullopt,
-                       const OrderSettings& in_order = {})
-      : random(source), make_scheduler(std::move(make)), repair(what), order(in_order) {}
+                       const OrderSettings& in_order = {}, SchedulerMode which = SchedulerMode::copies)
+      : random(source), make_scheduler(std::move(make)), repair(what), order(in_order), mode(which) {}
 
   RandomSource& random;
   DropCounters drops;
@@ -71,6 +71,7 @@ struct LinkContext {
   /// What is repaired of what each session sends; nullopt: nothing.
   std::optional<RepairSettings> repair;
   OrderSettings order;
+  SchedulerMode mode;
   OverrunWatch overrun;  ///< of the sockets by which packets come
 };
 

@@ -12,9 +12,11 @@
 #include <vector>
 
 #include "mptunnel/base/bytes.h"
+#include "mptunnel/engine/link/aggregation.h"
 #include "mptunnel/engine/link/control_sender.h"
 #include "mptunnel/engine/link/delay_line.h"
 #include "mptunnel/engine/link/kept_packets.h"
+#include "mptunnel/engine/link/large_packet.h"
 #include "mptunnel/engine/link/link_context.h"
 #include "mptunnel/engine/link/mark_watch.h"
 #include "mptunnel/engine/link/outgoing_flow.h"
@@ -35,6 +37,8 @@ class Sender : public ControlSender {
       : ControlSender(session, link, context),
         scheduler_(context.make_scheduler()),
         queue_(context.waiting),
+        aggregation_(context.mode == SchedulerMode::aggregate ? std::make_unique<Aggregation>(context.waiting)
+                                                              : nullptr),
         kept_(context.waiting),
         delayed_(context.waiting),
         repair_(context.repair, context.repaired) {}
@@ -49,14 +53,20 @@ class Sender : public ControlSender {
   using FindFlow = std::function<std::optional<OutgoingFlow>(FlowHandle)>;
   /// Sends what waits and may leave now; the rest goes on waiting. Returns as finish().
   PathSet flush(const PathViews& paths, const FindFlow& find, Output& out, TimePoint now);
-  [[nodiscard]] bool has_waiting() const { return !queue_.empty(); }
+  [[nodiscard]] bool has_waiting() const {
+    return !queue_.empty() || (aggregation_ && aggregation_->has_waiting());
+  }
   /// Drops what has waited for kQueueLife.
   void expire(TimePoint now) {
     lose(Drop::queue_expired, queue_.expire(now));
+    if (aggregation_) lose_waiting(now);
     kept_.expire(now);
   }
   /// Drops all that waits.
-  void drop_waiting() { lose(Drop::queue_expired, queue_.expire(kNever)); }
+  void drop_waiting() {
+    lose(Drop::queue_expired, queue_.expire(kNever));
+    if (aggregation_) lose_waiting(kNever);
+  }
   /// Datagrams of this session that found no path, key or room in time.
   [[nodiscard]] std::uint64_t untaken() const { return untaken_; }
   /// More of them, which did not come to this sender and are counted as dropped already.
@@ -64,7 +74,7 @@ class Sender : public ControlSender {
   /// When the first datagram expires, the scheduler wants flush() called, or a copy leaves later; kNever if
   /// nothing waits.
   [[nodiscard]] TimePoint deadline() const {
-    const TimePoint queued = has_waiting() ? std::min(queue_.deadline(), resume_) : kNever;
+    const TimePoint queued = queue_.empty() ? kNever : std::min(queue_.deadline(), resume_);
     return std::min({queued, marks_.deadline(), next_later()});
   }
   /// Which DSCPs get through on which paths.
@@ -85,13 +95,32 @@ class Sender : public ControlSender {
   void resend_kept(PathId path, Output& out, TimePoint now);
   /// Sends the copies whose time has come, by those of these paths alone.
   void release_delayed(PathSet paths, Output& out, TimePoint now);
-  /// When the first of them leaves; kNever if none waits. next_later(): or REPAIR does.
+  /// When the first of them leaves; kNever if none waits. next_later(): or REPAIR does, or what goes by one
+  /// path.
   [[nodiscard]] TimePoint next_delayed() const { return delayed_.deadline(); }
-  [[nodiscard]] TimePoint next_later() const { return std::min(delayed_.deadline(), repair_.deadline()); }
+  [[nodiscard]] TimePoint next_later() const {
+    return std::min({delayed_.deadline(), repair_.deadline(), next_of_one_path()});
+  }
   /// When a caller that does not follow deadline() should look again, after something had to wait.
   [[nodiscard]] TimePoint wake_by(TimePoint now) const { return std::min(now + kQueueTick, resume_); }
   /// Whether the scheduler wants flush() called now.
-  [[nodiscard]] bool is_due(TimePoint now) const { return has_waiting() && now >= resume_; }
+  [[nodiscard]] bool is_due(TimePoint now) const {
+    return (!queue_.empty() && now >= resume_) || now >= next_of_one_path();
+  }
+  /// The kernel took packets of a run that the path has not counted yet.
+  void on_sent(const LinkEpoch& epoch, PathId path, const PacketRun& run, std::uint32_t accepted,
+               TimePoint now) {
+    const bool is_counted =
+        aggregation_ && link_.current() != nullptr && epoch.paths() == link_.current()->paths();
+    if (is_counted) aggregation_->on_sent(epoch, path, run, accepted, now);
+  }
+  /// False if none was asked for.
+  bool on_ack(const LinkEpoch& epoch, const AckFrame& ack, TimePoint now) {
+    if (aggregation_) aggregation_->on_ack(epoch, ack, now);
+    return aggregation_ != nullptr;
+  }
+  /// Null for copies.
+  [[nodiscard]] const Aggregation* aggregation() const { return aggregation_.get(); }
 
   /// The largest payload that each of `paths` carries in one packet, as does what repairs it.
   [[nodiscard]] std::optional<std::size_t> largest_whole(const PathViews& paths) const;
@@ -102,24 +131,19 @@ class Sender : public ControlSender {
   [[nodiscard]] const FragmentWatch& watch() const { return watch_; }
 
  private:
-  /// How a packet with a datagram leaves, whole or in fragments.
-  struct Leaving {
-    Marks marks;
-    Duration least_delay{};  ///< of all the paths that it goes to, see DelayLine
-  };
-  /// A sealed packet in the arena that is, or may be, too large for some paths.
-  struct LargePacket {
-    std::size_t offset = 0;
-    std::size_t size = 0;
-    PathSet paths;        ///< those that it is too large for
-    std::size_t mtu = 0;  ///< what each of them carries
-    Leaving leaving;
-  };
-
   void lose(Drop reason, std::uint64_t datagrams) {
     context_.drops.add(reason, datagrams);
     untaken_ += datagrams;
   }
+  /// Whether each datagram goes by one path.
+  [[nodiscard]] bool is_aggregating() const;
+  [[nodiscard]] TimePoint next_of_one_path() const {
+    return aggregation_ ? std::min(aggregation_->resume_at(), aggregation_->deadline()) : kNever;
+  }
+  void lose_waiting(TimePoint now);
+  void send_by_one(const OutgoingFlow& flow, ConstBytes payload, Marks marks, const PathViews& paths,
+                   Output& out, TimePoint now);
+  void pump(const PathViews& paths, const FindFlow& find, Output& out, TimePoint now);
   /// Asks the scheduler, and seals the datagram if it may leave now. If not, it returns false, and whoever
   /// has the datagram keeps it: resume_ says until when. There is a key and a path.
   bool leaves(const OutgoingFlow& flow, ConstBytes payload, Marks marks, const PathViews& paths, Output& out,
@@ -147,6 +171,7 @@ class Sender : public ControlSender {
 
   std::unique_ptr<Scheduler> scheduler_;
   DatagramQueue queue_;
+  std::unique_ptr<Aggregation> aggregation_;  ///< null for copies
   KeptPackets kept_;
   DelayLine delayed_;
   MarkWatch marks_;
