@@ -24,7 +24,9 @@ ConstBytes payload_of(const Frame& frame) {
 }
 
 std::vector<std::uint8_t> encoded(const Frame& frame) {
-  constexpr std::size_t kLargestWithoutPayload = 1 + kReportBytes;
+  // An ACK with all samples.
+  constexpr std::size_t kLargestWithoutPayload = 15 + 9 * kMaxAckSamples;
+  static_assert(kLargestWithoutPayload > 1 + kReportBytes);
   std::vector<std::uint8_t> bytes(kLargestWithoutPayload + payload_of(frame).size());
   ByteWriter writer(bytes);
   encode_frame(frame, writer);
