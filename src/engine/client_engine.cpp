@@ -73,7 +73,7 @@ void ClientEngine::on_path(PathId path, DatagramBatch batch, Output& out, TimePo
   ecn.is_certain = ecn.is_certain && datagrams_in(batch) == 1;
   for_each_datagram(batch, [&](Bytes packet) { inbound_.on_packet(path, packet, ecn, out, now); });
   state_.activity.update(now);
-  if (state_.receiver.acks().is_on()) acknowledge(out, now);
+  acknowledge(out, now);
 }
 
 TimePoint ClientEngine::deadline() const {

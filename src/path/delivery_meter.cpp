@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "mptunnel/base/assert.h"
+#include "mptunnel/base/partition_index.h"
 #include "mptunnel/path/wire_numbers.h"
 
 namespace mptunnel {
@@ -24,18 +25,11 @@ void SentLog::add(const SentRun& run, std::uint64_t packets_before, std::uint64_
 }
 
 std::optional<SentLog::Left> SentLog::find(std::uint32_t order, PacketNumber number) const {
-  std::size_t first = 0;
-  std::size_t end = runs_.size();
   // The last one that begins no later.
-  while (first < end) {
-    const std::size_t middle = (first + end) / 2;
-    const SentRun& run = at(middle).run;
-    if (key_of(run.order, run.first.value) <= key_of(order, number.value)) {
-      first = middle + 1;
-    } else {
-      end = middle;
-    }
-  }
+  const std::size_t first = partition_index(runs_.size(), [&](std::size_t index) {
+    const SentRun& run = at(index).run;
+    return key_of(run.order, run.first.value) <= key_of(order, number.value);
+  });
   if (first == 0) return std::nullopt;
   const Entry& entry = at(first - 1);
   const std::uint32_t index = number.value - entry.run.first.value;

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "mptunnel/base/assert.h"
+#include "mptunnel/base/partition_index.h"
 #include "mptunnel/repair/limits.h"
 
 namespace mptunnel {
@@ -84,16 +85,8 @@ void SymbolStore::expire(TimePoint now) {
 
 /// They lie in the order of their times.
 std::size_t SymbolStore::count_since(TimePoint time) const {
-  std::size_t before = 0;
-  std::size_t end = arrived_;
-  while (before < end) {
-    const std::size_t middle = (before + end) / 2;
-    if (arrival(middle).time < time) {
-      before = middle + 1;
-    } else {
-      end = middle;
-    }
-  }
+  const std::size_t before =
+      partition_index(arrived_, [&](std::size_t index) { return arrival(index).time < time; });
   return arrived_ - before;
 }
 

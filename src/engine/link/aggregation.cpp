@@ -57,12 +57,19 @@ void Aggregation::follow(const PathViews& paths, TimePoint now) {
   for (const PathId path : used) arrivals_.set(path, {own(path).rate.rate(), delays.at(path.value)}, now);
 }
 
+FairQueue::Item Aggregation::take_chosen(PathId path) {
+  std::deque<FairQueue::Item>& queue = own(path).queue;
+  FairQueue::Item item = std::move(queue.front());
+  queue.pop_front();
+  arrivals_.unqueue(path, item.payload.size());
+  chosen_bytes_ -= item.payload.size();
+  --chosen_;
+  return item;
+}
+
 void Aggregation::choose_anew(PathId path, TimePoint now) {
-  std::deque<FairQueue::Item> queue = std::exchange(own(path).queue, {});
-  for (const FairQueue::Item& item : queue) {
-    arrivals_.unqueue(path, item.payload.size());
-    chosen_bytes_ -= item.payload.size();
-    --chosen_;
+  while (!own(path).queue.empty()) {
+    const FairQueue::Item item = take_chosen(path);
     waiting_.push(item.flow, item.payload, item.marks, now);
   }
 }
@@ -80,13 +87,8 @@ std::optional<PathId> Aggregation::take_path(std::size_t bytes, TimePoint now) {
 
 void Aggregation::send_chosen(std::size_t overhead, const Send& send, TimePoint now) {
   for (const PathId path : arrivals_.usable()) {
-    std::deque<FairQueue::Item>& queue = own(path).queue;
-    while (!queue.empty() && arrivals_.may_leave(path, now)) {
-      FairQueue::Item item = std::move(queue.front());
-      queue.pop_front();
-      arrivals_.unqueue(path, item.payload.size());
-      chosen_bytes_ -= item.payload.size();
-      --chosen_;
+    while (!own(path).queue.empty() && arrivals_.may_leave(path, now)) {
+      FairQueue::Item item = take_chosen(path);
       arrivals_.charge(path, item.payload.size() + overhead, now);
       send(item, path);
     }
@@ -101,7 +103,7 @@ void Aggregation::pump(std::size_t overhead, const Send& send, TimePoint now) {
     const auto choice = arrivals_.choose(next->payload.size() + overhead, now);
     if (!choice) {
       resume_ = arrivals_.retry_at();
-      note_limited();
+      for (const PathId path : arrivals_.usable()) own(path).is_limited = true;
       break;
     }
     FairQueue::Item item = waiting_.pop();
@@ -122,23 +124,14 @@ void Aggregation::pump(std::size_t overhead, const Send& send, TimePoint now) {
   }
   // What may leave meanwhile leaves together: a path may have so much at once.
   if (resume_ != kNever) resume_ = std::max(resume_, now + kTick);
-  const FairQueue::Losses losses = waiting_.take_losses();
-  delayed_ += losses.delayed;
-  lost_ += losses.full + losses.expired;
 }
 
-void Aggregation::note_limited() {
-  for (const PathId path : arrivals_.usable()) own(path).is_limited = true;
-}
-
-std::uint64_t Aggregation::expire(TimePoint now) {
+FairQueue::Losses Aggregation::expire(TimePoint now) {
   if (now == kNever) {
     for (const PathId path : arrivals_.usable()) choose_anew(path, TimePoint{});
   }
   waiting_.expire(now);
-  const FairQueue::Losses losses = waiting_.take_losses();
-  delayed_ += losses.delayed;
-  return std::exchange(lost_, 0) + losses.full + losses.expired;
+  return waiting_.take_losses();
 }
 
 void Aggregation::on_sent(const LinkEpoch& epoch, PathId path, const PacketRun& run, std::uint32_t accepted,

@@ -70,16 +70,15 @@ std::size_t RepairSender::reach(TimePoint now) const {
 
 PathId RepairSender::choose(const PathViews& paths, std::size_t bytes) {
   double least = 1;
-  Duration fastest = Duration::max();
   for (const PathId path : paths.paths()) {
     least = std::min(least, losses_.of(path));
-    // Zero before the first sample.
-    if (paths.of(path).rtt > Duration::zero()) fastest = std::min(fastest, paths.of(path).rtt);
   }
   const PathSet small = paths.too_small_for(bytes, paths.paths());
   std::array<PathId, kMaxPaths> good{};
   std::size_t count = 0;
-  const Duration slow = fastest == Duration::max() ? fastest : fastest + settings_->delay;
+  // Zero before the first sample.
+  const Duration fastest = paths.of(paths.fastest(paths.paths())).rtt;
+  const Duration slow = fastest > Duration::zero() ? fastest + settings_->delay : Duration::max();
   const auto collect = [&](PathSet among, bool is_strict) {
     for (const PathId path : among) {
       const bool is_good = losses_.of(path) <= least + kMuchWorse && paths.of(path).rtt <= slow;

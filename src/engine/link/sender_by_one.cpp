@@ -17,8 +17,9 @@ bool Sender::is_aggregating() const {
 }
 
 void Sender::lose_waiting(TimePoint now) {
-  lose(Drop::queue_expired, aggregation_->expire(now));
-  lose(Drop::queue_delay, aggregation_->take_delayed());
+  const FairQueue::Losses losses = aggregation_->expire(now);
+  lose(Drop::queue_expired, losses.full + losses.expired);
+  lose(Drop::queue_delay, losses.delayed);
 }
 
 void Sender::send_by_one(const OutgoingFlow& flow, ConstBytes payload, Marks marks, const PathViews& paths,

@@ -51,11 +51,8 @@ class Aggregation {
   void pause() { resume_ = kNever; }
   /// When something expires.
   [[nodiscard]] TimePoint deadline() const { return waiting_.deadline(); }
-  /// Drops what has waited for too long, or all of it with kNever; returns how many went, of these and of
-  /// what found no room.
-  std::uint64_t expire(TimePoint now);
-  /// Those that CoDel dropped since the last call.
-  std::uint64_t take_delayed() { return std::exchange(delayed_, 0); }
+  /// Drops what has waited for too long, or all of it with kNever; returns all that went since the last call.
+  FairQueue::Losses expire(TimePoint now);
 
   /// `accepted` packets of the run were taken by the kernel for this path, which has not counted them yet.
   /// The epoch is one of the present session.
@@ -81,15 +78,14 @@ class Aggregation {
   [[nodiscard]] Duration delay_of(PathId path, const PathViews& paths) const;
   void choose_anew(PathId path, TimePoint now);
   void send_chosen(std::size_t overhead, const Send& send, TimePoint now);
-  void note_limited();
+  /// The first datagram of the path's own queue, which has one.
+  FairQueue::Item take_chosen(PathId path);
 
   FairQueue waiting_;
   EarliestArrival arrivals_;
   std::array<std::unique_ptr<Path>, kMaxPaths> paths_;
   std::size_t chosen_ = 0;  ///< datagrams in the queues of paths
   std::size_t chosen_bytes_ = 0;
-  std::uint64_t delayed_ = 0;
-  std::uint64_t lost_ = 0;
   std::shared_ptr<PathTable> session_;  ///< whose counts the meters have seen
   TimePoint resume_ = kNever;
   TimePoint followed_{};
