@@ -12,6 +12,8 @@ constexpr Duration kRateWindow = 100ms;
 constexpr Duration kReportsFor = 15s;
 /// Of two paths, one that loses so much more is not taken for a symbol.
 constexpr double kMuchWorse = 0.1;
+/// What repairs so many datagrams of one call goes by one path, and leaves in one run; the next by another.
+constexpr std::uint64_t kBulk = 32;
 
 }  // namespace
 
@@ -54,9 +56,13 @@ std::optional<RepairSender::Made> RepairSender::next(const LinkEpoch* epoch, con
     repair_bytes_ += size;
     const RepairFrame frame{PacketNumber{static_cast<std::uint32_t>(window.first)},
                             static_cast<std::uint8_t>(window.count), seed, ConstBytes(symbol_).first(size)};
-    return Made{frame, choose(paths, size + KeyEpoch::kControlOverhead + kRepairPrefixBytes), dscp_};
+    const Made made{frame, choose(paths, size + KeyEpoch::kControlOverhead + kRepairPrefixBytes), dscp_};
+    if (symbols_ - repaired_symbols_ < kBulk) ++turn_;
+    return made;
   }
   due_ = 0;
+  if (symbols_ - repaired_symbols_ >= kBulk) ++turn_;
+  repaired_symbols_ = symbols_;
   return std::nullopt;
 }
 
@@ -88,7 +94,7 @@ PathId RepairSender::choose(const PathViews& paths, std::size_t bytes) {
   collect(paths.paths() - small, true);
   if (count == 0) collect(paths.paths(), true);
   if (count == 0) collect(paths.paths(), false);
-  return good.at(turn_++ % count);
+  return good.at(turn_ % count);
 }
 
 void RepairSender::on_report(const LinkEpoch& epoch, const ReportedPaths& paths, TimePoint now) {

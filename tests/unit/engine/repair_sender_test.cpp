@@ -42,10 +42,7 @@ class RepairSenderTest : public testing::Test {
     std::vector<RepairFrame> all;
     for (int i = 0; i < count; ++i) {
       now_ += 1ms;
-      const Packet head = test::datagram_prefix();
-      const Packet body = body_of(epoch.keys().data_sealed());
-      EXPECT_TRUE(test::seal(epoch.keys(), test::Kind::data, head, body, now_));
-      sender_.on_data(epoch, head, body, 46, now_);
+      seal_next(epoch);
       while (now_ >= sender_.deadline()) {
         sender_.on_deadline(now_);
         collect(epoch, all, paths);
@@ -53,6 +50,15 @@ class RepairSenderTest : public testing::Test {
       collect(epoch, all, paths);
     }
     return all;
+  }
+  /// Seals so many datagrams at once, and returns how many repair them. `taken_`: by which paths.
+  std::size_t send_at_once(LinkEpoch& epoch, int count) {
+    now_ += 1ms;
+    taken_.clear();
+    for (int i = 0; i < count; ++i) seal_next(epoch);
+    std::vector<RepairFrame> all;
+    collect(epoch, all, kTwo);
+    return all.size();
   }
   /// The peer says that of all that was sealed so many were lost, each alone.
   void report(LinkEpoch& epoch, std::uint32_t lost) {
@@ -74,6 +80,12 @@ class RepairSenderTest : public testing::Test {
   std::deque<Packet> kept_;
 
  private:
+  void seal_next(LinkEpoch& epoch) {
+    const Packet head = test::datagram_prefix();
+    const Packet body = body_of(epoch.keys().data_sealed());
+    EXPECT_TRUE(test::seal(epoch.keys(), test::Kind::data, head, body, now_));
+    sender_.on_data(epoch, head, body, 46, now_);
+  }
   void collect(const LinkEpoch& epoch, std::vector<RepairFrame>& all, const PathViews& paths) {
     while (const auto made = sender_.next(&epoch, paths, now_)) {
       EXPECT_EQ(made->dscp, 46);
@@ -235,6 +247,21 @@ TEST_F(RepairSenderTest, GoesByTurnsWhereItIsLikelyToArrive) {
   taken_.clear();
   send(epoch_, 300);
   EXPECT_EQ(taken_, (std::set<std::uint8_t>{0}));
+}
+
+TEST_F(RepairSenderTest, WhatRepairsManyDatagramsOfOneCallGoesByOnePath) {
+  lose_one_in(epoch_, 20);
+  std::set<std::uint8_t> all;
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_GT(send_at_once(epoch_, 64), 1U);
+    EXPECT_EQ(taken_.size(), 1U);
+    all.merge(taken_);
+  }
+  EXPECT_EQ(all.size(), 2U);
+  // Of few, each by another: they may be all that there is.
+  lose_one_in(epoch_, 3);
+  EXPECT_GT(send_at_once(epoch_, 20), 1U);
+  EXPECT_EQ(taken_.size(), 2U);
 }
 
 TEST_F(RepairSenderTest, TakesAPathThatItFitsIfThereIsOne) {

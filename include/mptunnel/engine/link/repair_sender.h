@@ -77,7 +77,7 @@ class RepairSender final : public BudgetHolder {
   bool yield() override;
   /// Source symbols that a repair symbol covers now.
   [[nodiscard]] std::size_t reach(TimePoint now) const;
-  /// Those that a symbol is likely to arrive by in time, in turn.
+  /// Of those that a symbol is likely to arrive by in time, the one whose turn it is.
   [[nodiscard]] PathId choose(const PathViews& paths, std::size_t bytes);
 
   std::optional<RepairSettings> settings_;
@@ -89,7 +89,8 @@ class RepairSender final : public BudgetHolder {
   std::size_t due_ = 0;
   std::uint16_t seed_ = 0;
   std::uint8_t dscp_ = 0;
-  std::size_t turn_ = 0;
+  std::size_t turn_ = 0;                ///< of the paths
+  std::uint64_t repaired_symbols_ = 0;  ///< of symbols_, when next() had no more
   std::vector<std::uint8_t> symbol_;
 
   RepairReportFrame reported_;
