@@ -220,6 +220,20 @@ std::optional<RepairSettings> repair_settings(const CommonConfig& config) {
   return settings;
 }
 
+SchedulerMode scheduler_mode(const CommonConfig& config) {
+  switch (config.scheduler) {
+    case SchedulerChoice::copies:
+      return SchedulerMode::copies;
+    case SchedulerChoice::fastest:
+      return SchedulerMode::fastest;
+    case SchedulerChoice::aggregate:
+      return SchedulerMode::aggregate;
+    case SchedulerChoice::automatic:
+      return SchedulerMode::automatic;
+  }
+  return SchedulerMode::copies;
+}
+
 OrderSettings order_settings(const CommonConfig& config) {
   const OrderConfig& order = config.order;
   switch (order.mode) {
@@ -227,9 +241,9 @@ OrderSettings order_settings(const CommonConfig& config) {
       return {};
     case OrderConfig::Mode::automatic:
       // What repair brings is there within its delay.
-      return {OrderSettings::Mode::automatic, std::min(order.max_hold, config.repair.delay)};
+      return {OrderSettings::Mode::automatic, std::min(order.max_hold, config.repair.delay), order.max_hold};
     case OrderConfig::Mode::always:
-      return {OrderSettings::Mode::always, order.max_hold};
+      return {OrderSettings::Mode::always, order.max_hold, order.max_hold};
   }
   return {};
 }
@@ -280,6 +294,7 @@ StartOptions merge_options(const CommandLine& line, const CommonConfig& config) 
         config.encrypt ? "MPTUNNEL_ENCRYPT, which wins over " + options.encrypt_origin : "MPTUNNEL_ENCRYPT";
   }
   options.cipher = config.cipher;
+  options.scheduler = config.scheduler;
   options.repair = config.repair;
   options.order = config.order;
   options.offload = line.offload.value_or(config.offload.value_or(true));

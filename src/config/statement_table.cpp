@@ -1,7 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
+#include <string_view>
+#include <utility>
 
 #include "mptunnel/config/device_pattern.h"
 #include "mptunnel/config/statement.h"
@@ -73,6 +76,21 @@ void read_of(StatementLine& line, CommonConfig& config) {
   auto value = Parse(*word);
   if (!value) return line.wrong(std::move(value.error()));
   config.*Group.*Member = *value;
+}
+
+void read_scheduler(StatementLine& line, CommonConfig& config) {
+  const auto word = line.word();
+  if (!word) return;
+  constexpr std::array<std::pair<std::string_view, SchedulerChoice>, 4> kChoices{
+      {{"copies", SchedulerChoice::copies},
+       {"fastest", SchedulerChoice::fastest},
+       {"aggregate", SchedulerChoice::aggregate},
+       {"auto", SchedulerChoice::automatic}}};
+  const auto* choice =
+      std::find_if(kChoices.begin(), kChoices.end(), [&](const auto& one) { return one.first == *word; });
+  if (choice == kChoices.end())
+    return line.wrong("'{}' is not 'copies', 'fastest', 'aggregate' or 'auto'", *word);
+  config.scheduler = choice->second;
 }
 
 void read_order(StatementLine& line, CommonConfig& config) {
@@ -181,6 +199,11 @@ constexpr Statement kStatements[] = {
      show_interval<&CommonConfig::resolve_interval>, "resolve"},
     {"dscp", "copy|none", Programs::both, Times::once, "copy", "",
      "whether packets carry the DSCP of the datagram that they were made for", read_dscp, show_dscp},
+    {"scheduler", "copies|fastest|aggregate|auto", Programs::both, Times::once, "copies", "",
+     "which paths a datagram that this end sends goes by: all; the fastest; one, so that they have their "
+     "sum; "
+     "auto: one if its flow is above 1 Mbit/s and not urgent, else all",
+     read_scheduler, show_scheduler},
     {"repair", "auto|no|N%", Programs::both, Times::once, "auto", "",
      "brings back datagrams that all copies lost, of those that this end sends", read_repair, show_repair},
     {"residual-loss", "FRACTION", Programs::both, Times::once, "1e-5", "",
@@ -193,9 +216,10 @@ constexpr Statement kStatements[] = {
      "what repair may cost at most, in percent of the bytes of datagrams; 0.1% to 300%",
      read_of<&CommonConfig::repair, &RepairConfig::budget, parse_repair_share>, show_repair_budget, "repair"},
     {"order", "auto|yes|no", Programs::both, Times::once, "auto", "",
-     "whether datagrams of a flow are delivered in their order; auto: while they are repaired", read_order,
-     show_order},
-    {"max-hold", "DURATION", Programs::both, Times::once, "20ms", "",
+     "whether datagrams of a flow are delivered in their order; auto: while they are repaired, or go by one "
+     "path each",
+     read_order, show_order},
+    {"max-hold", "DURATION", Programs::both, Times::once, "50ms", "",
      "how long a datagram waits for an earlier one at most; 1ms to 1000ms",
      read_of<&CommonConfig::order, &OrderConfig::max_hold, parse_max_hold>, show_max_hold, "order"},
     {"control", "FILE|none", Programs::both, Times::once, "", "below the runtime directory",

@@ -8,6 +8,10 @@
 namespace mptunnel {
 namespace {
 
+bool has_sum(const Settings& settings) {
+  return settings.scheduler == SchedulerChoice::aggregate || settings.scheduler == SchedulerChoice::automatic;
+}
+
 // What the statements of repair mean together.
 bool is_repaired(const Settings& settings) {
   return settings.encrypt && settings.repair.mode != RepairConfig::Mode::none;
@@ -116,11 +120,26 @@ CheckLines show_repair_budget(const Settings& settings) {
                       percent_text(settings.repair.budget))};
 }
 
+CheckLines show_scheduler(const Settings& settings) {
+  switch (settings.scheduler) {
+    case SchedulerChoice::copies:
+      return {"copies: each datagram by all paths"};
+    case SchedulerChoice::fastest:
+      return {"fastest: each datagram by the path that takes least time"};
+    case SchedulerChoice::aggregate:
+      return {"aggregate: each datagram by one path, for the sum of them"};
+    case SchedulerChoice::automatic:
+      return {"auto: aggregate of flows above 1 Mbit/s, copies of the others and of EF and CS5 to CS7"};
+  }
+  return {};
+}
+
 CheckLines show_order(const Settings& settings) {
   const OrderConfig::Mode mode = settings.order.mode;
   if (mode == OrderConfig::Mode::none) return {"no"};
   if (!settings.encrypt) return {"no: nothing is numbered in the clear"};
   if (mode == OrderConfig::Mode::always) return {"yes, of flows above 100 kbit/s"};
+  if (has_sum(settings)) return {"what goes by one path each, of flows above 100 kbit/s"};
   if (!is_repaired(settings)) return {"what the other end repairs, of flows above 100 kbit/s"};
   return {"while something is repaired, of flows above 100 kbit/s"};
 }
@@ -128,9 +147,13 @@ CheckLines show_order(const Settings& settings) {
 CheckLines show_max_hold(const Settings& settings) {
   const OrderConfig& order = settings.order;
   if (order.mode == OrderConfig::Mode::none || !settings.encrypt) return {};
-  const bool is_always = order.mode == OrderConfig::Mode::always;
-  const Duration most = is_always ? order.max_hold : std::min(order.max_hold, settings.repair.delay);
-  return {fmt::format("a datagram waits at most {} for an earlier one", milliseconds_text(most))};
+  std::string line =
+      fmt::format("a datagram waits at most {} for an earlier one", milliseconds_text(order.max_hold));
+  const Duration of_repair = std::min(order.max_hold, settings.repair.delay);
+  // What repair brings is there within its delay.
+  if (order.mode != OrderConfig::Mode::always && of_repair < order.max_hold)
+    line += fmt::format(", {} where the other end sends copies", milliseconds_text(of_repair));
+  return {line};
 }
 
 CheckLines show_dscp(const CommonConfig& config) {

@@ -57,6 +57,7 @@ CheckLines show_repair(const Settings& settings);
 CheckLines show_residual(const Settings& settings);
 CheckLines show_repair_delay(const Settings& settings);
 CheckLines show_repair_budget(const Settings& settings);
+CheckLines show_scheduler(const Settings& settings);
 CheckLines show_order(const Settings& settings);
 CheckLines show_max_hold(const Settings& settings);
 CheckLines show_dscp(const CommonConfig& config);

@@ -79,8 +79,23 @@ void add_device(Status& status, const TunInterface* device) {
   for (std::string& problem : values.problems) status.problems.push_back(std::move(problem));
 }
 
+std::string_view name_of(SchedulerMode mode) {
+  switch (mode) {
+    case SchedulerMode::copies:
+      return "copies";
+    case SchedulerMode::fastest:
+      return "fastest";
+    case SchedulerMode::aggregate:
+      return "aggregate";
+    case SchedulerMode::automatic:
+      return "auto";
+  }
+  return "";
+}
+
 SessionStatus session_values(const SessionSnapshot& snapshot) {
   SessionStatus session;
+  session.scheduler = name_of(snapshot.mode);
   session.flows = snapshot.flows;
   session.datagrams_in = snapshot.into_tunnel;
   session.datagrams_out = snapshot.out_of_tunnel;
@@ -125,6 +140,7 @@ PathStatus path_values(const PathSnapshot& snapshot) {
   status.state = snapshot.state;
   status.standby = snapshot.standby;
   status.held = snapshot.held;
+  status.share = share_values(snapshot.share);
   status.last_answer = snapshot.last_heard;
   status.mtu_out = snapshot.mtu_out;
   status.mtu_in = snapshot.mtu_in;

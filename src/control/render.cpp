@@ -62,6 +62,16 @@ Json json_of(const std::optional<RttStatus>& rtt) {
           {"latest", in_units<std::chrono::milliseconds>(rtt->latest)}};
 }
 
+Json json_of(const std::optional<ShareStatus>& share) {
+  if (!share) return nullptr;
+  return {{"use", share->use},
+          {"rate_bps", share->rate_bps},
+          {"capacity_bps", or_null(share->capacity_bps)},
+          {"queue_ms", milliseconds(share->queue)},
+          {"behind_ms", milliseconds(share->behind)},
+          {"loss", share->loss}};
+}
+
 Json json_of(const PathStatus& path) {
   return {{"id", path.id},
           {"name", path.name},
@@ -77,6 +87,7 @@ Json json_of(const PathStatus& path) {
           {"mtu", both_ways(path.mtu_out, path.mtu_in)},
           {"last_answer_s", in_units<std::chrono::seconds>(path.last_answer)},
           {"unsent", path.unsent},
+          {"share", json_of(path.share)},
           {"out", json_of(path.out)},
           {"in", json_of(path.in)}};
 }
@@ -134,6 +145,7 @@ Json json_of(const SessionStatus& session) {
           {"encrypted", session.encrypted},
           {"key", session.has_key ? "set" : "none"},
           {"key_age_s", in_units<std::chrono::seconds>(session.key_age)},
+          {"scheduler", session.scheduler},
           {"flows", session.flows},
           {"datagrams_in", session.datagrams_in},
           {"datagrams_out", session.datagrams_out},

@@ -93,6 +93,8 @@ class Table {
   std::string take() { return std::move(text_); }
 
  private:
+  /// A line that belongs to the one above.
+  void add_below(std::string_view words);
   /// Ends the line that has `indent` columns, with `value` in it and in as many more as it needs.
   void add_wrapped(std::string_view value, std::size_t indent);
 
@@ -145,10 +147,16 @@ void Table::paths(const std::vector<PathStatus>& paths) {
     std::string whole = fmt::format("{:<{}}{}", names[i], width, lines[i]);
     whole.erase(whole.find_last_not_of(' ') + 1);
     text_ += whole + '\n';
-    if (i == 0 || paths[i - 1].problem.empty()) continue;
-    text_ += std::string(kProblemColumns, ' ');
-    add_wrapped(printable(paths[i - 1].problem), kProblemColumns);
+    if (i == 0) continue;
+    const PathStatus& path = paths[i - 1];
+    if (!path.problem.empty()) add_below(printable(path.problem));
+    if (path.share && path.state == PathState::up) add_below(share_words(*path.share));
   }
+}
+
+void Table::add_below(std::string_view words) {
+  text_ += std::string(kProblemColumns, ' ');
+  add_wrapped(words, kProblemColumns);
 }
 
 /// "lost 0.12 % out, 0 % in (best path alone 9.1 %, 8.2 %)"
@@ -221,6 +229,8 @@ void add_session(Table& table, const SessionStatus& session) {
   what += session.has_key ? ", key set" : ", no key";
   if (session.key_age) what += fmt::format(", keys {} old", format_span(*session.key_age));
   table.line("session", "{}", what);
+  if (!session.scheduler.empty() && session.scheduler != "copies")
+    table.line("scheduler", "{}", session.scheduler);
   table.line("traffic", "{} flow{}, {} datagrams in, {} out, {} duplicates dropped", session.flows,
              session.flows == 1 ? "" : "s", session.datagrams_in, session.datagrams_out,
              session.duplicates_dropped);

@@ -41,7 +41,7 @@ void ClientEngine::readdress_path(PathId path, Output& out, TimePoint now) {
   own.probed.readdress();
   own.mtu.stop();
   own.introduction.restart();
-  state_.sender.marks().forget(path);
+  state_.sender.forget(path);
   handshaking_.on_path(now);
   prober_.update_standby(out, now);
 }
@@ -105,7 +105,7 @@ void ClientEngine::on_deadline(Output& out, TimePoint now) {
 
 void ClientEngine::acknowledge(Output& out, TimePoint now) {
   if (now < state_.receiver.acks().deadline() || state_.link.current() == nullptr) return;
-  state_.sender.send_acks(state_.receiver.acks().take(*state_.link.current(), now), state_.paths.views(now),
+  state_.sender.send_acks(state_.receiver.take_acks(*state_.link.current(), now), state_.paths.views(now),
                           out, now);
 }
 
@@ -207,6 +207,7 @@ ClientSnapshot ClientEngine::snapshot(TimePoint now) const {
     own.seen_from = path.introduction.seen();
     own.overload = path.queue.overload();
     own.vanishing = state_.sender.marks().vanishing_on(id);
+    own.share = state_.sender.share_of(id);
     own.rtt = path.probed.rtt();
     if (path.probed.last_answer()) own.last_heard = now - *path.probed.last_answer();
     own.silent = path.probed.silence(now);

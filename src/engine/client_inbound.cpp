@@ -76,8 +76,8 @@ struct ClientInbound::ControlVisitor {
     if (!is_first(FrameType::repair_report)) return;
     epoch.on_repair_report(report);
     if (&epoch != in.state_.link.current()) return;
-    in.state_.sender.repair().on_report(epoch, report, in.state_.paths.reported(*epoch.paths(), arrival.now),
-                                        arrival.now);
+    in.state_.sender.on_report(epoch, report, in.state_.paths.reported(*epoch.paths(), arrival.now),
+                               arrival.now);
   }
   void operator()(const MtuProbeFrame& probe) const {
     if (!is_of_this_path(probe.path) || !is_first(FrameType::mtu_probe)) return;
@@ -102,7 +102,7 @@ struct ClientInbound::ControlVisitor {
       in.state_.context.drops.add(Drop::unexpected_frame);
   }
   void operator()(const AckWantedFrame& wanted) const {
-    if (&epoch == in.state_.link.current()) in.state_.receiver.acks().on_wanted(wanted, epoch, arrival.now);
+    if (&epoch == in.state_.link.current()) in.state_.receiver.on_ack_wanted(wanted, epoch, arrival.now);
   }
   void operator()(const EpochCountsFrame& counts) const { in.state_.link.on_counts(counts); }
   void operator()(const AddressesGivenFrame& given) const {
@@ -253,7 +253,7 @@ void ClientInbound::read_control(LinkEpoch& epoch, ConstBytes frames, const Arri
     if (std::holds_alternative<CloseFrame>(*frame)) break;
   }
   if (answered.has_only(FrameType::pong) && &epoch == state_.link.current())
-    state_.sender.repair().on_report(epoch, state_.paths.reported(*epoch.paths(), arrival.now), arrival.now);
+    state_.sender.on_report(epoch, state_.paths.reported(*epoch.paths(), arrival.now), arrival.now);
 }
 
 void ClientInbound::on_fragment(LinkEpoch& epoch, const FragmentFrame& fragment, const Arrival& arrival) {

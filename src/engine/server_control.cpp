@@ -80,8 +80,8 @@ struct ServerControl::Visitor {
     if (!is_first(FrameType::repair_report)) return;
     epoch.epoch->on_repair_report(report);
     if (epoch.epoch != epoch.session->link.current()) return;
-    epoch.session->sender.repair().on_report(*epoch.epoch, report,
-                                             epoch.session->reported(*epoch.epoch, arrival.now), arrival.now);
+    epoch.session->sender.on_report(*epoch.epoch, report, epoch.session->reported(*epoch.epoch, arrival.now),
+                                    arrival.now);
   }
   // A bridge may have two addresses that live: which one a packet comes from says nothing about its path.
   void operator()(const MtuProbeFrame& probe) const {
@@ -122,7 +122,7 @@ struct ServerControl::Visitor {
   /// Whoever has proved no address makes nothing be kept.
   void operator()(const AckWantedFrame& wanted) const {
     if (epoch.session->is_proved && epoch.epoch == epoch.session->link.current())
-      epoch.session->receiver.acks().on_wanted(wanted, *epoch.epoch, arrival.now);
+      epoch.session->receiver.on_ack_wanted(wanted, *epoch.epoch, arrival.now);
   }
   void operator()(const AddressesWantedFrame& wanted) const {
     if (is_first(FrameType::addresses_wanted))
@@ -167,7 +167,7 @@ void ServerControl::read(EpochRef epoch, ConstBytes frames, const ServerArrival&
     if (reply.is_over) return;
   }
   if (reply.answered.has_only(FrameType::ping) && epoch.epoch == session.link.current())
-    session.sender.repair().on_report(*epoch.epoch, session.reported(*epoch.epoch, arrival.now), arrival.now);
+    session.sender.on_report(*epoch.epoch, session.reported(*epoch.epoch, arrival.now), arrival.now);
   if (!reply.path && !reply.frames.empty()) state_.context.drops.add(Drop::no_path);
   send_reply(epoch, reply, arrival);
   outbound_.flush(session, arrival.out, arrival.now);
@@ -276,7 +276,7 @@ bool ServerControl::on_echo(EpochRef epoch, std::uint64_t token, std::optional<P
     // An address that only asked to be the path's never was it.
     const bool is_first = verdict == ServerPath::EchoVerdict::validated;
     session.strays.assign(id, path.route(), is_first ? std::nullopt : std::optional(old_route));
-    if (verdict != ServerPath::EchoVerdict::stayed) session.sender.marks().forget(id);
+    if (verdict != ServerPath::EchoVerdict::stayed) session.sender.forget(id);
     if (verdict == ServerPath::EchoVerdict::moved) session.sender.resend_kept(id, arrival.out, arrival.now);
     if (verdict != ServerPath::EchoVerdict::stayed) {
       start_mtu_search(epoch, path, arrival.now);

@@ -9,6 +9,7 @@ PathSnapshot path_snapshot(const ServerSession& session, PathId id, TimePoint no
   snapshot.id = id;
   snapshot.name = session.names.of(id);
   snapshot.vanishing = session.sender.marks().vanishing_on(id);
+  snapshot.share = session.sender.share_of(id);
   snapshot.state = path.state(now);
   snapshot.standby = path.is_standby() && !path.is_held();
   snapshot.held = path.is_held();

@@ -71,7 +71,7 @@ void ServerOutbound::acknowledge(ServerSession& session, Output& out, TimePoint 
   Acknowledger& acks = session.receiver.acks();
   if (!acks.is_on()) return;
   if (now >= acks.deadline()) {
-    const std::vector<Frame> due = acks.take(session.current(), now);
+    const std::vector<Frame> due = session.receiver.take_acks(session.current(), now);
     if (!session.superseded) session.sender.send_acks(due, session.views(now), out, now);
   }
   state_.alarm.wake_for_acks(session);

@@ -58,6 +58,7 @@ void ServerTimers::tick_paths(ServerSession& session, Output& out, TimePoint now
     if (is_given_up && !session.carrying(now).empty()) {
       session.paths[id.value].reset();
       session.sender.set_delay(id, {});
+      session.sender.forget(id);
       continue;
     }
     note_path_state(session, id, out, now);

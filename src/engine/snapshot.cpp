@@ -20,6 +20,7 @@ SessionSnapshot snapshot_of(const SessionLink& link, const Sender& sender, const
   if (const LinkEpoch* epoch = link.current())
     session.key = {epoch->keys().cipher(), now - epoch->keys().created()};
   if (link.since()) session.age = now - *link.since();
+  session.mode = sender.mode();
   session.data_out = stream_out(link, sender);
   session.recent = history.recent(link, sender);
   session.untaken = sender.untaken();

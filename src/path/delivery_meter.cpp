@@ -42,6 +42,7 @@ std::optional<SentLog::Left> SentLog::find(std::uint32_t order, PacketNumber num
 void DeliveryMeter::on_sent(const SentRun& run, std::uint64_t packets_before, std::uint64_t bytes_before,
                             TimePoint now) {
   (run.type == PacketType::data ? data_ : control_).add(run, packets_before, bytes_before, now);
+  sent_bytes_ = bytes_before + (run.count - 1) * run.stride + run.tail;
 }
 
 std::optional<DeliveryReport> DeliveryMeter::on_ack(const AckFrame& ack, std::uint32_t order, TimePoint now) {
@@ -66,6 +67,7 @@ std::optional<DeliveryReport> DeliveryMeter::on_ack(const AckFrame& ack, std::ui
   report.received = seen.bytes;
   report.left = left->at;
   report.sent = left->bytes;
+  report.sent_by_now = std::max(sent_bytes_, left->bytes);
   report.rtt = std::max(Duration{}, now - left->at - from_microseconds(newest.age));
   report.least_delay = Duration::max();
   for (const AckSample& sample : ack.sampled()) {

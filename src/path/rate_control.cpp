@@ -12,6 +12,9 @@ constexpr double kFullPacket = 1400;
 constexpr double kFirstBytes = 14 * kFullPacket;
 constexpr double kFirstRate = kFirstBytes / 0.1;
 constexpr double kGain = 0.4;
+/// While the rate is looked for: a TCP that doubles what it sends each RTT is not held, though what came is
+/// known half an RTT later, as an average.
+constexpr double kBeginGain = 2.9;
 /// A base that was not seen again for so long is forgotten: routes change.
 constexpr double kBaseLife = 10;
 /// The target is this share of max(5 ms, a tenth of the RTT), so that the queue stays below that.
@@ -21,6 +24,8 @@ constexpr double kQueueOfRtt = 0.1;
 /// A path whose delays jump can't be held to a queue shorter than the jumps.
 constexpr double kMostNoise = 0.01;
 constexpr double kLeastRound = 0.02;
+/// Of the reports whose least delay is taken for the queue's.
+constexpr double kLeastSpan = 0.03;
 constexpr double kMostBoost = 8;
 constexpr double kMostStep = 1.5;
 constexpr double kLeastStep = 0.3;
@@ -52,6 +57,8 @@ constexpr double kLookEach = 5;
 constexpr double kLookRate = 0.5;
 constexpr double kLookTime = 0.03;
 constexpr double kDrainTime = 0.3;
+/// After the beginning, which leaves up to an RTT of queue.
+constexpr double kDrainRate = 0.4;
 
 }  // namespace
 
@@ -71,9 +78,21 @@ void RateControl::on_report(const DeliveryReport& report, bool is_limited, TimeP
   const double offered = static_cast<double>(report.sent - first->sent) / took_to_leave;
   delivered_ = std::min(
       {kMostRate, static_cast<double>(report.received - first->received) / took, kMostBunching * offered});
-  learn(delivered_, offered * (1 - loss_));
+  learn(delivered_, offered * (1 - loss_), at - idle_ > took);
   if (is_beginning_) begin(delivered_, is_limited, at);
-  if (!is_beginning_) steady(is_limited, at);
+  if (is_beginning_) return;
+  if (queue_after(report.sent_by_now, now) <= target()) drained_ = 0;
+  steady(is_limited, at);
+}
+
+/// The newest packet that came had waited for as long as is known; since it left, the bottleneck passes on
+/// what left after it.
+Duration RateControl::queue_after(std::uint64_t sent, TimePoint now) const {
+  if (points_.empty() || capacity_ <= 0) return queue();
+  const Point& last = points_.back();
+  const double after = static_cast<double>(sent - std::min(sent, last.sent)) * (1 - loss_) / capacity_;
+  const double passed = seconds_of(now.time_since_epoch()) - last.left;
+  return from_seconds(std::clamp(last_queue_ + after - passed, 0.0, kMostDelay));
 }
 
 bool RateControl::is_news(const DeliveryReport& report, double now) {
@@ -97,13 +116,14 @@ void RateControl::note_delay(double delay, double now) {
     noise_ += 0.05 * (change - noise_);
   }
   recent_.push_back({now, delay});
-  const double span = std::max(0.03, least_rtt() / 2);
-  while (recent_.front().at < now - span || recent_.size() > kMostDelays) recent_.pop_front();
+  while (recent_.front().at < now - recent_span() || recent_.size() > kMostDelays) recent_.pop_front();
   const auto least = std::min_element(recent_.begin(), recent_.end(),
                                       [](const Delay& a, const Delay& b) { return a.delay < b.delay; });
   queue_ = std::clamp(least->delay - least_.front().delay, 0.0, kMostDelay);
+  last_queue_ = std::clamp(delay - least_.front().delay, 0.0, kMostDelay);
   target_ = kTargetShare * std::max(kLeastQueue, kQueueOfRtt * least_rtt()) + std::min(noise_, kMostNoise);
   if (delay < least_.front().delay + target_ / 8) base_seen_ = now;
+  if (last_queue_ <= target_ / 4) idle_ = now;
   if (queue_ <= 2 * target_) high_since_ = 0;
   if (high_since_ == 0 && queue_ > 2 * target_) {
     high_since_ = now;
@@ -148,9 +168,9 @@ void RateControl::note_loss(const DeliveryReport& report, bool is_limited, doubl
   const auto came = static_cast<double>(report.acknowledged);
   round_came_ += came;
   round_lost_ += lost;
-  // What a full queue drops says nothing of the path; nor does what comes, of a capacity that nobody asks
-  // for.
-  if (queue_ > 2 * target_ || now < counts_from_ || !is_limited) return;
+  // What a full queue drops says nothing of the path, and what too high a rate fills; nor does what comes, of
+  // a capacity that nobody asks for, unless it is whether less is lost with a lower rate.
+  if (is_beginning_ || queue_ > 2 * target_ || now < counts_from_ || !(is_limited || is_trying_)) return;
   settled_ += came + lost;
   missing_ += lost;
   if (settled_ > (is_trying_ ? kTrialBytes : kJudgedBytes)) judge_loss(now);
@@ -189,13 +209,13 @@ std::optional<RateControl::Point> RateControl::over_a_round(const DeliveryReport
   return points_.front();
 }
 
-void RateControl::learn(double delivered, double offered) {
+void RateControl::learn(double delivered, double offered, bool was_busy) {
   if (capacity_ == 0) {
     capacity_ = delivered;
   } else if (delivered > capacity_) {
     capacity_ += 0.5 * (delivered - capacity_);
-  } else if (is_busy() && delivered < kHeld * offered) {
-    // It left faster than it came: the bottleneck passes on no more.
+  } else if (is_busy() && was_busy && delivered < kHeld * offered) {
+    // It left faster than it came, and not only at the end of a burst: the bottleneck passes on no more.
     capacity_ += 0.25 * (delivered - capacity_);
   } else if (queue_ > target_) {
     // What comes as fast as it left says little, but that a queue stays says that less is passed on.
@@ -218,15 +238,22 @@ void RateControl::begin(double delivered, bool is_limited, double now) {
     round_came_ = round_lost_ = 0;
   }
   is_beginning_ = queue_ <= target_ && flat_ < 3 && !is_losing;
-  rate_ = 2 * std::max(capacity_, delivered) / (1 - loss_);
+  if (!is_beginning_) {
+    drained_ = now + rtt_;
+    counts_from_ = now + 1.5 * rtt_;
+  }
+  rate_ = kBeginGain * std::max(capacity_, delivered) / (1 - loss_);
 }
 
 void RateControl::steady(bool is_limited, double now) {
-  if (now >= boosted_ + rtt_) {
+  // As soon as what the last one did is seen.
+  if (now >= boosted_ + rtt_ + recent_span()) {
     boosted_ = now;
     boost_ = !is_busy() && is_limited ? std::min(2 * boost_, kMostBoost) : 1;
   }
-  if (queue_ > 2 * target_) {
+  if (now < drained_) {
+    rate_ = capacity_ * kDrainRate;
+  } else if (queue_ > 2 * target_) {
     rate_ = capacity_ * std::max(kLeastStep, 1 - (queue_ - target_) / rtt_);
   } else {
     const double step = 1 + kGain * boost_ * (target_ - queue_) / rtt_;
@@ -236,10 +263,14 @@ void RateControl::steady(bool is_limited, double now) {
 }
 
 double RateControl::rate() const {
-  // Where little is sent, what comes says little: a path begins with the same whatever came before.
+  // Where little is sent, what comes says little: while a path begins it has so much whatever came before.
   const double least = rtt_ == 0 ? kFirstRate : (is_beginning_ ? kFirstBytes : 2 * kFullPacket) / rtt_;
   const double rate = std::clamp(rate_, std::min(least, kMostRate), kMostRate);
   return cap_ ? std::min(rate, *cap_) : rate;
+}
+
+double RateControl::recent_span() const {
+  return std::max(kLeastSpan, least_rtt() / 2);
 }
 
 double RateControl::least_rtt() const {

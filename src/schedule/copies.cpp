@@ -7,8 +7,4 @@ Decision CopiesScheduler::choose(const PathViews& paths, const DatagramView& /*d
   return {paths.paths(), {}};
 }
 
-std::unique_ptr<Scheduler> make_copies() {
-  return std::make_unique<CopiesScheduler>();
-}
-
 }  // namespace mptunnel

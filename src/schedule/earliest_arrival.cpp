@@ -1,6 +1,7 @@
 #include "mptunnel/schedule/earliest_arrival.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "mptunnel/base/assert.h"
 
@@ -9,7 +10,7 @@ namespace mptunnel {
 void EarliestArrival::set(PathId path, const Path& what, TimePoint now) {
   MPT_ASSERT(what.bytes_per_second > 0);
   Own& own = this->own(path);
-  if (!usable_.contains(path)) own.next = now;
+  if (!std::exchange(own.is_known, true)) own.next = now;
   usable_.insert(path);
   own.what = what;
 }
@@ -24,8 +25,7 @@ std::optional<EarliestArrival::Choice> EarliestArrival::choose(std::size_t bytes
   Duration slowest = Duration::min();
   for (const PathId path : usable_) {
     const Own& own = paths_[path.value];
-    const TimePoint arrival =
-        std::max(now, own.next) + time_of(own.queued + bytes, own.what) + own.what.delay;
+    const TimePoint arrival = arrival_of(own, bytes, now);
     slowest = std::max(slowest, own.what.delay);
     if (is_idle(own, now) && arrival < soonest_idle) {
       soonest_idle = arrival;
@@ -45,10 +45,25 @@ std::optional<EarliestArrival::Choice> EarliestArrival::choose(std::size_t bytes
   return std::nullopt;
 }
 
+PathId EarliestArrival::soonest(std::size_t bytes, TimePoint now) const {
+  MPT_ASSERT(!usable_.empty());
+  PathId best;
+  TimePoint first = kNever;
+  for (const PathId path : usable_) {
+    const TimePoint arrival = arrival_of(paths_[path.value], bytes, now);
+    if (arrival < first) {
+      first = arrival;
+      best = path;
+    }
+  }
+  return best;
+}
+
 void EarliestArrival::charge(PathId path, std::size_t bytes, TimePoint now) {
   Own& own = this->own(path);
   if (own.what.bytes_per_second <= 0) return;
-  own.next = std::max(own.next, now - kBurst) + time_of(bytes, own.what);
+  const Duration time = time_of(bytes, own.what);
+  own.next = std::min(std::max(own.next, now - kBurst) + time, now + std::max(kMostDebt, time));
 }
 
 }  // namespace mptunnel

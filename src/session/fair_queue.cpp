@@ -66,7 +66,7 @@ const FairQueue::Item* FairQueue::next_of(Flow& flow, TimePoint now) {
     Item& first = flow.items.front();
     if (std::exchange(flow.is_judged, true)) return &first;
     const std::size_t behind = flow.bytes - first.payload.size() - kOverhead;
-    if (!flow.codel.drops(now - first.since, behind, now)) return &first;
+    if (!flow.codel.drops(now - first.since - allowance_, behind, now)) return &first;
     if (first.marks.ecn != Ecn::not_ect) {
       first.marks.ecn = Ecn::ce;
       return &first;

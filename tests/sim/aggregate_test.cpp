@@ -2,6 +2,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 #include "sim/bench.h"
 #include "sim/tcp_stream.h"
 
@@ -58,28 +61,38 @@ Outcome carry(const std::vector<Line>& lines, SchedulerMode mode, StreamWay way)
   return outcome;
 }
 
-class Aggregate : public ::testing::TestWithParam<StreamWay> {};
-INSTANTIATE_TEST_SUITE_P(Ways, Aggregate, ::testing::Values(StreamWay::upload, StreamWay::download),
-                         [](const auto& one) {
-                           return one.param == StreamWay::upload ? "Upload" : "Download";
-                         });
+/// Goodput of one CUBIC stream over these lines, and what it has to be.
+struct Sum {
+  const char* name;
+  std::vector<Line> lines;
+  StreamWay way = StreamWay::upload;
+  double least_mbit_s = 0;
+};
 
-TEST_P(Aggregate, HasMoreThanTheBestOfUnequalPaths) {
-  const std::vector<Line> lines{{50, 10ms}, {20, 30ms}};
-  const Outcome one = carry({lines[0]}, SchedulerMode::copies, GetParam());
-  const Outcome all = carry(lines, SchedulerMode::aggregate, GetParam());
-  fmt::print("one path: {:.1f} Mbit/s; the sum of both: {:.1f}, {} of {} segments sent again\n", one.mbit_s,
-             all.mbit_s, all.counts.retransmitted, all.counts.sent);
-  EXPECT_GT(all.mbit_s, 1.25 * one.mbit_s);
-}
+class Aggregate : public ::testing::TestWithParam<Sum> {};
 
-TEST_P(Aggregate, HasTheSumOfEqualPaths) {
-  const std::vector<Line> lines{{50, 20ms}, {50, 20ms}};
-  const Outcome all = carry(lines, SchedulerMode::aggregate, GetParam());
+TEST_P(Aggregate, HasTheSumAndNeverLessThanTheBestPath) {
+  const Outcome all = carry(GetParam().lines, SchedulerMode::aggregate, GetParam().way);
   fmt::print("{:.1f} Mbit/s, {} of {} segments sent again\n", all.mbit_s, all.counts.retransmitted,
              all.counts.sent);
-  EXPECT_GT(all.mbit_s, 75);
+  EXPECT_GE(all.mbit_s, GetParam().least_mbit_s);
+  EXPECT_LE(all.counts.timeouts, 1U);
 }
+
+// One path alone carries 0.98 of its rate. The bound is 0.85 of the sum, or 0.95 of the best.
+INSTANTIATE_TEST_SUITE_P(
+    Sums, Aggregate,
+    ::testing::Values(
+        Sum{"Unequal", {{50, 10ms}, {20, 30ms}, {10, 60ms}}, StreamWay::upload, 66},
+        Sum{"UnequalDown", {{50, 10ms}, {20, 30ms}, {10, 60ms}}, StreamWay::download, 66},
+        Sum{"UnequalLosing", {{50, 10ms, 2}, {20, 30ms, 2}, {10, 60ms, 2}}, StreamWay::upload, 50},
+        Sum{"UnequalLosingMuch", {{50, 10ms, 10}, {20, 30ms, 10}, {10, 60ms, 10}}, StreamWay::upload, 35},
+        Sum{"Equal", {{50, 20ms}, {50, 20ms}}, StreamWay::download, 83},
+        Sum{"LargeAndSmall", {{100, 10ms}, {10, 100ms}}, StreamWay::upload, 93},
+        Sum{"EqualRates", {{50, 10ms}, {50, 40ms}}, StreamWay::upload, 60},
+        Sum{"SlowAndLate", {{20, 5ms}, {2, 300ms}}, StreamWay::download, 18.6},
+        Sum{"OneLoses", {{80, 15ms}, {80, 15ms, 1}}, StreamWay::upload, 74.5}),
+    [](const auto& one) { return std::string(one.param.name); });
 
 TEST(AggregateRates, AreThoseOfThePaths) {
   const Outcome all = carry({{20, 20ms}, {30, 20ms}}, SchedulerMode::aggregate, StreamWay::upload);

@@ -35,7 +35,6 @@ ClientHost::Program::Program(ClientHost& host, std::uint64_t seed)
               host.options_.paths,
               host.options_.min_paths,
               host.options_.max_flows,
-              make_copies,
               host.options_.repair,
               host.options_.order,
               host.options_.mode,

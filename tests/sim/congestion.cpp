@@ -19,7 +19,7 @@ double seconds(Duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
-/// RFC 9438, with slow start as in RFC 5681. It has no HyStart++ (RFC 9406): the first losses end it.
+/// RFC 9438. The first losses end slow start, or a queue (HyStart's delay, as Linux has it; RFC 9406).
 class Cubic final : public Congestion {
  public:
   void on_ack(const AckSample& ack, TimePoint now) override {
@@ -28,6 +28,7 @@ class Cubic final : public Congestion {
     const auto acked = static_cast<double>(ack.delivered);
     if (window_ < threshold_) {
       window_ += acked;
+      look_for_queue(ack);
       return;
     }
     if (!began_) begin(now);
@@ -62,7 +63,24 @@ class Cubic final : public Congestion {
 
  private:
   static constexpr double kRenoIncrease = 3 * (1 - kBeta) / (1 + kBeta);
+  // Of HyStart.
+  static constexpr int kSamples = 8;
+  static constexpr double kFirstChecked = 16;
 
+  void look_for_queue(const AckSample& ack) {
+    if (ack.prior >= round_end_) {
+      round_end_ = ack.total;
+      samples_ = 0;
+      shortest_of_round_ = Duration::max();
+    }
+    shortest_ = std::min(shortest_, ack.rtt);
+    if (samples_ == kSamples) return;
+    ++samples_;
+    shortest_of_round_ = std::min(shortest_of_round_, ack.rtt);
+    const Duration queue = std::clamp<Duration>(shortest_ / 8, 4ms, 16ms);
+    const bool is_queued = samples_ == kSamples && shortest_of_round_ > shortest_ + queue;
+    if (is_queued && window_ >= kFirstChecked) threshold_ = window_;
+  }
   void begin(TimePoint now) {
     began_ = now;
     most_ = std::max(most_, window_);
@@ -78,6 +96,10 @@ class Cubic final : public Congestion {
   double reno_ = 0;    // W_est
   std::optional<TimePoint> began_;
   Duration rtt_{};
+  Duration shortest_ = Duration::max();
+  Duration shortest_of_round_ = Duration::max();
+  std::uint64_t round_end_ = 0;
+  int samples_ = 0;
 };
 
 /// The rate that the narrowest link delivers, and the shortest round trip: what is under way follows from

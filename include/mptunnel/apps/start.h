@@ -19,6 +19,7 @@
 #include "mptunnel/crypto/key.h"
 #include "mptunnel/repair/repair_control.h"
 #include "mptunnel/session/inner_routes.h"
+#include "mptunnel/schedule/scheduler.h"
 #include "mptunnel/session/order_settings.h"
 #include "mptunnel/wire/frame.h"
 
@@ -56,6 +57,8 @@ bool offers_aes(CipherChoice choice);
 
 /// What the engines are to repair; nullopt: nothing.
 std::optional<RepairSettings> repair_settings(const CommonConfig& config);
+/// Which paths the engines send by.
+SchedulerMode scheduler_mode(const CommonConfig& config);
 /// What the engines are to deliver in order.
 OrderSettings order_settings(const CommonConfig& config);
 

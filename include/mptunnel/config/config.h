@@ -65,11 +65,14 @@ struct RepairConfig {
   double budget = 0.5;  ///< bytes of REPAIR for each of datagrams, at most
 };
 
+/// Which paths a datagram goes by.
+enum class SchedulerChoice : std::uint8_t { copies, fastest, aggregate, automatic };
+
 /// Whether the datagrams of a flow are delivered in their order.
 struct OrderConfig {
   enum class Mode : std::uint8_t { automatic, none, always };
   Mode mode = Mode::automatic;
-  Duration max_hold = std::chrono::milliseconds{20};  ///< one waits for an earlier one for so long at most
+  Duration max_hold = std::chrono::milliseconds{50};  ///< one waits for an earlier one for so long at most
 };
 
 /// The statements that both programs know.
@@ -83,11 +86,12 @@ struct CommonConfig {
   int offload_line = 0;
   std::optional<LogLevel> log_level;
   Duration resolve_interval = std::chrono::minutes{5};  ///< 5 s to 24 h; names that work are looked up again
-  bool copy_dscp = true;     ///< the DSCP of the application's datagrams stands in their copies too
-  RepairConfig repair;       ///< of what this end sends
-  OrderConfig order;         ///< of what this end sends and delivers
-  TunConfig tun;             ///< the device for IP packets
-  bool has_control = true;   ///< false: no socket for --status
+  bool copy_dscp = true;  ///< the DSCP of the application's datagrams stands in their copies too
+  SchedulerChoice scheduler = SchedulerChoice::copies;  ///< of what this end sends
+  RepairConfig repair;                                  ///< of what this end sends
+  OrderConfig order;                                    ///< of what this end sends and delivers
+  TunConfig tun;                                        ///< the device for IP packets
+  bool has_control = true;                              ///< false: no socket for --status
   std::string control_path;  ///< relative as `key_file`; empty: the default under the runtime directory
 };
 
@@ -136,6 +140,7 @@ struct Settings {
   bool encrypt = true;
   std::string encrypt_origin;  ///< for people: "default", "MPTUNNEL_ENCRYPT", "mpclient.conf:4"
   CipherChoice cipher = CipherChoice::automatic;
+  SchedulerChoice scheduler = SchedulerChoice::copies;
   RepairConfig repair;
   OrderConfig order;
   bool offload = true;

@@ -14,6 +14,7 @@
 
 #include "mptunnel/base/drop.h"
 #include "mptunnel/base/time.h"
+#include "mptunnel/control/share_status.h"
 #include "mptunnel/path/path_state.h"
 
 namespace mptunnel {
@@ -55,6 +56,7 @@ struct PathStatus {
   std::optional<std::uint64_t> mtu_in;
   std::optional<Duration> last_answer;  ///< how long ago
   std::uint64_t unsent = 0;             ///< copies that did not leave: too much waited, or the kernel refused
+  std::optional<ShareStatus> share;     ///< of what this end sends; nullopt: copies
   DirectionStatus out;
   DirectionStatus in;
 };
@@ -135,6 +137,7 @@ struct SessionStatus {
   std::uint64_t datagrams_out = 0;  ///< out of the tunnel
   std::uint64_t duplicates_dropped = 0;
   std::uint64_t forced_closings = 0;  ///< see SessionLink::forced_closings()
+  std::string scheduler;              ///< of what this end sends: "copies", "fastest", "aggregate", "auto"
   StreamStatus stream;
   std::uint64_t fragmented = 0;                ///< datagrams that some path in use carried in pieces only
   std::optional<std::uint64_t> largest_whole;  ///< payload that every path in use carries in one packet

@@ -67,7 +67,6 @@ struct ClientSettings {
   std::size_t paths = 0;      ///< how many there are at first, at most kMaxPaths; see set_path_traits()
   std::size_t min_paths = 1;  ///< backup paths carry data while fewer others are up
   std::size_t max_flows = kMaxFlows;
-  MakeScheduler make_scheduler = make_copies;  ///< for what is sent to the server
   std::optional<RepairSettings> repair{};      ///< of what is sent to the server; nullopt: nothing
   OrderSettings order{};                       ///< of what is sent to the server, and of what comes
   SchedulerMode mode = SchedulerMode::copies;  ///< of what is sent to the server
@@ -78,7 +77,7 @@ struct ClientSettings {
 
 struct ClientState {
   ClientState(const ClientSettings& settings, RandomSource& random)
-      : context(random, settings.make_scheduler, settings.repair, settings.order, settings.mode),
+      : context(random, settings.repair, settings.order, settings.mode),
         name(shortened(settings.name, kMaxNameBytes)),
         paths(settings.paths, settings.min_paths),
         flows(settings.max_flows) {

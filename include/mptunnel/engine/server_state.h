@@ -21,7 +21,6 @@ struct ServerSettings : SessionLimits {
   HandshakeSettings handshake;
   std::optional<std::vector<NamedKey>> named_keys;  ///< beside the key in `handshake`, see ServerKeys
   std::size_t lanes = 1;                            ///< see EpochTable
-  MakeScheduler make_scheduler = make_copies;       ///< for what is sent to each client
   std::optional<RepairSettings> repair;             ///< of what is sent to each client; nullopt: nothing
   OrderSettings order;                              ///< of what is sent to each client, and of what comes
   SchedulerMode mode = SchedulerMode::copies;       ///< of what is sent to each client
@@ -65,7 +64,7 @@ class ServerAlarm {
 
 struct ServerState {
   ServerState(const ServerSettings& settings, RandomSource& random)
-      : context(random, settings.make_scheduler, settings.repair, settings.order, settings.mode),
+      : context(random, settings.repair, settings.order, settings.mode),
         keyring({settings.handshake.key, settings.named_keys}),
         pending(settings.handshake, keyring, random),
         has_target(settings.has_target),

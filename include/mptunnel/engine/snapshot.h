@@ -16,6 +16,7 @@
 #include "mptunnel/base/time.h"
 #include "mptunnel/engine/client_event.h"
 #include "mptunnel/engine/inner_flow.h"
+#include "mptunnel/engine/link/path_share.h"
 #include "mptunnel/engine/link/receiver.h"
 #include "mptunnel/engine/link/stream_history.h"
 #include "mptunnel/path/path_history.h"
@@ -24,6 +25,7 @@
 #include "mptunnel/path/probed_path.h"
 #include "mptunnel/path/queue_watch.h"
 #include "mptunnel/path/rtt_estimator.h"
+#include "mptunnel/schedule/scheduler.h"
 #include "mptunnel/wire/frame.h"
 #include "mptunnel/wire/handshake.h"
 
@@ -42,8 +44,9 @@ struct PathSnapshot {
   bool held = false;  ///< it leads over a tunnel of the client's, and has to prove that this is not our own
   bool returns = false;                          ///< client: it seems to be our own
   std::optional<QueueWatch::Overload> overload;  ///< it is given more than its line takes
-  std::uint64_t vanishing = 0;  ///< DSCPs, as bits, that do not get through to the peer, see MarkWatch
-  std::string name;             ///< server: what the client calls it; empty if it does not say
+  std::uint64_t vanishing = 0;     ///< DSCPs, as bits, that do not get through to the peer, see MarkWatch
+  std::optional<PathShare> share;  ///< where datagrams go by one path each
+  std::string name;                ///< server: what the client calls it; empty if it does not say
   Endpoint seen_from;    ///< client: the address that the server sees it come from; not set if it did not say
   bool unheard = false;  ///< server: the client says that it hears nothing on this path
   bool out_alone = false;  ///< server: nothing comes by it, and the client says that it hears us on it
@@ -77,7 +80,8 @@ struct SessionSnapshot {
     Duration age{};
   };
   std::optional<Key> key;
-  std::optional<Duration> age;  ///< of the session, or since the last one began
+  std::optional<Duration> age;                 ///< of the session, or since the last one began
+  SchedulerMode mode = SchedulerMode::copies;  ///< as it was asked for, and as the peer can have it
   /// Datagrams that this end sent, those included that no path took: what is missing is the residual loss.
   Arrivals data_out;
   Arrivals data_in;  ///< DATA packets of the peer

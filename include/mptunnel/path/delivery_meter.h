@@ -64,6 +64,8 @@ class DeliveryMeter {
   /// An ACK of this path that came under the key of this order. nullopt if it says nothing new, or only what
   /// later ones are compared with.
   std::optional<DeliveryReport> on_ack(const AckFrame& ack, std::uint32_t order, TimePoint now);
+  /// Bytes that have left by the path, in all.
+  [[nodiscard]] std::uint64_t sent_bytes() const { return sent_bytes_; }
 
  private:
   [[nodiscard]] const SentLog& log_of(PacketType type) const {
@@ -72,6 +74,7 @@ class DeliveryMeter {
 
   SentLog data_;
   SentLog control_;
+  std::uint64_t sent_bytes_ = 0;
   struct Seen {
     std::uint64_t time = 0;  ///< of the peer's clock, in microseconds from somewhere
     std::uint64_t packets = 0;

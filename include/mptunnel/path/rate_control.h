@@ -15,7 +15,8 @@
 // queue stays though less is sent, half the rate for a moment shows it. What stays then is not ours, or the
 // path is another one.
 //
-//     begin (twice the rate each RTT) --- a queue, or three RTTs without more, or a fifth lost ---> steady
+//     begin (up to three times the rate each RTT) --- a queue, or three RTTs without more, or a fifth lost
+//     ---> steady
 //
 // Sources: delivery rate as in draft-cheng-iccrg-delivery-rate-estimation, by the receiver's clock, so that
 // reports which come late or together change nothing; what to do with it, draft-cardwell-iccrg-bbr-
@@ -42,6 +43,7 @@ struct DeliveryReport {
   TimePoint left;              ///< when we sent it
   std::uint64_t sent = 0;      ///< bytes that had left by the path with it, in all
   Duration rtt{};
+  std::uint64_t sent_by_now = 0;  ///< bytes that have left by the path, in all
   // Since the last report:
   std::uint64_t acknowledged = 0;  ///< bytes
   std::uint64_t lost = 0;
@@ -66,6 +68,8 @@ class RateControl {
   }
   /// How long what is under way waits at the bottleneck.
   [[nodiscard]] Duration queue() const { return from_seconds(queue_); }
+  /// How long a packet waits there that leaves now, once so many bytes have left by the path in all.
+  [[nodiscard]] Duration queue_after(std::uint64_t sent, TimePoint now) const;
   [[nodiscard]] Duration target() const { return from_seconds(target_); }
   /// The share of bytes that get lost.
   [[nodiscard]] double loss() const { return loss_; }
@@ -96,15 +100,16 @@ class RateControl {
   void note_loss(const DeliveryReport& report, bool is_limited, double now);
   void judge_loss(double now);
   [[nodiscard]] std::optional<Point> over_a_round(const DeliveryReport& report);
-  void learn(double delivered, double offered);
+  void learn(double delivered, double offered, bool was_busy);
   void begin(double delivered, bool is_limited, double now);
   void steady(bool is_limited, double now);
   [[nodiscard]] double least_rtt() const;
+  [[nodiscard]] double recent_span() const;
   [[nodiscard]] bool is_busy() const { return queue_ > target_ / 4; }
 
   std::optional<double> cap_;
   std::deque<Delay> least_;       ///< of the last kBaseLife, each less than those after it
-  std::deque<Delay> recent_;      ///< of the last half RTT
+  std::deque<Delay> recent_;      ///< of recent_span(), about half an RTT
   std::deque<Point> points_;      ///< of the last RTT
   double rtt_ = 0;                ///< smoothed, in seconds
   double base_seen_ = 0;          ///< when packets last came as fast as the base says
@@ -116,6 +121,9 @@ class RateControl {
   double delay_before_ = 0;       ///< the least delay before,
   bool is_stuck_ = false;         ///< and whether it is because the queue stays
   std::optional<double> looked_;  ///< the least delay since looking_from_
+  double drained_ = 0;            ///< when what was sent too fast, while the rate was looked for, is gone
+  double last_queue_ = 0;         ///< as the last report says
+  double idle_ = 0;               ///< when there was next to none last
   double heard_ = 0;              ///< when the last report that was news came
   double noise_ = 0;              ///< by how much the least delay of one report differs from that of the next
   double queue_ = 0;

@@ -56,6 +56,10 @@ class RepairControl {
 
   /// To be called for each report of the peer, and at least once a second while data moves.
   const RepairPlan& observe(const LossReport& report, TimePoint now);
+  /// A plan for what was not measured yet, until the next report.
+  const RepairPlan& assume(const LossModel& model, double symbols_per_second, double bits_per_second) {
+    return plan_ = plan_for(settings_, model, symbols_per_second, bits_per_second);
+  }
   [[nodiscard]] const RepairPlan& plan() const { return plan_; }
   [[nodiscard]] const LossMemory& losses() const { return losses_; }
 

@@ -10,7 +10,4 @@ class CopiesScheduler final : public Scheduler {
   Decision choose(const PathViews& paths, const DatagramView& datagram, TimePoint now) override;
 };
 
-/// As MakeScheduler.
-std::unique_ptr<Scheduler> make_copies();
-
 }  // namespace mptunnel

@@ -9,6 +9,7 @@
 // (2006), "Earliest Delivery Path First". What it is not: the rates; these are RateControl's.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <optional>
@@ -26,6 +27,8 @@ class EarliestArrival {
   /// fastest.
   static constexpr Duration kAhead = std::chrono::milliseconds(2);
 
+  /// What left by a path beyond its rate is forgotten above this.
+  static constexpr Duration kMostDebt = std::chrono::milliseconds(100);
   /// A path that takes longer for one packet is of no use beside others.
   static constexpr Duration kMostOfOne = std::chrono::milliseconds(20);
 
@@ -35,7 +38,10 @@ class EarliestArrival {
   };
   /// This path may be used, and what is known of it now.
   void set(PathId path, const Path& what, TimePoint now);
-  /// Only these may be used from now on. What waits for others is to be chosen for anew.
+  /// The path is away: what it owed is forgotten.
+  void forget(PathId path) { own(path) = {}; }
+  [[nodiscard]] const Path& of(PathId path) const { return paths_[path.value].what; }
+  /// choose() takes none but these, of those that were set. What waits for others is to be chosen for anew.
   void keep(PathSet paths) { usable_ = usable_ & paths; }
   [[nodiscard]] PathSet usable() const { return usable_; }
 
@@ -45,6 +51,8 @@ class EarliestArrival {
   };
   /// Of a packet with so many bytes. nullopt: each path has enough to do until retry_at(), or there is none.
   std::optional<Choice> choose(std::size_t bytes, TimePoint now);
+  /// The path by which it has arrived first, however long that takes. There is one.
+  [[nodiscard]] PathId soonest(std::size_t bytes, TimePoint now) const;
   /// When choose() is to be asked again, after it returned nullopt; kNever if there is no path.
   [[nodiscard]] TimePoint retry_at() const { return retry_at_; }
 
@@ -62,7 +70,11 @@ class EarliestArrival {
     Path what;
     TimePoint next{};
     std::size_t queued = 0;
+    bool is_known = false;
   };
+  [[nodiscard]] static TimePoint arrival_of(const Own& own, std::size_t bytes, TimePoint now) {
+    return std::max(now, own.next) + time_of(own.queued + bytes, own.what) + own.what.delay;
+  }
   static bool is_idle(const Own& own, TimePoint now) { return own.queued == 0 && own.next <= now; }
   [[nodiscard]] Own& own(PathId path) { return paths_[path.value]; }
   static Duration time_of(std::size_t bytes, const Path& path) {

@@ -37,10 +37,13 @@ class PathViews {
     smallest_mtu_ = std::min(smallest_mtu_, view.mtu);
     if (view.is_mtu_doubted) doubted_.insert(path);
     if (view.is_mtu_certain) certain_.insert(path);
+    if (view.state != PathState::suspect) answering_.insert(path);
   }
 
   [[nodiscard]] PathSet paths() const { return paths_; }
   [[nodiscard]] bool empty() const { return paths_.empty(); }
+  /// Those that do not fail to answer; all, if each does.
+  [[nodiscard]] PathSet answering() const { return answering_.empty() ? paths_ : answering_; }
   /// `path` is one of paths().
   [[nodiscard]] const PathView& of(PathId path) const { return views_[path.value]; }
   /// Of `among`, which is not empty, the one with the least round-trip time; one of which none is known only
@@ -79,6 +82,7 @@ class PathViews {
   PathSet paths_;
   PathSet doubted_;
   PathSet certain_;
+  PathSet answering_;
   std::size_t smallest_mtu_ = kMaxPacketBytes;
   std::array<PathView, kMaxPaths> views_;  ///< those of paths_ alone are initialized: made for each batch
 };
@@ -111,14 +115,18 @@ class Scheduler {
   virtual Decision choose(const PathViews& paths, const DatagramView& datagram, TimePoint now) = 0;
 };
 
-/// What a session does with its datagrams.
+/// What a session does with its datagrams. The last two take a peer that acknowledges; to another one,
+/// copies.
 enum class SchedulerMode : std::uint8_t {
-  copies,     ///< each goes where its Scheduler says: by all paths
-  aggregate,  ///< each by one path, so that all have the sum of them; to a peer that can't acknowledge,
-              ///< copies
+  copies,     ///< each by all paths
+  fastest,    ///< each by the path that takes least time
+  aggregate,  ///< each by one path, so that all have the sum of them
+  automatic,  ///< aggregate of flows that are much, copies of the others
 };
 
 /// Makes the scheduler of one Sender: of a session at the server, of all sessions in turn at the client.
 using MakeScheduler = std::function<std::unique_ptr<Scheduler>()>;
+/// One for what does not go by one path each.
+MakeScheduler maker_of(SchedulerMode mode);
 
 }  // namespace mptunnel

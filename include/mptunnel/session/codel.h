@@ -20,9 +20,9 @@ class Codel {
   /// With no more than a full packet behind it none is dropped: that is no standing queue.
   static constexpr std::size_t kFullPacket = 1514;
 
-  /// Asked of the oldest datagram when it may leave; `waited` is how long it has, `behind` the bytes of those
-  /// behind it. True: it is to be dropped, and the next one asked about; or to be marked instead, and to
-  /// leave.
+  /// Asked of the oldest datagram when it may leave; `waited` is how long it has, less what
+  /// it may beyond kTarget, `behind` the bytes of those behind it. True: it is to be dropped, and the next
+  /// one asked about; or to be marked instead, and to leave.
   bool drops(Duration waited, std::size_t behind, TimePoint now) {
     const bool is_late = was_late_for_long(waited, behind, now);
     if (!is_late) {

@@ -1,7 +1,8 @@
 // Datagrams that wait for room on the paths, in one queue of a session before they are sealed: fair between
 // flows, and short. FQ-CoDel (RFC 8290): each flow has a queue, these take turns by bytes (deficit round
-// robin), and one that has just begun goes first; a flow whose datagrams wait for longer than 5 ms through
-// 100 ms loses one now and then, or has it marked, more often while that lasts (session/codel.h).
+// robin), and one that has just begun goes first; a flow whose datagrams wait for longer than
+// set_target() says through 100 ms loses one now and then, or has it marked, more often while that lasts
+// (session/codel.h).
 //
 // Bounded in bytes and count, and together with all other sessions in bytes: then the oldest of the flow that
 // holds most go.
@@ -51,6 +52,8 @@ class FairQueue final : public BudgetHolder {
   /// `budget` outlives the queue.
   explicit FairQueue(QueueBudget& budget) : budget_(budget) { join_budget(budget); }
 
+  /// How long a datagram may wait before its flow is told to send less, instead of Codel::kTarget.
+  void set_target(Duration target) { allowance_ = target - Codel::kTarget; }
   /// Copies `payload`. For room, the oldest of the longest flow go.
   void push(FlowHandle flow, ConstBytes payload, Marks marks, TimePoint now);
   /// The datagram whose turn it is, valid until something else is called; null if nothing waits. If it can't
@@ -97,6 +100,7 @@ class FairQueue final : public BudgetHolder {
   std::size_t count_ = 0;
   TimePoint oldest_{};  ///< nothing that waits is older
   Losses losses_;
+  Duration allowance_{};  ///< on top of Codel::kTarget
 };
 
 }  // namespace mptunnel

@@ -8,6 +8,7 @@
 
 #include "mptunnel/base/ids.h"
 #include "mptunnel/base/time.h"
+#include "mptunnel/session/flow_density.h"
 
 namespace mptunnel {
 
@@ -21,10 +22,7 @@ class FlowNumbers {
  private:
   struct Flow {
     std::uint16_t next = 0;
-    bool is_dense = false;  ///< its last slot was
-    std::size_t bytes = 0;  ///< of the slot
-    TimePoint slot;         ///< when that began
-    TimePoint last_used;
+    FlowDensity density;
   };
 
   /// Makes some if need be: flows that are silent, or were never numbered, go.

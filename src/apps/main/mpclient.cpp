@@ -15,6 +15,7 @@ tl::expected<std::unique_ptr<App>, std::string> make(const ClientStart& start) {
   settings.identity = *identity;
   settings.name = start.config.client_id;
   settings.min_paths = start.config.min_paths;
+  settings.mode = scheduler_mode(start.config.common);
   settings.repair = repair_settings(start.config.common);
   settings.order = order_settings(start.config.common);
   settings.inner = wanted_inner(start.config.common.tun);

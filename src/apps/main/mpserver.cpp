@@ -17,6 +17,7 @@ tl::expected<std::unique_ptr<App>, std::string> make(const ServerStart& start) {
   settings.handshake = {start.options.key, start.options.encrypt, offers_aes(start.options.cipher)};
   settings.named_keys = start.options.named_keys;
   settings.max_sessions = config.max_clients;
+  settings.mode = scheduler_mode(config.common);
   settings.repair = repair_settings(config.common);
   settings.order = order_settings(config.common);
   settings.has_target = config.target.has_value();

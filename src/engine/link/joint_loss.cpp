@@ -11,6 +11,8 @@ constexpr Duration kPathHalfLife = 2s;
 constexpr std::size_t kReportsMore = 1;
 /// Fewer packets say nothing of a path.
 constexpr double kLeastSent = 20;
+/// And so many of a session do, where each goes by one path.
+constexpr double kUnknownUntil = 400;
 
 }  // namespace
 
@@ -69,18 +71,28 @@ void JointLoss::restart() {
   told_ = {};
 }
 
+double JointLoss::expected(PathSet carrying) const {
+  if (is_by_one_) {
+    const double unknown = std::max(0.0, kUnknownUntil - static_cast<double>(told_.of));
+    return kUnknownLoss * unknown / kUnknownUntil;
+  }
+  // Of one path nothing is known that is not counted of the session as well.
+  if (carrying.size() < 2) return 0;
+  double product = 1;
+  for (const PathId path : carrying) product *= of(path);
+  return product;
+}
+
 LossReport JointLoss::on_report(const DataCounts& counts, const ReportedPaths& paths, TimePoint now) {
   LossReport report;
-  // Of one path nothing is known that is not counted of the session as well.
-  report.expected_loss = paths.carrying.size() < 2 ? 0 : 1;
   const PathSet cut = cut_at_home(paths, now);
   const bool is_overrun =
       is_peer_overrun(paths) || (!cut.empty() && (paths.carrying - paths.queued - cut).empty());
   for (const PathId path : paths.carrying) {
     paths_[path.value].follow(paths.traffic[path.value].out, !is_overrun && !paths.queued.contains(path),
                               now);
-    report.expected_loss *= of(path);
   }
+  report.expected_loss = expected(paths.carrying);
   reports_[count_++ % kReports] = counts;
   if (is_overrun) overrun_ = count_;
   const std::size_t looked_at = std::min({count_, kReports, paths.carrying.size() + kReportsMore});
@@ -92,7 +104,8 @@ LossReport JointLoss::on_report(const DataCounts& counts, const ReportedPaths& p
   // What is lost in an overrun would be news as long as a report from then is compared.
   report.is_overrun = count_ - overrun_ < looked_at;
   if (best.of <= told_.of) return report;
-  if (!(paths.carrying - paths.queued).empty() && !report.is_overrun) {
+  const bool is_queued = is_by_one_ ? !paths.queued.empty() : (paths.carrying - paths.queued).empty();
+  if (!is_queued && !report.is_overrun) {
     report.sent = best.of - told_.of;
     report.lost = std::min<std::uint64_t>(report.sent, best.lost - std::min(best.lost, told_.lost));
     report.runs = std::min<std::uint64_t>(report.lost, best.runs - std::min(best.runs, told_.runs));

@@ -12,6 +12,9 @@ constexpr Duration kRateWindow = 100ms;
 constexpr Duration kReportsFor = 15s;
 /// Of two paths, one that loses so much more is not taken for a symbol.
 constexpr double kMuchWorse = 0.1;
+/// What a flow that begins is taken for, in a second.
+constexpr double kFirstSymbols = 1000;
+constexpr double kFirstBits = kFirstSymbols * 1400 * 8;
 /// What repairs so many datagrams of one call goes by one path, and leaves in one run; the next by another.
 constexpr std::uint64_t kBulk = 32;
 
@@ -127,7 +130,21 @@ void RepairSender::observe(const LinkEpoch& epoch, const DataCounts& counts, con
   double worst = 0;
   for (const PathId path : paths.carrying) worst = std::max(worst, losses_.of(path));
   report.repair_loss = worst;
-  const RepairPlan& plan = control_->observe(report, now);
+  follow(control_->observe(report, now));
+}
+
+/// A TCP that loses one of its first datagrams is slow for long.
+void RepairSender::plan_first(const LinkEpoch& epoch) {
+  losses_.expect_by_one();
+  if (control_ && !epoch.can_repair()) return;
+  has_begun_ = true;
+  if (!control_) return;
+  if (epoch.order() != order_) start(epoch);
+  if (control_->plan().is_on()) return;
+  follow(control_->assume({.loss = JointLoss::kUnknownLoss}, kFirstSymbols, kFirstBits));
+}
+
+void RepairSender::follow(const RepairPlan& plan) {
   if (plan.is_on() && !encoder_) {
     // No window is longer.
     encoder_ = std::make_unique<RepairEncoder>(EncoderLimits{.symbols = kMostHorizon});

@@ -33,22 +33,33 @@ void Sender::send(const OutgoingFlow& flow, ConstBytes payload, Marks marks, con
   context_.drops.add(Drop::queue_full, context_.waiting.take_dropped());
 }
 
+void Sender::lose(Drop reason, std::uint64_t datagrams) {
+  context_.drops.add(reason, datagrams);
+  untaken_ += datagrams;
+}
+
 bool Sender::leaves(const OutgoingFlow& flow, ConstBytes payload, Marks marks, const PathViews& paths,
                     Output& out, TimePoint now) {
-  if (is_aggregating()) {
+  if (goes_by_one(flow, payload.size(), marks, now)) {
     send_by_one(flow, payload, marks, paths, out, now);
     return true;
   }
   const Decision decision = scheduler_->choose(paths, {payload.size(), flow.handle, marks.dscp}, now);
   if (decision.is_to_leave(now)) {
-    seal(flow, payload, marks, decision.paths, paths, out, now);
+    if (aggregation_) aggregation_->charge(decision.paths, payload.size() + kTypicalOverhead, now);
+    seal(flow, number_of(flow, payload.size(), now), payload, marks, decision.paths, paths, out, now);
     return true;
   }
   if (!decision.paths.empty()) resume_ = std::min(resume_, decision.when);
   return false;
 }
 
-void Sender::seal(const OutgoingFlow& flow, ConstBytes payload, Marks marks, PathSet chosen,
+Sender::Number Sender::number_of(const OutgoingFlow& flow, std::size_t payload, TimePoint now) {
+  const bool has_one = payload <= kMaxPacketBytes && is_numbering(flow);
+  return has_one ? numbers_.next(flow.handle, payload, now) : std::nullopt;
+}
+
+void Sender::seal(const OutgoingFlow& flow, Number number, ConstBytes payload, Marks marks, PathSet chosen,
                   const PathViews& paths, Output& out, TimePoint now) {
   if (payload.size() > kMaxPacketBytes) {
     context_.drops.add(Drop::too_large);
@@ -61,7 +72,7 @@ void Sender::seal(const OutgoingFlow& flow, ConstBytes payload, Marks marks, Pat
   }
   std::array<std::uint8_t, 20> head{};
   ByteWriter writer(head);
-  write_prefix(flow, payload.size(), writer, now);
+  write_prefix(flow, number, writer);
   const ConstBytes prefix = ConstBytes(head).first(writer.written());
 
   // A clear packet can't open a flow: until the peer has acknowledged it, the datagram travels sealed.
@@ -80,10 +91,8 @@ void Sender::seal(const OutgoingFlow& flow, ConstBytes payload, Marks marks, Pat
   watch_.count(send_sealed(size, marks, chosen, paths, out, now));
 }
 
-void Sender::write_prefix(const OutgoingFlow& flow, std::size_t payload, ByteWriter& out, TimePoint now) {
+void Sender::write_prefix(const OutgoingFlow& flow, Number number, ByteWriter& out) {
   if (flow.open) encode_frame(FlowOpenFrame{*flow.id, *flow.open}, out);
-  const bool is_numbered = is_numbering(flow.is_inner ? FrameType::ip_numbered : FrameType::numbered);
-  const auto number = is_numbered ? numbers_.next(flow.handle, payload, now) : std::optional<std::uint16_t>{};
   if (flow.is_inner) {
     encode_ip_prefix(number ? std::optional(InnerNumber{bucket_of(flow.handle), *number}) : std::nullopt,
                      out);
@@ -94,14 +103,16 @@ void Sender::write_prefix(const OutgoingFlow& flow, std::size_t payload, ByteWri
   }
 }
 
-bool Sender::is_numbering(FrameType numbered) const {
+bool Sender::is_numbering(const OutgoingFlow& flow) const {
+  const bool can_number =
+      link_.current()->can_number(flow.is_inner ? FrameType::ip_numbered : FrameType::numbered);
   switch (context_.order.mode) {
     case OrderSettings::Mode::none:
       return false;
     case OrderSettings::Mode::automatic:
-      return (repair_.is_on() || is_aggregating()) && link_.current()->can_number(numbered);
+      return can_number && (repair_.is_on() || is_aggregating());
     case OrderSettings::Mode::always:
-      return link_.current()->can_number(numbered);
+      return can_number;
   }
   return false;
 }
@@ -246,6 +257,7 @@ PathSet Sender::flush(const PathViews& paths, const FindFlow& find, Output& out,
   // Each datagram that goes on waiting sets it anew. Without a path or a key there is no time to wait for.
   resume_ = kNever;
   if (aggregation_) aggregation_->pause();
+  if (aggregation_) lose_waiting(now);
   if (!has_waiting() || !can_send(paths, now)) return {};
   if (aggregation_) pump(paths, find, out, now);
   queue_.drain([&](const DatagramQueue::Item& item) {

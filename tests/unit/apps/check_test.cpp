@@ -53,6 +53,7 @@ TEST(RenderCheck, SaysWhatMpclientUnderstood) {
                 ":4)\n"
                 "offload     yes (default)\n"
                 "log level   info\n"
+                "scheduler   copies: each datagram by all paths\n"
                 "repair      no: nothing is repaired in the clear\n"
                 "order       no: nothing is numbered in the clear\n"
                 "daemon      yes\n"
@@ -66,27 +67,29 @@ TEST(RenderCheck, SaysWhatMpserverUnderstood) {
   ASSERT_TRUE(line);
   const auto start = load_server_start(*line);
   ASSERT_TRUE(start);
-  EXPECT_EQ(render_check(*start),
-            "command line: no mistakes\n"
-            "listen      [::1]:2000\n"
-            "target      vpn.lan:1194\n"
-            "max clients 1024\n"
-            "per network 256\n"
-            "resolve     every 5m\n"
-            "dscp        copy\n"
-            "key         none\n"
-            "encryption  yes (default)\n"
-            "cipher      auto\n"
-            "offload     yes (default)\n"
-            "log level   info\n"
-            "repair      as little as does, and nothing on clean paths\n"
-            "repair      at most 1e-05 of the datagrams may stay lost\n"
-            "repair      a lost datagram is back at most 20ms later\n"
-            "repair      at most 50% of the datagrams' bytes, 300% of a flow below 100 kbit/s\n"
-            "order       while something is repaired, of flows above 100 kbit/s\n"
-            "order       a datagram waits at most 20ms for an earlier one\n"
-            "control     " +
-                *control_folder(current_user(), false) + "/mpserver-2000.sock\n");
+  EXPECT_EQ(
+      render_check(*start),
+      "command line: no mistakes\n"
+      "listen      [::1]:2000\n"
+      "target      vpn.lan:1194\n"
+      "max clients 1024\n"
+      "per network 256\n"
+      "resolve     every 5m\n"
+      "dscp        copy\n"
+      "key         none\n"
+      "encryption  yes (default)\n"
+      "cipher      auto\n"
+      "offload     yes (default)\n"
+      "log level   info\n"
+      "scheduler   copies: each datagram by all paths\n"
+      "repair      as little as does, and nothing on clean paths\n"
+      "repair      at most 1e-05 of the datagrams may stay lost\n"
+      "repair      a lost datagram is back at most 20ms later\n"
+      "repair      at most 50% of the datagrams' bytes, 300% of a flow below 100 kbit/s\n"
+      "order       while something is repaired, of flows above 100 kbit/s\n"
+      "order       a datagram waits at most 50ms for an earlier one, 20ms where the other end sends copies\n"
+      "control     " +
+          *control_folder(current_user(), false) + "/mpserver-2000.sock\n");
 }
 
 std::string lines_of(const std::string& statements, const std::string& label) {
@@ -112,12 +115,38 @@ TEST(RenderCheck, SaysWhatOrderMeans) {
             "yes, of flows above 100 kbit/s\na datagram waits at most 50ms for an earlier one\n");
   EXPECT_EQ(order_lines("max-hold 50ms\nrepair-delay 30ms\n"),
             "while something is repaired, of flows above 100 kbit/s\n"
-            "a datagram waits at most 30ms for an earlier one\n");
+            "a datagram waits at most 50ms for an earlier one, 30ms where the other end sends copies\n");
+  EXPECT_EQ(order_lines("max-hold 20ms\nscheduler aggregate\n"),
+            "what goes by one path each, of flows above 100 kbit/s\n"
+            "a datagram waits at most 20ms for an earlier one\n");
   EXPECT_EQ(order_lines("repair no\n"),
             "what the other end repairs, of flows above 100 kbit/s\n"
-            "a datagram waits at most 20ms for an earlier one\n");
+            "a datagram waits at most 50ms for an earlier one, 20ms where the other end sends copies\n");
   EXPECT_EQ(order_lines("repair no\norder yes\n"),
-            "yes, of flows above 100 kbit/s\na datagram waits at most 20ms for an earlier one\n");
+            "yes, of flows above 100 kbit/s\na datagram waits at most 50ms for an earlier one\n");
+}
+
+TEST(RenderCheck, SaysWhichPathsDatagramsGoBy) {
+  const auto lines = [](const std::string& word) {
+    return lines_of("scheduler " + word + "\n", "scheduler");
+  };
+  EXPECT_EQ(lines("copies"), "copies: each datagram by all paths\n");
+  EXPECT_EQ(lines("fastest"), "fastest: each datagram by the path that takes least time\n");
+  EXPECT_EQ(lines("aggregate"), "aggregate: each datagram by one path, for the sum of them\n");
+  EXPECT_EQ(lines("auto"),
+            "auto: aggregate of flows above 1 Mbit/s, copies of the others and of EF and CS5 to CS7\n");
+  EXPECT_EQ(lines("sum"), "refused");
+}
+
+TEST(SchedulerMode, IsWhatTheStatementSays) {
+  CommonConfig config;
+  EXPECT_EQ(scheduler_mode(config), SchedulerMode::copies);
+  config.scheduler = SchedulerChoice::fastest;
+  EXPECT_EQ(scheduler_mode(config), SchedulerMode::fastest);
+  config.scheduler = SchedulerChoice::aggregate;
+  EXPECT_EQ(scheduler_mode(config), SchedulerMode::aggregate);
+  config.scheduler = SchedulerChoice::automatic;
+  EXPECT_EQ(scheduler_mode(config), SchedulerMode::automatic);
 }
 
 TEST(OrderSettings, AreWhatTheStatementsSay) {
@@ -125,6 +154,7 @@ TEST(OrderSettings, AreWhatTheStatementsSay) {
   CommonConfig config;
   EXPECT_EQ(order_settings(config).mode, OrderSettings::Mode::automatic);
   EXPECT_EQ(order_settings(config).most, milliseconds(20));
+  EXPECT_EQ(order_settings(config).most_by_one, milliseconds(50));
   config.order.max_hold = milliseconds(40);
   config.repair.delay = milliseconds(30);
   EXPECT_EQ(order_settings(config).most, milliseconds(30));

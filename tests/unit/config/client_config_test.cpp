@@ -113,7 +113,7 @@ TEST(ClientConfig, TakesTheEndsOfEachRange) {
   EXPECT_EQ(parsed("h 1\norder no\n").common.order.mode, OrderConfig::Mode::none);
   EXPECT_EQ(parsed("h 1\n").common.order.mode, OrderConfig::Mode::automatic);
   EXPECT_EQ(parsed("h 1\nmax-hold 1000ms\n").common.order.max_hold, 1000ms);
-  EXPECT_EQ(parsed("h 1\n").common.order.max_hold, 20ms);
+  EXPECT_EQ(parsed("h 1\n").common.order.max_hold, 50ms);
   const ClientConfig high = parsed("h 1\nmin-paths 32\nkeepalive 60s\nresolve-interval 24h\n");
   EXPECT_EQ(high.min_paths, 32U);
   EXPECT_EQ(high.keepalive, 60s);

@@ -431,7 +431,7 @@ TEST(RenderTable, SaysWhichAddressesAreAwaited) {
 const json kDirection = json::parse(R"({"packets":"n","bytes":"n","lost":"n","loss":"n?","loss_recent":"n?",
   "jitter_ms":"n?","first":"n","duplicates":"n","rate_bps":"n","repair_bytes":"n"})");
 const json kSession = json::parse(R"({"state":"s","age_s":"n?","cipher":"s","encrypted":"b","key":"s",
-  "key_age_s":"n?","flows":"n","datagrams_in":"n","datagrams_out":"n","duplicates_dropped":"n",
+  "key_age_s":"n?","scheduler":"s","flows":"n","datagrams_in":"n","datagrams_out":"n","duplicates_dropped":"n",
   "forced_closings":"n","residual_loss":{"out":"n?","in":"n?"},
   "stream":{"out":{"loss":"n?","loss_recent":"n?","best_path_loss":"n?","best_path_loss_recent":"n?",
                    "loss_before_repair":"n?","loss_before_repair_recent":"n?","recovered":"n",
@@ -447,7 +447,7 @@ json path_kinds() {
   json kinds =
       json::parse(R"({"id":"n","name":"s","state":"s","problem":"s","standby":"b","held":"b","remote":"s",
     "local":"s","public":"s","device":"s","mtu":{"out":"n?","in":"n?"},"last_answer_s":"n?","unsent":"n",
-    "rtt_ms":"o?"})");
+    "share":"o?","rtt_ms":"o?"})");
   kinds["out"] = kinds["in"] = kDirection;
   return kinds;
 }
@@ -498,7 +498,7 @@ TEST(RenderJson, HasWhatIsPromisedOfAClient) {
 TEST(RenderJson, CarriesEveryValue) {
   const json object = json::parse(render_json(client_status()));
   EXPECT_EQ(object["session"], json::parse(R"({"state":"established","age_s":7980.0,"cipher":"AES-256-GCM",
-    "encrypted":true,"key":"set","key_age_s":45.0,"flows":3,"datagrams_in":123456,"datagrams_out":123400,
+    "encrypted":true,"key":"set","key_age_s":45.0,"scheduler":"","flows":3,"datagrams_in":123456,"datagrams_out":123400,
     "duplicates_dropped":246000,"forced_closings":2,"residual_loss":{"out":0.0001,"in":0.0},
     "stream":{"out":{"loss":0.0001,"loss_recent":0.001,"best_path_loss":0.012,"best_path_loss_recent":0.09,
                      "loss_before_repair":0.001,"loss_before_repair_recent":0.002,"recovered":111,
@@ -514,6 +514,7 @@ TEST(RenderJson, CarriesEveryValue) {
     "standby":false,"held":false,"remote":"198.51.100.1:4000","local":"10.0.0.1:12345","public":"203.0.113.7:4000","device":"",
     "rtt_ms":{"smoothed":12.345,"variation":1.0,"minimum":10.0,"latest":13.0},
     "mtu":{"out":1472,"in":1472},"last_answer_s":0.12,"unsent":7,
+    "share":null,
     "out":{"packets":1000,"bytes":1446000,"lost":12,"loss":0.012,"loss_recent":0.012,"jitter_ms":0.4,
            "first":0,"duplicates":0,"rate_bps":3400000,"repair_bytes":57840},
     "in":{"packets":2000,"bytes":2892000,"lost":0,"loss":0.0,"loss_recent":0.0,"jitter_ms":0.3,
@@ -524,6 +525,46 @@ TEST(RenderJson, CarriesEveryValue) {
   EXPECT_EQ(object["paths"][1]["problem"], "sent for 8 s, nothing came back");
   EXPECT_EQ(object["paths"][2]["rtt_ms"], nullptr);
   EXPECT_EQ(object["paths"][2]["last_answer_s"], nullptr);
+}
+
+/// The paths have the sum of what they carry.
+Status aggregating_status() {
+  Status status = client_status();
+  status.session.scheduler = "aggregate";
+  status.paths.resize(2);
+  status.paths[0].share = ShareStatus{"used", 51'000'000, 50'000'000, 2500us, 0us, 0.02};
+  status.paths[1].state = PathState::up;
+  status.paths[1].problem.clear();
+  status.paths[1].share = ShareStatus{"slow", 2'000'000, 1'900'000, 0us, 290ms, 0};
+  return status;
+}
+
+TEST(RenderJson, HasTheShareOfEachPath) {
+  const json object = json::parse(render_json(aggregating_status()));
+  EXPECT_EQ(object["session"]["scheduler"], "aggregate");
+  EXPECT_EQ(object["paths"][0]["share"],
+            json::parse(R"({"use":"used","rate_bps":51000000,"capacity_bps":50000000,"queue_ms":2.5,
+                            "behind_ms":0.0,"loss":0.02})"));
+}
+
+TEST(RenderTable, SaysInWordsWhatAPathCarries) {
+  Status status = aggregating_status();
+  const auto table = [&] { return render_table(status, TableWidth::wide); };
+  EXPECT_NE(table().find("\nscheduler aggregate\n"), std::string::npos);
+  EXPECT_NE(
+      table().find("\n    passes on at least 50 Mbit/s, packets wait there for 2.50 ms, 2.0 % are lost\n"),
+      std::string::npos)
+      << table();
+  EXPECT_NE(
+      table().find("\n    carries probes and repair alone: it takes 290 ms more than the fastest, too much "
+                   "for 1.9 Mbit/s\n"),
+      std::string::npos)
+      << table();
+  status.paths[0].share = ShareStatus{"sought", 2'000'000, {}, 0us, 0us, 0};
+  EXPECT_NE(table().find("\n    what it passes on is being looked for; so far: nothing\n"),
+            std::string::npos);
+  status.paths[0].state = PathState::down;
+  EXPECT_EQ(table().find("looked for"), std::string::npos) << "that it is down says more";
 }
 
 Status status_with_device() {

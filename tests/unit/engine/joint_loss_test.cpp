@@ -43,6 +43,21 @@ TEST_F(JointLossTest, TellsWhatIsNew) {
   EXPECT_EQ(all.runs, 1U);
 }
 
+// Where each goes by one path, nothing follows from what paths lose that is not counted as well; but before
+// enough is, some is taken to be lost.
+TEST_F(JointLossTest, OfOnePathEachSomethingIsExpectedUntilEnoughIsCounted) {
+  losses_.expect_by_one();
+  pass(PathId{0}, 1000, 500);
+  EXPECT_DOUBLE_EQ(report({0, 0, 0}).expected_loss, JointLoss::kUnknownLoss);
+  double last = JointLoss::kUnknownLoss;
+  for (std::uint32_t of = 100; of <= 500; of += 50) {
+    const double expected = report({of, 0, 0}).expected_loss;
+    EXPECT_LE(expected, last) << of;
+    last = expected;
+  }
+  EXPECT_EQ(last, 0);
+}
+
 TEST_F(JointLossTest, WhatASlowerPathBringsIsNotLost) {
   paths_ = PathSet::of(PathId{0});
   report({100, 0, 0});

@@ -1,6 +1,8 @@
 // Both engines together: each datagram goes by one path.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "sender_support.h"
 #include "tunnel_paths.h"
 
@@ -148,6 +150,31 @@ TEST_F(TunnelAggregate, GoesOnWithAServerThatRestarted) {
   tunnel_.advance(100ms);
   EXPECT_EQ(numbers(), first(5));
   EXPECT_EQ(data(true), 5U);
+}
+
+TEST_F(TunnelAggregate, IsWhatTheStatusSays) {
+  EXPECT_EQ(tunnel_.client->snapshot(tunnel_.now).session.mode, SchedulerMode::aggregate);
+  application_sends(0, 40);
+  tunnel_.advance(400ms);
+  for (const PathSnapshot& path : tunnel_.client->snapshot(tunnel_.now).paths) {
+    ASSERT_TRUE(path.share);
+    EXPECT_NE(path.share->use, PathShare::Use::slow);
+    EXPECT_GT(path.share->bytes_per_second, 0);
+  }
+}
+
+// What goes by a path that is silent is lost: soon the others have all.
+TEST_F(TunnelAggregate, LeavesAPathAloneThatAcknowledgesNothing) {
+  application_sends(0, 40);
+  tunnel_.advance(1s);
+  tunnel_.forget();
+  tunnel_.arrives = [](const Wire& wire) { return !wire.to_server || wire.path != PathId{0}; };
+  for (int i = 0; i < 100; ++i) {
+    application_sends(i, 1);
+    tunnel_.advance(5ms);
+  }
+  const std::vector<int> came = numbers();
+  EXPECT_GE(std::count_if(came.begin(), came.end(), [](int number) { return number >= 60; }), 40);
 }
 
 TEST(SenderAggregate, SendsCopiesToAPeerThatCantAcknowledge) {

@@ -147,6 +147,7 @@ class PathModel {
     push(now + link_.delay_ms / 1000, [this, report](double at) mutable {
       report.rtt = time(at) - report.left.time_since_epoch();
       report.lost = std::exchange(lost_, 0);
+      report.sent_by_now = sent_;
       control_.on_report(report, true, TimePoint(time(at)));
       last_ = report;
     });
@@ -278,6 +279,7 @@ TEST(RateControl, WhatIsNotAskedForIsNotUnlearnt) {
   DeliveryReport report = model.last();
   report.acknowledged = 200;
   report.lost = 0;
+  report.least_delay = *control.base_delay();
   TimePoint now = report.left + report.rtt;
   for (int i = 0; i < 500; ++i) {
     now += 20ms;

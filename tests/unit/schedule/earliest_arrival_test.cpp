@@ -100,6 +100,7 @@ TEST(EarliestArrival, ForgetsWhatAPathOwedOnceItComesBack) {
   choice.charge(kFast, 1000 * kBytes, kStart);
   choice.keep(PathSet{});
   EXPECT_TRUE(choice.usable().empty());
+  choice.forget(kFast);
   choice.set(kFast, path(1, 0ms), kStart + 10ms);
   EXPECT_TRUE(choice.may_leave(kFast, kStart + 10ms));
 }

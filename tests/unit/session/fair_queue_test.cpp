@@ -156,6 +156,15 @@ TEST_F(FairQueueTest, CodelKeepsTheQueueOfATcpShort) {
   EXPECT_EQ(result.marked, 0U);
 }
 
+TEST_F(FairQueueTest, ALongerTargetLeavesMoreWaiting) {
+  const Overload usual = overload(queue_, Ecn::not_ect);
+  FairQueue other(budget_);
+  other.set_target(40ms);
+  const Overload longer = overload(other, Ecn::not_ect);
+  EXPECT_GT(longer.usual, usual.usual + 10ms);
+  EXPECT_LT(longer.usual, 60ms);
+}
+
 TEST_F(FairQueueTest, CodelMarksWhatKnowsEcnInsteadOfDropping) {
   const Overload result = overload(queue_, Ecn::ect0);
   EXPECT_LT(result.usual, 25ms);

@@ -31,12 +31,17 @@ struct ReportedPaths {
 
 class JointLoss {
  public:
+  /// So much is taken to be lost where each goes by one path, until enough is counted.
+  static constexpr double kUnknownLoss = 0.02;
+
+  /// Each datagram goes by one path from now on, and not by all.
+  void expect_by_one() { is_by_one_ = true; }
   /// The keys changed: counts begin anew. What is known of the paths stays.
   void restart();
   /// A report came, by any path. A packet that it misses may still be on its way, by this path or a slower
   /// one: so of the last reports the one that misses least counts. Returns what is news: `sent` is 0 if
-  /// nothing is, or if packets wait on all paths, or are lost at the sockets of one end: to repair what a
-  /// full queue loses would fill it more.
+  /// nothing is, or if packets wait on all paths (on one, where each goes by one), or are lost at the sockets
+  /// of one end: to repair what a full queue loses would fill it more.
   LossReport on_report(const DataCounts& counts, const ReportedPaths& paths, TimePoint now);
   /// The share of packets that this path lost lately; 0 if it is not known.
   [[nodiscard]] double of(PathId path) const { return paths_[path.value].loss(); }
@@ -61,9 +66,12 @@ class JointLoss {
     void follow(const PathTraffic& traffic, TimePoint now);
   };
 
+  /// What is lost by all paths that a datagram takes, as far as it follows from what each loses by itself.
+  [[nodiscard]] double expected(PathSet carrying) const;
   PathSet cut_at_home(const ReportedPaths& paths, TimePoint now);
   [[nodiscard]] static bool is_peer_overrun(const ReportedPaths& paths);
 
+  bool is_by_one_ = false;
   std::array<DataCounts, kReports> reports_{};
   std::size_t count_ = 0;    ///< of reports so far under this key
   std::size_t overrun_ = 0;  ///< the last of them that came in an overrun, from 1; 0: none

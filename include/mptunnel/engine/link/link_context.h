@@ -12,7 +12,7 @@
 #include "mptunnel/base/random.h"
 #include "mptunnel/path/overrun_watch.h"
 #include "mptunnel/repair/repair_control.h"
-#include "mptunnel/schedule/copies.h"
+#include "mptunnel/schedule/scheduler.h"
 #include "mptunnel/session/order_settings.h"
 #include "mptunnel/session/shared_budget.h"
 #include "mptunnel/wire/limits.h"
@@ -54,10 +54,9 @@ class CopyCheck {
 
 struct LinkContext {
   /// `source` outlives the context.
-  explicit LinkContext(RandomSource& source, MakeScheduler make = make_copies,
-                       const std::optional<RepairSettings>& what = std::nullopt,
+  explicit LinkContext(RandomSource& source, const std::optional<RepairSettings>& what = std::nullopt,
                        const OrderSettings& in_order = {}, SchedulerMode which = SchedulerMode::copies)
-      : random(source), make_scheduler(std::move(make)), repair(what), order(in_order), mode(which) {}
+      : random(source), make_scheduler(maker_of(which)), repair(what), order(in_order), mode(which) {}
 
   RandomSource& random;
   DropCounters drops;

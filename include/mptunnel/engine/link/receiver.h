@@ -133,6 +133,17 @@ class Receiver {
   void skip_inner(const IpFrame& frame, Output& out, TimePoint now) {
     if (frame.number) order_.skip(tun_flow(frame.number->bucket), frame.number->number, out, now);
   }
+  /// The peer sends each by one path, or does not any more.
+  void on_ack_wanted(const AckWantedFrame& wanted, const LinkEpoch& epoch, TimePoint now) {
+    acks_.on_wanted(wanted, epoch, now);
+    order_.expect_by_one(acks_.is_on());
+  }
+  /// Those that are due.
+  std::vector<Frame> take_acks(const LinkEpoch& epoch, TimePoint now) {
+    std::vector<Frame> acks = acks_.take(epoch, now);
+    order_.expect_by_one(acks_.is_on());
+    return acks;
+  }
   /// What the peer is to know of what came, if it wants to.
   [[nodiscard]] Acknowledger& acks() { return acks_; }
   [[nodiscard]] const Acknowledger& acks() const { return acks_; }

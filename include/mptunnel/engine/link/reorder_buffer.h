@@ -35,8 +35,19 @@ class ReorderBuffer final : public BudgetHolder {
  public:
   /// `budget` outlives the object.
   ReorderBuffer(const OrderSettings& settings, OrderBudget& budget)
-      : is_on_(settings.mode != OrderSettings::Mode::none), most_(settings.most), time_(settings.most) {
+      : settings_(settings),
+        is_on_(settings.mode != OrderSettings::Mode::none),
+        most_(settings.most),
+        time_(settings.most) {
     join_budget(budget);
+  }
+
+  /// Whether the peer sends each datagram by one path: then they wait as long as paths differ.
+  void expect_by_one(bool is_so) {
+    const Duration most = is_so ? settings_.most_by_one : settings_.most;
+    if (most == most_) return;
+    most_ = most;
+    time_ = HoldTime(most);
   }
 
   struct Numbered {
@@ -110,6 +121,7 @@ class ReorderBuffer final : public BudgetHolder {
   void release_ready(Flow& flow, FlowHandle handle, Output& out, TimePoint now);
   bool yield() override { return false; }
 
+  OrderSettings settings_;
   bool is_on_;
   Duration most_;
   HoldTime time_;

@@ -38,6 +38,10 @@ class RepairSender final : public BudgetHolder {
     bytes_ += head.size() + body.size();
     if (encoder_) keep(epoch, head, body, dscp, now);
   }
+  /// Each datagram goes by one path, and nothing is known of what that loses: some are repaired until it is.
+  void begin(const LinkEpoch& epoch) {
+    if (!has_begun_) plan_first(epoch);
+  }
   /// The peer has reported what came of DATA of the epoch that seals, in a PING or PONG alone, or in a
   /// REPAIR_REPORT as well.
   void on_report(const LinkEpoch& epoch, const ReportedPaths& paths, TimePoint now);
@@ -71,6 +75,8 @@ class RepairSender final : public BudgetHolder {
   void keep(const LinkEpoch& epoch, ConstBytes head, ConstBytes body, std::uint8_t dscp, TimePoint now);
   void observe(const LinkEpoch& epoch, const DataCounts& counts, const ReportedPaths& paths, TimePoint now);
   void measure_rate(TimePoint now);
+  void plan_first(const LinkEpoch& epoch);
+  void follow(const RepairPlan& plan);
   void start(const LinkEpoch& epoch);
   void stop();
   void account();
@@ -85,6 +91,7 @@ class RepairSender final : public BudgetHolder {
   std::optional<RepairPacer> pacer_;
   std::unique_ptr<RepairEncoder> encoder_;  ///< while the plan is on
   JointLoss losses_;
+  bool has_begun_ = false;
   std::uint32_t order_ = 0;  ///< of the epoch that is kept and observed
   std::size_t due_ = 0;
   std::uint16_t seed_ = 0;

@@ -23,6 +23,7 @@
 #include "mptunnel/engine/link/repair_sender.h"
 #include "mptunnel/engine/link/session_link.h"
 #include "mptunnel/engine/output.h"
+#include "mptunnel/session/bulk_flows.h"
 #include "mptunnel/session/datagram_queue.h"
 #include "mptunnel/session/flow_numbers.h"
 #include "mptunnel/session/fragment_watch.h"
@@ -37,8 +38,7 @@ class Sender : public ControlSender {
       : ControlSender(session, link, context),
         scheduler_(context.make_scheduler()),
         queue_(context.waiting),
-        aggregation_(context.mode == SchedulerMode::aggregate ? std::make_unique<Aggregation>(context.waiting)
-                                                              : nullptr),
+        aggregation_(has_sum(context.mode) ? std::make_unique<Aggregation>(context.waiting) : nullptr),
         kept_(context.waiting),
         delayed_(context.waiting),
         repair_(context.repair, context.repaired) {}
@@ -77,6 +77,12 @@ class Sender : public ControlSender {
     const TimePoint queued = queue_.empty() ? kNever : std::min(queue_.deadline(), resume_);
     return std::min({queued, marks_.deadline(), next_later()});
   }
+  /// The path leads another way from now on.
+  void forget(PathId path);
+  /// See RepairSender.
+  void on_report(const LinkEpoch& epoch, const ReportedPaths& paths, TimePoint now);
+  void on_report(const LinkEpoch& epoch, const RepairReportFrame& report, const ReportedPaths& paths,
+                 TimePoint now);
   /// Which DSCPs get through on which paths.
   [[nodiscard]] MarkWatch& marks() { return marks_; }
   [[nodiscard]] const MarkWatch& marks() const { return marks_; }
@@ -109,18 +115,14 @@ class Sender : public ControlSender {
   }
   /// The kernel took packets of a run that the path has not counted yet.
   void on_sent(const LinkEpoch& epoch, PathId path, const PacketRun& run, std::uint32_t accepted,
-               TimePoint now) {
-    const bool is_counted =
-        aggregation_ && link_.current() != nullptr && epoch.paths() == link_.current()->paths();
-    if (is_counted) aggregation_->on_sent(epoch, path, run, accepted, now);
-  }
+               TimePoint now);
   /// False if none was asked for.
-  bool on_ack(const LinkEpoch& epoch, const AckFrame& ack, TimePoint now) {
-    if (aggregation_) aggregation_->on_ack(epoch, ack, now);
-    return aggregation_ != nullptr;
-  }
+  bool on_ack(const LinkEpoch& epoch, const AckFrame& ack, TimePoint now);
   /// Null for copies.
   [[nodiscard]] const Aggregation* aggregation() const { return aggregation_.get(); }
+  /// What is done now: copies, where another is wanted of a peer that can't acknowledge.
+  [[nodiscard]] SchedulerMode mode() const;
+  [[nodiscard]] std::optional<PathShare> share_of(PathId path) const;
 
   /// The largest payload that each of `paths` carries in one packet, as does what repairs it.
   [[nodiscard]] std::optional<std::size_t> largest_whole(const PathViews& paths) const;
@@ -131,16 +133,22 @@ class Sender : public ControlSender {
   [[nodiscard]] const FragmentWatch& watch() const { return watch_; }
 
  private:
-  void lose(Drop reason, std::uint64_t datagrams) {
-    context_.drops.add(reason, datagrams);
-    untaken_ += datagrams;
+  void lose(Drop reason, std::uint64_t datagrams);
+  /// What a packet has besides the datagram, about.
+  static constexpr std::size_t kTypicalOverhead = 32;
+  [[nodiscard]] ReportedPaths without_crowded(const ReportedPaths& paths, TimePoint now) const;
+  static bool has_sum(SchedulerMode mode) {
+    return mode == SchedulerMode::aggregate || mode == SchedulerMode::automatic;
   }
-  /// Whether each datagram goes by one path.
+  /// Whether datagrams go by one path each, or those of bulk.
   [[nodiscard]] bool is_aggregating() const;
+  /// Whether this one does.
+  bool goes_by_one(const OutgoingFlow& flow, std::size_t payload, Marks marks, TimePoint now);
   [[nodiscard]] TimePoint next_of_one_path() const {
     return aggregation_ ? std::min(aggregation_->resume_at(), aggregation_->deadline()) : kNever;
   }
   void lose_waiting(TimePoint now);
+  void follow_paths(const PathViews& paths, TimePoint now);
   void send_by_one(const OutgoingFlow& flow, ConstBytes payload, Marks marks, const PathViews& paths,
                    Output& out, TimePoint now);
   void pump(const PathViews& paths, const FindFlow& find, Output& out, TimePoint now);
@@ -148,8 +156,11 @@ class Sender : public ControlSender {
   /// has the datagram keeps it: resume_ says until when. There is a key and a path.
   bool leaves(const OutgoingFlow& flow, ConstBytes payload, Marks marks, const PathViews& paths, Output& out,
               TimePoint now);
-  void seal(const OutgoingFlow& flow, ConstBytes payload, Marks marks, PathSet chosen, const PathViews& paths,
-            Output& out, TimePoint now);
+  using Number = std::optional<std::uint16_t>;
+  /// Of the datagram in its flow, if it is to have one.
+  Number number_of(const OutgoingFlow& flow, std::size_t payload, TimePoint now);
+  void seal(const OutgoingFlow& flow, Number number, ConstBytes payload, Marks marks, PathSet chosen,
+            const PathViews& paths, Output& out, TimePoint now);
   /// The last `size` bytes of the arena are a sealed packet that goes to the `chosen` paths.
   bool send_sealed(std::size_t size, Marks marks, PathSet chosen, const PathViews& paths, Output& out,
                    TimePoint now);
@@ -162,8 +173,8 @@ class Sender : public ControlSender {
   /// Says of the runs from `first` on where their DSCP vanishes.
   void leave_marks_out(Output& out, std::size_t first) const;
   /// Writes what stands before the payload in its packet.
-  void write_prefix(const OutgoingFlow& flow, std::size_t payload, ByteWriter& out, TimePoint now);
-  [[nodiscard]] bool is_numbering(FrameType numbered) const;
+  static void write_prefix(const OutgoingFlow& flow, Number number, ByteWriter& out);
+  [[nodiscard]] bool is_numbering(const OutgoingFlow& flow) const;
   /// Of a packet's size, what is there besides frames, so that each of `paths` carries it whole.
   [[nodiscard]] std::optional<std::size_t> largest_frames(const PathViews& paths) const;
   void send_repairs(const PathViews& paths, Output& out, TimePoint now);
@@ -177,6 +188,7 @@ class Sender : public ControlSender {
   MarkWatch marks_;
   RepairSender repair_;
   FlowNumbers numbers_;
+  BulkFlows bulk_;                  ///< of SchedulerMode::automatic
   TimePoint resume_ = kNever;       ///< the earliest Decision::when of what waits
   std::vector<LargePacket> large_;  ///< wait for finish()
   PathSet large_to_;                ///< where packets larger than kBaseMtu went since the last finish()
