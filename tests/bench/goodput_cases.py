@@ -1,4 +1,5 @@
-"""What tests/bench/goodput varies: what the paths lose, what they carry whole, and what the tunnel does about it."""
+"""What tests/bench/goodput varies: what the paths lose, what they carry whole, and what the tunnel does about it. What they carry and
+how long they take is the same for all here; goodput_profiles.py has others."""
 
 import dataclasses
 
@@ -13,6 +14,9 @@ class Case:
     paths: int
     repair: bool
     order: str = "auto"
+
+    def paths_that_lose(self, loss):
+        return (Path(loss=loss),) * self.paths
 
 
 ONE = Case("one", "one path", 1, False)
@@ -45,6 +49,18 @@ _OWN = 100 * (_ALL - _COMMON) / (100 - _COMMON)
 BURSTS = Loss("bursts", "5 % in bursts of 5", ("burst-length 5", "burst-loss 5"))
 SHARED = Loss("shared", "10 %, 1 % of it on all paths", (f"shared-loss {_COMMON}", f"loss {_OWN:.4f}"))
 CLEAN = random_loss(0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Path:
+    """What a path carries, how long it takes and what becomes of it, each way."""
+
+    rate_kbit_s: float = RATE_KBIT_S
+    delay_ms: float = DELAY_MS
+    jitter_ms: float = JITTER_MS
+    queue_bytes: int = QUEUE_BYTES
+    loss: Loss = CLEAN
+    lives_s: float = 0  # then it is dead for as long as that, and so on; 0: it lives
 
 
 def loss_of(word):

@@ -7,8 +7,9 @@
 """
 
 import json
+import time
 
-from goodput_cases import DELAY_MS, IP_UDP_BYTES, JITTER_MS, QUEUE_BYTES, RATE_KBIT_S
+from goodput_cases import IP_UDP_BYTES
 from systems import harness
 import namespaces  # (systems has made the folder of the end-to-end tests known)
 import openvpn
@@ -16,6 +17,7 @@ import openvpn
 SERVER_PORT, LISTEN_PORT = 2000, 3000
 FAR_MIDDLE, FAR_END = "10.92.0.1", "10.92.0.2"
 DIRECTIONS = ("up", "down")
+REVIVAL_S = 20  # so long after its death a path may take to be up
 
 
 class Network:
@@ -42,18 +44,19 @@ class Network:
 class Session(openvpn.Vpn):
     """OpenVPN through mpclient and mpserver, over paths that lose."""
 
-    def __init__(self, test, case, setup, seed, keep_order):
-        super().__init__(test, Network(test, case.paths, setup.mtu), openvpn.Certificates(test), case.title, 0)
-        self.case, self.setup = case, setup
+    def __init__(self, test, title, paths, setup, seed, keep_order=False):
+        super().__init__(test, Network(test, len(paths), setup.mtu), openvpn.Certificates(test), title, 0)
+        self.paths, self.setup = paths, setup
         self.tuning = setup.tuning
         order = ["--keep-order"] if keep_order else []
         self.bridges = [
-            test.bridge(f"{FAR_END}:{SERVER_PORT}", "--seed", seed + path, "--rate", RATE_KBIT_S, "--delay", DELAY_MS, "--jitter",
-                        JITTER_MS, "--queue", QUEUE_BYTES, "--mtu", setup.mtu - IP_UDP_BYTES, *order,
-                        listen=f"{self.pair.addresses(path)[1]}:0", name=f"bridge{path}", netns=self.pair.middle)
-            for path in range(case.paths)]
+            test.bridge(f"{FAR_END}:{SERVER_PORT}", "--seed", seed + number, "--rate", path.rate_kbit_s, "--delay", path.delay_ms,
+                        "--jitter", path.jitter_ms, "--queue", path.queue_bytes, "--mtu", setup.mtu - IP_UDP_BYTES, *order,
+                        listen=f"{self.pair.addresses(number)[1]}:0", name=f"bridge{number}", netns=self.pair.middle)
+            for number, path in enumerate(paths)]
+        self._all_live_at = time.monotonic()
 
-    def start(self, statements, loss):
+    def start(self, statements):
         """Starts all of it; returns once pings pass. The statements are for both ends of the tunnel. The paths lose from before OpenVPN
         connects on: as in the field, nothing is new to them when a stream begins."""
         self.mpserver = self._start_end("mpserver", f"listen {FAR_END}:{SERVER_PORT}", f"target 127.0.0.1:{self.server_port}",
@@ -61,9 +64,9 @@ class Session(openvpn.Vpn):
         bridges = [f"{self.pair.addresses(path)[1]} {bridge.port} name=b{path}" for path, bridge in enumerate(self.bridges)]
         self.mpclient = self._start_end("mpclient", f"listen 127.0.0.1:{LISTEN_PORT}", *bridges, *statements)
         self.mpclient.wait_for("session with mpserver started", 20)
-        harness.check(self.mpclient.wait_for_count(r"bridge \S+ is up", self.case.paths) == self.case.paths, "not all paths are up")
-        for bridge in self.bridges:
-            for command in loss.commands:
+        harness.check(self.mpclient.wait_for_count(r"bridge \S+ is up", len(self.paths)) == len(self.paths), "not all paths are up")
+        for bridge, path in zip(self.bridges, self.paths):
+            for command in path.loss.commands:
                 self.test.tell(bridge, command)
         self.start_openvpn("127.0.0.1", LISTEN_PORT)
         self.wait_connected()
@@ -74,6 +77,25 @@ class Session(openvpn.Vpn):
         process = self.test.start([program, self.test.file(f"{program}.conf", "\n".join(lines))], netns=netns)
         process.wait_for("listening on", 20)
         return process
+
+    def let_die(self, seconds):
+        """From now on, for so long, those paths that die live and die in turn."""
+        for bridge, path in zip(self.bridges, self.paths):
+            begin = path.lives_s
+            while path.lives_s and begin < seconds:
+                self.test.tell(bridge, f"blackout {begin:g}:{path.lives_s:g}")
+                begin += 2 * path.lives_s
+                self._all_live_at = max(self._all_live_at, time.monotonic() + begin - path.lives_s)
+
+    def wait_alive(self):
+        """Until the last death is over and mpclient knows. Returns at once if no path dies."""
+        if not any(path.lives_s for path in self.paths):
+            return
+        time.sleep(max(0.0, self._all_live_at - time.monotonic()))
+        deadline = time.monotonic() + REVIVAL_S
+        while any(path["state"] != "up" for path in (self.status() or {}).get("paths", [])):
+            harness.check(time.monotonic() < deadline, "a path stays dead")
+            time.sleep(0.1)
 
     @property
     def far_address(self):

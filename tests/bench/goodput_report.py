@@ -7,6 +7,12 @@ from goodput_cases import CASES, CLEAN, COPIES, DELAY_MS, JITTER_MS, QUEUE_BYTES
 from goodput_network import DIRECTIONS
 
 
+def by_run(trials, what, **names):
+    """This figure of the trials with these names, by their run; of those that have it."""
+    return {trial["run"]: trial[what] for trial in trials
+            if trial.get(what) is not None and all(trial[field] == name for field, name in names.items())}
+
+
 class Figures:
     """Trials, each a dict: run, setup, loss, case, direction (names), and what goodput_trial.run() found."""
 
@@ -14,9 +20,7 @@ class Figures:
         self.trials = trials
 
     def _by_run(self, setup, loss, case, direction, what):
-        wanted = (setup.name, loss.name, case.name, direction)
-        return {trial["run"]: trial[what] for trial in self.trials
-                if (trial["setup"], trial["loss"], trial["case"], trial["direction"]) == wanted and trial.get(what) is not None}
+        return by_run(self.trials, what, setup=setup.name, loss=loss.name, case=case.name, direction=direction)
 
     def median(self, setup, loss, case, direction, what):
         """Of all runs, or None."""

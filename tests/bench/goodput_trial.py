@@ -1,5 +1,6 @@
-"""One trial of tests/bench/goodput: a CUBIC stream in one direction, and pings beside it."""
+"""One trial of tests/bench/goodput: CUBIC streams in one direction, and pings beside them."""
 
+import dataclasses
 import json
 import os
 import re
@@ -11,19 +12,32 @@ from measure import busy_ns, cpu_ns
 from openvpn import ping_counts
 from systems import harness
 
-START_UP_S = 2  # of the stream, not measured
 PING_INTERVAL = 0.02
 ENDING_S = 40  # so long after its time iperf3 may take to end, where nearly all is lost
 PORT = 5201
 CONTROL = "cubic"
-PING_TIME = re.compile(r" time=([0-9.]+) ms")
+PING_REPLY = re.compile(r" icmp_seq=(\d+) .* time=([0-9.]+) ms")
+
+
+@dataclasses.dataclass(frozen=True)
+class Load:
+    """What runs in a trial."""
+
+    seconds: int  # measured
+    start_up_s: int = 2  # before them, not measured
+    streams: int = 1
+    pings_start_up: bool = True  # whether the pings of that time count
+
+    @property
+    def all_seconds(self):
+        return self.start_up_s + self.seconds
 
 
 def _percentile(values, share):
     return sorted(values)[min(len(values) - 1, int(share * len(values)))] if values else None
 
 
-class Load:
+class Processors:
     """What all processors do between start and end: for these processes, which last, for others of the trial, which have ended and
     been waited for by then, and for other programs (and the kernel's threads)."""
 
@@ -47,15 +61,15 @@ class Load:
                 "busiest": self._processes[most].name.split(": ")[-1], "busiest_share": shares[most]}
 
 
-def _stream(session, direction, seconds):
+def _streams(session, direction, load):
     """iperf3's report as it ends; None if it has none."""
     server = session.test.start(["iperf3", "-s", "-1", "--forceflush", "-p", PORT], "iperf3 server", netns=session.pair.b)
     server.wait_for("Server listening")
     client = session.test.start(
-        ["iperf3", "-c", session.far_address, "-p", PORT, "-t", seconds, "-O", START_UP_S, "-C", CONTROL, "-J",
-         *(["-R"] if direction == "down" else [])], "iperf3", netns=session.pair.a)
+        ["iperf3", "-c", session.far_address, "-p", PORT, "-t", load.seconds, "-O", load.start_up_s, "-C", CONTROL, "-J",
+         "-P", load.streams, *(["-R"] if direction == "down" else [])], "iperf3", netns=session.pair.a)
     try:
-        client.wait(seconds + START_UP_S + ENDING_S)
+        client.wait(load.all_seconds + ENDING_S)
         report = json.loads("\n".join(client.log()))
     except (harness.Failure, ValueError):
         report = None
@@ -65,9 +79,12 @@ def _stream(session, direction, seconds):
     return report
 
 
-def _pings(ping):
-    sent, received = ping_counts(ping)
-    times = [float(match.group(1)) for match in map(PING_TIME.search, ping.log()) if match]
+def _pings(ping, left_out):
+    """Without so many at the beginning."""
+    sent = ping_counts(ping)[0] - left_out
+    replies = [(int(match.group(1)), float(match.group(2))) for match in map(PING_REPLY.search, ping.log()) if match]
+    times = [reply_time for number, reply_time in replies if number > left_out]
+    received = len({number for number, _ in replies if number > left_out})
     return {"ping_loss": 1 - received / sent, "ping_ms": _percentile(times, 0.5), "ping_p99_ms": _percentile(times, 0.99)}
 
 
@@ -87,14 +104,16 @@ def _counted(session, direction):
     return {ours: way.get(theirs) for ours, theirs in counted.items()} | {"status": status}
 
 
-def run(session, direction, seconds):
-    """Measures for that long. Returns the figures by name."""
+def run(session, direction, load):
+    """Measures with that load. Returns the figures by name."""
     lasting = [process for process in session.test.processes if process.is_running]
-    before, load = session.counts(), Load(lasting)
-    ping = session.ping("-c", round((seconds + START_UP_S) / PING_INTERVAL), "-i", PING_INTERVAL, "-W", 2)
-    report = _stream(session, direction, seconds)
+    before, processors = session.counts(), Processors(lasting)
+    ping = session.ping("-c", round(load.all_seconds / PING_INTERVAL), "-i", PING_INTERVAL, "-W", 2)
+    session.let_die(load.all_seconds)
+    report = _streams(session, direction, load)
     ping.wait(60)
-    figures = load.figures() | _pings(ping) | _over_bridges(before, session.counts(), direction)
+    left_out = 0 if load.pings_start_up else round(load.start_up_s / PING_INTERVAL)
+    figures = processors.figures() | _pings(ping, left_out) | _over_bridges(before, session.counts(), direction)
     figures |= _counted(session, direction)
     end = (report or {}).get("end", {})
     # None, not 0, without a report: what was not measured is no figure.
@@ -104,3 +123,13 @@ def run(session, direction, seconds):
     figures["mbit_s"] = None if received is None else received / 1e6
     figures["retransmits"] = end.get("sum_sent", {}).get("retransmits")
     return figures
+
+
+def said(figures):
+    """A trial in a line."""
+    goodput = "no report of iperf3" if figures["mbit_s"] is None else f"{figures['mbit_s']:.1f} Mbit/s"
+    return (f"{goodput}, {figures['retransmits']} retransmitted; pings {100 * figures['ping_loss']:.1f} % lost, "
+            f"p50 {figures['ping_ms']} p99 {figures['ping_p99_ms']} ms; wire {figures['wire']:.2f}; {figures['queue_drops']} dropped by "
+            f"queues, {figures['kernel_drops']} by the kernel; idle {100 * figures['idle']:.0f} %, "
+            f"others {100 * figures['others']:.0f} %, "
+            f"{figures['busiest']} {100 * figures['busiest_share']:.0f} %")

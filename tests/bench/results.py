@@ -56,8 +56,8 @@ class Verdict:
     unit: str = ""
 
 
-def at_least(what, value, limit):
-    return None if value is None else Verdict(what, f"at least {limit:.2f}", value, value >= limit)
+def at_least(what, value, limit, unit=""):
+    return None if value is None else Verdict(what, f"at least {limit:.2f}{unit and ' ' + unit}", value, value >= limit, unit)
 
 
 def at_most(what, value, limit, unit=""):
