@@ -14,8 +14,8 @@ from harness import PORTS, Skip, check
 
 DIRECTION = {"packets", "bytes", "lost", "loss", "loss_recent", "jitter_ms", "first", "duplicates", "rate_bps", "repair_bytes"}
 PATH = {"id", "name", "state", "problem", "standby", "held", "remote", "local", "public", "device", "rtt_ms", "mtu", "last_answer_s",
-        "unsent", "out", "in"}
-SESSION = {"state", "age_s", "cipher", "encrypted", "key", "key_age_s", "flows", "datagrams_in", "datagrams_out",
+        "unsent", "share", "out", "in"}
+SESSION = {"state", "age_s", "cipher", "encrypted", "key", "key_age_s", "scheduler", "flows", "datagrams_in", "datagrams_out",
            "duplicates_dropped", "forced_closings", "residual_loss", "stream", "fragmented", "largest_whole", "ip"}
 CLIENT = {"program", "version", "uptime_s", "config", "listen", "listen_awaited", "device", "session", "paths", "drops", "kernel_drops", "problems"}
 SERVER = {"program", "version", "uptime_s", "config", "listen", "listen_awaited", "device", "target", "target_problem", "keyring", "clients", "drops", "kernel_drops", "problems"}
