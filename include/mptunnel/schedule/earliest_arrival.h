@@ -64,6 +64,10 @@ class EarliestArrival {
   [[nodiscard]] bool may_leave(PathId path, TimePoint now) const { return next(path) <= now; }
   /// So many bytes left by the path, chosen for or not.
   void charge(PathId path, std::size_t bytes, TimePoint now);
+  /// They did not leave after all.
+  void refund(PathId path, std::size_t bytes) {
+    if (own(path).what.bytes_per_second > 0) own(path).next -= time_of(bytes, own(path).what);
+  }
 
  private:
   struct Own {

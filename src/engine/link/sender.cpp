@@ -88,7 +88,10 @@ void Sender::seal(const OutgoingFlow& flow, Number number, ConstBytes payload, M
     return;
   }
   if (!is_control) repair_.on_data(*link_.current(), prefix, payload, marks.dscp, now);
-  watch_.count(send_sealed(size, marks, chosen, paths, out, now));
+  const bool is_in_parts = send_sealed(size, marks, chosen, paths, out, now);
+  watch_.count(is_in_parts);
+  // The fragments count as they leave.
+  if (is_in_parts && aggregation_) aggregation_->refund(paths.too_small_for(size, chosen), size);
 }
 
 void Sender::write_prefix(const OutgoingFlow& flow, Number number, ByteWriter& out) {

@@ -94,6 +94,25 @@ TEST(EarliestArrival, PacesWithABurstAfterAPause) {
   EXPECT_EQ(choice.next(kFast), kStart + 1s - EarliestArrival::kBurst + 1ms);
 }
 
+TEST(EarliestArrival, WhatDidNotLeaveIsNotCharged) {
+  EarliestArrival choice;
+  choice.set(kFast, path(1, 0ms), kStart);
+  for (int i = 0; i < 10; ++i) choice.charge(kFast, kBytes, kStart);
+  choice.refund(kFast, 4 * kBytes);
+  EXPECT_EQ(choice.next(kFast), kStart + 6ms);
+}
+
+TEST(EarliestArrival, OwesForATenthOfASecondAtMost) {
+  EarliestArrival choice;
+  choice.set(kFast, path(1, 0ms), kStart);
+  for (int i = 0; i < 1000; ++i) choice.charge(kFast, kBytes, kStart);
+  EXPECT_EQ(choice.next(kFast), kStart + EarliestArrival::kMostDebt);
+  // One packet that takes longer is paid for whole.
+  choice.set(kSlow, path(0.001, 0ms), kStart);
+  choice.charge(kSlow, kBytes, kStart);
+  EXPECT_EQ(choice.next(kSlow), kStart + 1s);
+}
+
 TEST(EarliestArrival, ForgetsWhatAPathOwedOnceItComesBack) {
   EarliestArrival choice;
   choice.set(kFast, path(1, 0ms), kStart);

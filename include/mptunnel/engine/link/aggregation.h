@@ -43,6 +43,10 @@ class Aggregation {
   void charge(PathSet paths, std::size_t bytes, TimePoint now) {
     for (const PathId path : paths) arrivals_.charge(path, bytes, now);
   }
+  /// A packet that was charged does not leave.
+  void refund(PathSet paths, std::size_t bytes) {
+    for (const PathId path : paths) arrivals_.refund(path, bytes);
+  }
   /// Copies `payload`.
   void push(FlowHandle flow, ConstBytes payload, Marks marks, TimePoint now) {
     waiting_.push(flow, payload, marks, now);
