@@ -18,8 +18,8 @@
 #include "mptunnel/config/config.h"
 #include "mptunnel/crypto/key.h"
 #include "mptunnel/repair/repair_control.h"
-#include "mptunnel/session/inner_routes.h"
 #include "mptunnel/schedule/scheduler.h"
+#include "mptunnel/session/inner_routes.h"
 #include "mptunnel/session/order_settings.h"
 #include "mptunnel/wire/frame.h"
 

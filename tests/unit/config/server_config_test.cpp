@@ -163,7 +163,8 @@ INSTANTIATE_TEST_SUITE_P(
                  {"s:3: 'foo' is not a known statement: write one of listen, target, tun, tun-name, tun-mtu, "
                   "mss-clamp, allow, client-to-client, up, down, key-file, keys, "
                   "max-clients, max-clients-per-network, encrypt, "
-                  "cipher, offload, log-level, resolve-interval, dscp, scheduler, repair, residual-loss, repair-delay, "
+                  "cipher, offload, log-level, resolve-interval, dscp, scheduler, repair, residual-loss, "
+                  "repair-delay, "
                   "repair-budget, order, max-hold, control"}},
         ErrorRow{
             "CommandLineInAFile",
@@ -171,7 +172,8 @@ INSTANTIATE_TEST_SUITE_P(
             {"s:1: '2000' is not a known statement: write one of listen, target, tun, tun-name, tun-mtu, "
              "mss-clamp, allow, client-to-client, up, down, key-file, keys, "
              "max-clients, max-clients-per-network, encrypt, "
-             "cipher, offload, log-level, resolve-interval, dscp, scheduler, repair, residual-loss, repair-delay, "
+             "cipher, offload, log-level, resolve-interval, dscp, scheduler, repair, residual-loss, "
+             "repair-delay, "
              "repair-budget, order, max-hold, control",
              "s:1: there is no 'listen': write 'listen PORT' or 'listen ADDRESS:PORT'",
              "s:1: there is no 'target': write 'target HOST:PORT', or 'tun ADDRESS/PREFIX' for IP packets"}}),
