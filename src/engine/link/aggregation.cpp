@@ -257,8 +257,7 @@ FairQueue::Losses Aggregation::expire(TimePoint now) {
   for (std::uint8_t i = 0; i < kMaxPaths; ++i) {
     if (!paths_.at(i)) continue;
     const std::deque<Chosen>& queue = paths_.at(i)->queue;
-    for (; !queue.empty() && (now == kNever || queue.front().item.since + kQueueLife <= now);
-         ++losses.expired)
+    for (; !queue.empty() && queue.front().item.since + kQueueLife <= now; ++losses.expired)
       take_chosen(PathId{i});
   }
   return losses;
