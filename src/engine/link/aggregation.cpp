@@ -65,6 +65,7 @@ Duration Aggregation::delay_of(PathId path, const PathViews& paths, TimePoint no
 bool Aggregation::follow(const PathViews& paths, TimePoint now) {
   if (followed_ == now && known_ == paths.paths()) return false;
   followed_ = now;
+  const PathSet before = arrivals_.usable();
   Delays delays{};
   looked_for_ = {};
   const PathSet away = known_ - paths.paths();
@@ -76,11 +77,9 @@ bool Aggregation::follow(const PathViews& paths, TimePoint now) {
     arrivals_.set(path, {rate.rate(), delays.at(path.value)}, now);
   }
   heard_ = heard(paths, now);
-  const PathSet used = worthwhile(heard_, delays);
-  const bool is_other = used != used_;
-  used_ = used;
+  const PathSet used = worthwhile(heard_, before, delays);
   arrivals_.keep(used);
-  if (chosen_ > 0 && (is_other || is_choice_old())) choose_anew(now);
+  if (chosen_ > 0 && (used != before || is_choice_old())) choose_anew(now);
   for (const PathId gone : away) arrivals_.forget(gone);
   Duration slowest{};
   for (const PathId path : used) slowest = std::max(slowest, paths.of(path).rtt);
@@ -102,11 +101,11 @@ PathSet Aggregation::heard(const PathViews& paths, TimePoint now) {
 /// A TCP that is told to send less sends 0.7 of what it did (RFC 9438): the rest is to come from here. And
 /// none is to be told so because a rate has not been found yet.
 Duration Aggregation::queue_target(Duration slowest) const {
-  if (!(looked_for_ & used_).empty()) return kBeginningQueue;
+  if (!(looked_for_ & arrivals_.usable()).empty()) return kBeginningQueue;
   return std::max(Codel::kTarget, slowest * 3 / 10);
 }
 
-PathSet Aggregation::worthwhile(PathSet paths, const Delays& delays) {
+PathSet Aggregation::worthwhile(PathSet paths, PathSet before, const Delays& delays) {
   std::array<PathId, kMaxPaths> ordered{};
   std::size_t count = 0;
   for (const PathId path : paths) ordered.at(count++) = path;
@@ -122,7 +121,7 @@ PathSet Aggregation::worthwhile(PathSet paths, const Delays& delays) {
     const Duration delay = delays.at(at->value);
     if (!used.empty() && delay > slowest + kAsFast) {
       const double more = rate.capacity() / std::max(sum, 1.0);
-      const double least = used_.contains(*at) ? kStillWorth : kWorth;
+      const double least = before.contains(*at) ? kStillWorth : kWorth;
       if (is_open || more < least * seconds_of(delay - slowest)) continue;
     }
     is_open = is_open || rate.is_beginning();
@@ -149,7 +148,8 @@ void Aggregation::enqueue(PathId path, Chosen&& chosen) {
 }
 
 bool Aggregation::is_choice_old() const {
-  return std::any_of(used_.begin(), used_.end(), [&](PathId path) {
+  const PathSet used = arrivals_.usable();
+  return std::any_of(used.begin(), used.end(), [&](PathId path) {
     const Path& own = *paths_.at(path.value);
     const EarliestArrival::Path& now = arrivals_.of(path);
     return std::abs(now.bytes_per_second - own.chosen_with.bytes_per_second) >
@@ -176,7 +176,7 @@ std::vector<Aggregation::Chosen> Aggregation::take_all_chosen() {
 void Aggregation::choose_anew(TimePoint now) {
   for (Chosen& chosen : take_all_chosen())
     enqueue(arrivals_.soonest(chosen.item.payload.size(), now), std::move(chosen));
-  for (const PathId path : used_) own(path).chosen_with = arrivals_.of(path);
+  for (const PathId path : arrivals_.usable()) own(path).chosen_with = arrivals_.of(path);
 }
 
 std::optional<PathId> Aggregation::take_path(std::size_t bytes, TimePoint now) {
@@ -335,10 +335,11 @@ std::optional<PathShare> Aggregation::share_of(PathId path) const {
   PathShare share{.bytes_per_second = rate->rate(), .capacity = rate->capacity(), .queue = rate->queue()};
   share.loss = rate->loss();
   if (looked_for_.contains(path)) share.use = PathShare::Use::sought;
-  if (!used_.contains(path) && !looked_for_.contains(path)) share.use = PathShare::Use::slow;
+  if (!arrivals_.usable().contains(path) && !looked_for_.contains(path)) share.use = PathShare::Use::slow;
   if (!heard_.contains(path)) share.use = PathShare::Use::silent;
   const Duration delay = arrivals_.of(path).delay;
-  for (const PathId used : used_) share.behind = std::max(share.behind, delay - arrivals_.of(used).delay);
+  for (const PathId used : arrivals_.usable())
+    share.behind = std::max(share.behind, delay - arrivals_.of(used).delay);
   return share;
 }
 

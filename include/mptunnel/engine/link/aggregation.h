@@ -110,8 +110,8 @@ class Aggregation {
   /// Those of `paths` that acknowledge what they are sent; all, if none does.
   [[nodiscard]] PathSet heard(const PathViews& paths, TimePoint now);
   [[nodiscard]] Duration queue_target(Duration slowest) const;
-  /// Of these, the paths that make the whole better.
-  [[nodiscard]] PathSet worthwhile(PathSet paths, const Delays& delays);
+  /// Of these, the paths that make the whole better; those of `before` were used until now.
+  [[nodiscard]] PathSet worthwhile(PathSet paths, PathSet before, const Delays& delays);
   /// Whether what waits for paths was chosen with other rates or delays.
   [[nodiscard]] bool is_choice_old() const;
   /// Gives what waits for paths to those that are used now, in its turn.
@@ -129,9 +129,8 @@ class Aggregation {
   FairQueue waiting_;
   EarliestArrival arrivals_;
   std::array<std::unique_ptr<Path>, kMaxPaths> paths_;
-  PathSet known_;  ///< that may carry data
-  PathSet heard_;  ///< of these, those that acknowledge
-  PathSet used_;
+  PathSet known_;           ///< that may carry data
+  PathSet heard_;           ///< of these, those that acknowledge
   PathSet looked_for_;      ///< paths whose rate is not known yet
   std::size_t chosen_ = 0;  ///< datagrams in the queues of paths
   std::size_t chosen_bytes_ = 0;
